@@ -1,0 +1,124 @@
+"""The errors a person can meet: each class one kind of trouble with an exit code of its own, each message one sentence that
+says what is wrong and what to do. Programming errors do not belong here: they keep their stack trace."""
+
+from typing import ClassVar
+
+
+class AclueError(Exception):
+    """Something outside the program is not as it must be; str() is the one line that a person reads."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(AclueError):
+    """A setting has a value that cannot be used."""
+
+    exit_code = 3
+
+
+class DatabaseNotNamed(AclueError):
+    """A command that needs a database was given none."""
+
+    exit_code = 4
+
+
+class Unreachable(AclueError):
+    """No server answers at the address."""
+
+    exit_code = 5
+
+
+class WrongPassword(AclueError):
+    """The server does not accept the user or the password."""
+
+    exit_code = 6
+
+
+class InsecureConnection(AclueError):
+    """Another host without TLS."""
+
+    exit_code = 7
+
+
+class ServerTooOld(AclueError):
+    """The PostgreSQL server is older than the oldest version that is supported."""
+
+    exit_code = 8
+
+
+class MissingPrerequisite(AclueError):
+    """Something that belongs to the app or to Supabase is not there."""
+
+    exit_code = 9
+
+
+class MissingPrivilege(AclueError):
+    """The role that is connected may not do what is needed."""
+
+    exit_code = 10
+
+
+class SchemaIncomplete(AclueError):
+    """The schema is not, or only half, deployed."""
+
+    exit_code = 11
+
+
+class UnknownCatalogue(AclueError):
+    """The app's products table has neither of the two shapes."""
+
+    exit_code = 12
+
+
+class DeployerBusy(AclueError):
+    """Someone else holds the lock of this work."""
+
+    exit_code = 13
+
+
+class KeysPending(AclueError):
+    """Gave up waiting for a lock: everything but the named statements is deployed."""
+
+    exit_code = 14
+
+
+class VerificationFailed(AclueError):
+    """A blocking check is red."""
+
+    exit_code = 15
+
+
+class RowsExist(AclueError):
+    """A table holds rows that a roll-back would destroy."""
+
+    exit_code = 16
+
+
+class DocsOutdated(AclueError):
+    """Generated pages differ from what is committed."""
+
+    exit_code = 17
+
+
+class Cancelled(AclueError):
+    """The person said no, or there was no one to ask."""
+
+    exit_code = 18
+
+
+class ServerFailed(AclueError):
+    """The embedded server does not start or stop."""
+
+    exit_code = 19
+
+
+class NothingFound(AclueError):
+    """A name that stands for nothing here."""
+
+    exit_code = 20
+
+
+class SqlFileError(AclueError):
+    """A SQL file's header or columns cannot be read."""
+
+    exit_code = 21

@@ -1,0 +1,46 @@
+"""Advisory locks: one worker at a time for one named piece of work, released with the session however it ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aclue_pipeline.errors import DeployerBusy
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+@contextmanager
+def advisory_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
+    """Hold the lock `aclue:<name>` for the block, on a connection that stays open.
+
+    Raises DeployerBusy at once, with the holder's pid and since when, where another session has it.
+    """
+    from aclue_pipeline.postgres.connection import query
+
+    key = query(connection, "select hashtextextended(:name, 0) as key", name=f"aclue:{name}")[0]["key"]
+    if not query(connection, "select pg_try_advisory_lock(:key) as got", key=key)[0]["got"]:
+        holder = query(
+            connection,
+            """select a.pid, to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS TZ') as since
+               from pg_locks l join pg_stat_activity a using (pid)
+               where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname = current_database())
+                 and (l.classid::bigint << 32 | l.objid::bigint) = :key""",
+            key=key,
+        )
+        who = f"pid {holder[0]['pid']}, since {holder[0]['since']}" if holder else "another session"
+        raise DeployerBusy(f"{name} is being done by {who}; wait for it to end, then run this again")
+    try:
+        yield
+    finally:
+        if not connection.invalidated:
+            query(connection, "select pg_advisory_unlock(:key)", key=key)
+
+
+@contextmanager
+def wait_for_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
+    """Hold the lock `aclue:<name>` until the transaction ends, waiting for whoever has it now."""
+    from aclue_pipeline.postgres.connection import query
+
+    query(connection, "select pg_advisory_xact_lock(hashtextextended(:name, 0))", name=f"aclue:{name}")
+    yield

@@ -1,0 +1,66 @@
+"""Settings: what the environment says, typed and checked. Every one has a name, a default and a line in .env.example.
+Where a value is *used* is each room's business; nothing here opens a connection or reads a file."""
+
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from aclue_pipeline.errors import SettingsError
+
+
+def checkout() -> Path | None:
+    """The folder of the checkout this package runs from; None in an installed wheel."""
+    root = Path(__file__).resolve().parent.parent
+    return root if (root / "workspace.yaml").is_file() else None
+
+
+def _default_home() -> Path:
+    root = checkout()
+    if root is not None:
+        return root / ".aclue"
+    return Path("~/.local/share/aclue").expanduser()
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="ACLUE_", env_ignore_empty=True, frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="The app's database: a Supabase or any PostgreSQL ≥ 15 URL."
+    )
+    dagster_url: SecretStr | None = Field(None, description="Dagster's own storage: a database of its own.")
+    timezone: str = Field("Europe/London", description="Reporting zone: whose calendar days are counted (IANA name).")
+    first_day: date = Field(date(2024, 1, 1), description="First daily partition of revenue and funnel.")
+    trailing_days: int = Field(35, ge=1, le=3660, description="Days the nightly job rebuilds, for late conversions.")
+    funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
+    half_life_days: float = Field(180, gt=0, description="Days after which an event weighs half in a profile.")
+    ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI; the next free one if taken.")
+    autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
+    pg_bin: Path | None = Field(None, description="Folder of other server binaries for the embedded server.")
+    home: Path = Field(default_factory=_default_home, description="Data directory: embedded server, Dagster's home.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is no IANA time zone, such as Europe/London") from error
+        return value
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises SettingsError naming the variable and what is wrong with it (a URL's value is never repeated).
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ACLUE_" + str(first["loc"][0]).upper()
+        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}; see .env.example") from None

@@ -1,0 +1,169 @@
+"""The servers and databases every test runs on: real ones, a copy of a template for each test."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_wal_size": "2GB",
+}
+
+#: How each template is filled, once a session; each starts from the one it names.
+TEMPLATES: dict[str, tuple[str | None, Callable[[EmbeddedServer, str], None]]] = {}
+
+
+def template(
+    parent: str | None,
+) -> Callable[[Callable[[EmbeddedServer, str], None]], Callable[[EmbeddedServer, str], None]]:
+    def register(fill: Callable[[EmbeddedServer, str], None]) -> Callable[[EmbeddedServer, str], None]:
+        TEMPLATES[fill.__name__] = (parent, fill)
+        return fill
+
+    return register
+
+
+@template(None)
+def supabase(server: EmbeddedServer, name: str) -> None:
+    """A new Supabase project: roles and auth, nothing of the app."""
+    from aclue_pipeline.postgres import app
+
+    app.install(server.url(name, SUPERUSER), shape=None)
+
+
+@template("supabase")
+def app_a(server: EmbeddedServer, name: str) -> None:
+    """The app's own tables, catalogue shape A, empty."""
+    from aclue_pipeline.postgres import app
+
+    app.install(server.url(name, SUPERUSER), shape="a")
+
+
+@template("supabase")
+def app_b(server: EmbeddedServer, name: str) -> None:
+    """The app's own tables, catalogue shape B, empty."""
+    from aclue_pipeline.postgres import app
+
+    app.install(server.url(name, SUPERUSER), shape="b")
+
+
+def _deploy(server: EmbeddedServer, name: str) -> None:
+    from aclue_pipeline import catalog, schema
+
+    database = Database(server.url(name))
+    schema.deploy(database)
+    catalog.ensure_tables(database)
+    database.close()
+
+
+@template("app_a")
+def deployed(server: EmbeddedServer, name: str) -> None:
+    """Shape A with the five tables and every derived table, empty."""
+    _deploy(server, name)
+
+
+@template("app_b")
+def deployed_b(server: EmbeddedServer, name: str) -> None:
+    """Shape B with the five tables and every derived table, empty."""
+    _deploy(server, name)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """This worker's own server (the wheel's, or ACLUE_PG_BIN's), without fsync, stopped at the end."""
+    pg_bin = os.environ.get("ACLUE_PG_BIN")
+    server = EmbeddedServer(tmp_path_factory.mktemp("server"), Path(pg_bin) if pg_bin else None, FAST)
+    server.start()
+    yield server
+    server.stop()
+
+
+class Databases:
+    """Copies of templates; `copy("app_a")` is a Database, connected as the deployer, who is no superuser."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self._server = server
+        self._open: list[Database] = []
+
+    def copy(self, of: str) -> Database:
+        self._build(of)
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        self._server.create_database(name, template=of)
+        database = Database(self._server.url(name))
+        self._open.append(database)
+        return database
+
+    def admin(self, database: Database) -> Database:
+        """The same database as the superuser, for what only Supabase itself may do."""
+        admin = Database(self._server.url(database.name, SUPERUSER))
+        self._open.append(admin)
+        return admin
+
+    def close(self) -> None:
+        for database in self._open:
+            database.close()
+        for name in {database.name for database in self._open}:
+            self._server.drop_database(name)
+
+    def _build(self, name: str) -> None:
+        if name in self._server.databases():
+            return
+        parent, fill = TEMPLATES[name]
+        if parent is not None:
+            self._build(parent)
+        building = f"{name}_building"
+        self._server.drop_database(building)
+        self._server.create_database(building, template=parent)
+        fill(self._server, building)
+        self._rename(building, name)
+
+    def _rename(self, old: str, new: str) -> None:
+        import psycopg
+        from psycopg import sql
+
+        with psycopg.connect(self._server.url("postgres", SUPERUSER), autocommit=True) as connection:
+            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [old])
+            connection.execute(
+                sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new))
+            )
+
+
+@pytest.fixture
+def databases(server: EmbeddedServer) -> Iterator[Databases]:
+    databases = Databases(server)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def empty_db(databases: Databases) -> Database:
+    return databases.copy("supabase")
+
+
+@pytest.fixture
+def app_db(databases: Databases) -> Database:
+    return databases.copy("app_a")
+
+
+@pytest.fixture
+def app_db_b(databases: Databases) -> Database:
+    return databases.copy("app_b")
+
+
+@pytest.fixture
+def deployed_db(databases: Databases) -> Database:
+    return databases.copy("deployed")
+
+
+@pytest.fixture
+def deployed_db_b(databases: Databases) -> Database:
+    return databases.copy("deployed_b")
