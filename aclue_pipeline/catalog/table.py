@@ -1,0 +1,88 @@
+"""What a SQL file says, as data: `Table`, `Column`, `Source`. No reading, no database: those stand in the modules beside it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Columns that say when and by whom a row was written: they take no part in comparing results and rest on no source.
+BOOKKEEPING = ("computed_at", "run_id", "source_max_updated_at")
+
+#: Kinds whose rows follow from a SELECT in their file.
+SELECTED = ("view", "daily", "table")
+
+#: Kinds that are brought into the database by the catalog; the deployed and the app's are brought there by others.
+ENSURED = (*SELECTED, "python")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A column that another one rests on: directly (its value enters) or indirectly (it decides which rows count)."""
+
+    table: str
+    column: str
+    kind: str = "direct"
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `type` is a base type (text, int, numeric, timestamptz, …), None where it cannot be told without a server."""
+
+    name: str
+    description: str
+    type: str | None = None
+    pii: bool = False
+    lineage: tuple[Source, ...] = ()
+
+    @property
+    def bookkeeping(self) -> bool:
+        return self.name in BOOKKEEPING
+
+    @property
+    def direct(self) -> tuple[Source, ...]:
+        return tuple(source for source in self.lineage if source.kind == "direct")
+
+    @property
+    def indirect(self) -> tuple[Source, ...]:
+        return tuple(source for source in self.lineage if source.kind == "indirect")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table or view, as its file has it.
+
+    kind: view, daily (a table replaced day by day), table (replaced whole), python (the file holds its CREATE TABLE, Python
+    its rows), deployed (sql/schema) or app (sql/app). `sql` is the file's statement without its header.
+    `clock`: the column that is the partition day of a daily table, else ""; `clock_says`: the header's words about it.
+    `headline`: columns that may be summed over a day, shown for each rebuilt day.
+    `code_version`: changes with the statement or the grain, not with a comment; `fingerprint` with anything in the file.
+    """
+
+    key: str
+    schema: str
+    name: str
+    room: str
+    kind: str
+    sql: str
+    path: Path
+    description: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+    clock: str = ""
+    clock_says: str = ""
+    owner: str = ""
+    headline: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    code_version: str = ""
+    fingerprint: str = field(default="", repr=False)
+
+    def column(self, name: str) -> Column:
+        """Raises NothingFound where the table has no such column."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        from aclue_pipeline.errors import NothingFound
+
+        raise NothingFound(f"{self.key} has no column {name}; it has {', '.join(c.name for c in self.columns)}")
