@@ -1,0 +1,156 @@
+-- One row per user: the taste profile that the pipeline computes from swipes and feedback, with the adjustments the user made by hand.
+-- `aclue deploy` runs only those statements whose object is missing or different, the foreign keys (at the end) by NOWAIT polling. By hand the whole
+-- file can be run again at any time, but then it locks the tables in the plain way: for a database that is not in use.
+
+create table if not exists public.user_preferences (
+    user_id uuid not null,
+    category_preferences jsonb,
+    category_confidence jsonb,
+    price_range jsonb,
+    price_sensitivity numeric(3,2),
+    liked_brands text[],
+    disliked_brands text[],
+    brand_scores jsonb,
+    style_scores jsonb,
+    colour_preferences jsonb,
+    occasion_preferences jsonb,
+    recipient_preferences jsonb,
+    total_swipes integer not null default 0,
+    right_swipes integer not null default 0,
+    left_swipes integer not null,
+    super_likes integer not null default 0,
+    engagement_rate numeric(5,4) not null,
+    ml_features jsonb,
+    embedding_vector double precision[],
+    cluster_id integer,
+    similarity_threshold numeric(3,2) default 0.7,
+    last_calculated timestamptz,
+    calculation_version text,
+    data_quality_score numeric(3,2),
+    confidence_level numeric(3,2),
+    created_at timestamptz default now(),
+    updated_at timestamptz default now(),
+    constraint user_preferences_pkey primary key (user_id),
+    constraint user_preferences_price_sensitivity_check check (price_sensitivity >= 0 and price_sensitivity <= 1),
+    constraint user_preferences_total_swipes_check check (total_swipes >= 0),
+    constraint user_preferences_right_swipes_check check (right_swipes >= 0),
+    constraint user_preferences_left_swipes_check check (left_swipes >= 0),
+    constraint user_preferences_super_likes_check check (super_likes >= 0),
+    constraint user_preferences_engagement_rate_check check (engagement_rate >= 0 and engagement_rate <= 1),
+    constraint user_preferences_data_quality_score_check check (data_quality_score >= 0 and data_quality_score <= 1),
+    constraint user_preferences_confidence_level_check check (confidence_level >= 0 and confidence_level <= 1),
+    constraint user_preferences_swipes_add_up check (total_swipes = right_swipes + left_swipes),
+    constraint user_preferences_rate_follows_swipes check (engagement_rate = case when total_swipes = 0 then 0 else round(right_swipes::numeric / total_swipes, 4) end)
+) with (fillfactor = 70);
+
+-- Who may: in the same transaction as the table itself, so that it is never readable in between.
+alter table public.user_preferences enable row level security;
+revoke all on table public.user_preferences from public, anon, authenticated, service_role;
+grant select, insert, update, delete on table public.user_preferences to service_role;
+grant select on table public.user_preferences to authenticated;
+grant update (category_preferences, price_range, price_sensitivity, liked_brands, disliked_brands, brand_scores, style_scores, colour_preferences,
+    occasion_preferences, recipient_preferences, similarity_threshold)
+    on table public.user_preferences to authenticated;
+
+drop policy if exists user_preferences_service_role on public.user_preferences;
+create policy user_preferences_service_role on public.user_preferences
+    as permissive for all to service_role
+    using (true)
+    with check (true);
+drop policy if exists user_preferences_read_own on public.user_preferences;
+create policy user_preferences_read_own on public.user_preferences
+    as permissive for select to authenticated
+    using (user_id = (select auth.uid()));
+drop policy if exists user_preferences_adjust_own on public.user_preferences;
+create policy user_preferences_adjust_own on public.user_preferences
+    as permissive for update to authenticated
+    using (user_id = (select auth.uid()))
+    with check (user_id = (select auth.uid()));
+
+-- Indexes only on what a recalculation normally leaves unchanged, so that its updates stay within their page (HOT). Six useful ones cannot be found so.
+create index if not exists idx_user_preferences_segment on public.user_preferences using btree (cluster_id) where cluster_id is not null;
+create index if not exists idx_user_preferences_created on public.user_preferences using btree (created_at);
+
+-- left_swipes and engagement_rate follow from the other two counters. On insert "not given" is NULL (hence no default); on update it is a value left as it
+-- was while a counter it follows from changed.
+create or replace function public.aclue_derive_swipe_figures()
+returns trigger
+language plpgsql
+set search_path to ''
+as $$
+declare
+    counted boolean := tg_op = 'UPDATE' and (new.total_swipes, new.right_swipes) is distinct from (old.total_swipes, old.right_swipes);
+begin
+    if new.left_swipes is null or (counted and new.left_swipes = old.left_swipes) then
+        new.left_swipes := new.total_swipes - new.right_swipes;
+    end if;
+    if new.engagement_rate is null or (counted and new.engagement_rate = old.engagement_rate) then
+        new.engagement_rate := case when new.total_swipes = 0 then 0 else round(new.right_swipes::numeric / new.total_swipes, 4) end;
+    end if;
+    return new;
+end
+$$;
+revoke all on function public.aclue_derive_swipe_figures() from public, anon, authenticated, service_role;
+comment on function public.aclue_derive_swipe_figures() is 'Trigger function: fills left_swipes and engagement_rate from total_swipes and right_swipes where the writer did not give them; what was given is left to the CHECKs.';
+
+create or replace trigger user_preferences_derive_swipe_figures
+    before insert or update on public.user_preferences
+    for each row execute function public.aclue_derive_swipe_figures();
+create or replace trigger user_preferences_touch_updated_at
+    before update on public.user_preferences
+    for each row execute function public.aclue_touch_updated_at();
+
+comment on table public.user_preferences is 'One row per user with a taste profile: calibrated scores for people and programs, and the full-precision vector and features that predict the next like. Written by the pipeline; users may adjust the listed columns.';
+comment on column public.user_preferences.user_id is 'Whose profile; deleted together with the account. [pii]';
+comment on column public.user_preferences.category_preferences is 'Probability of a like per category, {slug or name: 0 to 1}, shrunk towards the user''s own base rate where there is little evidence. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.category_confidence is 'How sure category_preferences is, {slug or name: 0 to 1}; 1 is a posterior without width. NULL: not calculated yet.';
+comment on column public.user_preferences.price_range is 'Prices this user likes, {min, max, sweet_spot} in the catalogue''s currency. The user may adjust it. NULL: not calculated, or no price was ever judged.';
+comment on column public.user_preferences.price_sensitivity is 'How strongly likes fall with price inside a category: 0 insensitive, 0.5 unknown or average, 1 very. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.liked_brands is 'Brands liked clearly more often than this user likes things in general. The user may adjust it. NULL: not calculated; empty: none stands out.';
+comment on column public.user_preferences.disliked_brands is 'Brands liked clearly less often than this user likes things in general. The user may adjust it. NULL: not calculated; empty: none stands out.';
+comment on column public.user_preferences.brand_scores is 'Probability of a like per brand, {brand: 0 to 1}. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.style_scores is 'Probability of a like per style, {style: 0 to 1}; styles come from tags and titles. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.colour_preferences is 'Probability of a like per colour, {colour: 0 to 1}. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.occasion_preferences is 'Probability of a like per occasion of the swipe session, {occasion: 0 to 1}. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.recipient_preferences is 'Probability of a like per relationship of the person the gift was for, {relationship: 0 to 1}. The user may adjust it. NULL: not calculated yet.';
+comment on column public.user_preferences.total_swipes is 'Number of judgements: right, up and left swipes; a swipe down judges nothing and is not counted.';
+comment on column public.user_preferences.right_swipes is 'Number of likes, super-likes included.';
+comment on column public.user_preferences.left_swipes is 'Number of dislikes; total_swipes less right_swipes, filled by a trigger where the writer does not give it (hence no default).';
+comment on column public.user_preferences.super_likes is 'Number of swipes up, which are counted in right_swipes too.';
+comment on column public.user_preferences.engagement_rate is 'Share of judgements that were likes, 0 to 1, rounded to four places; 0 when there are none. Filled by a trigger where the writer does not give it.';
+comment on column public.user_preferences.ml_features is 'Full-precision inputs of the predictor (base rate, facet weights, variances); programs read these, never the rounded scores. NULL: not calculated yet.';
+comment on column public.user_preferences.embedding_vector is 'The user''s position in the taste space of calculation_version; comparable only within one version line. NULL: not calculated yet.';
+comment on column public.user_preferences.cluster_id is 'Segment of users with similar vectors; its number keeps its meaning across model versions. NULL: not assigned.';
+comment on column public.user_preferences.similarity_threshold is 'Least similarity, 0 to 1, at which others'' taste may be used in recommendations to this user. The user may adjust it. NULL: as the app decides.';
+comment on column public.user_preferences.last_calculated is 'When the pipeline last wrote this profile. NULL: never, the row was made by the app.';
+comment on column public.user_preferences.calculation_version is 'The taste model version the profile was computed with. NULL: never computed.';
+comment on column public.user_preferences.data_quality_score is 'How complete and consistent the evidence is, 0 to 1: judged products that carry category, brand, price and tags, repeated judgements that agree. NULL: not calculated yet.';
+comment on column public.user_preferences.confidence_level is 'How far the profile differs from guessing, 0 (no events, population prior) to 1; from posterior width. NULL: not calculated yet.';
+comment on column public.user_preferences.created_at is 'When the profile was first written. NULL: loaded without it.';
+comment on column public.user_preferences.updated_at is 'When the profile last changed, by the pipeline or the user, kept by a trigger. NULL: loaded without it and never changed since.';
+
+comment on constraint user_preferences_price_sensitivity_check on public.user_preferences is 'A score runs from 0 to 1.';
+comment on constraint user_preferences_total_swipes_check on public.user_preferences is 'A count is never negative.';
+comment on constraint user_preferences_right_swipes_check on public.user_preferences is 'A count is never negative.';
+comment on constraint user_preferences_left_swipes_check on public.user_preferences is 'A count is never negative: more likes than judgements end here.';
+comment on constraint user_preferences_super_likes_check on public.user_preferences is 'A count is never negative.';
+comment on constraint user_preferences_engagement_rate_check on public.user_preferences is 'A rate is a share, 0 to 1.';
+comment on constraint user_preferences_data_quality_score_check on public.user_preferences is 'A score runs from 0 to 1.';
+comment on constraint user_preferences_confidence_level_check on public.user_preferences is 'A score runs from 0 to 1.';
+comment on constraint user_preferences_swipes_add_up on public.user_preferences is 'Every judgement is a like or a dislike.';
+comment on constraint user_preferences_rate_follows_swipes on public.user_preferences is 'The rate is that of the counters, rounded to the column''s scale: compared unrounded, no row with one like of three could ever be written.';
+
+comment on index public.user_preferences_pkey is 'Serves every request for a profile, the upsert of a recalculation, the read and update policies and the foreign key.';
+comment on index public.idx_user_preferences_segment is 'Serves lists of the members of one segment. Segments are aligned across versions, so a recalculation seldom changes the column and updates stay HOT.';
+comment on index public.idx_user_preferences_created is 'Serves counts of new profiles per day. The column never changes, so updates stay HOT.';
+
+comment on policy user_preferences_service_role on public.user_preferences is 'The server and the pipeline read and write everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
+comment on policy user_preferences_read_own on public.user_preferences is 'A user reads the own profile only. The sub-select asks for the caller once per statement.';
+comment on policy user_preferences_adjust_own on public.user_preferences is 'A user adjusts the own profile and cannot hand it to somebody else; which columns, the grants say.';
+comment on trigger user_preferences_derive_swipe_figures on public.user_preferences is 'Lets a writer give total_swipes and right_swipes alone.';
+comment on trigger user_preferences_touch_updated_at on public.user_preferences is 'Keeps updated_at.';
+
+-- Foreign keys last: they lock tables of the app.
+alter table public.user_preferences drop constraint if exists user_preferences_user_id_fkey,
+    add constraint user_preferences_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade;
+comment on constraint user_preferences_user_id_fkey on public.user_preferences is 'A deleted account takes its profile along: nothing personal is left.';
