@@ -112,6 +112,16 @@ class EmbeddedServer:
         password = self._secret[user]
         return f"postgresql://{user}:{quote(password)}@127.0.0.1:{self._port()}/{database}"
 
+    def libpq_environment(self, database: str, user: str = DEPLOYER) -> dict[str, str]:
+        """The same as environment variables, for programs whose arguments everybody on the machine can list."""
+        return {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self._port()),
+            "PGUSER": user,
+            "PGPASSWORD": self._secret[user],
+            "PGDATABASE": database,
+        }
+
     def create_database(self, name: str, template: str | None = None) -> None:
         """A database owned by the deployer; from `template` as a copy (nobody may be connected to that)."""
         from psycopg import sql
@@ -213,7 +223,7 @@ class EmbeddedServer:
         _write_private(secret, passwords[SUPERUSER])
         if self._unprivileged[:1] == ["setpriv"]:
             _give(self.root, _NOBODY)
-        command = [
+        command: list[str | Path] = [
             *self._unprivileged, self.bin / "initdb", "-D", fresh, "-U", SUPERUSER, "--auth=scram-sha-256",
             f"--pwfile={secret}", "--encoding=UTF8", "--no-sync", *locale,
         ]  # fmt: skip

@@ -1,0 +1,63 @@
+# Every target sets up what it needs; `make help` lists them. All of them work on the checkout's embedded server, never on ACLUE_DATABASE_URL.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo dev test test-all lint bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/run ## Deploy, compute and check everything on sample data, then open the UI (NO_UI=1: end before it)
+	@exec $(BIN)/aclue demo $(if $(NO_UI),--no-ui)
+
+dev: .venv/run ## The Dagster UI on the demo's database, without computing anything first
+	@exec $(BIN)/aclue --demo ui
+
+test: .venv/dev ## The tests (within 5 minutes on 2 cores)
+	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup -m "not slow" $(ARGS)
+
+test-all: .venv/dev ## Only what `make test` leaves out: what is slow, and the database tests on another server (ACLUE_PG_BIN)
+	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup -m slow $(ARGS)
+	@bin=$${ACLUE_PG_BIN:-$$(ls -d /usr/lib/postgresql/15/bin 2>/dev/null)}; \
+	if [ -z "$$bin" ]; then echo "test-all: no PostgreSQL 15 here; install it or name a server's folder in ACLUE_PG_BIN" >&2; exit 1; fi; \
+	set -x; ACLUE_PG_BIN=$$bin $(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup -m "database and not slow" $(ARGS)
+
+lint: .venv/dev ## Style, types and the rules of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/aclue docs --check
+
+bench: .venv/dev ## Start-up times and ratios, each pair measured side by side
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: .venv/dev ## Write the lock files anew (needs uv)
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra build --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header -o requirements-dev.lock
+
+clean: ## Stop the demo's server and remove the environment and the demo's data
+	@[ ! -x $(BIN)/aclue ] || $(BIN)/aclue db stop
+	rm -rf .venv .aclue
+
+# A stamp per lock file: installing again is skipped until the lock or the project's metadata changes.
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; install Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is too old; aclue-pipeline needs Python 3.11 or later (name one: make PYTHON=python3.12 …)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: this Python has no venv; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "making the virtual environment .venv"
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements.lock pyproject.toml | .venv/bin/python
+	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements.lock (about a minute)"; $(BIN)/pip install --quiet --require-hashes -r requirements.lock; }
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml | .venv/bin/python
+	@echo "installing requirements-dev.lock (about a minute)"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,71 @@
+"""`aclue db`: the embedded server, always the checkout's own."""
+
+import os
+import subprocess
+import sys
+
+import click
+
+from aclue_pipeline.cli.context import Context, json_option, print_json
+
+
+@click.group(epilog="Example:  aclue db psql --as anon")
+def db() -> None:
+    """Start, stop and look into the embedded server."""
+
+
+@db.command(epilog="Example:  aclue db start")
+@click.pass_obj
+def start(context: Context) -> None:
+    """Start the server; it goes on when this command ends."""
+    context.server.start()
+    click.echo(f"running on port {context.server.status()['port']}")
+
+
+@db.command(epilog="Example:  aclue db stop")
+@click.pass_obj
+def stop(context: Context) -> None:
+    """Stop the server, rolling back what is under way."""
+    click.echo("stopped" if context.server.stop() else "was not running")
+
+
+@db.command(epilog="Example:  aclue db status --json")
+@json_option
+@click.pass_obj
+def status(context: Context, as_json: bool) -> None:
+    """Say whether the server runs, and where."""
+    said = context.server.status()
+    if as_json:
+        print_json(said)
+    else:
+        state = f"running on port {said['port']}" if said["running"] else "not running"
+        click.echo(f"PostgreSQL {said['version']}, {state}, data in {said['data']}")
+
+
+@db.command(epilog='Example:  ACLUE_DATABASE_URL="$(aclue db url)" aclue verify')
+@click.argument("database", default="aclue")
+@click.pass_obj
+def url(context: Context, database: str) -> None:
+    """Print the URL of DATABASE (aclue or dagster), password included, starting the server if need be."""
+    context.server.start()
+    click.echo(context.server.url(database))
+
+
+@db.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog='Example:  aclue db psql --as anon -- -c "select count(*) from affiliate_clicks"',
+)
+@click.option(
+    "--as", "who", metavar="anon|USER_ID|service_role", help="Take this role and its JWT claims, as a request does."
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(context: Context, who: str | None, arguments: tuple[str, ...]) -> None:
+    """Open psql on the demo's database; what follows -- goes to psql."""
+    context.server.start()
+    environment = os.environ | context.server.libpq_environment("aclue")
+    if who is not None:
+        from aclue_pipeline.postgres.claims import claims_options
+
+        environment["PGOPTIONS"] = claims_options(who)
+    sys.exit(subprocess.run([str(context.server.bin / "psql"), *arguments], env=environment).returncode)
