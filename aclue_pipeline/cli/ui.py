@@ -1,0 +1,143 @@
+"""`aclue ui`: the Dagster UI on the named database. Here is what is served and with which environment; how the processes
+live and die is the supervisor's."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from aclue_pipeline.cli.context import Context
+from aclue_pipeline.errors import ServerFailed, SettingsError
+from aclue_pipeline.settings import checkout, get_settings
+
+ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell needs to speak to the same instance
+
+
+@click.command(epilog="Example:  aclue ui --demo --port 3100")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
+)
+@click.option("--demo", is_flag=True, help="On the demo's embedded server, schedules running.")
+@click.option("--read-only", is_flag=True, help="For looking only: nothing can be started or switched from the UI.")
+@click.pass_obj
+def ui(context: Context, port: int | None, demo: bool, read_only: bool) -> None:
+    """Serve the Dagster UI until Ctrl-C, which also cancels what is running.
+
+    Dagster's own tables live in the database that ACLUE_DAGSTER_URL names, which is never the app's.
+    """
+    context.demo = context.demo or demo
+    serve(context, port, read_only)
+
+
+def serve(context: Context, port: int | None = None, read_only: bool = False) -> None:
+    """The UI in the foreground, on the database of `context`; returns when a signal has ended it.
+
+    Raises DatabaseNotNamed, SettingsError (no ACLUE_DAGSTER_URL, or the app's database), ServerFailed.
+    """
+    from aclue_pipeline.cli.supervisor import Family, free_port
+
+    context.database().close()  # names the demo's databases, or raises DatabaseNotNamed
+    settings = get_settings()
+    home = settings.home
+    environment = instance_environment(context.demo)
+    with _alone(home):
+        _keep_copy(home, environment)
+        family = Family(
+            home=home,
+            port=free_port(port or settings.ui_port),
+            environment={**os.environ, **environment},
+            read_only=read_only,
+            say=lambda line: click.echo(line, err=True),
+            ready=lambda url: click.echo(f"Dagster UI: {url}   (Ctrl-C ends it; logs in {home / 'ui-logs'})"),
+        )
+        click.echo("starting the Dagster UI …", err=True)
+        family.run()
+
+
+def instance_environment(demo: bool) -> dict[str, str]:
+    """What Dagster's processes must find in their environment; the data directory becomes their DAGSTER_HOME.
+
+    Raises SettingsError where Dagster's storage is not named, or would be in the schema `public` of an app's database.
+    """
+    settings = get_settings()
+    if settings.dagster_url is None:
+        raise SettingsError(
+            "Dagster's own storage is not named: set ACLUE_DAGSTER_URL to a database of its own (create database dagster), not the app's"
+        )
+    assert settings.database_url is not None
+    storage = _storage_url(settings.dagster_url.get_secret_value(), settings.database_url.get_secret_value())
+    _link_instance(settings.home)
+    return {
+        "DAGSTER_HOME": str(settings.home.resolve()),
+        "ACLUE_HOME": str(settings.home.resolve()),
+        "ACLUE_DATABASE_URL": settings.database_url.get_secret_value(),
+        "ACLUE_DAGSTER_URL": storage,
+        "ACLUE_AUTOSTART": "1" if demo or settings.autostart else "0",
+        # Backfills write one event per day; in batches they take a tenth of the time.
+        "DAGSTER_EVENT_BATCH_SIZE": "500",
+    }
+
+
+def _storage_url(url: str, app_url: str) -> str:
+    """The storage's URL for psycopg2, looked at: its tables must not land in `public` of an app's database.
+
+    The server is asked, not the URL, since a pooler may drop `options=-csearch_path=…`.
+    """
+    from aclue_pipeline.postgres import Database, query
+    from aclue_pipeline.postgres.connection import parse_url
+
+    storage, app = parse_url(url, "postgresql+psycopg2"), parse_url(app_url)
+    database = Database(url)
+    with database.begin() as connection:
+        found = query(
+            connection,
+            "select current_schema() as schema, coalesce(to_regclass('public.products'), to_regclass('auth.users')) is not null as app",
+        )[0]
+    database.close()
+    same = (storage.host, storage.port or 5432, storage.database) == (app.host, app.port or 5432, app.database)
+    if (found["app"] or same) and found["schema"] in (None, "public"):
+        raise SettingsError(
+            f"ACLUE_DAGSTER_URL names the app's database {database.label}, whose schema public Supabase's API exposes: give Dagster a database of its own"
+        )
+    return storage.render_as_string(hide_password=False)
+
+
+def _link_instance(home: Path) -> None:
+    """dagster.yaml in the data directory: a link to the checkout's, a copy of the wheel's."""
+    home.mkdir(parents=True, exist_ok=True)
+    target = home / "dagster.yaml"
+    target.unlink(missing_ok=True)
+    root = checkout()
+    if root is not None:
+        target.symlink_to(root / "dagster.yaml")
+    else:
+        shutil.copyfile(Path(__file__).resolve().parent.parent / "dagster.yaml", target)
+
+
+def _keep_copy(home: Path, environment: dict[str, str]) -> None:
+    """For `set -a; . …/environment; dagster …` in another shell; it holds passwords, so it is the owner's alone."""
+    path = home / ENVIRONMENT_COPY
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.writelines(f"{name}='{value}'\n" for name, value in environment.items())
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[IO[str]]:
+    """One UI per data directory: two daemons would start every schedule twice."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "ui.lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServerFailed(
+                f"a UI is already running on the data directory {home}; end it first, or set ACLUE_HOME"
+            ) from None
+        yield handle
