@@ -122,3 +122,9 @@ class SqlFileError(AclueError):
     """A SQL file's header or columns cannot be read."""
 
     exit_code = 21
+
+
+class CannotEvolve(AclueError):
+    """A derived table in the database cannot take the form that its file now asks for without losing something."""
+
+    exit_code = 22

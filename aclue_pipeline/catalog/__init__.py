@@ -4,7 +4,58 @@ are computed to Dagster.
 
 Importing this package loads neither a parser nor a database driver; each function loads what it needs."""
 
+from typing import TYPE_CHECKING, Any
+
 from aclue_pipeline.catalog.read import reading, sql_root, table, tables
 from aclue_pipeline.catalog.table import BOOKKEEPING, Column, Source, Table
 
-__all__ = ["BOOKKEEPING", "Column", "Source", "Table", "reading", "sql_root", "table", "tables"]
+if TYPE_CHECKING:
+    from aclue_pipeline.catalog.build import Change, ensure, ensure_tables
+    from aclue_pipeline.catalog.days import (
+        DayResult,
+        Replaced,
+        missing_days,
+        outdated_days,
+        replace_days,
+        replace_table,
+    )
+
+_LAZY = {
+    "Change": "build",
+    "ensure": "build",
+    "ensure_tables": "build",
+    "DayResult": "days",
+    "Replaced": "days",
+    "missing_days": "days",
+    "outdated_days": "days",
+    "replace_days": "days",
+    "replace_table": "days",
+}
+
+__all__ = [
+    "BOOKKEEPING",
+    "Change",
+    "Column",
+    "DayResult",
+    "Replaced",
+    "Source",
+    "Table",
+    "ensure",
+    "ensure_tables",
+    "missing_days",
+    "outdated_days",
+    "reading",
+    "replace_days",
+    "replace_table",
+    "sql_root",
+    "table",
+    "tables",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -1,5 +1,5 @@
-"""Reads CREATE TABLE, ALTER TABLE … ADD COLUMN and COMMENT ON out of a script: columns, base types, keys and descriptions.
-Everything else in the script (policies, triggers, functions) is not looked at."""
+"""Reads CREATE TABLE, ALTER TABLE … ADD COLUMN and COMMENT ON out of scripts: columns, base types, keys and descriptions.
+Everything else in them (policies, triggers, functions) is not looked at."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,9 @@ from aclue_pipeline.catalog.table import Column
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_RELEVANT = re.compile(r"(create (unlogged )?table|alter table .* add column|comment on (table|column)) ", re.IGNORECASE)
+_RELEVANT = re.compile(
+    r"(create (unlogged )?table|alter table .* add column|comment on (table|column)) ", re.IGNORECASE
+)
 
 
 @dataclass
@@ -21,37 +23,50 @@ class Declared:
 
     schema: str
     name: str
+    path: Path
     columns: dict[str, Column] = field(default_factory=dict)
     key: tuple[str, ...] = ()
     description: str = ""
 
 
-def read(text: str, path: Path) -> list[Declared]:
-    """The tables that a script creates, in order. Raises SqlFileError where such a statement cannot be parsed."""
+def read(*paths: Path) -> list[Declared]:
+    """The tables that scripts create, in order; scripts may add to each other's tables, in whatever order they are named.
+
+    Raises SqlFileError where such a statement cannot be parsed.
+    """
+    return read_texts({path: path.read_text(encoding="utf-8") for path in paths})
+
+
+def read_texts(texts: dict[Path, str]) -> list[Declared]:
     from sqlglot import exp
 
     from aclue_pipeline.catalog.read import parsed
 
+    trees = [
+        (path, parsed(statement, path))
+        for path, text in texts.items()
+        for statement in sqltext.statements(text)
+        if _RELEVANT.match(sqltext.without_comments(statement))
+    ]
     found: dict[str, Declared] = {}
-    for statement in sqltext.statements(text):
-        if not _RELEVANT.match(sqltext.without_comments(statement)):
-            continue
-        tree = parsed(statement, path)
+    for path, tree in trees:
         if isinstance(tree, exp.Create):
-            one = _created(tree)
+            one = _created(tree, path)
             found.setdefault(f"{one.schema}.{one.name}", one)
-        elif isinstance(tree, exp.Comment):
-            _commented(tree, found)
-        elif isinstance(tree, exp.Alter):
+    for _, tree in trees:
+        if isinstance(tree, exp.Alter):
             _altered(tree, found)
+    for _, tree in trees:
+        if isinstance(tree, exp.Comment):
+            _commented(tree, found)
     return list(found.values())
 
 
-def _created(tree: "exp.Create") -> Declared:
+def _created(tree: "exp.Create", path: Path) -> Declared:
     from sqlglot import exp
 
     table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    one = Declared(table.db or "public", table.name)
+    one = Declared(table.db or "public", table.name, path)
     for part in tree.this.expressions if isinstance(tree.this, exp.Schema) else ():
         if isinstance(part, exp.ColumnDef):
             _add(one, part)
@@ -67,7 +82,8 @@ def _add(one: Declared, part: "exp.ColumnDef") -> None:
     from aclue_pipeline.catalog.read import described
     from aclue_pipeline.catalog.types import base_type
 
-    comments = " ".join(comment.strip() for comment in part.comments or ())
+    # The parser hangs a last column's comment on whichever part of it came last.
+    comments = " ".join(comment.strip() for node in part.walk() for comment in node.comments or ())
     one.columns[part.name] = described(part.name, comments, base_type(part.args.get("kind")))
     if part.find(exp.PrimaryKeyColumnConstraint):
         one.key = (part.name,)

@@ -27,8 +27,14 @@ DECLARED_ROOMS = {"app": "app", "schema": "deployed"}
 HEADER_KEYS = ("kind", "grain", "clock", "owner", "schema", "headline")
 
 _BOOKKEEPING = (
-    Column("computed_at", "When this row was written (time stamp); bookkeeping, left out of comparisons.", "timestamptz"),
-    Column("run_id", "The run that wrote this row; NULL when it was written outside Dagster. Bookkeeping, left out of comparisons.", "text"),
+    Column(
+        "computed_at", "When this row was written (time stamp); bookkeeping, left out of comparisons.", "timestamptz"
+    ),
+    Column(
+        "run_id",
+        "The run that wrote this row; NULL when written outside Dagster. Bookkeeping, left out of comparisons.",
+        "text",
+    ),
 )
 
 _root: ContextVar[Path | None] = ContextVar("sql_root", default=None)
@@ -73,7 +79,14 @@ def table(key: str) -> Table:
     import difflib
 
     near = difflib.get_close_matches(key, [*known, *(t.name for t in known.values())], n=1, cutoff=0.5)
-    raise NothingFound(f"there is no table {key}" + (f"; did you mean {near[0]}?" if near else "; `aclue lineage` lists them"))
+    raise NothingFound(
+        f"there is no table {key}" + (f"; did you mean {near[0]}?" if near else "; `aclue lineage` lists them")
+    )
+
+
+def forget() -> None:
+    """Read the files again next time: they changed while this process runs."""
+    _tables.cache_clear()
 
 
 @lru_cache(maxsize=4)
@@ -85,7 +98,9 @@ def _tables(root: Path) -> dict[str, Table]:
         for path in sorted((root / room).glob("*.sql")):
             derived = read_file(path, room)
             if derived.key in found:
-                raise SqlFileError(f"{_shown(path)}: {derived.key} is already described by {_shown(found[derived.key].path)}")
+                raise SqlFileError(
+                    f"{_shown(path)}: {derived.key} is already described by {_shown(found[derived.key].path)}"
+                )
             found[derived.key] = derived
     ordered = _in_dependency_order(found)
     return lineage.resolved(ordered)
@@ -142,7 +157,8 @@ def read_file(path: Path, room: str) -> Table:
     names = [column.name for column in found.columns]
     unknown = [name for name in (*grain, *header.names("headline")) if name not in names]
     if not grain or unknown:
-        raise SqlFileError(f"{_shown(path)}: `-- grain:` and `-- headline:` must name columns of the file; not {', '.join(unknown) or 'nothing'}")
+        what = ", ".join(unknown) or "nothing"
+        raise SqlFileError(f"{_shown(path)}: `-- grain:` and `-- headline:` must name columns of the file, not {what}")
     silent = [column.name for column in found.columns if not column.description]
     if silent:
         raise SqlFileError(f"{_shown(path)}: no comment says what these columns mean: {', '.join(silent)}")
@@ -173,7 +189,9 @@ def read_header(text: str, path: Path) -> Header:
         elif last and line.startswith("--  "):
             values[last] = f"{values[last]} {said}"
         elif last:
-            raise SqlFileError(f"{_shown(path)}: the header has a line that is none of {', '.join(HEADER_KEYS)}: {said!r}")
+            raise SqlFileError(
+                f"{_shown(path)}: the header has a line that is none of {', '.join(HEADER_KEYS)}: {said!r}"
+            )
         else:
             description.append(said)
     if not " ".join(description).strip():
@@ -190,7 +208,8 @@ def _read_selected(path: Path, room: str, header: Header) -> Table:
     columns = []
     for projection in tree.selects:
         if not isinstance(projection, exp.Alias):
-            raise SqlFileError(f"{_shown(path)}: write every column as `… as name, -- what it says`; not {projection.sql('postgres')[:60]!r}")
+            what = projection.sql("postgres")[:60]
+            raise SqlFileError(f"{_shown(path)}: write every column as `… as name, -- what it says`; not {what!r}")
         columns.append(_column(projection.alias, projection.comments))
     kind, schema = header.values["kind"], header.values.get("schema") or DERIVED_ROOMS[room]
     parameters = sqltext.parameters(header.body)
@@ -219,7 +238,7 @@ def _read_selected(path: Path, room: str, header: Header) -> Table:
 def _read_python(path: Path, room: str, header: Header) -> Table:
     from aclue_pipeline.catalog import ddl
 
-    declared = ddl.read(header.body, path)
+    declared = ddl.read_texts({path: header.body})
     if len(declared) != 1:
         raise SqlFileError(f"{_shown(path)}: a file of kind python holds one CREATE TABLE")
     one = declared[0]
@@ -244,36 +263,33 @@ def _declared(root: Path) -> list[Table]:
     """The app's tables (both catalogue shapes together) and the deployed ones."""
     from aclue_pipeline.catalog import ddl
 
-    found: dict[str, Table] = {}
+    found = []
     for room, kind in DECLARED_ROOMS.items():
-        for path in sorted((root / room).glob("**/*.sql")):
-            text = path.read_text(encoding="utf-8")
-            for one in ddl.read(text, path):
-                key = f"{one.schema}.{one.name}"
-                known = found.get(key)
-                columns = {**{c.name: c for c in known.columns}, **one.columns} if known else one.columns
-                found[key] = Table(
-                    key=key,
-                    schema=one.schema,
-                    name=one.name,
-                    room=room,
-                    kind=kind,
-                    sql=text,
-                    path=known.path if known else path,
-                    description=one.description or (known.description if known else ""),
-                    grain=one.key or (known.grain if known else ()),
-                    columns=tuple(columns.values()),
-                    owner="team:app" if kind == "app" else "team:data",
-                    code_version=sqltext.digest(sqltext.without_comments(text)),
-                    fingerprint=sqltext.digest(text),
-                )
-    return list(found.values())
+        for one in ddl.read(*sorted((root / room).glob("**/*.sql"))):
+            text = one.path.read_text(encoding="utf-8")
+            declared = Table(
+                key=f"{one.schema}.{one.name}",
+                schema=one.schema,
+                name=one.name,
+                room=room,
+                kind=kind,
+                sql=text,
+                path=one.path,
+                description=one.description,
+                grain=one.key,
+                columns=tuple(one.columns.values()),
+                owner="team:app" if kind == "app" else "team:data",
+                code_version=sqltext.digest(sqltext.without_comments(text)),
+                fingerprint=sqltext.digest(text),
+            )
+            found.append(declared)
+    return found
 
 
 # --- shared with ddl.py and lineage.py --------------------------------------------------------------------------------
 
 
-def parsed(sql: str, path: Path) -> "exp.Expression":
+def parsed(sql: str, path: Path) -> "exp.Expr":
     """One statement as a tree, its trailing comments on their projections. Raises SqlFileError with sqlglot's reason."""
     import sqlglot
     from sqlglot.errors import SqlglotError
@@ -312,7 +328,7 @@ def described(name: str, description: str, type_: str | None = None) -> Column:
     return Column(name, said, type_, pii="[pii]" in description)
 
 
-def _upstream(tree: "exp.Expression") -> tuple[str, ...]:
+def _upstream(tree: "exp.Expr") -> tuple[str, ...]:
     from sqlglot import exp
 
     return tuple(sorted({f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db and t.db != "pg_catalog"}))

@@ -50,4 +50,6 @@ def parameters(text: str) -> tuple[str, ...]:
 
 def bindable(text: str) -> str:
     """The statement as the driver takes it: `:name` becomes `%(name)s`, and a percent sign itself is doubled."""
-    return "".join(f"%({piece['name']})s" if piece["name"] else piece.group().replace("%", "%%") for piece in _PIECE.finditer(text))
+    return "".join(
+        f"%({piece['name']})s" if piece["name"] else piece.group().replace("%", "%%") for piece in _PIECE.finditer(text)
+    )

@@ -6,6 +6,9 @@ from pathlib import Path
 #: Columns that say when and by whom a row was written: they take no part in comparing results and rest on no source.
 BOOKKEEPING = ("computed_at", "run_id", "source_max_updated_at")
 
+#: Those of them that the catalog adds to each table it writes.
+ADDED = ("computed_at", "run_id")
+
 #: Kinds whose rows follow from a SELECT in their file.
 SELECTED = ("view", "daily", "table")
 

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_BASE = {
-    "int": "int", "integer": "int", "smallint": "int", "bigint": "int", "smallserial": "int", "serial": "int", "bigserial": "int", "int2": "int", "int4": "int", "int8": "int",
-    "decimal": "numeric", "numeric": "numeric", "double precision": "float", "double": "float", "real": "float", "float": "float", "float4": "float", "float8": "float",
-    "text": "text", "varchar": "text", "character varying": "text", "char": "text", "character": "text", "bpchar": "text", "name": "text", "citext": "text",
-    "boolean": "bool", "bool": "bool",
-    "timestamptz": "timestamptz", "timestamp with time zone": "timestamptz", "timestamp": "timestamp", "timestamp without time zone": "timestamp",
-}  # fmt: skip
+_SPELLINGS = {
+    "int": "int integer smallint bigint serial smallserial bigserial int2 int4 int8",
+    "numeric": "numeric decimal",
+    "float": "float double real float4 float8",
+    "text": "text varchar char character bpchar name citext",
+    "bool": "bool boolean",
+}
+_BASE = {spelling: base for base, spellings in _SPELLINGS.items() for spelling in spellings.split()} | {
+    "double precision": "float",
+    "character varying": "text",
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+}
 
 
 def base_of(name: str) -> str:
@@ -25,7 +31,7 @@ def base_of(name: str) -> str:
     return _BASE.get(bare, bare)
 
 
-def base_type(kind: "exp.Expression | None") -> str | None:
+def base_type(kind: "exp.Expr | None") -> str | None:
     """The base of a parsed type; None where the parser does not know it."""
     if kind is None:
         return None

@@ -1,0 +1,89 @@
+"""A small shop of its own: one table of the app, one view, one daily table, so that these tests stand whatever the rooms hold."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aclue_pipeline import catalog
+from aclue_pipeline.postgres import Database, script
+
+APP = """
+create table public.orders (
+    id bigint primary key,                          -- The order.
+    at timestamptz,                                 -- When it came; NULL where the app forgot.
+    shop text,                                      -- Shop it came to; NULL where unknown.
+    amount numeric(10, 2) not null default 0,       -- Money in the shop's currency.
+    note text                                       -- What the buyer wrote. [pii]
+);
+comment on table public.orders is 'One row per order.';
+"""
+
+ORDERS = """-- One row per order: what was really ordered.
+-- kind: view
+-- grain: order_id
+-- owner: team:data
+select
+    o.id as order_id,                               -- The order.
+    o.at as at,                                     -- When it came; NULL where the app forgot.
+    coalesce(nullif(o.shop, ''), '(not set)') as shop,  -- Shop it came to.
+    o.amount as amount,                             -- Money in the shop's currency.
+    o.note as note                                  -- What the buyer wrote; NULL where nothing. [pii]
+from public.orders o
+"""
+
+SALES = """-- One row per day and shop: what was sold.
+-- kind: daily
+-- grain: day, shop
+-- clock: at of the order (reporting zone)
+-- owner: team:finance
+-- headline: orders
+
+-- Orders without a time belong to no day.
+select
+    (o.at at time zone :timezone)::date as day,     -- Calendar day in the reporting zone.
+    o.shop as shop,                                 -- Shop it was sold in.
+    count(*) as orders,                             -- Orders of the day.
+    sum(o.amount) as amount                         -- Money sold,
+                                                    -- in the shop's currency.
+from staging.orders o
+where o.at >= :range_start and o.at < :range_end
+group by 1, 2
+"""
+
+
+class Shop:
+    """The folder of the small shop's SQL files, to write to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("app/orders.sql", APP)
+        self.write("staging/orders.sql", ORDERS)
+        self.write("revenue/sales.sql", SALES)
+        self.write("catalog/bookkeeping.sql", (catalog.sql_root() / "catalog" / "bookkeeping.sql").read_text())
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+        catalog.read.forget()
+
+    def change(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert old in text
+        self.write(path, text.replace(old, new))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(tmp_path / "sql")
+    with catalog.reading(shop.root):
+        yield shop
+
+
+@pytest.fixture
+def shop_db(shop: Shop, empty_db: Database) -> Database:
+    """The small shop's database, with the app's table and the derived ones."""
+    with empty_db.begin() as connection:
+        script(connection, APP)
+    catalog.ensure_tables(empty_db)
+    return empty_db
