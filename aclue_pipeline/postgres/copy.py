@@ -35,22 +35,38 @@ def copy_in(pg: "psycopg.Connection[Any]", table: str, columns: Sequence[str], r
 def copy_frame(pg: "psycopg.Connection[Any]", table: str, frame: "pd.DataFrame") -> int:
     """Copy a frame's columns into the table's columns of the same names; the number of rows.
 
-    As CSV written by pandas in blocks: missing values (NaN, NaT, None, NA) become NULL, an empty string stays one.
-    Columns of lists or dicts must be rendered to PostgreSQL's text form (array literal, JSON) first.
+    Written by pandas in blocks, in COPY's text format: missing values (NaN, NaT, None, NA) become NULL, an empty string
+    stays one. Columns of lists or dicts must be rendered to PostgreSQL's text form (array literal, JSON) first.
     """
     import csv
 
     from psycopg import sql
 
     columns = [str(column) for column in frame.columns]
-    statement = sql.SQL("copy {} ({}) from stdin with (format csv, null '\\N')").format(
+    statement = sql.SQL("copy {} ({}) from stdin").format(
         _identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
         for start in range(0, len(frame), _BLOCK_ROWS):
-            block = frame.iloc[start : start + _BLOCK_ROWS]
-            copy.write(block.to_csv(index=False, header=False, na_rep="\\N", quoting=csv.QUOTE_MINIMAL))
+            block = frame.iloc[start : start + _BLOCK_ROWS].apply(_escaped)
+            # The text is escaped already, and no value of PostgreSQL holds the quote character named here.
+            copy.write(
+                block.to_csv(index=False, header=False, sep="\t", na_rep="\\N", quoting=csv.QUOTE_NONE, quotechar="\0")
+            )
     return len(frame)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _escaped(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    import pandas as pd
+
+    if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+        return column
+    return column.astype(object).map(
+        lambda value: value.translate(_ESCAPES) if isinstance(value, str) else value, na_action="ignore"
+    )
 
 
 def copy_out(

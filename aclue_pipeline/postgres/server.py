@@ -165,7 +165,21 @@ class EmbeddedServer:
         return int((self.root / "port").read_text())
 
     def _running(self) -> bool:
+        if self._killed():
+            (self.data / "postmaster.pid").unlink()
         return self._pg_ctl("status", check=False).returncode == 0
+
+    def _killed(self) -> bool:
+        """Whether the server was killed outright and nobody has reaped it: PostgreSQL takes such a process for a living one."""
+        import psutil
+
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return False
+        try:
+            return psutil.Process(int(pid_file.read_text().split()[0])).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
     # --- processes
 
