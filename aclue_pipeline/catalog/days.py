@@ -236,7 +236,8 @@ def _grain_errors(table: Table) -> Iterator[None]:
     try:
         yield
     except (errors.UniqueViolation, errors.NotNullViolation) as error:
-        why = error.diag.message_detail or error.diag.message_primary
+        unique = isinstance(error, errors.UniqueViolation)
+        why = error.diag.message_detail if unique else error.diag.message_primary
         raise SqlFileError(f"{table.path.name}: its rows are not one per ({', '.join(table.grain)}): {why}") from error
 
 

@@ -69,12 +69,12 @@ def tables() -> dict[str, Table]:
 
 
 def table(key: str) -> Table:
-    """The table of that key, or of that bare name where only one schema has it. Raises NothingFound."""
+    """The table of that key, or of that bare name: a derived one before the app's. Raises NothingFound."""
     known = tables()
     if key in known:
         return known[key]
-    named = [candidate for candidate in known.values() if candidate.name == key]
-    if len(named) == 1:
+    named = sorted((t for t in known.values() if t.name == key), key=lambda t: t.kind not in ENSURED)
+    if named:
         return named[0]
     import difflib
 

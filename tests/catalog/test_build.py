@@ -47,7 +47,7 @@ def test_every_table_and_column_is_described_in_the_database(shop_db: Database) 
                 connection,
                 """select c.relname as name, a.attnum as n, col_description(c.oid, a.attnum) as said
                    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
-                   where c.relnamespace in ('staging'::regnamespace, 'analytics'::regnamespace, 'pipeline'::regnamespace) and c.relkind in ('r', 'v')""",
+                   where c.relnamespace::regnamespace::text in ('staging', 'analytics', 'pipeline') and c.relkind in ('r', 'v')""",
             )
         }
         table = query(connection, "select obj_description('analytics.sales'::regclass) as said")[0]["said"]
