@@ -1,0 +1,149 @@
+"""The rules of the house (docs/decisions.md, the README's map) as tests. Each message says how to mend what it found."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "aclue_pipeline"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+#: A room has one word, and the word is the same on every floor.
+ROOMS = ("schema", "staging", "preferences", "revenue", "funnel", "health")
+FLOORS = {
+    "its SQL": "sql/{}",
+    "its calculations": "aclue_pipeline/{}",
+    "its Dagster file": "aclue_pipeline/defs/{}.py",
+    "its tests": "tests/{}",
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_room_stands_on_every_floor(room: str, floor: str) -> None:
+    path = FLOORS[floor].format(room)
+    assert (ROOT / path).exists(), f"the room {room} has no {floor}: add {path}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_says_what_belongs_in_it_and_stays_readable(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), f"{path}: open it with a docstring that says what belongs here and what does not"
+    lines = text.count("\n")
+    assert lines <= 400, (
+        f"{path} has {lines} lines: an idea is missing, cut it where the second reason to change begins"
+    )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 50, f"{path}:{node.lineno} {node.name} has {length} lines: make it a few well-named steps"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_error_is_swallowed(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            silent = all(isinstance(step, ast.Pass | ast.Continue) for step in node.body)
+            assert not silent, (
+                f"{path}:{node.lineno}: say what happened, or use contextlib.suppress with the reason beside it"
+            )
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_registry_or_a_path_of_this_machine() -> None:
+    forbidden = [str(ROOT) + "/", str(Path.home()) + "/"]
+    registry = re.compile(r"--(extra-)?index-url\s|https?://[^\s\"']+/simple\b|registry = \{ ?url")
+    for path in _tracked():
+        if path.suffix in {".png", ".zip", ".gz"} or path == Path(__file__):
+            continue
+        text = path.read_text()
+        assert not registry.search(text), f"{path} names a package registry: take the address out"
+        for place in forbidden:
+            assert place not in text, f"{path} names {place}: say it relative to the checkout"
+
+
+def test_every_setting_stands_in_the_example_with_its_default() -> None:
+    from aclue_pipeline.settings import Settings
+
+    lines = dict(re.findall(r"^(ACLUE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    settings = {f"ACLUE_{name.upper()}": field for name, field in Settings.model_fields.items()}
+    assert lines.keys() == settings.keys(), "give every setting one line in .env.example"
+    for name, field in settings.items():
+        default = "" if field.default is None or field.default_factory else str(field.default)
+        assert lines[name] == {"False": "0", "True": "1"}.get(default, default), (
+            f"{name}: the example's default is another"
+        )
+
+
+def test_every_error_has_an_exit_code_of_its_own() -> None:
+    from aclue_pipeline import errors
+
+    kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.AclueError)]
+    codes = [kind.exit_code for kind in kinds]
+    assert len(set(codes)) == len(codes), "two errors share an exit code: append the next free number"
+    assert 2 not in codes, "2 is click's code for a usage error"
+    assert all(kind.__doc__ for kind in kinds)
+
+
+def test_every_dependency_is_there_for_a_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = (
+        project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["build"]
+    )
+    reasons = (ROOT / "docs" / "decisions.md").read_text()
+    for requirement in needed:
+        name = re.split(r"[\[<>=!~ ]", requirement)[0]
+        assert f"`{name}`" in reasons, f"say in one line of docs/decisions.md why `{name}` is there"
+
+
+def test_the_floors_are_built_upon_one_another() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "importlinter.cli", "lint", "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    if "No module named" in done.stderr or not done.stdout:
+        done = subprocess.run(
+            [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        (
+            "aclue_pipeline.cli",
+            {"dagster", "sqlalchemy", "psycopg", "pandas", "numpy", "sklearn", "pydantic", "sqlglot", "altair"},
+        ),
+        ("aclue_pipeline.definitions", {"pandas", "sklearn", "altair", "scipy", "vl_convert"}),
+    ],
+)
+def test_what_starts_often_imports_nothing_heavy(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = heavy & set(done.stdout.split())
+    assert not loaded, f"{module} loads {sorted(loaded)}: import it inside the function that needs it"
+
+
+def test_the_code_location_has_one_name() -> None:
+    """Another name switches every schedule off (their state is kept under it)."""
+    import yaml
+
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
+    module = workspace["load_from"][0]["python_module"]
+    assert module["location_name"] == "aclue_pipeline"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert not {"dagster", "dg"} & project["tool"].keys(), (
+        "a [tool.dagster] or [tool.dg] table draws Dagster away from workspace.yaml"
+    )
