@@ -1,0 +1,98 @@
+"""From events to judgements: of a user's events about one product only one counts, with a label, how much it says
+and how old it is. Every rule about repeats, strength and age is here; what is concluded from them is the kernel's."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aclue_pipeline.preferences.arrays import DAY, Events, Floats, Ints, sums
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """One row per user and product judged, ordered by user, time and id."""
+
+    users: int
+    user: Ints
+    item: Ints
+    at: Ints
+    like: Floats  # 1 or 0
+    evidence: Floats  # > 0; an average judgement is 1
+    recency: Floats  # 1 for the user's latest event, half of it a half-life before
+    price_only: NDArray[np.bool_]  # speaks about the price, not about the product
+    context: Ints
+    overruled: Floats  # per user: share of the judgements that a later one of the same product contradicts
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, mask: NDArray[np.bool_]) -> "Judgements":
+        """The judgements under a mask, users keeping their numbers."""
+        columns = {name: getattr(self, name)[mask] for name in COLUMNS}
+        return replace(self, **columns)
+
+
+COLUMNS: Final = tuple(name for name in Judgements.__dataclass_fields__ if name not in ("users", "overruled"))
+
+
+def judgements(events: Events, half_life_days: float, weight_scale: float = 1.0) -> Judgements:
+    """What the events of a block say.
+
+    An event without a sign (`seen`) judges nothing. Of repeated judgements of one product the latest explicit one
+    counts, else the latest implicit one; its strength is the strongest of those that agree with it, so that liking
+    a product again never weakens what was said. Weights are multiplied by `weight_scale`.
+    """
+    judged = np.flatnonzero(events.value != 0)
+    like = events.value[judged] > 0
+    strength = events.weight[judged] * np.abs(events.value[judged]) * weight_scale
+    winner, strongest, contradicted = _latest(events, judged, like, strength)
+    row = judged[winner]
+    latest = np.full(events.users, np.iinfo(np.int64).min)
+    np.maximum.at(latest, events.user, events.at)
+    age = (latest[events.user[row]] - events.at[row]) / (half_life_days * DAY)
+    return Judgements(
+        users=events.users,
+        user=events.user[row],
+        item=events.item[row],
+        at=events.at[row],
+        like=like[winner].astype(np.float64),
+        evidence=strongest,
+        recency=np.exp2(-age),
+        price_only=events.price_only[row],
+        context=events.context[row],
+        overruled=contradicted / np.maximum(np.bincount(events.user[judged], minlength=events.users), 1),
+    )
+
+
+def _latest(events: Events, judged: Ints, like: NDArray[np.bool_], strength: Floats) -> tuple[Ints, Floats, Ints]:
+    """(positions in `judged` of the judgements that count, in order; the strength of each; per user how many others
+    contradict the one that counts)."""
+    if not len(judged):
+        return np.zeros(0, np.int64), np.zeros(0), np.zeros(events.users, np.int64)
+    topic = events.item[judged] * 2 + events.price_only[judged]
+    topics = int(topic.max()) + 1
+    group = events.user[judged] * topics + topic
+    order = np.lexsort((events.explicit[judged], group))  # stable: within, by time and id
+    group = group[order]
+    last = np.flatnonzero(np.concatenate([group[1:] != group[:-1], [True]]))
+    first = np.concatenate([[0], last[:-1] + 1])
+    winner = order[last]
+    of_group = np.repeat(winner, last - first + 1)
+    agrees = (like[order] == like[of_group]) & (events.explicit[judged][order] == events.explicit[judged][of_group])
+    strongest = np.maximum.reduceat(np.where(agrees, strength[order], 0.0), first)
+    chronological = np.argsort(winner)
+    against = np.flatnonzero(like[order] != like[of_group])
+    contradicted = np.bincount(events.user[judged][order][against], minlength=events.users)
+    return winner[chronological], strongest[chronological], contradicted
+
+
+def balanced(judged: Judgements) -> Floats:
+    """Evidence with its age in it, such that each user's sum stays what it is without: age moves *what* a profile says,
+    never how sure it is (a user who comes back after a year is not a stranger, and one more like never lowers a score)."""
+    aged = judged.evidence * judged.recency
+    total = sums(judged.user, judged.evidence, judged.users)
+    total_aged = sums(judged.user, aged, judged.users)
+    ratio = np.divide(total, total_aged, out=np.ones_like(total), where=total_aged > 0)
+    return aged * ratio[judged.user]

@@ -1,0 +1,76 @@
+"""A version of the taste model: all that a profile is computed from beside the user's own events.
+What it is fitted by belongs to training, what is done with it to the kernel, how it is stored to the store."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from aclue_pipeline.preferences.arrays import Floats, Items, Vocabulary
+from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS
+
+#: What the link weighs, in this order: see kernel.parts.
+PARTS: Final = ("base", *(FACETS[kind].name for kind in ITEM_KINDS), "price", "vector", "log_user", "log_item")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The numbers of a model version; arrays are named for their axis."""
+
+    half_life_days: float
+    weight_scale: float  # makes the mean weight of the training events 1
+    like_rate: float  # of the population
+    base_variance: float  # of users' base rates, log odds
+    base_strength: float  # judgements' worth of the population's rate in a user's own rate
+    strength: Floats  # per facet: judgements' worth of the user's own rate in a facet value's score
+    facet_variance: Floats  # per facet: of a user's deviation for one value, log odds
+    band_strength: float  # the same for a price band
+    slope_variance: float  # of users' price slopes, log odds per unit of log relative price
+    price_edges: Floats  # BANDS + 1, currency units
+    band_rate: Floats  # BANDS: like rate of the population in each price band
+    band_seen: Floats  # BANDS: share of what was seen, sums to 1
+    content_offset: Floats  # per facet code: what a value adds to the offset of a product nobody has judged
+    content_intercept: float
+    content_vector: Floats  # codes × RANK
+    centres: Floats  # SEGMENTS × RANK
+    link: Floats  # intercept, then PARTS
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, as JSON stores them without loss."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: v.tolist() if isinstance(v, np.ndarray) else float(v) for name, v in values.items()}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> "Parameters":
+        rank = len(stored["centres"][0])
+        made: dict[str, Any] = {}
+        for field in fields(cls):
+            value = stored[field.name]
+            matrix = field.name in ("content_vector", "centres")
+            if isinstance(value, list):
+                made[field.name] = np.array(value, np.float64).reshape((-1, rank) if matrix else (-1,))
+            else:
+                made[field.name] = float(value)
+        return cls(**made)
+
+
+@dataclass(frozen=True)
+class TasteModel:
+    """Parameters, the vocabulary of facet values and the products as this version sees them."""
+
+    version: str
+    parameters: Parameters
+    vocabulary: Vocabulary
+    items: Items
+
+
+def version_of(parameters: Parameters, vocabulary: Vocabulary, items: Items) -> str:
+    """A name that says the content: training again on the same data gives the same version."""
+    digest = hashlib.sha256()
+    for value in parameters.as_dict().values():
+        digest.update(repr(value).encode())
+    digest.update(repr(vocabulary.values).encode())
+    for field in fields(items):
+        digest.update(np.ascontiguousarray(getattr(items, field.name)).tobytes())
+    return f"1-{digest.hexdigest()[:12]}"

@@ -1,0 +1,57 @@
+"""MovieLens ratings read as swipes, to judge the method on real likes and dislikes. The data is not part of the project:
+it is read from a folder named on the command line."""
+
+from pathlib import Path
+
+import numpy as np
+
+from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, DISLIKE, LIKE, SUPER_LIKE, Events, Items, Vocabulary
+from aclue_pipeline.preferences.catalogue import items_of
+
+
+def read(folder: Path) -> tuple[Events, Items, Vocabulary]:
+    """Ratings of 4 and more are likes, 5 super-likes, 3 and less dislikes; 3.5 is a dislike. The first genre is the
+    category, all genres and the decade are styles. Raises NothingFound where the folder holds no such files."""
+    import pandas as pd
+
+    try:
+        ratings = pd.read_csv(folder / "ratings.csv.gz")
+        movies = pd.read_csv(folder / "movies.csv.gz").sort_values("movieId", ignore_index=True)
+    except FileNotFoundError:
+        raise NothingFound(
+            f"{folder} holds no ratings.csv.gz and movies.csv.gz; name the folder of MovieLens latest-small"
+        ) from None
+    decade = movies.title.str.extract(r"\((\d{3})\d\)\s*$")[0]
+    genres = movies.genres.where(movies.genres != "(no genres listed)", "").str.split("|")
+    styles = [
+        [genre for genre in of if genre] + ([f"{ten}0s"] if isinstance(ten, str) else [])
+        for of, ten in zip(genres, decade, strict=True)
+    ]
+    rows = [
+        {"category": of[0] or None, "brand": None, "style": style, "colour": [], "price": None}
+        for of, style in zip(genres, styles, strict=True)
+    ]
+    items, vocabulary = items_of(ids_of(movies.movieId.to_numpy()), rows)
+    ratings = ratings.sort_values(["userId", "timestamp", "movieId"], kind="stable", ignore_index=True)
+    rating = ratings.rating.to_numpy()
+    like = rating >= 4
+    events = Events(
+        users=ratings.userId.nunique(),
+        user=np.unique(ratings.userId, return_inverse=True)[1],
+        item=np.searchsorted(movies.movieId, ratings.movieId),
+        at=ratings.timestamp.to_numpy() * 1_000_000,
+        value=np.where(like, 1.0, -1.0),
+        weight=np.ones(len(ratings)),
+        source=np.where(rating == 5, SUPER_LIKE, np.where(like, LIKE, DISLIKE)),
+        explicit=np.ones(len(ratings), bool),
+        price_only=np.zeros(len(ratings), bool),
+        context=np.full((len(ratings), len(CONTEXT_KINDS)), -1),
+    )
+    return events, items, vocabulary
+
+
+def ids_of(numbers: np.ndarray) -> np.ndarray:
+    ids = np.zeros(len(numbers), [("hi", ">u8"), ("lo", ">u8")])
+    ids["lo"] = numbers
+    return ids

@@ -1,0 +1,16 @@
+-- One row per model version, group of users and predictor: how well the users' latest judgements were predicted from what was before.
+-- kind: python
+-- owner: team:data
+create table analytics.preference_quality (
+    model_version text not null,        -- The version that was current when this was measured; everything was fitted anew to the past for it.
+    users_group text not null,          -- all, or users with at most 5 judgements before (cold), 6 to 50 (casual), more (heavy).
+    predictor text not null,            -- profile (the row of user_preferences), or a baseline: user_rate, popularity (both shrunk), global_rate.
+    users integer not null,             -- Users whose judgements were predicted.
+    judgements integer not null,        -- Judgements predicted: the latest fifth of each user's.
+    log_loss float8,                    -- Mean negative logarithm of the probability given to what happened, smaller is better; NULL: no judgement in the group.
+    auc float8,                         -- Mean over users of the chance that a liked product ranks above a disliked one; NULL: nobody in the group has both.
+    calibration_error float8,           -- Mean distance between probability and share of likes over 15 bins (ECE); NULL: no judgement in the group.
+    reliability jsonb,                  -- Bins of the reliability plot [{bin, predicted, observed, low, high, judgements}]; NULL: a baseline, or a part of the users.
+    measured_at timestamptz not null default now(),  -- When it was measured; bookkeeping.
+    primary key (model_version, users_group, predictor)
+)

@@ -1,0 +1,17 @@
+-- One row per model version and product: what the version says of the product, with which a row of user_preferences predicts a like.
+-- kind: python
+-- owner: team:data
+create table pipeline.taste_items (
+    model_version text not null,        -- The version, as in pipeline.taste_models.
+    product_id uuid not null,           -- The product.
+    log_odds float8 not null,           -- Log odds that an average user likes it.
+    judgements float8 not null,         -- Judgements' worth of evidence behind it; 0: the product came after training, and only its content speaks.
+    vector float8[] not null,           -- Its place in the space of user_preferences.embedding_vector.
+    category text,                      -- Category as the version sees it; NULL: none.
+    brand text,                         -- Brand as the version sees it; NULL: none.
+    style text[] not null,              -- Styles as the version sees them.
+    colour text[] not null,             -- Colours as the version sees them.
+    price float8,                       -- Price in the catalogue's currency units as the version sees it; NULL: none.
+    relative_price float8 not null,     -- Logarithm of that price over the category's median price of then.
+    primary key (model_version, product_id)
+)
