@@ -128,3 +128,9 @@ class CannotEvolve(AclueError):
     """A derived table in the database cannot take the form that its file now asks for without losing something."""
 
     exit_code = 22
+
+
+class DependentsExist(AclueError):
+    """Something that is not ours rests on what would be dropped."""
+
+    exit_code = 23

@@ -60,8 +60,8 @@ create policy affiliate_clicks_insert_own_or_ownerless on public.affiliate_click
     as permissive for insert to anon, authenticated
     with check (
         (user_id is null or (current_user <> 'anon' and user_id = (select auth.uid())))
-        and click_timestamp >= now() - interval '1 day'
-        and click_timestamp <= now() + interval '5 minutes'
+        and click_timestamp >= now() - '1 day'::interval
+        and click_timestamp <= now() + '00:05:00'::interval
     );
 
 create index if not exists idx_affiliate_clicks_user on public.affiliate_clicks using btree (user_id, click_timestamp desc) where user_id is not null;

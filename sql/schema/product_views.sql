@@ -58,8 +58,8 @@ create policy product_views_insert_own_or_ownerless on public.product_views
     as permissive for insert to anon, authenticated
     with check (
         (user_id is null or (current_user <> 'anon' and user_id = (select auth.uid())))
-        and view_timestamp >= now() - interval '1 day'
-        and view_timestamp <= now() + interval '5 minutes'
+        and view_timestamp >= now() - '1 day'::interval
+        and view_timestamp <= now() + '00:05:00'::interval
     );
 
 create index if not exists idx_product_views_product on public.product_views using btree (product_id, view_timestamp desc);

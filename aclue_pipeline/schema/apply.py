@@ -1,0 +1,163 @@
+"""Deploying: the plan is run, step by step, by one deployer at a time. Each step is a transaction of its own or a statement
+that can be repeated, so a run that ends anywhere leaves exactly what the next run's plan no longer holds."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from aclue_pipeline.errors import KeysPending, SchemaIncomplete, VerificationFailed
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.locks import advisory_lock
+from aclue_pipeline.schema.fingerprint import fingerprint
+from aclue_pipeline.schema.objects import How
+from aclue_pipeline.schema.plan import Left, Plan, Step, plan_on
+from aclue_pipeline.schema.preflight import OLDEST, preflight
+from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
+
+if TYPE_CHECKING:
+    import psycopg
+    import sqlalchemy as sa
+
+GIVE_UP = timedelta(minutes=10)
+DEPLOYING = "deploy"
+
+#: The server notices a killed deployer within this time, even in the middle of building an index.
+_SESSION = """
+set lock_timeout = 0;
+set statement_timeout = 0;
+set idle_in_transaction_session_timeout = 0;
+set client_connection_check_interval = '1s';
+set search_path = ''
+"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a deployment did (or, dry, would do): the steps run, differences left as they are, notes of the preflight, the
+    fingerprint afterwards, seconds taken."""
+
+    steps: tuple[Step, ...]
+    left: tuple[Left, ...]
+    notes: tuple[str, ...]
+    fingerprint: str
+    seconds: float
+    dry_run: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps) and not self.dry_run
+
+
+def deploy(
+    database: Database,
+    *,
+    give_up: timedelta = GIVE_UP,
+    dry_run: bool = False,
+    oldest: int = OLDEST,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Deployment:
+    """Make the database what sql/schema declares, running only what is missing or different; nothing where nothing is.
+
+    Raises what preflight raises, DeployerBusy beside another deployer, KeysPending when a lock could not be had within
+    `give_up` (running again goes on from there), VerificationFailed where rows break a constraint.
+    """
+    began = time.monotonic()
+    with deployer(database, lock=not dry_run) as connection:
+        notes = tuple(preflight(connection, oldest))
+        todo = plan_on(connection)
+        if not dry_run:
+            _run(connection, todo, Patience(give_up), progress)
+            if todo.steps:
+                _settled(plan_on(connection))
+        print_ = fingerprint(connection)
+    return Deployment(todo.steps, todo.left, notes, print_, time.monotonic() - began, dry_run)
+
+
+@contextmanager
+def deployer(database: Database, lock: bool = True) -> Iterator["sa.Connection"]:
+    """A session of its own, closed afterwards, that holds the deployers' lock: the lock and the work end together, so that
+    nobody starts while a killed deployer's last statement still runs."""
+    with database.autocommit() as connection:
+        connection.detach()
+        pg(connection).execute(_SESSION.encode())
+        if lock:
+            with advisory_lock(connection, DEPLOYING):
+                yield connection
+        else:
+            yield connection
+
+
+def pg(connection: "sa.Connection") -> "psycopg.Connection[Any]":
+    """The driver's own connection, for scripts that bring their own BEGIN and COMMIT."""
+    driver = connection.connection.dbapi_connection  # a detached one has no other name
+    assert driver is not None
+    return driver  # type: ignore[return-value]
+
+
+def _run(connection: "sa.Connection", todo: Plan, patience: Patience, progress: Callable[[str], None]) -> None:
+    session = pg(connection)
+
+    def done(step: Step) -> None:
+        progress(f"{step.title} … done")
+
+    def of(how: How) -> list[Step]:
+        return [step for step in todo.steps if step.how == how]
+
+    try:
+        for step in of(How.MAKE):
+            _plainly(session, step, patience)
+            done(step)
+        run_unnoticed(session, of(How.MEND), patience, done)
+        for step in of(How.BUILD):
+            _plainly(session, step, patience)
+            done(step)
+        run_unnoticed(session, of(How.KEY), patience, done)
+        for step in of(How.VALIDATE):
+            _plainly(session, step, patience)
+            done(step)
+    except GaveUp as reason:
+        raise _pending(reason) from None
+
+
+def _plainly(session: "psycopg.Connection[Any]", step: Step, patience: Patience) -> None:
+    """What may wait in a queue, since nobody waits behind it. An index is built without a lock_timeout: one that struck would
+    leave it invalid."""
+    from psycopg import errors
+
+    timeout = "statement_timeout" if step.how == How.BUILD else "lock_timeout"
+    session.execute(f"set {timeout} = {patience.milliseconds}".encode())
+    try:
+        session.execute(step.script.encode())
+    except (errors.LockNotAvailable, errors.QueryCanceled):
+        session.rollback()
+        raise GaveUp([step], None) from None
+    except (errors.ForeignKeyViolation, errors.CheckViolation) as error:
+        key = step.statements[0].key
+        detail = error.diag.message_detail or error.diag.message_primary
+        raise VerificationFailed(
+            f"{key} holds for new rows, but rows already in {key.table} break it ({detail}); mend them, then deploy again"
+        ) from None
+    except BaseException:
+        if not session.closed:
+            session.rollback()
+        raise
+    session.execute(f"set {timeout} = 0".encode())
+
+
+def _pending(reason: GaveUp) -> KeysPending:
+    titles = ", ".join(step.title for step in reason.steps)
+    blocked = f"; {reason.blocker}" if reason.blocker else ""
+    return KeysPending(f"gave up waiting: deployed, but still pending: {titles}{blocked}; run `aclue deploy` again, which goes on from there")
+
+
+def _settled(remaining: Plan) -> None:
+    """A statement that ran without the effect it was run for would be run for ever."""
+    if remaining.statements:
+        first = remaining.statements[0]
+        raise SchemaIncomplete(
+            f"{first.key} is still {first.why} after deploying: either somebody changes it at the same time (deploy again),"
+            " or its file says it in another way than the server does (see aclue_pipeline/schema/normal.py)"
+        )

@@ -1,0 +1,66 @@
+"""Everything the scripts declare and everything the database has, in one shape, so that they can be laid side by side.
+One module per kind of object; each says how its kind is declared, observed and mended. A new kind is one module and its name here."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aclue_pipeline.postgres import query
+from aclue_pipeline.schema.objects import (
+    columns,
+    comments,
+    constraints,
+    functions,
+    grants,
+    indexes,
+    policies,
+    tables,
+    triggers,
+)
+from aclue_pipeline.schema.objects.thing import Change, Declared, How, Key, LeftAlone, Observed, Statement
+from aclue_pipeline.schema.scripts import Script
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+__all__ = ["KINDS", "Change", "Declared", "How", "Key", "LeftAlone", "Observed", "Statement", "declared", "existing", "observed"]
+
+#: In the order in which they are mended: a policy may need a function, a constraint a column.
+KINDS = {
+    module.KIND: module
+    for module in (functions, tables, columns, constraints, indexes, policies, grants, triggers, comments)
+}
+
+
+def declared(scripts: Sequence[Script]) -> dict[Key, Declared]:
+    """Every object of the scripts by its key."""
+    found = (thing for module in KINDS.values() for script in scripts for thing in module.declared(script))
+    return {thing.key: thing for thing in found}
+
+
+def existing(connection: "sa.Connection", scripts: Sequence[Script]) -> set[str]:
+    """Which of the scripts' tables are there."""
+    rows = query(
+        connection,
+        """select relname from pg_class
+           where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and relname = any(:tables)""",
+        tables=[script.table for script in scripts],
+    )
+    return {row["relname"] for row in rows}
+
+
+def observed(connection: "sa.Connection", scripts: Sequence[Script]) -> dict[Key, Observed]:
+    """Every object that belongs to the scripts' tables, and their functions, as the server describes it.
+
+    Names in the descriptions carry their schema, whatever the session's search_path is.
+    """
+    homes = {statement.name: script.table for script in scripts for statement in script.having("function")}
+    names = {"tables": [script.table for script in scripts if script.table], "functions": list(homes)}
+    path = query(connection, "select current_setting('search_path') as path, set_config('search_path', '', false)")[0]["path"]
+    found = {}
+    for kind, module in KINDS.items():
+        for row in query(connection, module.OBSERVED, **names):
+            table = row["table_name"] or homes[row["name"].removeprefix("function ")]
+            key = Key(kind, table, row["name"])
+            found[key] = Observed(key, row["definition"], row.get("ready", True))
+    query(connection, "select set_config('search_path', :path, false)", path=path)
+    return found

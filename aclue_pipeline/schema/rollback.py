@@ -1,0 +1,168 @@
+"""Rolling back: the tables are dropped again. The foreign keys go first, each in a moment when nobody holds its two tables, since
+dropping a table together with its keys would lock the app's tables against everybody."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from aclue_pipeline.errors import DependentsExist, KeysPending, MissingPrivilege, NothingFound, RowsExist
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.schema import objects
+from aclue_pipeline.schema.apply import GIVE_UP, deployer, pg
+from aclue_pipeline.schema.objects import How, Key, Statement, constraints
+from aclue_pipeline.schema.objects.thing import EXCLUSIVE, quoted
+from aclue_pipeline.schema.plan import Step
+from aclue_pipeline.schema.scripts import scripts, table_names
+from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+#: Schemas whose views are made from the tables by ourselves, and can be made again.
+DERIVED = ("staging", "analytics", "pipeline")
+_ROWS_CAME = "AC001"
+
+# A row may come between looking and dropping; under the lock it cannot.
+_ONLY_IF_EMPTY = """do $$
+begin
+    if exists (select from {table}) then
+        raise exception using errcode = '{code}', message = '{table}';
+    end if;
+end
+$$"""
+
+
+def rollback(
+    database: Database,
+    tables: Sequence[str] = (),
+    *,
+    discard_data: bool = False,
+    give_up: timedelta = GIVE_UP,
+    progress: Callable[[str], None] = lambda line: None,
+) -> tuple[str, ...]:
+    """Drop the named tables (all five where none is named) with what belongs to them; returns those that were there.
+
+    Raises NothingFound for a name that is none of ours, RowsExist where a table holds rows and `discard_data` is not set,
+    DependentsExist where somebody else's views read it, KeysPending where a lock could not be had, DeployerBusy.
+    """
+    wanted = _wanted(tables)
+    patience = Patience(give_up)
+    with deployer(database) as connection:
+        there = objects.existing(connection, scripts())
+        doomed = tuple(table for table in wanted if table in there)
+        if not discard_data:
+            _refuse_rows(connection, doomed)
+        _refuse_dependents(connection, doomed)
+        _refuse_foreign_owners(connection, doomed)
+
+        def done(step: Step) -> None:
+            progress(f"{step.title} … done")
+
+        try:
+            run_unnoticed(pg(connection), list(_key_steps(connection, doomed)), patience, done)
+            run_unnoticed(pg(connection), [_table_step(table, discard_data) for table in doomed], patience, done)
+        except GaveUp as reason:
+            raise KeysPending(
+                f"gave up waiting, still to be dropped: {reason}{f'; {reason.blocker}' if reason.blocker else ''};"
+                " run `aclue rollback` again, which goes on from there"
+            ) from None
+        except _rows_came() as error:
+            raise _rows_exist([str(error).splitlines()[0].removeprefix("public.")]) from None
+        _drop_functions(connection, there - set(doomed))
+    return doomed
+
+
+def _wanted(tables: Sequence[str]) -> tuple[str, ...]:
+    known = table_names()
+    for table in tables:
+        if table not in known:
+            raise NothingFound(f"{table} is none of the deployed tables; they are {', '.join(known)}")
+    return tuple(tables) or known
+
+
+def _refuse_rows(connection: "sa.Connection", tables: Sequence[str]) -> None:
+    full = [
+        table
+        for table in tables
+        if query(connection, f"select exists (select from public.{quoted(table)}) as some")[0]["some"]  # noqa: S608
+    ]
+    if full:
+        raise _rows_exist(full)
+
+
+def _rows_exist(tables: Sequence[str]) -> RowsExist:
+    return RowsExist(
+        f"{', '.join(tables)} {'holds' if len(tables) == 1 else 'hold'} rows, nothing of it was dropped; keep a copy, then say --discard-data"
+    )
+
+
+def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str]) -> None:
+    """Views of the derived schemas go along (they are made again by the next job); anybody else's must not."""
+    rows = query(
+        connection,
+        """select distinct v.oid::regclass::text as view, d.refobjid::regclass::text as table
+           from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
+           where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
+               and d.refobjid = any(select to_regclass('public.' || quote_ident(name)) from unnest(cast(:tables as text[])) as name)
+               and v.relnamespace::regnamespace::text <> all(:derived)
+           order by 1""",
+        tables=list(tables),
+        derived=list(DERIVED),
+    )
+    if rows:
+        views = ", ".join(dict.fromkeys(row["view"] for row in rows))
+        raise DependentsExist(f"{views} would be dropped along, which is not ours; drop or change it first")
+
+
+def _refuse_foreign_owners(connection: "sa.Connection", tables: Sequence[str]) -> None:
+    rows = query(
+        connection,
+        """select relname as name, pg_get_userbyid(relowner) as owner from pg_class
+           where relnamespace = 'public'::regnamespace and relname = any(:tables) and not pg_has_role(relowner, 'USAGE')""",
+        tables=list(tables),
+    )
+    if rows:
+        raise MissingPrivilege(f"{rows[0]['name']} belongs to {rows[0]['owner']}; roll back as that role")
+
+
+def _key_steps(connection: "sa.Connection", tables: Sequence[str]) -> Iterator[Step]:
+    """Dropping a key takes both of its tables from everybody, for a moment."""
+    for key, found in objects.observed(connection, scripts()).items():
+        other = constraints.references(found.definition) if key.kind == constraints.KIND else ""
+        if other and key.table in tables:
+            text = f"alter table public.{quoted(key.table)} drop constraint if exists {quoted(key.name)}"
+            statement = Statement(key, "rolled back", text, How.KEY, EXCLUSIVE, other)
+            yield Step(f"drop key {key.name}", How.KEY, (statement,), ((f"public.{key.table}", EXCLUSIVE), (other, EXCLUSIVE)))
+
+
+def _table_step(table: str, discard_data: bool) -> Step:
+    name = f"public.{quoted(table)}"
+    texts = [] if discard_data else [_ONLY_IF_EMPTY.format(table=f"public.{table}", code=_ROWS_CAME)]
+    texts.append(f"drop table if exists {name} cascade")
+    statements = tuple(Statement(Key("table", table, table), "rolled back", text, How.MEND, EXCLUSIVE) for text in texts)
+    return Step(f"drop table {table}", How.MEND, statements, ((f"public.{table}", EXCLUSIVE),))
+
+
+def _drop_functions(connection: "sa.Connection", kept: set[str]) -> None:
+    """A table's own functions go with it, the shared ones with the last table."""
+    for script in scripts():
+        if script.table in kept or (not script.table and kept):
+            continue
+        for statement in script.having("function"):
+            query(connection, f"drop function if exists {statement.name}")
+
+
+def _rows_came() -> type[Exception]:
+    from psycopg import errors
+
+    return errors.lookup(_ROWS_CAME) if _known(_ROWS_CAME) else errors.DatabaseError
+
+
+def _known(code: str) -> bool:
+    from psycopg import errors
+
+    try:
+        errors.lookup(code)
+    except KeyError:
+        return False
+    return True

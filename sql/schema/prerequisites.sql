@@ -1,0 +1,51 @@
+-- What must be there before the five tables are deployed, one row each: name, whether it is met, what kind of trouble it is if not, and the remedy.
+-- trouble: missing (something of the app's or of Supabase's is not there), privilege (this role may not do what is needed), note (worth knowing, stops nothing).
+-- Reads only; for Supabase's SQL editor as well as for `aclue deploy`. Which of its two shapes the catalogue has is told apart elsewhere.
+
+with app_table (name, oid, key) as (
+    select name, to_regclass(name)::oid, key
+    from (values ('public.products', 'id'), ('public.recommendations', 'id'), ('auth.users', 'id')) as wanted (name, key)
+)
+select
+    name as name,
+    oid is not null as met,
+    'missing' as trouble,
+    case when name = 'auth.users' then 'Supabase makes it: is this a Supabase database?' else 'it belongs to the app: deploy the app''s own schema first' end as remedy
+from app_table
+union all
+select
+    name || '.' || key,
+    exists (
+        select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+        where i.indrelid = oid and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and a.attname = key and a.atttypid = 'uuid'::regtype
+    ),
+    'missing',
+    'foreign keys refer to it: it must be a uuid with a primary key or unique index'
+from app_table where oid is not null
+union all
+select 'recommendations.user_id',
+    exists (select from pg_attribute where attrelid = oid and attname = 'user_id' and atttypid = 'uuid'::regtype and not attisdropped),
+    'missing',
+    'feedback is accepted only on a recommendation made to that very user'
+from app_table where name = 'public.recommendations' and oid is not null
+union all
+select 'auth.uid()', to_regprocedure('auth.uid()') is not null, 'missing', 'the policies ask it who is calling; Supabase makes it: is this a Supabase database?'
+union all
+select 'role ' || role, to_regrole(role) is not null, 'missing', 'the policies speak of it; Supabase makes it: is this a Supabase database?'
+from unnest(array['anon', 'authenticated', 'service_role']) as role
+union all
+select 'CREATE on schema public', has_schema_privilege(current_user, 'public', 'CREATE'), 'privilege', 'deploy as postgres, or grant it to this role'
+union all
+select 'USAGE on schema auth', coalesce(has_schema_privilege(current_user, to_regnamespace('auth')::oid, 'USAGE'), true), 'privilege', 'deploy as postgres, or grant it to this role'
+union all
+select 'REFERENCES on ' || name, has_table_privilege(current_user, oid, 'REFERENCES'), 'privilege', 'deploy as postgres, or grant it to this role'
+from app_table where oid is not null
+union all
+select 'SELECT on public.recommendations', has_table_privilege(current_user, oid, 'SELECT'), 'privilege', 'deploy as postgres, or grant it to this role'
+from app_table where name = 'public.recommendations' and oid is not null
+union all
+select 'extension ' || extension,
+    exists (select from pg_extension where extname = extension),
+    'note',
+    'the guide lists it; nothing here needs it'
+from unnest(array['uuid-ossp', 'pg_trgm']) as extension;
