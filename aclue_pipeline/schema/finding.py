@@ -1,5 +1,6 @@
 """What a verification says: one finding per criterion, with evidence, and with the command that mends it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -14,3 +15,20 @@ class Finding:
     blocking: bool
     evidence: str
     mend: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The part of a finding that only the database can say."""
+
+    passed: bool
+    evidence: str
+    applicable: bool = True
+
+
+NOTHING_THERE = Verdict(True, "none of the tables that this judges is there", applicable=False)
+
+
+def verdict(wrong: Sequence[str], evidence: str) -> Verdict:
+    """Passed where nothing is wrong, with `evidence`; else failed, with everything that is wrong."""
+    return Verdict(not wrong, "; ".join(wrong) or evidence)

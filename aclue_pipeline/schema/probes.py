@@ -9,10 +9,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from aclue_pipeline.errors import MissingPrerequisite
+from aclue_pipeline.postgres.claims import Identity
 from aclue_pipeline.schema.access import ROLES, Line
 from aclue_pipeline.schema.trials import Cast, Trial, seed, trials
 
 if TYPE_CHECKING:
+    from typing import LiteralString
+
     import psycopg
 
     Connection = psycopg.Connection[Any]
@@ -72,6 +75,8 @@ def probe(pg: "Connection", lines: Sequence[Line], thorough: bool = False) -> li
 
     `thorough` also runs what could lock whole tables (see trials.trials). Raises CannotTry where there is nothing to try with.
     """
+    from psycopg import sql
+
     outcomes = []
     for table, some in groupby(sorted(lines, key=lambda line: line.table), key=lambda line: line.table):
         with rolled_back(pg):
@@ -79,7 +84,8 @@ def probe(pg: "Connection", lines: Sequence[Line], thorough: bool = False) -> li
             types = columns(pg, table)
             for owner in (cast.user, cast.guest, None):
                 if owner is not None or table in _OWNERLESS:
-                    pg.execute(seed(table, owner, cast, types))
+                    # A user's own profile will do as well as one made for the occasion.
+                    pg.execute(seed(table, owner, cast, types) + sql.SQL(" on conflict do nothing"))
             outcomes += _outcomes(pg, [list(trials(line, cast, types, thorough)) for line in some])
     return outcomes
 
@@ -87,11 +93,20 @@ def probe(pg: "Connection", lines: Sequence[Line], thorough: bool = False) -> li
 _OWNERLESS = ("affiliate_clicks", "session_analytics", "product_views")
 
 
+def become(pg: "Connection", identity: Identity) -> None:
+    """Take the role and the claims until the transaction or savepoint is rolled back."""
+    pg.execute(
+        "select set_config('request.jwt.claims', %s, true), set_config('role', %s, true)",
+        [identity.json, identity.role],
+    )
+
+
 @contextmanager
 def rolled_back(pg: "Connection") -> Iterator[None]:
     """A transaction that never commits and never waits long for a lock. Raises CannotTry where it would have to."""
     import psycopg
 
+    pg.rollback()  # a query before this may have opened a transaction, within which ours would be a mere savepoint
     try:
         with pg.transaction(force_rollback=True):
             pg.execute(_SHORT)
@@ -114,7 +129,7 @@ def columns(pg: "Connection", table: str) -> dict[str, str]:
 def casting(pg: "Connection") -> Cast:
     """Two users, a product and a recommendation to each: the database's own where it has them, else made for this
     transaction if this role may. Raises CannotTry."""
-    _may_be_everybody(pg)
+    may_be_everybody(pg)
     user, guest = _users(pg)
     cast = Cast.new(user, guest, _product(pg))
     for one, recommendation in cast.recommended.items():
@@ -128,7 +143,7 @@ def casting(pg: "Connection") -> Cast:
     return cast
 
 
-def _may_be_everybody(pg: "Connection") -> None:
+def may_be_everybody(pg: "Connection") -> None:
     import psycopg
 
     for role in ROLES:
@@ -142,26 +157,33 @@ def _may_be_everybody(pg: "Connection") -> None:
 
 
 def _users(pg: "Connection") -> tuple[str, str]:
-    found = [one for (one,) in pg.execute("select id::text from auth.users limit 2")]
+    found = _found(pg, "select id::text from auth.users limit 2")
     while len(found) < 2:
-        made = _make(
-            pg,
-            "a user (there are not two in auth.users)",
-            "insert into auth.users (id) values (gen_random_uuid()) returning id::text",
-        )
-        found.append(made)
+        what = "a user (auth.users has not two)"
+        found.append(_make(pg, what, "insert into auth.users (id) values (gen_random_uuid()) returning id::text"))
     return found[0], found[1]
 
 
 def _product(pg: "Connection") -> str:
-    for (one,) in pg.execute("select id::text from public.products limit 1"):
-        return str(one)
-    return _make(
-        pg, "a product (there is none)", "insert into public.products (title) values ('probe') returning id::text"
+    found = _found(pg, "select id::text from public.products limit 1")
+    what = "a product (there is none)"
+    return (
+        found[0]
+        if found
+        else _make(pg, what, "insert into public.products (title) values ('probe') returning id::text")
     )
 
 
-def _make(pg: "Connection", what: str, statement: str, parameters: Sequence[object] = ()) -> str:
+def _found(pg: "Connection", question: "LiteralString") -> list[str]:
+    import psycopg
+
+    try:
+        return [one for (one,) in pg.execute(question)]
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
+        raise CannotTry(f"nothing to try with: {_first_line(error)}") from error
+
+
+def _make(pg: "Connection", what: str, statement: "LiteralString", parameters: Sequence[object] = ()) -> str:
     import psycopg
 
     try:

@@ -9,10 +9,10 @@ from psycopg import sql
 from aclue_pipeline.postgres import claims
 from aclue_pipeline.schema.access import Line, lines
 
-#: The least a writer must give beside whose row it is: the columns of the guide's own functional tests.
+#: The least a writer must give beside whose row it is, where no trigger of ours may be relied on.
 LEAST = {
     "affiliate_clicks": ("product_id", "session_id", "source_page", "affiliate_network", "affiliate_url"),
-    "user_preferences": ("total_swipes", "right_swipes"),
+    "user_preferences": ("total_swipes", "right_swipes", "left_swipes", "engagement_rate"),
     "session_analytics": ("session_id", "landing_page"),
     "product_views": ("product_id", "session_id"),
     "recommendation_feedback": ("recommendation_id", "product_id", "feedback_value", "model_version"),
@@ -171,7 +171,7 @@ class _Attempt:
 
     def before(self) -> sql.Composed | None:
         if self.line.verb == "insert" and self.line.table == "user_preferences":  # one row per user: make room
-            return sql.SQL("delete from {} where {}").format(self.table, self.here)
+            return self.delete()
         if self.line.verb == "references":
             return sql.SQL("create schema aclue_probe authorization {}").format(sql.Identifier(self.line.role))
         return None
@@ -247,14 +247,20 @@ def insertion(table: str, values: Mapping[str, sql.Composable]) -> sql.Composed:
     )
 
 
-def seed(table: str, owner: str | None, cast: Cast, types: Mapping[str, str]) -> sql.Composed:
-    """The row that `owner` (None: nobody) has in the table before anything is tried."""
+def seed(
+    table: str,
+    owner: str | None,
+    cast: Cast,
+    types: Mapping[str, str],
+    given: Mapping[str, sql.Composable] | None = None,
+) -> sql.Composed:
+    """An insertion of the row that `owner` (None: nobody) has in the table, with values of one's own where `given`."""
     line = Line(table, "service_role", "insert", "other", "", (), True, "")
     attempt = _Attempt(line, cast, types, owner, ())
     values: dict[str, sql.Composable] = {column: attempt.value(column) for column in ("user_id", *LEAST[table])}
     if table != "user_preferences":
         values["id"] = sql.Literal(cast.rows[owner])
-    return insertion(table, values) + sql.SQL(" on conflict do nothing")
+    return insertion(table, values | dict(given or {}))
 
 
 def _right(line: Line, columns: tuple[str, ...]) -> sql.Composed | None:
