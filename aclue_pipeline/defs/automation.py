@@ -1,0 +1,121 @@
+"""When things are computed: jobs and their schedules. Every asset is scheduled by exactly one of them, which its description
+names. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it)."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from aclue_pipeline.catalog import tables
+from aclue_pipeline.defs import app, schema
+from aclue_pipeline.defs.describe import key_of
+from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+_SOURCES = [key for source in (*app.assets, *schema.assets) for key in source.keys]
+
+
+def _job(name: str, rooms: Iterable[str], description: str) -> "AssetJob":
+    """The rooms' assets and checks, the staging views that they read, and the contracts of the sources behind these: where a
+    source lacks a column, what reads it is not computed."""
+    rooms = list(rooms)
+    read = _read_by(rooms)
+    staging = [key_of(key) for key in read if tables()[key].room == "staging"]
+    contracts = [dg.AssetCheckKey(key_of(key), "contract") for key in read if key_of(key) in _SOURCES]
+    selection = dg.AssetSelection.groups(*rooms) | dg.AssetSelection.checks(*contracts)
+    if staging:
+        selection = selection | dg.AssetSelection.assets(*staging)
+    return dg.define_asset_job(name, selection, description=description, tags={"aclue/room": "+".join(rooms)})
+
+
+def _read_by(rooms: Iterable[str]) -> list[str]:
+    """Tables that the rooms' tables are made of, at any distance."""
+    known = tables()
+    wanted = [key for key, table in known.items() if table.room in rooms]
+    if "preferences" in rooms:
+        wanted.append("public.user_preferences")
+    found: dict[str, None] = {}
+    while wanted:
+        for upstream in known[wanted.pop()].upstream:
+            if upstream in known and upstream not in found:
+                found[upstream] = None
+                wanted.append(upstream)
+    return [key for key in known if key in found]
+
+
+observe = dg.define_asset_job(
+    "observe",
+    dg.AssetSelection.assets(*_SOURCES),
+    description="Look at `schema` and every source table: versions, rows, freshness, contracts, success criteria.",
+    tags={"aclue/room": "observe"},
+)
+refresh_preferences = _job(
+    "refresh_preferences",
+    ["preferences"],
+    "Recompute the profiles of users whose events changed, and say how good they are.",
+)
+rebuild_revenue_and_funnel = _job(
+    "rebuild_revenue_and_funnel",
+    ["revenue", "funnel"],
+    "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written.",
+)
+check_health = _job("check_health", ["health"], "Slow statements, unused or invalid indexes, growth of tables.")
+
+
+# --- schedules --------------------------------------------------------------------------------------------------------
+
+
+def _status() -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if get_settings().autostart else dg.DefaultScheduleStatus.STOPPED
+
+
+def _schedule(name: str, job: "AssetJob", cron: str, description: str) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name, job=job, cron_schedule=cron, execution_timezone=get_settings().timezone, default_status=_status(),
+        description=description,
+    )  # fmt: skip
+
+
+def trailing_range(last: date) -> tuple[date, date]:
+    """The days that the night before `last` + 1 rebuilds: late conversions change days that are long over."""
+    settings = get_settings()
+    return max(settings.first_day, last - timedelta(days=settings.trailing_days - 1)), last
+
+
+@dg.schedule(
+    name="nightly_revenue_and_funnel",
+    job=rebuild_revenue_and_funnel,
+    cron_schedule="30 4 * * *",  # after every clock change of the night, in any zone
+    execution_timezone=get_settings().timezone,
+    default_status=_status(),
+    description="Every night the trailing days (ACLUE_TRAILING_DAYS) in one run, since conversions arrive late.",
+)
+def nightly_revenue_and_funnel(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    first, last = trailing_range(context.scheduled_execution_time.date() - timedelta(days=1))
+    if last < first:
+        return dg.SkipReason(f"the first partition (ACLUE_FIRST_DAY) is {first}, which is not over yet")
+    return dg.RunRequest(run_key=f"trailing-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
+
+
+jobs = [observe, refresh_preferences, rebuild_revenue_and_funnel, check_health]
+schedules = [
+    _schedule(
+        "observe_sources",
+        observe,
+        "*/15 * * * *",
+        "Every quarter of an hour: are the sources there, fresh and as agreed?",
+    ),
+    _schedule(
+        "hourly_preferences",
+        refresh_preferences,
+        "20 * * * *",
+        "Every hour: profiles of the users whose events changed.",
+    ),
+    nightly_revenue_and_funnel,
+    _schedule("daily_health", check_health, "0 6 * * *", "Every morning: what would slow the database down."),
+]

@@ -1,0 +1,63 @@
+"""Dagster's beta calls: all of them, each here once, with the reason. They may change in a minor release; then this is where.
+Their warnings end here, since whoever runs us cannot do anything about them. A test compares the list with what is really used."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+#: Every beta API in use, and why there is no other way.
+APIS = {
+    "multi_observable_source_asset": "the living form of a source asset: observed, ordered within a run, owned and described",
+    "backfill_policy": "a range of days in one run instead of a run a day",
+    "BackfillPolicy": "the same",
+    "CodeReferencesMetadataValue": "links from an asset to its SQL file",
+    "LocalFileCodeReference": "the same",
+    "with_source_code_references": "links from an asset to its Python",
+}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
+
+
+def observable(specs: Sequence[dg.AssetSpec], name: str) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator: sources that one op observes, together or singly."""
+
+    def decorated(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        with quiet():
+            return dg.multi_observable_source_asset(specs=specs, name=name, can_subset=True)(function)
+
+    return decorated
+
+
+def daily(**arguments: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator: a partitioned asset whose backfill of any range is one run."""
+
+    def decorated(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        with quiet():
+            return dg.multi_asset(backfill_policy=dg.BackfillPolicy.single_run(), **arguments)(function)
+
+    return decorated
+
+
+def file_references(files: Sequence[tuple[str, Path]]) -> dg.CodeReferencesMetadataValue:
+    """Links to files: label and path of each."""
+    with quiet():
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for label, path in files
+            ]
+        )
+
+
+def with_python_references(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
+    """The same assets, each also linked to the Python that makes it."""
+    with quiet():
+        return dg.with_source_code_references(assets)

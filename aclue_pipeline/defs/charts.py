@@ -1,0 +1,185 @@
+"""Pictures in an asset's metadata: a sparkline that stands on its page without a click, and a chart behind one. Drawn only when
+numbers moved, since every picture is a row in the event log for ever; none larger than 50 kB. Altair is imported when drawing."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import dagster as dg
+
+from aclue_pipeline.catalog import Table
+from aclue_pipeline.defs.metadata import INLINE
+
+if TYPE_CHECKING:
+    import altair as alt
+    import sqlalchemy as sa
+
+MAX_BYTES = 50_000
+
+_DAYS = 120
+_SPARK_DAYS = 60
+_WIDTH, _HEIGHT = 240, 40
+_BLUE = "#4263eb"
+
+
+def of_daily(connection: "sa.Connection", table: Table) -> dict[str, dg.MetadataValue[Any]]:
+    """Sparkline and chart of a daily table's newest days; empty where it has no headline column or no rows."""
+    rows = _per_day(connection, table)
+    if not rows or not table.headline:
+        return {}
+    first = table.headline[0]
+    recent = [row[first] for row in rows[-_SPARK_DAYS:]]
+    told = {f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")}
+    if len(table.headline) > 2 and table.room == "funnel":
+        told["funnel"] = embedded(
+            funnel_chart({name: sum(row[name] for row in rows[-30:]) for name in table.headline}), table.name
+        )
+    told["chart"] = embedded(time_chart(rows, table.headline, _money(connection, table)), table.name)
+    return told
+
+
+def _per_day(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
+    """The headline columns' sums of each of the newest days, oldest first."""
+    import sqlalchemy as sa
+
+    day = sa.column(table.clock)
+    sums = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
+    newest = (
+        sa.select(day.label("day"), *sums)
+        .select_from(sa.table(table.name, schema=table.schema))
+        .group_by(day)
+        .order_by(day.desc())
+        .limit(_DAYS)
+    )
+    rows = connection.execute(newest).mappings().all()
+    return [{**row, **{name: float(row[name] or 0) for name in table.headline}} for row in reversed(rows)]
+
+
+def _money(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
+    """Actual commission per day and currency, where the table has both: money is never summed across currencies."""
+    import sqlalchemy as sa
+
+    names = {column.name for column in table.columns}
+    if not {"currency", "actual_commission"} <= names:
+        return []
+    day, currency = sa.column(table.clock), sa.column("currency")
+    of = sa.table(table.name, schema=table.schema)
+    newest = sa.select(day).select_from(of).distinct().order_by(day.desc()).limit(_DAYS)
+    rows = connection.execute(
+        sa.select(
+            day.label("day"), currency.label("series"), sa.func.sum(sa.column("actual_commission")).label("value")
+        )
+        .select_from(of)
+        .where(day.in_(newest))
+        .group_by(day, currency)
+        .order_by(day, currency)
+    )
+    return [{"day": r.day, "series": f"commission, {r.series}", "value": float(r.value or 0)} for r in rows]
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+
+def sparkline(values: Sequence[float], title: str) -> dg.MetadataValue[Any]:
+    """A line of at most 1,000 characters, Markdown included: the UI shows it without a click."""
+    low, high = min(0.0, *values), max(*values, 1e-9) if len(values) > 1 else max(values[0], 1e-9)
+    step = _WIDTH / max(len(values) - 1, 1)
+    points = " ".join(
+        f"{round(n * step)},{round(_HEIGHT - 2 - (value - low) / (high - low) * (_HEIGHT - 4))}"
+        for n, value in enumerate(values)
+    )
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>"
+        f"<polyline fill='none' stroke='{_BLUE}' points='{points}'/></svg>"
+    )
+    picture = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})"
+    text = f"{picture}\n\n{values[-1]:,.0f} on the last day, at most {high:,.0f}"
+    assert len(text) < INLINE, f"a sparkline of {len(text)} characters"
+    return dg.MetadataValue.md(text)
+
+
+_SAFE = "/:=',-!."  # characters that a data URI inside Markdown may hold as they are
+
+
+def embedded(chart: "alt.TopLevelMixin", title: str) -> dg.MetadataValue[Any]:
+    """The chart as an image inside Markdown: SVG, or PNG where that is smaller than the limit and SVG is not."""
+    import vl_convert
+
+    drawn = chart.to_json()
+    data, kind = vl_convert.vegalite_to_svg(drawn).encode(), "svg+xml"
+    if len(data) * 4 / 3 > MAX_BYTES:
+        data, kind = vl_convert.vegalite_to_png(drawn, scale=1), "png"
+    text = f"![{title}](data:image/{kind};base64,{base64.b64encode(data).decode()})"
+    if len(text) > MAX_BYTES:
+        return dg.MetadataValue.text(f"the chart is left out: {len(text):,} bytes are too many for the event log")
+    return dg.MetadataValue.md(text)
+
+
+def time_chart(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], money: Sequence[Mapping[str, Any]] = ()
+) -> "alt.VConcatChart":
+    """One small panel below the other: each headline column, then commission with a line per currency."""
+    import altair as alt
+
+    panels = [
+        _panel([{"day": row["day"].isoformat(), "series": name, "value": row[name]} for row in rows], name)
+        for name in names[:3]
+    ]
+    if money:
+        panels.append(
+            _panel(
+                [{**row, "day": row["day"].isoformat()} for row in money], "actual commission, by currency", legend=True
+            )
+        )
+    return alt.vconcat(*panels)
+
+
+def _panel(values: list[dict[str, Any]], title: str, legend: bool = False) -> "alt.Chart":
+    import altair as alt
+
+    colour = alt.Color("series:N", legend=alt.Legend(title=None, orient="bottom")) if legend else alt.value(_BLUE)
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_line()
+        .encode(x=alt.X("day:T", title=None), y=alt.Y("value:Q", title=None), color=colour)
+        .properties(width=640, height=110, title=title)
+    )
+
+
+def funnel_chart(steps: Mapping[str, float]) -> "alt.LayerChart":
+    """Bars of the newest 30 days, each with its count and its share of the first."""
+    import altair as alt
+
+    first = next(iter(steps.values())) or 1
+    values = [{"step": name, "n": n, "label": f"{n:,.0f}  ({n / first:.1%})"} for name, n in steps.items()]
+    base = alt.Chart(alt.Data(values=values)).encode(
+        y=alt.Y("step:N", sort=None, title=None), x=alt.X("n:Q", title="sessions, newest 30 days")
+    )
+    return (base.mark_bar(color=_BLUE) + base.mark_text(align="left", dx=4).encode(text="label:N")).properties(
+        width=560, height=180
+    )
+
+
+def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> "alt.LayerChart":
+    """Predicted against observed share of likes, a point per bin sized by its swipes, and the diagonal of perfect calibration.
+
+    Each bin: `predicted`, `observed` (0..1), `n`.
+    """
+    import altair as alt
+
+    diagonal = (
+        alt.Chart(alt.Data(values=[{"p": 0, "o": 0}, {"p": 1, "o": 1}]))
+        .mark_line(color="#999", strokeDash=[4, 4])
+        .encode(x="p:Q", y="o:Q")
+    )
+    points = (
+        alt.Chart(alt.Data(values=[{k: float(row[k]) for k in ("predicted", "observed", "n")} for row in bins]))
+        .mark_point(filled=True, color=_BLUE)
+        .encode(
+            x=alt.X("predicted:Q", title="predicted share of likes", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("observed:Q", title="observed share of likes", scale=alt.Scale(domain=[0, 1])),
+            size=alt.Size("n:Q", legend=alt.Legend(title="swipes")),
+        )
+    )
+    return (diagonal + points).properties(width=360, height=360)

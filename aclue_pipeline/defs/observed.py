@@ -1,0 +1,250 @@
+"""Observed sources: tables that others write and we only look at. One wrapper, since Dagster's call for it is beta; what a look
+says (version, rows) and what a table must have (contract, freshness). Which tables are looked at stands in app.py and schema.py."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.defs import beta
+from aclue_pipeline.defs.describe import key_of
+from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.resources import DatabaseResource
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+#: Tables with fewer rows than this, by the statistics, are counted; others estimated, since an observation must stay cheap.
+COUNTED_BELOW = 200_000
+
+Look = Callable[["sa.Connection", Table], tuple[str, Mapping[str, Any]]]
+
+
+def observe(
+    specs: Sequence[dg.AssetSpec],
+    name: str,
+    look: Callable[["sa.Connection", dg.AssetKey], tuple[str, Mapping[str, Any]]],
+) -> dg.AssetsDefinition:
+    """Sources that one op observes over one connection, singly or together; `look` gives data version and metadata.
+
+    Executable observations, unlike external assets, keep the order of a run: what is downstream waits for them.
+    """
+
+    @beta.observable(specs, name)
+    def observed(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.ObserveResult]:
+        with database.begin() as connection:
+            for asset in specs:
+                if asset.key in context.selected_asset_keys:
+                    version, told = look(connection, asset.key)
+                    yield dg.ObserveResult(
+                        asset_key=asset.key, data_version=dg.DataVersion(version), metadata=metadata(told)
+                    )
+
+    return observed
+
+
+def look_at_table(connection: "sa.Connection", key: dg.AssetKey) -> tuple[str, Mapping[str, Any]]:
+    """Data version and row count of one table.
+
+    The version is the server's own count of rows ever inserted, updated and deleted, and the table's file (which TRUNCATE
+    replaces): it costs no scan, stays as it is while nothing is written, and is new after every write.
+    Raises MissingPrerequisite where the table is not there.
+    """
+    from aclue_pipeline.errors import MissingPrerequisite
+    from aclue_pipeline.postgres import query
+
+    name = ".".join(key.path)
+    found = query(
+        connection,
+        """select c.oid::bigint as id, pg_relation_filenode(c.oid)::bigint as file, c.reltuples::bigint as estimate,
+                  s.n_tup_ins as inserted, s.n_tup_upd as updated, s.n_tup_del as deleted, s.n_live_tup as live
+           from pg_class c left join pg_stat_all_tables s on s.relid = c.oid where c.oid = to_regclass(:name)""",
+        name=name,
+    )
+    if not found:
+        raise MissingPrerequisite(
+            f"there is no table {name} on {connection.engine.url.database}; deploy it, or ask whoever owns it"
+        )
+    seen = found[0]
+    version = "-".join(str(seen[part]) for part in ("id", "file", "inserted", "updated", "deleted"))
+    estimate = max(seen["estimate"], seen["live"] or 0)
+    counted = estimate < COUNTED_BELOW
+    rows = _count(connection, key) if counted else estimate
+    return version, {
+        "dagster/row_count": rows,
+        "rows are": "counted" if counted else "estimated by the server's statistics",
+        "rows inserted, updated, deleted since statistics began": [seen["inserted"], seen["updated"], seen["deleted"]],
+    }
+
+
+def _count(connection: "sa.Connection", key: dg.AssetKey) -> int:
+    import sqlalchemy as sa
+
+    schema, name = key.path
+    return int(connection.execute(sa.select(sa.func.count()).select_from(sa.table(name, schema=schema))).scalar_one())
+
+
+# --- contract ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a table must have for our results to be right: columns by name and base type. `mend` says what to do if not.
+
+    `either`: further columns, of which one of the sets must be there as a whole (the two catalogue shapes).
+    """
+
+    table: str
+    columns: Mapping[str, str | None]
+    mend: str
+    either: tuple[Mapping[str, str | None], ...] = ()
+
+    def judge(self, present: Mapping[str, str]) -> dg.AssetCheckResult:
+        """`present`: columns of the database, by name and base type; empty where the table is missing."""
+        expected = dict(self.columns)
+        if self.either:
+            expected |= min(self.either, key=lambda shape: len([name for name in shape if name not in present]))
+        missing = sorted(expected.keys() - present.keys())
+        wrong = [
+            f"{name} is {present[name]}, not {type_}"
+            for name, type_ in sorted(expected.items())
+            if type_ and name in present and present[name] != type_
+        ]
+        declared = {c.name for c in tables()[self.table].columns}
+        told: dict[str, Any] = {
+            "columns looked at": len(expected),
+            "missing columns": missing,
+            "wrong types": wrong,
+            "further columns": sorted(present.keys() - declared),
+        }
+        passed = not missing and not wrong
+        if not passed:
+            told["mend"] = self.mend
+        words = "; ".join(([f"missing: {', '.join(missing)}"] if missing else []) + wrong)
+        return dg.AssetCheckResult(
+            passed=passed,
+            check_name="contract",
+            asset_key=key_of(self.table),
+            description=words or f"all {len(expected)} columns are there, with their types",
+            metadata=metadata(told),
+        )
+
+
+def contract_checks(name: str, contracts: Sequence[Contract]) -> dg.AssetChecksDefinition:
+    """One blocking check a table: has it the columns that our SQL reads? Without them, what follows would fail or be wrong."""
+
+    @dg.multi_asset_check(
+        name=name,
+        specs=[
+            dg.AssetCheckSpec(
+                "contract",
+                asset=key_of(contract.table),
+                blocking=True,
+                description="Has every column that is read from it, with the type that is expected. Blocks what reads it.",
+            )
+            for contract in contracts
+        ],
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
+        with database.begin() as connection:
+            for contract in contracts:
+                if dg.AssetCheckKey(key_of(contract.table), "contract") in context.selected_asset_check_keys:
+                    yield contract.judge(columns_of(connection, contract.table))
+
+    return checks
+
+
+def columns_of(connection: "sa.Connection", table: str) -> dict[str, str]:
+    """Columns of a table in the database with their base types; empty where there is no such table."""
+    from aclue_pipeline.catalog.types import base_of
+    from aclue_pipeline.postgres import query
+
+    rows = query(
+        connection,
+        """select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
+           where attrelid = to_regclass(:name) and attnum > 0 and not attisdropped""",
+        name=table,
+    )
+    return {row["name"]: base_of(row["type"]) for row in rows}
+
+
+def columns_read(table: str) -> set[str]:
+    """Columns of a source that any of our results rests on, by value or by filter."""
+    return {
+        source.column
+        for reader in tables().values()
+        for column in reader.columns
+        for source in column.lineage
+        if source.table == table
+    }
+
+
+# --- freshness --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """The newest value of `column` is no older than `within`; where not, the app has probably stopped writing."""
+
+    table: str
+    column: str
+    within: timedelta
+
+
+def freshness_checks(name: str, promises: Sequence[Fresh]) -> dg.AssetChecksDefinition:
+    """One warning a table. Dagster's own freshness policies look at materializations only, so at no observed source."""
+
+    @dg.multi_asset_check(
+        name=name,
+        specs=[
+            dg.AssetCheckSpec(
+                "freshness",
+                asset=key_of(promise.table),
+                description=f"The newest {promise.column} is no older than {_hours(promise.within)}. Warns only.",
+            )
+            for promise in promises
+        ],
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
+        with database.begin() as connection:
+            for promise in promises:
+                if dg.AssetCheckKey(key_of(promise.table), "freshness") in context.selected_asset_check_keys:
+                    yield _judge_freshness(connection, promise)
+
+    return checks
+
+
+def _judge_freshness(connection: "sa.Connection", promise: Fresh) -> dg.AssetCheckResult:
+    import sqlalchemy as sa
+
+    schema, name = promise.table.split(".")
+    newest: datetime | None = connection.execute(
+        sa.select(sa.func.max(sa.column(promise.column))).select_from(sa.table(name, schema=schema))
+    ).scalar_one()
+    age = datetime.now(UTC) - newest if newest is not None else None
+    passed = age is None or age <= promise.within
+    return dg.AssetCheckResult(
+        passed=passed,
+        check_name="freshness",
+        asset_key=key_of(promise.table),
+        severity=dg.AssetCheckSeverity.WARN,
+        description="the table is empty" if age is None else f"newest {promise.column} {_hours(age)} ago",
+        metadata=metadata(
+            {
+                "applicable": age is not None,
+                f"newest {promise.column}": newest,
+                "hours old": age and round(age.total_seconds() / 3600, 1),
+                "hours allowed": promise.within.total_seconds() / 3600,
+            }
+        ),
+    )
+
+
+def _hours(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"

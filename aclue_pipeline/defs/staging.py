@@ -1,0 +1,73 @@
+"""Staging: what was really meant. Views, so always current; materialising one brings its definition up to date and shows it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from aclue_pipeline.catalog import Table, ensure, tables
+from aclue_pipeline.defs import describe
+from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.metadata import preview as preview_of
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.sql_checks import checks_of
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+GROUP = "staging"
+
+_SCHEDULED = "A view: always current. Its definition is brought up to date by the jobs that read it."
+_COUNT_SECONDS = 5
+
+
+def view_asset(table: Table, group: str, says: str = _SCHEDULED) -> dg.AssetsDefinition:
+    """The asset of a view: brings it up to date, counts it, shows some rows."""
+
+    @dg.multi_asset(specs=[describe.spec(table, group, says=says)], name=describe.op_name(table))
+    def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
+        with database.begin() as connection:
+            changes = ensure(connection, table)
+            told = {**look(connection, table), "done": "; ".join(map(str, changes)) or "nothing: it was up to date"}
+        return dg.MaterializeResult(metadata=metadata(told))
+
+    return view
+
+
+def look(connection: "sa.Connection", table: Table) -> Mapping[str, Any]:
+    """Row count and preview; no personal data, and no count where that takes long."""
+    import sqlalchemy as sa
+
+    of = sa.table(table.name, schema=table.schema)
+    shown = [column.name for column in table.columns if not column.pii and not column.bookkeeping]
+    rows = connection.execute(sa.select(*map(sa.column, shown)).select_from(of).limit(5)).mappings().all()
+    told: dict[str, Any] = {"preview": preview_of([dict(row) for row in rows], shown)}
+    count = _counted(connection, of)
+    if count is None:
+        told["rows are"] = f"not counted: that takes more than {_COUNT_SECONDS} s"
+    else:
+        told["dagster/row_count"] = count
+    return told
+
+
+def _counted(connection: "sa.Connection", of: "sa.TableClause") -> int | None:
+    import psycopg
+    import sqlalchemy as sa
+
+    before = connection.execute(sa.text("select current_setting('statement_timeout')")).scalar_one()
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                sa.text("select set_config('statement_timeout', :ms, true)"), {"ms": str(_COUNT_SECONDS * 1000)}
+            )
+            count = connection.execute(sa.select(sa.func.count()).select_from(of)).scalar_one()
+            connection.execute(sa.text("select set_config('statement_timeout', :ms, true)"), {"ms": before})
+            return int(count)
+    except sa.exc.OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.QueryCanceled):
+            return None
+        raise
+
+
+assets = [view_asset(table, GROUP) for table in tables().values() if table.room == "staging"]
+checks = checks_of("staging")
