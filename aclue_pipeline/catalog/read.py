@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aclue_pipeline.catalog import sqltext
-from aclue_pipeline.catalog.table import ENSURED, SELECTED, Column, Table
+from aclue_pipeline.catalog.table import ENSURED, Column, Table
 from aclue_pipeline.errors import NothingFound, SqlFileError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _tables(root: Path) -> dict[str, Table]:
             derived = read_file(path, room)
             if derived.key in found:
                 raise SqlFileError(
-                    f"{_shown(path)}: {derived.key} is already described by {_shown(found[derived.key].path)}"
+                    f"{shown(path)}: {derived.key} is already described by {shown(found[derived.key].path)}"
                 )
             found[derived.key] = derived
     ordered = _in_dependency_order(found)
@@ -116,7 +116,7 @@ def _in_dependency_order(found: dict[str, Table]) -> dict[str, Table]:
             return
         if key in waiting:
             circle = " → ".join([*waiting[waiting.index(key) :], key])
-            raise SqlFileError(f"{_shown(found[key].path)}: its SELECT leads back to itself: {circle}")
+            raise SqlFileError(f"{shown(found[key].path)}: its SELECT leads back to itself: {circle}")
         waiting.append(key)
         for source in found[key].upstream:
             if source in found:
@@ -148,9 +148,9 @@ def read_file(path: Path, room: str) -> Table:
     header = read_header(text, path)
     kind = header.values.get("kind", "")
     if kind not in ENSURED:
-        raise SqlFileError(f"{_shown(path)}: `-- kind:` must be one of {', '.join(ENSURED)}")
+        raise SqlFileError(f"{shown(path)}: `-- kind:` must be one of {', '.join(ENSURED)}")
     if not header.values.get("owner"):
-        raise SqlFileError(f"{_shown(path)}: the header needs `-- owner: team:…`")
+        raise SqlFileError(f"{shown(path)}: the header needs `-- owner: team:…`")
     read = _read_python if kind == "python" else _read_selected
     found = read(path, room, header)
     grain = header.names("grain") or found.grain
@@ -158,12 +158,12 @@ def read_file(path: Path, room: str) -> Table:
     unknown = [name for name in (*grain, *header.names("headline")) if name not in names]
     if not grain or unknown:
         what = ", ".join(unknown) or "nothing"
-        raise SqlFileError(f"{_shown(path)}: `-- grain:` and `-- headline:` must name columns of the file, not {what}")
+        raise SqlFileError(f"{shown(path)}: `-- grain:` and `-- headline:` must name columns of the file, not {what}")
     silent = [column.name for column in found.columns if not column.description]
     if silent:
-        raise SqlFileError(f"{_shown(path)}: no comment says what these columns mean: {', '.join(silent)}")
+        raise SqlFileError(f"{shown(path)}: no comment says what these columns mean: {', '.join(silent)}")
     if kind == "daily" and not header.values.get("clock"):
-        raise SqlFileError(f"{_shown(path)}: a daily table needs `-- clock:` (which time stamp makes the day)")
+        raise SqlFileError(f"{shown(path)}: a daily table needs `-- clock:` (which time stamp makes the day)")
     return replace(
         found,
         grain=grain,
@@ -190,12 +190,12 @@ def read_header(text: str, path: Path) -> Header:
             values[last] = f"{values[last]} {said}"
         elif last:
             raise SqlFileError(
-                f"{_shown(path)}: the header has a line that is none of {', '.join(HEADER_KEYS)}: {said!r}"
+                f"{shown(path)}: the header has a line that is none of {', '.join(HEADER_KEYS)}: {said!r}"
             )
         else:
             description.append(said)
     if not " ".join(description).strip():
-        raise SqlFileError(f"{_shown(path)}: the first comment line must say what one row is")
+        raise SqlFileError(f"{shown(path)}: the first comment line must say what one row is")
     return Header(" ".join(description).strip(), values, "\n".join(lines[top:]).strip().rstrip(";").rstrip())
 
 
@@ -204,17 +204,17 @@ def _read_selected(path: Path, room: str, header: Header) -> Table:
 
     tree = parsed(header.body, path)
     if not isinstance(tree, exp.Query):
-        raise SqlFileError(f"{_shown(path)}: the file must hold one SELECT")
+        raise SqlFileError(f"{shown(path)}: the file must hold one SELECT")
     columns = []
     for projection in tree.selects:
         if not isinstance(projection, exp.Alias):
             what = projection.sql("postgres")[:60]
-            raise SqlFileError(f"{_shown(path)}: write every column as `… as name, -- what it says`; not {what!r}")
+            raise SqlFileError(f"{shown(path)}: write every column as `… as name, -- what it says`; not {what!r}")
         columns.append(_column(projection.alias, projection.comments))
     kind, schema = header.values["kind"], header.values.get("schema") or DERIVED_ROOMS[room]
     parameters = sqltext.parameters(header.body)
     if kind == "view" and parameters:
-        raise SqlFileError(f"{_shown(path)}: a view takes no parameters (:{parameters[0]})")
+        raise SqlFileError(f"{shown(path)}: a view takes no parameters (:{parameters[0]})")
     taken = {column.name for column in columns}
     if kind != "view":
         columns += [column for column in _BOOKKEEPING if column.name not in taken]
@@ -240,10 +240,10 @@ def _read_python(path: Path, room: str, header: Header) -> Table:
 
     declared = ddl.read_texts({path: header.body})
     if len(declared) != 1:
-        raise SqlFileError(f"{_shown(path)}: a file of kind python holds one CREATE TABLE")
+        raise SqlFileError(f"{shown(path)}: a file of kind python holds one CREATE TABLE")
     one = declared[0]
     if one.name != path.stem:
-        raise SqlFileError(f"{_shown(path)}: the file is named {path.stem}, its table {one.name}")
+        raise SqlFileError(f"{shown(path)}: the file is named {path.stem}, its table {one.name}")
     return Table(
         key=f"{one.schema}.{one.name}",
         schema=one.schema,
@@ -297,9 +297,9 @@ def parsed(sql: str, path: Path) -> "exp.Expr":
     try:
         trees = sqlglot.parse(_joined_comments(sql), dialect="postgres")
     except SqlglotError as error:
-        raise SqlFileError(f"{_shown(path)}: {str(error).splitlines()[0]}") from error
+        raise SqlFileError(f"{shown(path)}: {str(error).splitlines()[0]}") from error
     if len(trees) != 1 or trees[0] is None:
-        raise SqlFileError(f"{_shown(path)}: the file must hold one statement")
+        raise SqlFileError(f"{shown(path)}: the file must hold one statement")
     return trees[0]
 
 
@@ -334,8 +334,6 @@ def _upstream(tree: "exp.Expr") -> tuple[str, ...]:
     return tuple(sorted({f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db and t.db != "pg_catalog"}))
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """A file's name as a person finds it."""
     return "/".join(("sql", *path.parts[-2:]))
-
-
-__all__ = ["SELECTED", "described", "parsed", "read_file", "reading", "sql_root", "table", "tables"]

@@ -1,7 +1,11 @@
 """Base types: what a reader needs to know of a type (text, int, numeric, timestamptz, …), from a parsed one or a server's.
 Widths and scales are left out on purpose: without a server they cannot be told for an expression."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from aclue_pipeline.catalog.table import Table
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -37,3 +41,28 @@ def base_type(kind: "exp.Expr | None") -> str | None:
         return None
     shown = kind.sql("postgres").lower()
     return None if shown in ("unknown", "null", "") else base_of(shown)
+
+
+def inferred(table: Table, tree: "exp.Query", known: Mapping[str, Table]) -> Table:
+    """The table with the base types of its columns, as far as the parser can tell them; None where it cannot."""
+    from sqlglot.errors import SqlglotError
+    from sqlglot.optimizer.annotate_types import annotate_types
+    from sqlglot.optimizer.qualify import qualify
+
+    schema: dict[str, Any] = {}
+    for key in table.upstream:
+        if key in known:
+            source = known[key]
+            schema.setdefault(source.schema, {})[source.name] = {c.name: c.type or "unknown" for c in source.columns}
+    try:
+        qualified = qualify(
+            tree.copy(), schema=schema, dialect="postgres", validate_qualify_columns=False, identify=False
+        )
+        annotated = annotate_types(qualified, schema=schema, dialect="postgres")
+    except SqlglotError:
+        # The parser's optimiser knows less SQL than its parser: a type is a courtesy, the server's word is what counts.
+        return table
+    found = {
+        projection.alias_or_name: base_type(projection.type) for projection in cast("exp.Query", annotated).selects
+    }
+    return replace(table, columns=tuple(replace(c, type=c.type or found.get(c.name)) for c in table.columns))

@@ -1,0 +1,354 @@
+"""What each column of a SELECT rests on: a walk over the parsed query that follows every column through CTEs, subqueries, unions,
+laterals and table functions to the tables it reads.
+
+A column rests *directly* on the columns whose values enter its value, *indirectly* on those that decide which rows or which of
+several values count: filters, joins, groups, CASE conditions, FILTER, window partitions. Where only conditions speak (a CASE of
+constants, row_number()), they are the value. `count(*)` rests on the key of what it counts, `exists` on the key of what it asks
+for; `to_jsonb(p) ->> 'x'` is the column p.x. Pure: a tree and the known tables in, sets out."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aclue_pipeline.catalog.table import Table
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+Pair = tuple[str, str]
+NOTHING: frozenset[Pair] = frozenset()
+
+
+class Unresolved(Exception):
+    """A column that no table of the query has."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """(table, column) pairs that a value rests on."""
+
+    direct: frozenset[Pair] = NOTHING
+    indirect: frozenset[Pair] = NOTHING
+
+    def __or__(self, other: "Basis") -> "Basis":
+        return Basis(self.direct | other.direct, self.indirect | other.indirect)
+
+    @property
+    def all(self) -> frozenset[Pair]:
+        return self.direct | self.indirect
+
+    def given(self, conditions: "Basis") -> "Basis":
+        """This value where conditions choose it: theirs are indirect, or its own where it has none."""
+        if not self.direct:
+            return Basis(conditions.direct, self.indirect | conditions.indirect)
+        return Basis(self.direct, self.indirect | conditions.all)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Something in FROM: its columns, what decides which rows it has, and its key. `open`: answers any column name."""
+
+    columns: dict[str, Basis]
+    rows: frozenset[Pair] = NOTHING
+    key: frozenset[Pair] = NOTHING
+    open: Callable[[str], Basis] | None = None
+
+    def column(self, name: str) -> Basis | None:
+        return self.columns.get(name) or (self.open(name) if self.open else None)
+
+    def renamed(self, names: list[str]) -> "Relation":
+        if not names:
+            return self
+        values = list(self.columns.values())
+        fresh = dict(zip(names, values, strict=False)) | dict(list(self.columns.items())[len(names) :])
+        return Relation(fresh, self.rows, self.key, self.open)
+
+
+@dataclass
+class Names:
+    """What names mean inside one query: the relations of its FROM and its CTEs, and what its surroundings offer."""
+
+    parent: "Names | None" = None
+    sources: dict[str, Relation] = field(default_factory=dict)
+    ctes: dict[str, Relation] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    windows: dict[str, Any] = field(default_factory=dict)
+
+    def source(self, alias: str) -> Relation | None:
+        return self.sources.get(alias) or (self.parent.source(alias) if self.parent else None)
+
+    def cte(self, name: str) -> Relation | None:
+        return self.ctes.get(name) or (self.parent.cte(name) if self.parent else None)
+
+    def bare(self, column: str) -> Basis | None:
+        """A column named without its table: closed relations first, then those that answer any name."""
+        relations = list(self.sources.values())
+        found = [r.columns[column] for r in relations if column in r.columns]
+        if not found and self.parent:
+            outer = self.parent.bare(column)
+            found = [outer] if outer else []
+        return found[0] if found else next((r.open(column) for r in relations if r.open), None)
+
+    def key(self) -> frozenset[Pair]:
+        """The key of what is counted here: the first relation's."""
+        return next(iter(self.sources.values())).key if self.sources else NOTHING
+
+
+def of_query(tree: "exp.Expr", tables: Mapping[str, Table]) -> Relation:
+    """The relation that a SELECT is. Raises Unresolved naming a column that is nowhere to be found."""
+    return _Walk(tables).query(tree, Names())
+
+
+class _Walk:
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = tables
+
+    # --- queries: a relation each ---
+
+    def query(self, node: "exp.Expr", names: Names) -> Relation:
+        from sqlglot import exp
+
+        if isinstance(node, exp.Subquery | exp.Paren) and not isinstance(node, exp.Query):
+            return self.query(node.this, names)
+        names = Names(names)
+        self._ctes(node, names)
+        if isinstance(node, exp.Subquery):
+            return self.query(node.this, names)
+        if isinstance(node, exp.SetOperation):
+            return self._together(self.query(node.this, names), self.query(node.expression, names))
+        if isinstance(node, exp.Values):
+            return self._values(node, names)
+        assert isinstance(node, exp.Select), f"not a query: {node.sql('postgres')}"
+        return self._select(node, names)
+
+    def _ctes(self, node: "exp.Expr", names: Names) -> None:
+        from sqlglot import exp
+
+        for cte in node.ctes if isinstance(node, exp.Query) else ():
+            columns = cte.alias_column_names
+            body = cte.this
+            if isinstance(body, exp.SetOperation) and any(
+                t.name == cte.alias and not t.db for t in body.find_all(exp.Table)
+            ):
+                # Recursive: what its start says, then round and round until nothing is added.
+                start = Names(names)
+                self._ctes(body, start)
+                known = self.query(body.this, start).renamed(columns)
+                while True:
+                    names.ctes[cte.alias] = known
+                    again = self._together(known, self.query(body, names).renamed(columns))
+                    if again == known:
+                        break
+                    known = again
+            else:
+                names.ctes[cte.alias] = self.query(body, names).renamed(columns)
+
+    def _together(self, one: Relation, two: Relation) -> Relation:
+        columns = {name: a | b for (name, a), b in zip(one.columns.items(), two.columns.values(), strict=False)}
+        return Relation(columns, one.rows | two.rows, one.key | two.key)
+
+    def _values(self, node: "exp.Values", names: Names) -> Relation:
+        width = max((len(row.expressions) for row in node.expressions), default=0)
+        columns = {
+            f"column{n + 1}": self._any((row.expressions[n : n + 1] for row in node.expressions), names)
+            for n in range(width)
+        }
+        return Relation(columns).renamed(node.alias_column_names)
+
+    def _select(self, node: "exp.Query", names: Names) -> Relation:
+        rows = self._from(node, names)
+        names.outputs = {p.alias: p.this for p in node.selects if p.alias and not p.is_star}
+        names.windows = {w.this.name: w for w in node.args.get("windows") or ()}
+        for clause in ("where", "having", "qualify"):
+            rows |= self._basis(node.args.get(clause), names).all
+        group = self._by(node.args.get("group"), node, names)
+        distinct = node.args.get("distinct")
+        on = self._by(distinct.args.get("on"), node, names) if distinct else Basis()
+        if node.args.get("limit") or node.args.get("offset") or on.direct:
+            rows |= self._by(node.args.get("order"), node, names).all
+        rows |= group.all | on.all
+        columns: dict[str, Basis] = {}
+        for n, projection in enumerate(node.selects):
+            columns |= self._projection(projection, n, names)
+        if node.args.get("group"):
+            key = group.direct
+        elif distinct:
+            key = on.direct or self._of_columns(columns.values()).direct
+        else:
+            key = names.key()
+        return Relation(columns, rows, key)
+
+    def _projection(self, node: "exp.Expr", n: int, names: Names) -> dict[str, Basis]:
+        from sqlglot import exp
+
+        if isinstance(node, exp.Star):
+            return {name: basis for source in names.sources.values() for name, basis in source.columns.items()}
+        if isinstance(node, exp.Column) and node.is_star:
+            return dict((names.source(node.table) or Relation({})).columns)
+        return {node.alias_or_name or f"column {n}": self._basis(node, names)}
+
+    def _by(self, node: "exp.Expr | None", select: "exp.Query", names: Names) -> Basis:
+        """GROUP BY, ORDER BY, DISTINCT ON: a number is the projection in that place, a name may be an output's."""
+        from sqlglot import exp
+
+        basis = Basis()
+        for item in node.expressions if node else ():
+            item = item.this if isinstance(item, exp.Ordered) else item
+            if isinstance(item, exp.Literal) and item.is_int:
+                item = select.selects[int(item.name) - 1]
+            basis |= self._basis(item, names)
+        return basis
+
+    # --- FROM ---
+
+    def _from(self, node: "exp.Expr", names: Names) -> frozenset[Pair]:
+        """Make the relations of FROM known; what decides which of their rows there are."""
+        joins = list(node.args.get("joins") or ())
+        start = [node.args["from_"].this] if node.args.get("from_") else []
+        rows = NOTHING
+        for item in [*start, *node.args.get("laterals", ())]:
+            rows |= self._source(item, names)
+        for join in joins:
+            rows |= self._source(join.this, names)
+            rows |= self._basis(join.args.get("on"), names).all
+            for column in join.args.get("using") or ():
+                shared = (source.column(column.name) for source in names.sources.values())
+                rows |= self._of_columns(basis for basis in shared if basis).all
+        return rows
+
+    def _source(self, node: "exp.Expr", names: Names) -> frozenset[Pair]:
+        relation = self._relation(node, names)
+        columns = node.alias_column_names if not hasattr(node.this, "alias_column_names") or node.alias else []
+        relation = relation.renamed(columns)
+        names.sources[node.alias_or_name or f"source {len(names.sources)}"] = relation
+        rows = relation.rows
+        # `from (a join b on …) join c`: joins may hang on the first table itself.
+        for join in node.args.get("joins") or ():
+            rows |= self._source(join.this, names) | self._basis(join.args.get("on"), names).all
+        return rows
+
+    def _relation(self, node: "exp.Expr", names: Names) -> Relation:
+        from sqlglot import exp
+
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            return self._table(node, names)
+        if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Query):
+            return self.query(node.this, names)
+        if isinstance(node, exp.Query | exp.Values):
+            return self.query(node, names)
+        # A table function: each of its columns, and how many rows it has, follow from its arguments.
+        parts = [node.this, *node.expressions] if isinstance(node.this, exp.Expr) else list(node.expressions)
+        basis = self._any(([part] for part in parts), names)
+        return Relation({}, basis.all, basis.direct, open=lambda _name: basis)
+
+    def _table(self, node: "exp.Table", names: Names) -> Relation:
+        known = names.cte(node.name) if not node.db else None
+        if known is not None:
+            return known
+        key = f"{node.db or 'public'}.{node.name}"
+        table = self._tables.get(key)
+        if table is None:
+            return Relation({}, open=lambda name: Basis(frozenset({(key, name)})))
+        columns = {column.name: Basis(frozenset({(key, column.name)})) for column in table.columns}
+        return Relation(columns, key=frozenset((key, name) for name in table.grain))
+
+    # --- expressions: a basis each ---
+
+    def _of_columns(self, columns: Iterable[Basis]) -> Basis:
+        total = Basis()
+        for one in columns:
+            total |= one
+        return total
+
+    def _any(self, parts: Iterable[Iterable[Any]], names: Names) -> Basis:
+        basis = Basis()
+        for group in parts:
+            for part in group:
+                basis |= self._basis(part, names)
+        return basis
+
+    def _basis(self, node: Any, names: Names) -> Basis:
+        from sqlglot import exp
+
+        if not isinstance(node, exp.Expr):
+            return Basis()
+        if isinstance(node, exp.Column):
+            return self._column(node, names)
+        if isinstance(node, exp.Exists):
+            asked = self.query(node.this, names)
+            return Basis(asked.key or asked.rows, asked.rows)
+        if isinstance(node, exp.Query):
+            asked = self.query(node, names)
+            return self._of_columns(asked.columns.values()) | Basis(NOTHING, asked.rows)
+        if (
+            isinstance(node, exp.Count)
+            and not isinstance(node.this, exp.Column)
+            and not list(node.find_all(exp.Column))
+        ):
+            return Basis(names.key())
+        if isinstance(node, exp.Case):
+            tests = [node.this, *(branch.this for branch in node.args["ifs"])]
+            results = [*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")]
+            return self._any([results], names).given(self._any([tests], names))
+        if isinstance(node, exp.Filter):
+            return self._basis(node.this, names).given(self._basis(node.expression.this, names))
+        if isinstance(node, exp.Window):
+            return self._window(node, names)
+        if isinstance(node, exp.Order) and node.this:
+            return self._basis(node.this, names).given(self._any([node.expressions], names))
+        if isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
+            field_of = self._json_field(node, names)
+            if field_of is not None:
+                return field_of
+        return self._any([node.iter_expressions()], names)
+
+    def _window(self, node: "exp.Window", names: Names) -> Basis:
+        parts = [
+            *(node.args.get("partition_by") or ()),
+            *(order.expressions if (order := node.args.get("order")) else ()),
+        ]
+        named = names.windows.get(node.alias)
+        if named is not None:
+            parts += [
+                *(named.args.get("partition_by") or ()),
+                *(order.expressions if (order := named.args.get("order")) else ()),
+            ]
+        return self._basis(node.this, names).given(self._any([parts], names))
+
+    def _json_field(self, node: "exp.Expr", names: Names) -> Basis | None:
+        """`to_jsonb(p) ->> 'x'`: the column x of p, nothing where p has none; None where it is not of that form."""
+        from sqlglot import exp
+
+        call = node.this.this if isinstance(node.this, exp.Paren) else node.this
+        if not (
+            isinstance(call, exp.Anonymous)
+            and call.name.lower() in ("to_jsonb", "to_json", "row_to_json")
+            and call.expressions
+        ):
+            return None
+        row = call.expressions[0]
+        if not isinstance(row, exp.Column):
+            return None
+        relation = names.source(row.table or row.name)
+        keys = [part.this for part in node.expression.find_all(exp.JSONPathKey)]
+        if relation is None or (row.table and not row.is_star) or not keys:
+            return None
+        return relation.column(str(keys[0])) or Basis()
+
+    def _column(self, node: "exp.Column", names: Names) -> Basis:
+        if node.is_star:
+            relation = names.source(node.table)
+            return Basis(relation.key) if relation else Basis()
+        if node.table:
+            relation = names.source(node.table)
+            found = relation.column(node.name) if relation else None
+        else:
+            found = names.bare(node.name)
+            if found is None and (whole := names.source(node.name)) is not None:
+                # The whole row: `p is null`, `count(p)`; or a function that returns one value, named like its table.
+                found = whole.column(node.name) or Basis(whole.key)
+            if found is None and node.name in names.outputs:
+                found = self._basis(names.outputs[node.name], names)
+        if found is None:
+            raise Unresolved(node.sql("postgres"))
+        return found
