@@ -62,7 +62,5 @@ def inferred(table: Table, tree: "exp.Query", known: Mapping[str, Table]) -> Tab
     except SqlglotError:
         # The parser's optimiser knows less SQL than its parser: a type is a courtesy, the server's word is what counts.
         return table
-    found = {
-        projection.alias_or_name: base_type(projection.type) for projection in cast("exp.Query", annotated).selects
-    }
+    found = {projection.alias_or_name: base_type(projection.type) for projection in annotated.selects}
     return replace(table, columns=tuple(replace(c, type=c.type or found.get(c.name)) for c in table.columns))
