@@ -1,0 +1,24 @@
+"""`make bench`: each measurement is a module of this folder with `measure() -> list[Result]`; this prints them as one table.
+
+Speeds are ratios of two things done side by side in one run, on the embedded server; only start-up is in seconds."""
+
+import sys
+from importlib import import_module
+
+from rich.console import Console
+from rich.table import Table
+
+MODULES = ("startup", "preferences", "revenue")
+
+
+def main(chosen: list[str]) -> None:
+    table = Table("measurement", "median", "lowest", "highest", "unit", "of")
+    for name in chosen or MODULES:
+        for result in import_module(f"benchmarks.{name}").measure():
+            low, middle, high = result.spread()
+            table.add_row(result.name, f"{middle:.2f}", f"{low:.2f}", f"{high:.2f}", result.unit, result.of)
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
