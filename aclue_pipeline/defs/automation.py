@@ -48,11 +48,21 @@ def _read_by(rooms: Iterable[str]) -> list[str]:
     return [key for key in known if key in found]
 
 
+_CRITERIA = dg.AssetSelection.checks(schema.success_criteria)
+
 observe = dg.define_asset_job(
     "observe",
-    dg.AssetSelection.assets(*_SOURCES),
-    description="Look at `schema` and every source table: versions, rows, freshness, contracts, success criteria.",
+    dg.AssetSelection.assets(*_SOURCES) - _CRITERIA,
+    description="Look at `schema` and every source table: versions, rows, freshness, contracts.",
     tags={"aclue/room": "observe"},
+)
+# Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics say
+# that the tables were written to.
+verify_schema = dg.define_asset_job(
+    "verify_schema",
+    _CRITERIA,
+    description="Judge the deployment guide's success criteria: tried out in transactions that are rolled back.",
+    tags={"aclue/room": "schema"},
 )
 refresh_preferences = _job(
     "refresh_preferences",
@@ -102,13 +112,13 @@ def nightly_revenue_and_funnel(context: dg.ScheduleEvaluationContext) -> dg.RunR
     return dg.RunRequest(run_key=f"trailing-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
 
 
-jobs = [observe, refresh_preferences, rebuild_revenue_and_funnel, check_health]
+jobs = [observe, verify_schema, refresh_preferences, rebuild_revenue_and_funnel, check_health]
 schedules = [
     _schedule(
         "observe_sources",
         observe,
         "*/15 * * * *",
-        "Every quarter of an hour: are the sources there, fresh and as agreed?",
+        "Every quarter of an hour: are the sources there, fresh, and as agreed?",
     ),
     _schedule(
         "hourly_preferences",

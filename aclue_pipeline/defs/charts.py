@@ -43,8 +43,8 @@ def _per_day(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
     """The headline columns' sums of each of the newest days, oldest first."""
     import sqlalchemy as sa
 
-    day = sa.column(table.clock)
-    sums = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
+    day: sa.ColumnClause[Any] = sa.column(table.clock)
+    sums: list[sa.ColumnElement[Any]] = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
     newest = (
         sa.select(day.label("day"), *sums)
         .select_from(sa.table(table.name, schema=table.schema))
@@ -63,7 +63,8 @@ def _money(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
     names = {column.name for column in table.columns}
     if not {"currency", "actual_commission"} <= names:
         return []
-    day, currency = sa.column(table.clock), sa.column("currency")
+    day: sa.ColumnClause[Any] = sa.column(table.clock)
+    currency: sa.ColumnClause[Any] = sa.column("currency")
     of = sa.table(table.name, schema=table.schema)
     newest = sa.select(day).select_from(of).distinct().order_by(day.desc()).limit(_DAYS)
     rows = connection.execute(

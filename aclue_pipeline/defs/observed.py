@@ -50,7 +50,8 @@ def look_at_table(connection: "sa.Connection", key: dg.AssetKey) -> tuple[str, M
     """Data version and row count of one table.
 
     The version is the server's own count of rows ever inserted, updated and deleted, and the table's file (which TRUNCATE
-    replaces): it costs no scan, stays as it is while nothing is written, and is new after every write.
+    replaces): it costs no scan, stays as it is while nothing is written, and is new after every write (one that was rolled
+    back counts, too).
     Raises MissingPrerequisite where the table is not there.
     """
     from aclue_pipeline.errors import MissingPrerequisite
@@ -104,9 +105,8 @@ class Contract:
 
     def judge(self, present: Mapping[str, str]) -> dg.AssetCheckResult:
         """`present`: columns of the database, by name and base type; empty where the table is missing."""
-        expected = dict(self.columns)
-        if self.either:
-            expected |= min(self.either, key=lambda shape: len([name for name in shape if name not in present]))
+        nearest = min(self.either, key=lambda shape: len(shape.keys() - present.keys()), default={})
+        expected = {**self.columns, **nearest}
         missing = sorted(expected.keys() - present.keys())
         wrong = [
             f"{name} is {present[name]}, not {type_}"

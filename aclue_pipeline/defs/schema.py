@@ -159,7 +159,7 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
 
     if config.database != database.name:
         raise SettingsError(
-            f"the configuration names the database {config.database}, but ACLUE_DATABASE_URL leads to {database.label}; name the one you mean"
+            f"the configuration names the database {config.database}, ACLUE_DATABASE_URL leads to {database.label}: name the one you mean"
         )
     deployment = deploy(
         database, give_up=timedelta(minutes=config.give_up_minutes), dry_run=config.dry_run, progress=context.log.info
@@ -184,8 +184,9 @@ def judge(context: dg.OpExecutionContext, database: "Database") -> None:
 
     findings = verify(database)
     for finding in findings:
+        # Recorded like an observation, though the annotation of log_event has not heard of it.
         context.log_event(
-            dg.AssetCheckEvaluation(
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]
                 asset_key=KEY,
                 check_name=finding.name,
                 passed=finding.passed,
