@@ -15,6 +15,7 @@ COMMANDS = {
     "deploy": "schema:deploy",
     "verify": "schema:verify",
     "rollback": "schema:rollback",
+    "schema": "schema:schema",
     "ui": "ui:ui",
     "lineage": "docs:lineage",
     "docs": "docs:docs",

@@ -3,12 +3,12 @@ that can be repeated, so a run that ends anywhere leaves exactly what the next r
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from aclue_pipeline.errors import KeysPending, SchemaIncomplete, VerificationFailed
+from aclue_pipeline.errors import DeployerBusy, KeysPending, SchemaIncomplete, VerificationFailed
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.schema.fingerprint import fingerprint
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 GIVE_UP = timedelta(minutes=10)
 DEPLOYING = "deploy"
 
-#: The server notices a killed deployer within this time, even in the middle of building an index.
+#: Seconds until the server has noticed a killed deployer, even in the middle of building an index (see _SESSION), and some.
+_NOTICED = 2.5
 _SESSION = """
 set lock_timeout = 0;
 set statement_timeout = 0;
@@ -83,11 +84,23 @@ def deployer(database: Database, lock: bool = True) -> Iterator["sa.Connection"]
     with database.autocommit() as connection:
         connection.detach()
         pg(connection).execute(_SESSION.encode())
-        if lock:
-            with advisory_lock(connection, DEPLOYING):
-                yield connection
-        else:
+        with ExitStack() as stack:
+            if lock:
+                _take_turn(stack, connection)
             yield connection
+
+
+def _take_turn(stack: ExitStack, connection: "sa.Connection") -> None:
+    """The lock of a deployer who was killed goes when the server notices; a living one's is not waited for."""
+    end = time.monotonic() + _NOTICED
+    while True:
+        try:
+            stack.enter_context(advisory_lock(connection, DEPLOYING))
+            return
+        except DeployerBusy:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def pg(connection: "sa.Connection") -> "psycopg.Connection[Any]":
@@ -148,9 +161,10 @@ def _plainly(session: "psycopg.Connection[Any]", step: Step, patience: Patience)
 
 
 def _pending(reason: GaveUp) -> KeysPending:
-    titles = ", ".join(step.title for step in reason.steps)
+    keys = all(step.how in (How.KEY, How.VALIDATE) for step in reason.steps)
+    said = f"deployed, keys pending: {reason}" if keys else f"gave up waiting, still to be done: {reason}"
     blocked = f"; {reason.blocker}" if reason.blocker else ""
-    return KeysPending(f"gave up waiting: deployed, but still pending: {titles}{blocked}; run `aclue deploy` again, which goes on from there")
+    return KeysPending(f"{said}{blocked}; run `aclue deploy` again, which goes on from there")
 
 
 def _settled(remaining: Plan) -> None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
+#: Upper bound of what a statement may queue where NOWAIT is refused, or for a lock that it takes besides. Never grows: for
+#: everybody behind it, a timeout *is* a wait.
+QUEUE = "2ms"
+
+
 @dataclass(frozen=True)
 class Left:
     """A difference that deploying does not mend, and why."""
@@ -48,8 +53,9 @@ class Step:
         parts = [statement.sql for statement in self.statements]
         if not self.atomic:
             return ";\n".join(parts) + ";"
+        queue = [] if self.how == How.MAKE else [f"set local lock_timeout = '{QUEUE}'"]
         locks = [f"lock table {table} in {mode.lower()} mode nowait" for table, mode in self.locks]
-        return ";\n".join(["begin", *locks, *parts, "notify pgrst, 'reload schema'", "commit"]) + ";"
+        return ";\n".join(["begin", *queue, *locks, *parts, "notify pgrst, 'reload schema'", "commit"]) + ";"
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,8 @@ def _steps(statements: list[Statement]) -> Iterator[Step]:
             yield from _keys(together)
         else:
             for one in together:
-                yield Step(f"{'validate' if how == How.VALIDATE else 'build'} {one.key}", how, (one,))
+                verb = "validate " if how == How.VALIDATE else "build " if one.sql.startswith("create") else ""
+                yield Step(f"{verb}{one.key}", how, (one,))
 
 
 def _mending(table: str, statements: tuple[Statement, ...]) -> Step:

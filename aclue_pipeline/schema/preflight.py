@@ -1,6 +1,7 @@
 """Before anything is changed: is this a database we can deploy to, and does this role have what it needs? Each trouble is one
 named error. What is deployed already, and whether all of it, is answered here too."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aclue_pipeline.catalog import sql_root
@@ -31,7 +32,7 @@ def preflight(connection: "sa.Connection", oldest: int = OLDEST) -> list[str]:
         if found:
             raise error(_sentence(trouble, [row["name"] for row in found], found[0]["remedy"]))
     app.shape(connection)
-    _owned(connection)
+    require_ownership(connection, table_names())
     return [f"{row['name']} is not there: {row['remedy']}" for row in unmet]
 
 
@@ -62,13 +63,14 @@ def _sentence(trouble: str, names: list[str], remedy: str) -> str:
     return f"this role lacks {said}, nothing was changed; {remedy}"
 
 
-def _owned(connection: "sa.Connection") -> None:
+def require_ownership(connection: "sa.Connection", tables: Sequence[str]) -> None:
+    """Raises MissingPrivilege where one of the tables is there and belongs to a role that this one cannot act for."""
     rows = query(
         connection,
         """select relname as name, pg_get_userbyid(relowner) as owner from pg_class
            where relnamespace = 'public'::regnamespace and relname = any(:tables) and not pg_has_role(relowner, 'USAGE')""",
-        tables=list(table_names()),
+        tables=list(tables),
     )
     if rows:
         names = ", ".join(row["name"] for row in rows)
-        raise MissingPrivilege(f"this role does not own {names}, nothing was changed; deploy as {rows[0]['owner']}, who does")
+        raise MissingPrivilege(f"this role does not own {names}, nothing was changed; connect as {rows[0]['owner']}, who does")

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from aclue_pipeline.errors import DependentsExist, KeysPending, MissingPrivilege, NothingFound, RowsExist
+from aclue_pipeline.errors import DependentsExist, KeysPending, NothingFound, RowsExist
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.apply import GIVE_UP, deployer, pg
 from aclue_pipeline.schema.objects import How, Key, Statement, constraints
 from aclue_pipeline.schema.objects.thing import EXCLUSIVE, quoted
 from aclue_pipeline.schema.plan import Step
+from aclue_pipeline.schema.preflight import require_ownership
 from aclue_pipeline.schema.scripts import scripts, table_names
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
 
@@ -25,7 +26,7 @@ _ROWS_CAME = "AC001"
 # A row may come between looking and dropping; under the lock it cannot.
 _ONLY_IF_EMPTY = """do $$
 begin
-    if exists (select from {table}) then
+    if exists (select from public.{table}) then
         raise exception using errcode = '{code}', message = '{table}';
     end if;
 end
@@ -45,6 +46,8 @@ def rollback(
     Raises NothingFound for a name that is none of ours, RowsExist where a table holds rows and `discard_data` is not set,
     DependentsExist where somebody else's views read it, KeysPending where a lock could not be had, DeployerBusy.
     """
+    from psycopg import DatabaseError
+
     wanted = _wanted(tables)
     patience = Patience(give_up)
     with deployer(database) as connection:
@@ -53,7 +56,7 @@ def rollback(
         if not discard_data:
             _refuse_rows(connection, doomed)
         _refuse_dependents(connection, doomed)
-        _refuse_foreign_owners(connection, doomed)
+        require_ownership(connection, doomed)
 
         def done(step: Step) -> None:
             progress(f"{step.title} … done")
@@ -66,8 +69,10 @@ def rollback(
                 f"gave up waiting, still to be dropped: {reason}{f'; {reason.blocker}' if reason.blocker else ''};"
                 " run `aclue rollback` again, which goes on from there"
             ) from None
-        except _rows_came() as error:
-            raise _rows_exist([str(error).splitlines()[0].removeprefix("public.")]) from None
+        except DatabaseError as error:
+            if error.sqlstate != _ROWS_CAME:
+                raise
+            raise _rows_exist([error.diag.message_primary or ""]) from None
         _drop_functions(connection, there - set(doomed))
     return doomed
 
@@ -92,7 +97,8 @@ def _refuse_rows(connection: "sa.Connection", tables: Sequence[str]) -> None:
 
 def _rows_exist(tables: Sequence[str]) -> RowsExist:
     return RowsExist(
-        f"{', '.join(tables)} {'holds' if len(tables) == 1 else 'hold'} rows, nothing of it was dropped; keep a copy, then say --discard-data"
+        f"{', '.join(tables)} {'holds' if len(tables) == 1 else 'hold'} rows, nothing was dropped;"
+        " keep a copy of them, then say --discard-data"
     )
 
 
@@ -114,17 +120,6 @@ def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str]) -> No
         raise DependentsExist(f"{views} would be dropped along, which is not ours; drop or change it first")
 
 
-def _refuse_foreign_owners(connection: "sa.Connection", tables: Sequence[str]) -> None:
-    rows = query(
-        connection,
-        """select relname as name, pg_get_userbyid(relowner) as owner from pg_class
-           where relnamespace = 'public'::regnamespace and relname = any(:tables) and not pg_has_role(relowner, 'USAGE')""",
-        tables=list(tables),
-    )
-    if rows:
-        raise MissingPrivilege(f"{rows[0]['name']} belongs to {rows[0]['owner']}; roll back as that role")
-
-
 def _key_steps(connection: "sa.Connection", tables: Sequence[str]) -> Iterator[Step]:
     """Dropping a key takes both of its tables from everybody, for a moment."""
     for key, found in objects.observed(connection, scripts()).items():
@@ -137,7 +132,7 @@ def _key_steps(connection: "sa.Connection", tables: Sequence[str]) -> Iterator[S
 
 def _table_step(table: str, discard_data: bool) -> Step:
     name = f"public.{quoted(table)}"
-    texts = [] if discard_data else [_ONLY_IF_EMPTY.format(table=f"public.{table}", code=_ROWS_CAME)]
+    texts = [] if discard_data else [_ONLY_IF_EMPTY.format(table=table, code=_ROWS_CAME)]
     texts.append(f"drop table if exists {name} cascade")
     statements = tuple(Statement(Key("table", table, table), "rolled back", text, How.MEND, EXCLUSIVE) for text in texts)
     return Step(f"drop table {table}", How.MEND, statements, ((f"public.{table}", EXCLUSIVE),))
@@ -150,19 +145,3 @@ def _drop_functions(connection: "sa.Connection", kept: set[str]) -> None:
             continue
         for statement in script.having("function"):
             query(connection, f"drop function if exists {statement.name}")
-
-
-def _rows_came() -> type[Exception]:
-    from psycopg import errors
-
-    return errors.lookup(_ROWS_CAME) if _known(_ROWS_CAME) else errors.DatabaseError
-
-
-def _known(code: str) -> bool:
-    from psycopg import errors
-
-    try:
-        errors.lookup(code)
-    except KeyError:
-        return False
-    return True

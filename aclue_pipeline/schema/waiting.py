@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 #: Pause between two looks, seconds: random, so that two who wait do not march in step.
 PAUSE = (0.010, 0.040)
-#: Upper bound of what a statement may queue where NOWAIT is refused, or for a lock it takes besides. Never grows: for
-#: everybody behind it, a timeout *is* a wait.
-QUEUE = "2ms"
 
 # What each mode cannot stand beside itself.
 _EXCEPT_READERS = frozenset(
@@ -59,7 +56,7 @@ class Blocker:
     since: str
 
     def __str__(self) -> str:
-        return f"{self.relation} is held by pid {self.pid} since {self.since}"
+        return f"blocked by pid {self.pid}, which holds {self.relation} since {self.since}"
 
 
 class Patience:
@@ -106,7 +103,7 @@ def _attempt(pg: "psycopg.Connection[Any]", step: Step, refused: set[str]) -> bo
     locks = tuple(lock for lock in step.locks if lock[0] not in refused)
     text = Step(step.title, step.how, step.statements, locks).script
     try:
-        pg.execute(text.replace("begin;", f"begin;\nset local lock_timeout = '{QUEUE}';", 1).encode())
+        pg.execute(text.encode())
     except (errors.LockNotAvailable, errors.DeadlockDetected):
         pg.execute("rollback")
         return False

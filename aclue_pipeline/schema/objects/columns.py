@@ -36,8 +36,8 @@ def normal(definition: str) -> str:
     parts = _parts(definition)
     return (
         forms.type_name(parts["type"])
-        + (parts["required"] or "")
-        + (parts["made"] or "")
+        + parts["required"]
+        + parts["made"]
         + (f" default {forms.expression(parts['default'])}" if parts["default"] else "")
     )
 
@@ -72,7 +72,7 @@ def mended(change: Change) -> Iterator[Statement]:
         yield from change.statements(f"{alter} set not null")
 
 
-def _parts(definition: str) -> dict[str, str | None]:
+def _parts(definition: str) -> dict[str, str]:
     found = _DEFINITION.match(definition)
     assert found is not None, definition
-    return found.groupdict()
+    return found.groupdict(default="")

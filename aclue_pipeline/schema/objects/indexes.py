@@ -43,5 +43,6 @@ def mended(change: Change) -> Iterator[Statement]:
         yield from change.statements(create, lock=NO_WRITES)
         return
     if change.observed is not None:
+        # Its absence until it is built again slows queries down; it stops none.
         yield from change.statements(f"drop index concurrently if exists {name}", how=How.BUILD)
     yield from change.statements(create.replace(" index if ", " index concurrently if ", 1), how=How.BUILD)

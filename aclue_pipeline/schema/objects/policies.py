@@ -13,10 +13,12 @@ KIND = "policy"
 OBSERVED = """
 select c.relname as table_name, p.polname as name,
     'as ' || case when p.polpermissive then 'permissive' else 'restrictive' end
-        || ' for ' || case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end
+        || ' for ' || case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
+            when 'd' then 'delete' else 'all' end
         || ' to ' || (
-            select string_agg(case when role = 0 then 'public' else pg_get_userbyid(role)::text end, ', ')
-            from unnest(p.polroles) as role)
+            select string_agg(said, ', ' order by said collate "C")
+            from unnest(p.polroles) as role,
+            lateral (select case when role = 0 then 'public' else pg_get_userbyid(role)::text end as said) as named)
         || coalesce(' using (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
         || coalesce(' with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '') as definition
 from pg_class c join pg_policy p on p.polrelid = c.oid

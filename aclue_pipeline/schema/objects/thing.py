@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from psycopg import sql
-
 
 class Key(NamedTuple):
     """Which object: its kind, the deployed table it belongs to ("" for shared functions), its name there."""
@@ -16,8 +14,8 @@ class Key(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        # The table's name goes without saying where the object's own name begins with it, as with keys and policies.
-        return f"{self.kind} {self.name}" if self.table in self.name else f"{self.kind} {self.table}.{self.name}"
+        on = f" on {self.table}" if self.table and self.table not in self.name else ""
+        return f"{self.kind} {self.name}{on}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,9 @@ class Change:
     def why(self) -> str:
         if self.observed is None:
             return "missing"
-        return "not declared" if self.declared is None else "different"
+        if self.declared is None:
+            return "not declared"
+        return "different" if self.observed.ready else "invalid"
 
     def statements(self, *texts: str, how: How = How.MEND, lock: str = EXCLUSIVE) -> Iterator[Statement]:
         for text in texts:
@@ -91,4 +91,6 @@ class LeftAlone(Exception):
 
 def quoted(name: str) -> str:
     """An identifier that came from the database, quoted by the driver."""
+    from psycopg import sql
+
     return sql.Identifier(name).as_string(None)

@@ -11,7 +11,8 @@ KIND = "trigger"
 
 OBSERVED = """
 select c.relname as table_name, t.tgname as name,
-    pg_get_triggerdef(t.oid) || case t.tgenabled when 'O' then '' when 'D' then ' (disabled)' else ' (' || t.tgenabled::text || ')' end as definition
+    pg_get_triggerdef(t.oid)
+        || case t.tgenabled when 'O' then '' when 'D' then ' (disabled)' else ' (' || t.tgenabled::text || ')' end as definition
 from pg_class c join pg_trigger t on t.tgrelid = c.oid and not t.tgisinternal
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname = any(:tables)
 """
