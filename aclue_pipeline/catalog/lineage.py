@@ -128,6 +128,18 @@ class Node:
         }
 
 
+def split(name: str) -> tuple[str, str]:
+    """ "analytics.revenue_daily.clicks", "revenue_daily.clicks" or a table alone → the table's key and the column or "".
+
+    Raises NothingFound where no table is meant.
+    """
+    known = tables()
+    if name in known or "." not in name:
+        return table(name).key, ""
+    before, _, last = name.rpartition(".")
+    return table(before).key, last
+
+
 def tree(key: str, column: str = "") -> Node:
     """What a column rests on, down to the app's tables; without a column, the tables a table is made of.
 

@@ -81,6 +81,14 @@ class Table:
     code_version: str = ""
     fingerprint: str = field(default="", repr=False)
 
+    @property
+    def decided_by(self) -> tuple[Source, ...]:
+        """Sources that decide about every column that has a lineage: what filters, joins and groups do to the whole table."""
+        each = [{(s.table, s.column) for s in column.lineage} for column in self.columns if column.lineage]
+        decides = {(s.table, s.column) for column in self.columns for s in column.indirect}
+        shared = decides.intersection(*each) if len(each) > 1 else set()
+        return tuple(Source(*pair, "indirect") for pair in sorted(shared))
+
     def column(self, name: str) -> Column:
         """Raises NothingFound where the table has no such column."""
         for column in self.columns:

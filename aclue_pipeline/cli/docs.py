@@ -1,0 +1,65 @@
+"""`aclue docs` and `aclue lineage`: what the SQL files say, as pages and as trees. No database is needed."""
+
+from pathlib import Path
+
+import click
+
+from aclue_pipeline.cli.context import json_option, print_json
+from aclue_pipeline.errors import DocsOutdated
+
+
+@click.command(epilog="Example:  aclue docs --check")
+@click.option("--check", is_flag=True, help="Write nothing; fail where a page is not what sql/ says.")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages (docs/tables).")
+@json_option
+def docs(check: bool, to: Path | None, as_json: bool) -> None:
+    """Write the data dictionary: every table and column, its type, and what it rests on."""
+    from aclue_pipeline.catalog import docs as dictionary
+
+    folder = to or dictionary.folder()
+    changed = dictionary.outdated(folder) if check else dictionary.write(folder)
+    names = [path.name for path in changed]
+    if check and changed:
+        raise DocsOutdated(
+            f"{', '.join(names)} in {folder.name}/ differ from what sql/ says: run `aclue docs` and commit"
+        )
+    if as_json:
+        print_json({"folder": str(folder), "written": names})
+    else:
+        click.echo(f"{folder}: {', '.join(names) + ' written' if names else 'as sql/ says, nothing to write'}")
+
+
+@click.command(epilog="Example:  aclue lineage revenue_daily.actual_commission")
+@click.argument("name", metavar="TABLE[.COLUMN]", required=False)
+@click.option("--used-by", is_flag=True, help="The other way: which columns rest on it.")
+@json_option
+def lineage(name: str | None, used_by: bool, as_json: bool) -> None:
+    """Show as a tree what a column, or a table, rests on, down to the app's tables; without a name, list the tables.
+
+    A column rests on the columns whose values enter it (branches) and on those that decide which rows count ("decided by").
+    """
+    from aclue_pipeline.catalog import lineage as trees
+    from aclue_pipeline.catalog import tables
+
+    if name is None:
+        known = tables().values()
+        if as_json:
+            print_json([{"table": t.key, "kind": t.kind, "grain": t.grain, "from": t.upstream} for t in known])
+        else:
+            for table in known:
+                click.echo(f"{table.key:36} {table.kind:9} {table.description}")
+        return
+    table_name, column = trees.split(name)
+    if used_by:
+        users = trees.used_by(table_name, column)
+        if as_json:
+            print_json([{"table": user.table, "column": user.column, "kind": user.kind} for user in users])
+        else:
+            for user in users:
+                click.echo(f"{user}" + ("" if user.kind == "direct" else "  (decides which rows count)"))
+        return
+    tree = trees.tree(table_name, column)
+    if as_json:
+        print_json(tree.as_dict())
+    else:
+        click.echo("\n".join(trees.lines(tree)))

@@ -1,0 +1,59 @@
+"""The data dictionary and the two commands: pages follow from sql/ alone, and are held to it."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from aclue_pipeline.catalog import docs
+from aclue_pipeline.cli import aclue
+from aclue_pipeline.errors import DocsOutdated, NothingFound
+from tests.catalog.conftest import Shop
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(aclue, arguments)
+
+
+def test_a_page_says_what_each_column_is_and_rests_on(shop: Shop) -> None:
+    page = docs.pages()["revenue.md"]
+    assert "## analytics.sales\n\nOne row per day and shop: what was sold.\n" in page
+    assert "- **Day:** at of the order (reporting zone)" in page
+    assert (
+        "| amount | numeric | Money sold, in the shop's currency. | [staging.orders.amount](staging.md#stagingorders) |  |\n"
+        in page
+    )
+    assert (
+        "Every column is also decided by [staging.orders.at](staging.md#stagingorders), [staging.orders.shop](staging.md#stagingorders)."
+        in page
+    )
+    assert "*Personal data.*" in docs.pages()["app.md"]
+
+
+def test_docs_writes_what_differs_and_check_says_it(shop: Shop, tmp_path: Path) -> None:
+    to = tmp_path / "pages"
+    assert run("docs", "--to", str(to)).exit_code == 0
+    assert sorted(path.name for path in to.iterdir()) == ["README.md", "app.md", "revenue.md", "staging.md"]
+    assert run("docs", "--check", "--to", str(to)).exit_code == 0
+    (to / "gone.md").write_text("a room that was")
+    shop.change("revenue/sales.sql", "Orders of the day.", "Orders of that day.")
+    outdated = run("docs", "--check", "--to", str(to))
+    assert isinstance(outdated.exception, DocsOutdated)
+    assert "gone.md, revenue.md" in str(outdated.exception)
+    assert json.loads(run("docs", "--to", str(to), "--json").output)["written"] == ["gone.md", "revenue.md"]
+    assert not (to / "gone.md").exists()
+    assert docs.outdated(to) == []
+
+
+def test_lineage_is_a_tree_or_json(shop: Shop) -> None:
+    assert run("lineage", "sales.amount").output.splitlines()[:3] == [
+        "analytics.sales.amount",
+        "├─ staging.orders.amount",
+        "│  └─ public.orders.amount",
+    ]
+    tree = json.loads(run("lineage", "analytics.sales.amount", "--json").output)
+    assert tree["from"][0]["from"][0]["table"] == "public.orders"
+    assert "staging.orders" in run("lineage", "analytics.sales").output
+    assert run("lineage", "public.orders.amount", "--used-by").output == "staging.orders.amount\n"
+    assert "analytics.sales" in run("lineage").output
+    assert isinstance(run("lineage", "sales.amout").exception, NothingFound)
