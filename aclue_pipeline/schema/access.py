@@ -8,8 +8,8 @@ from itertools import product
 
 from aclue_pipeline.catalog import sql_root
 from aclue_pipeline.errors import SqlFileError
+from aclue_pipeline.schema.scripts import table_names
 
-TABLES = ("affiliate_clicks", "user_preferences", "session_analytics", "product_views", "recommendation_feedback")
 ROLES = ("anon", "authenticated", "service_role")
 VERBS = ("select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain", "lock")
 OWNERS = ("own", "other", "ownerless", "claimed", "any")
@@ -49,7 +49,7 @@ def lines() -> tuple[Line, ...]:
 
 
 def _apart(row: dict[str, str]) -> list[Line]:
-    tables = list(TABLES) if row["table"] == "*" else row["table"].split()
+    tables = list(table_names()) if row["table"] == "*" else row["table"].split()
     found = []
     for table, verb, whose in product(tables, row["verb"].split(), row["whose"].split(" / ")):
         owner, _, condition = whose.partition(" ")
@@ -62,7 +62,7 @@ def _apart(row: dict[str, str]) -> list[Line]:
 
 def _known(line: Line, allowed: str) -> None:
     words = (
-        ("table", line.table, TABLES),
+        ("table", line.table, table_names()),
         ("role", line.role, ROLES),
         ("verb", line.verb, VERBS),
         ("whose", line.owner, OWNERS),

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aclue_pipeline.schema import functional, speed
-from aclue_pipeline.schema.access import TABLES, Line
+from aclue_pipeline.schema.access import Line
 from aclue_pipeline.schema.finding import NOTHING_THERE, Finding, Verdict, verdict
 from aclue_pipeline.schema.probes import CannotTry
+from aclue_pipeline.schema.scripts import table_names
 from aclue_pipeline.schema.site import Site
 
 DEPLOY = "aclue deploy"
@@ -39,7 +40,7 @@ class Criterion:
 
 
 def _tables_created(site: Site) -> Verdict:
-    wrong = [f"{table} is missing" for table in TABLES if table not in site.tables]
+    wrong = [f"{table} is missing" for table in table_names() if table not in site.tables]
     wrong += [f"{table} lacks {', '.join(columns)}" for table, columns in site.lacking.items() if columns]
     return verdict(wrong, f"{', '.join(site.tables)}: every declared column is there")
 

@@ -67,7 +67,7 @@ $$
 """
 _DONE = "ACLUE"
 _REFUSED = "42501"  # insufficient_privilege: a missing grant, or a policy that said no
-_SHORT = "set local lock_timeout = '2s'; set local statement_timeout = '60s'"
+_SHORT = "set local lock_timeout = '1s'; set local statement_timeout = '60s'"
 
 
 def probe(pg: "Connection", lines: Sequence[Line], thorough: bool = False) -> list[Outcome]:

@@ -3,8 +3,9 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aclue_pipeline.schema.access import TABLES, lines
+from aclue_pipeline.schema.access import lines
 from aclue_pipeline.schema.probes import Outcome, columns, probe
+from aclue_pipeline.schema.scripts import table_names
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,10 +23,10 @@ class Site:
         rows = self.pg.execute(
             """select relname, relrowsecurity from pg_class
                where relnamespace = to_regnamespace('public') and relkind in ('r', 'p') and relname = any(%s)""",
-            [list(TABLES)],
+            [list(table_names())],
         ).fetchall()
         there = dict(rows)
-        return {table: there[table] for table in TABLES if table in there}
+        return {table: there[table] for table in table_names() if table in there}
 
     @cached_property
     def lacking(self) -> dict[str, list[str]]:

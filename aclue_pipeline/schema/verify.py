@@ -12,7 +12,7 @@ def verify(db: "Database") -> list[Finding]:
     """One finding for each of criteria.CRITERIA, in their order.
 
     Safe on a database in use: whatever is written is rolled back within the transaction, no lock is waited for longer than
-    two seconds, and users, products and recommendations are the database's own where it has them.
+    a second, and users, products and recommendations are the database's own where it has them.
     """
     from aclue_pipeline.schema.criteria import CRITERIA
     from aclue_pipeline.schema.site import Site
