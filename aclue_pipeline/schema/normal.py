@@ -37,7 +37,8 @@ def expression(text: str) -> str:
                 return exp.In(this=node.this, expressions=listed.expressions).transform(plain)
         return node
 
-    return sqlglot.parse_one(text, read="postgres").transform(plain).sql("postgres", normalize=True)
+    # The tree itself, since SQL made from it would lack the parentheses that say which OR an AND belongs to.
+    return repr(sqlglot.parse_one(text, read="postgres").transform(plain))
 
 
 def words(text: str) -> str:

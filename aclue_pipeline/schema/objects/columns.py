@@ -21,7 +21,7 @@ left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname = any(:tables)
 """
 
-_DEFINITION = re.compile(r"(?P<type>.+?)(?P<required> not null)?(?P<made> generated| identity)?( default (?P<default>.+))?$")
+_DEFINITION = re.compile(r"(?P<type>.+?)(?P<required> not null)?(?P<made> generated| identity)?( default (?P<default>.+))?$", re.DOTALL)
 
 
 def elements(create_table: Written) -> list[str]:
@@ -57,12 +57,12 @@ def mended(change: Change) -> Iterator[Statement]:
     if change.observed is None:
         yield from change.statements(*change.declared.sql)
         return
-    wanted, found = _parts(normal(change.declared.definition)), _parts(normal(change.observed.definition))
-    if (wanted["type"], wanted["made"]) != (found["type"], found["made"]):
+    wanted, found = _parts(change.declared.definition), _parts(change.observed.definition)
+    if forms.type_name(wanted["type"]) + wanted["made"] != found["type"] + found["made"]:
         raise LeftAlone(f"it is {found['type']} and should be {wanted['type']}; a retype rewrites the whole table")
     alter = f"alter table public.{change.key.table} alter column {change.key.name}"
-    if wanted["default"] != found["default"]:
-        default = _parts(change.declared.definition)["default"]
+    default = wanted["default"]
+    if forms.expression(default) != forms.expression(found["default"]):
         yield from change.statements(f"{alter} set default {default}" if default else f"{alter} drop default")
     if found["required"] and not wanted["required"]:
         yield from change.statements(f"{alter} drop not null")
