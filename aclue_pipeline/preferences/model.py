@@ -2,13 +2,13 @@
 What it is fitted by belongs to training, what is done with it to the kernel, how it is stored to the store."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 
-from aclue_pipeline.preferences.arrays import Floats, Items, Vocabulary
-from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS
+from aclue_pipeline.preferences.arrays import Floats, Items, Vocabulary, spread, sums
+from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
 
 #: What the link weighs, in this order: see kernel.parts.
 PARTS: Final = ("base", *(FACETS[kind].name for kind in ITEM_KINDS), "price", "vector", "log_user", "log_item")
@@ -63,6 +63,23 @@ class TasteModel:
     parameters: Parameters
     vocabulary: Vocabulary
     items: Items
+
+
+def guessed(items: Items, parameters: Parameters) -> Items:
+    """Products that came after training: offset and vector are what their content says, and rest on no judgement."""
+    owner, element = spread(items.facet_start, np.arange(len(items)))
+    code = items.facet_codes[element]
+
+    def content(coefficients: Floats) -> Floats:
+        return sums(owner, coefficients[code], len(items))
+
+    vector = [content(np.ascontiguousarray(parameters.content_vector[:, d])) for d in range(RANK)]
+    return replace(
+        items,
+        offset=content(parameters.content_offset) + parameters.content_intercept,
+        count=np.zeros(len(items)),
+        vector=np.stack(vector, axis=1),
+    )
 
 
 def version_of(parameters: Parameters, vocabulary: Vocabulary, items: Items) -> str:

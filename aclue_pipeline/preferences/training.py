@@ -297,17 +297,3 @@ def _centres(events: Events, model: TasteModel, seed: int) -> Floats:
         largest = np.argsort(-np.bincount(means.labels_, minlength=SEGMENTS), kind="stable")
         centres = means.cluster_centers_[largest]
     return centres
-
-
-def new_items(items: Items, parameters: Parameters) -> Items:
-    """Products that came after training: offset and vector are what their content says, and rest on no judgement."""
-    content = sparse.csr_matrix(
-        (np.ones(len(items.facet_codes)), items.facet_codes, items.facet_start),
-        shape=(len(items), max(len(parameters.content_offset), 1)),
-    )
-    return replace(
-        items,
-        offset=np.asarray(content @ parameters.content_offset) + parameters.content_intercept,
-        count=np.zeros(len(items)),
-        vector=np.asarray(content @ parameters.content_vector).reshape(-1, RANK),
-    )

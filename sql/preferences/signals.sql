@@ -56,6 +56,7 @@ select
     e.is_about_price as is_about_price, -- Whether it speaks about the price and not about the product.
     e.is_pending as is_pending,         -- Whether it is feedback that no profile has taken in yet.
     e.occasion as occasion,             -- Occasion of the swipe session, lower case; NULL: none stated, or feedback.
-    e.recipient as recipient            -- Relationship of the person the gift is for, lower case; NULL: none stated, or feedback.
+    e.recipient as recipient,           -- Relationship of the person the gift is for, lower case; NULL: none stated, or feedback.
+    hash_record_extended(row(e.event_id, e.product_id, e.at, e.value, e.weight, e.source, e.is_explicit, e.is_about_price, e.occasion, e.recipient), 0) >> 16 as digest  -- 48-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
 from events as e
 where exists (select 1 from auth.users as u where u.id = e.user_id)

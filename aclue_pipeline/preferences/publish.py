@@ -1,0 +1,211 @@
+"""Publishing: a block of profiles becomes rows of public.user_preferences in one transaction with their fingerprints and the
+marks on the feedback they took in. Only rows that came out different are written, so that unchanged ones cost nothing and
+changed ones stay within their page (HOT) where they can. What is in the rows is decided elsewhere.
+
+What a user adjusted by hand is not overwritten: a profile that somebody else changed since we wrote it keeps the columns a
+user may adjust (all of them, for now), and is marked so; what the pipeline knows of evidence goes on in the others."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aclue_pipeline.preferences.rows import COLUMNS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import psycopg
+
+    from aclue_pipeline.preferences.signals import Block, Fingerprints
+
+#: Differ between an incremental and a full recalculation; everything else is the same to the bit.
+BOOKKEEPING: Final = ("last_calculated", "created_at", "updated_at")
+ADJUSTABLE: Final = (
+    "category_preferences",
+    "price_range",
+    "price_sensitivity",
+    "liked_brands",
+    "disliked_brands",
+    "brand_scores",
+    "style_scores",
+    "colour_preferences",
+    "occasion_preferences",
+    "recipient_preferences",
+    "similarity_threshold",
+)
+_WRITTEN: Final = (*COLUMNS, "last_calculated")
+_ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written
+
+#: A profile that somebody changed after we wrote it: its trigger set a later time than the one we gave.
+_TOUCHED: Final = "coalesce(p.updated_at > coalesce(p.last_calculated, p.created_at), false)"
+
+_TABLES: Final = """
+    drop table if exists pg_temp.profile_block, pg_temp.fingerprint_block;
+    create temp table profile_block on commit delete rows as
+        select {written}, null::boolean as is_adjusted from public.user_preferences with no data;
+    create temp table fingerprint_block (user_id uuid, events integer, latest bigint, digest bigint, model_version text)
+        on commit delete rows
+"""
+_COPY: Final = "copy public.user_preferences ({written}) from stdin"
+_COPY_BLOCK: Final = "copy pg_temp.profile_block ({written}) from stdin"
+_COPY_FINGERPRINTS: Final = "copy pg_temp.fingerprint_block from stdin"
+_KEEP_ADJUSTED: Final = """
+    update pg_temp.profile_block b set is_adjusted = true, {kept}
+    from public.user_preferences p left join pipeline.profile_fingerprints f on f.user_id = p.user_id
+    where p.user_id = b.user_id and (f.is_adjusted or {touched})
+"""
+_UPDATE: Final = """
+    update public.user_preferences p set ({written}) = row({block})
+    from pg_temp.profile_block b
+    where p.user_id = b.user_id and ({own}) is distinct from ({computed}) and (b.is_adjusted or not {touched})
+"""
+_INSERT: Final = """
+    insert into public.user_preferences ({written}) select {block} from pg_temp.profile_block b
+    where exists (select from auth.users u where u.id = b.user_id)
+        and not exists (select from public.user_preferences p where p.user_id = b.user_id)
+"""
+_FINGERPRINTS: Final = """
+    insert into pipeline.profile_fingerprints as f (user_id, events, latest_at, digest, model_version, is_adjusted)
+    select b.user_id, b.events, timestamptz '2000-01-01 00:00:00+00' + b.latest * interval '1 microsecond', b.digest, b.model_version,
+        coalesce(p.is_adjusted, false)
+    from pg_temp.fingerprint_block b left join pg_temp.profile_block p on p.user_id = b.user_id
+    where exists (select from auth.users u where u.id = b.user_id)
+    on conflict (user_id) do update set events = excluded.events, latest_at = excluded.latest_at, digest = excluded.digest,
+        model_version = excluded.model_version, is_adjusted = f.is_adjusted or excluded.is_adjusted
+"""
+_FEEDBACK: Final = """
+    update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
+    where id = any(%s) and is_processed is not true
+"""
+_FORGET: Final = """
+    with gone as (delete from pipeline.profile_fingerprints where user_id = any(%s) returning user_id)
+    delete from public.user_preferences p using gone where p.user_id = gone.user_id
+"""
+#: What has a fingerprint between two users but is not in the block: all its events are gone.
+_SWEEP: Final = """
+    with gone as (
+        delete from pipeline.profile_fingerprints f
+        where (%(above)s::uuid is null or f.user_id > %(above)s) and (%(up_to)s::uuid is null or f.user_id <= %(up_to)s)
+            and not exists (select from pg_temp.fingerprint_block b where b.user_id = f.user_id)
+        returning f.user_id
+    )
+    delete from public.user_preferences p using gone where p.user_id = gone.user_id
+"""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was done: profiles written, found as they were, removed, kept as adjusted; feedback taken in."""
+
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    adjusted: int = 0
+    feedback: int = 0
+
+    def __add__(self, other: "Published") -> "Published":
+        return Published(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+class Publisher:
+    """Writes through one connection; each call is one transaction."""
+
+    def __init__(self, pg: "psycopg.Connection[Any]", version: str) -> None:
+        self._pg = pg
+        self._version = version
+        self._pg.execute(_named(_TABLES))
+        self._pg.commit()
+
+    def publish(self, block: "Block", text: bytes, above: "np.void | None" = None, sweep: bool = False) -> Published:
+        """Write a block of profiles (`text`: a line of COPY for each user). With `sweep`, forget the users between `above`
+        and the block's last one who are not in it."""
+        from psycopg import errors
+
+        for attempt in range(_ATTEMPTS):
+            try:
+                done = self._block(block, text, directly=attempt == 0)
+                if sweep:
+                    done += Published(removed=self._sweep(above, block.users[-1]))
+                self._pg.commit()
+                return done
+            except (errors.ForeignKeyViolation, errors.UniqueViolation):
+                self._pg.rollback()  # a user was deleted, or a row made, since the block was read
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def sweep(self, above: "np.void | None") -> Published:
+        """Forget all users beyond the last block."""
+        removed = self._sweep(above, None)
+        self._pg.commit()
+        return Published(removed=removed)
+
+    def forget(self, users: list[Any]) -> Published:
+        """Remove the profiles of users who have no events any more."""
+        removed = self._pg.execute(_FORGET, [users]).rowcount
+        self._pg.commit()
+        return Published(removed=removed)
+
+    def _block(self, block: "Block", text: bytes, directly: bool) -> Published:
+        first, last = _hex(block.users[0]), _hex(block.users[-1])
+        now, occupied = self._row(
+            "select now()::text, exists (select from public.user_preferences where user_id between %s and %s)",
+            [first, last],
+        )
+        text = text.replace(b"\n", b"\t" + now.encode() + b"\n")
+        adjusted = 0
+        if directly and not occupied:
+            self._copy(_COPY, text)
+            written = len(block.users)
+        else:
+            self._copy(_COPY_BLOCK, text)
+            adjusted = self._pg.execute(_named(_KEEP_ADJUSTED)).rowcount
+            written = self._pg.execute(_named(_UPDATE)).rowcount + self._pg.execute(_named(_INSERT)).rowcount
+        self._copy(_COPY_FINGERPRINTS, _fingerprint_lines(block.users, block.fingerprints, self._version))
+        self._pg.execute(_FINGERPRINTS)
+        feedback = 0
+        if len(block.pending):
+            feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount
+        return Published(written, len(block.users) - written, 0, adjusted, feedback)
+
+    def _sweep(self, above: "np.void | None", up_to: "np.void | None") -> int:
+        bounds = {"above": None if above is None else _hex(above), "up_to": None if up_to is None else _hex(up_to)}
+        return self._pg.execute(_SWEEP, bounds).rowcount
+
+    def _copy(self, statement: str, text: bytes) -> None:
+        with self._pg.cursor() as cursor, cursor.copy(_named(statement)) as copy:
+            copy.write(text)
+
+    def _row(self, statement: str, values: list[Any]) -> tuple[Any, ...]:
+        row = self._pg.execute(statement, values).fetchone()
+        assert row is not None
+        return tuple(row)
+
+
+def _named(statement: str) -> Any:
+    """The statement with the columns' names in it."""
+    from psycopg import sql
+
+    def listed(names: "tuple[str, ...]", *prefix: str) -> Any:
+        return sql.SQL(", ").join(sql.Identifier(*prefix, name) for name in names)
+
+    return sql.SQL(statement).format(
+        touched=sql.SQL(_TOUCHED),
+        written=listed(_WRITTEN),
+        block=listed(_WRITTEN, "b"),
+        own=listed(COLUMNS, "p"),
+        computed=listed(COLUMNS, "b"),
+        kept=sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier("p", name)) for name in ADJUSTABLE
+        ),
+    )
+
+
+def _fingerprint_lines(users: "np.ndarray", fingerprints: "Fingerprints", version: str) -> bytes:
+    columns = (column.tolist() for column in fingerprints)
+    return "".join(
+        f"{_hex(user)}\t{events}\t{latest}\t{digest}\t{version}\n"
+        for user, events, latest, digest in zip(users, *columns, strict=True)
+    ).encode()
+
+
+def _hex(user: "np.void") -> str:
+    return user.tobytes().hex()

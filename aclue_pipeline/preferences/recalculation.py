@@ -1,0 +1,126 @@
+"""Recalculation: who changed, block after block through the kernel into the database. Reading, computing and writing overlap:
+while the server takes in one block, the next one is computed. What a profile is, is the kernel's business."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aclue_pipeline.preferences.publish import Published
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from aclue_pipeline.postgres import Database
+    from aclue_pipeline.preferences.model import TasteModel
+
+#: Users whose signals are new, changed, late or gone, whose feedback waits, or whose profile is of another model version.
+CHANGED_USERS = """
+    create temp table changed_users on commit drop as
+    with now as (
+        select s.user_id, count(*)::integer as events, max(s.at) as latest_at, sum(s.digest)::bigint as digest,
+            bool_or(s.is_pending) as is_pending
+        from pipeline.signals s group by s.user_id
+    )
+    select coalesce(n.user_id, f.user_id) as user_id, n.user_id is null as is_gone
+    from now n
+    full join pipeline.profile_fingerprints f on f.user_id = n.user_id
+    left join public.user_preferences p on p.user_id = n.user_id
+    where n.user_id is null or f.user_id is null or p.user_id is null or n.is_pending or f.model_version <> %(version)s
+        or (n.events, n.latest_at, n.digest) is distinct from (f.events, f.latest_at, f.digest)
+"""
+
+
+@dataclass(frozen=True)
+class Recalculation:
+    """What a recalculation did."""
+
+    model_version: str
+    full: bool
+    users: int  # recalculated
+    signals: int  # read
+    published: Published = field(default_factory=Published)
+    seconds: float = 0.0
+
+
+def recalculate(db: "Database", full: bool = False, progress: Callable[[str], None] | None = None) -> Recalculation:
+    """Bring public.user_preferences up to date: the users that changed, or all of them.
+
+    Each block of users is one transaction with its fingerprints and feedback marks; a run that ends half-way is finished by
+    the next one. Raises MissingPrerequisite before the first training, DeployerBusy while another recalculation runs.
+    """
+    from aclue_pipeline.postgres.locks import advisory_lock
+
+    started = time.monotonic()
+    with (
+        db.autocommit() as lock,
+        advisory_lock(lock, "recalculation of preferences"),
+        db.psycopg() as reader,
+        db.psycopg() as writer,
+    ):
+        done = _Run(reader, writer, full, progress or (lambda line: None)).run()
+    return Recalculation(**done, full=full, seconds=time.monotonic() - started)
+
+
+class _Run:
+    def __init__(
+        self,
+        reader: "psycopg.Connection[Any]",
+        writer: "psycopg.Connection[Any]",
+        full: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        from aclue_pipeline.preferences.publish import Publisher
+        from aclue_pipeline.preferences.store import load_model
+
+        self._reader, self._writer, self._full, self._say = reader, writer, full, say
+        reader.execute(
+            "set transaction isolation level repeatable read"
+        )  # catalogue, signals and the changes are of one moment
+        reader.execute("set local work_mem = '128MB'")
+        self._model = self._met(load_model(reader))
+        self._publisher = Publisher(writer, self._model.version)
+
+    def _met(self, model: "TasteModel") -> "TasteModel":
+        """The model with the products that are new to it, stored before any profile rests on them."""
+        from aclue_pipeline.preferences.store import meet_new_products, save_items
+
+        model, rows, met = meet_new_products(self._reader, model)
+        if rows:
+            save_items(self._writer, model.version, met, rows)
+            self._writer.commit()
+        return model
+
+    def run(self) -> dict[str, Any]:
+        from aclue_pipeline.preferences import signals
+
+        done, users, events, last = Published(), 0, 0, None
+        select = signals.ALL if self._full else signals.CHANGED
+        if not self._full:
+            done += self._publisher.forget(self._changed())
+        pending: Future[Published] | None = None
+        products = signals.Lookup(self._model.items.ids)
+        with ThreadPoolExecutor(1, "publisher") as pool:
+            for block in signals.blocks(self._reader, select, products, self._model.vocabulary):
+                text = self._text(block)
+                done += pending.result() if pending else Published()
+                pending = pool.submit(self._publisher.publish, block, text, last, self._full)
+                users, events, last = users + len(block.users), events + len(block.events), block.users[-1]
+                self._say(f"{users:,} users, {events:,} signals")
+            done += pending.result() if pending else Published()
+        if self._full:
+            done += self._publisher.sweep(last)
+        return {"model_version": self._model.version, "users": users, "signals": events, "published": done}
+
+    def _changed(self) -> list[Any]:
+        """Find the users to recalculate (pg_temp.changed_users); the ones that are gone."""
+        self._reader.execute(CHANGED_USERS, {"version": self._model.version})
+        self._reader.execute("analyze pg_temp.changed_users")
+        return [row[0] for row in self._reader.execute("select user_id from pg_temp.changed_users where is_gone")]
+
+    def _text(self, block: Any) -> bytes:
+        from aclue_pipeline.preferences.kernel import profiles
+        from aclue_pipeline.preferences.rows import lines
+
+        return lines(block.users, profiles(block.events, self._model), self._model)

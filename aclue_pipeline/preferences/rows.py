@@ -1,0 +1,140 @@
+"""Profiles as rows of user_preferences in COPY's text format. Every column the pipeline fills is listed here; what the
+numbers mean is the kernel's, when and where they are written the publisher's."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from aclue_pipeline.preferences.arrays import Floats, Ints, Vocabulary
+from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, KIND, SCORE_DECIMALS
+from aclue_pipeline.preferences.kernel import Profiles, sensitivity
+from aclue_pipeline.preferences.model import TasteModel
+
+#: In the order in which `lines` writes them; neighbours of one type are formatted together.
+COLUMNS: Final = (
+    "user_id",
+    *(facet.column for facet in FACETS),
+    "category_confidence",
+    "liked_brands",
+    "disliked_brands",
+    "price_range",
+    "ml_features",
+    "embedding_vector",
+    "total_swipes",
+    "right_swipes",
+    "left_swipes",
+    "super_likes",
+    "cluster_id",
+    "engagement_rate",
+    "price_sensitivity",
+    "similarity_threshold",
+    "data_quality_score",
+    "confidence_level",
+    "calculation_version",
+)
+
+
+def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> bytes:
+    """One line a user, fields in the order of COLUMNS."""
+    facets = _Facets(profiles, model.vocabulary)
+    ids = users.tobytes().hex()
+    version = model.version.encode()
+    price = _numbers(np.round(profiles.price, 2))
+    features = zip(
+        _numbers(np.stack([profiles.base, profiles.base_variance, profiles.slope], axis=1)),
+        profiles.judged.tolist(),
+        strict=True,
+    )
+    fields: list[Sequence[bytes]] = [
+        [ids[i : i + 32].encode() for i in range(0, len(ids), 32)],
+        *(facets.json(kind, facets.scores) for kind in range(len(FACETS))),
+        facets.json(KIND["category"], facets.confidences),
+        facets.array(KIND["brand"], profiles.cell_verdict > 0),
+        facets.array(KIND["brand"], profiles.cell_verdict < 0),
+        [b'{"min":%b,"sweet_spot":%b,"max":%b}' % tuple(one.split(b",")) for one in price],
+        [
+            b'{"model_version":"%b","base":%b,"base_variance":%b,"price_slope":%b,"judged":%d,"weights":{%b}}'
+            % (version, *numbers.split(b","), judged, weights)
+            for (numbers, judged), weights in zip(features, facets.weights(), strict=True)
+        ],
+        [b"{%b}" % one for one in _numbers(profiles.vector)],
+        [one.replace(b",", b"\t") for one in _numbers(_counts(profiles))],
+        [one.replace(b",", b"\t") for one in _numbers(_shares(profiles))],
+        [version] * len(users),
+    ]
+    text = b"\n".join(map(b"\t".join, zip(*fields, strict=True))) + b"\n"
+    return text.replace(b"\\", b"\\\\")  # COPY's own escape character stands in quoted names only
+
+
+def _numbers(table: NDArray[np.float64] | Ints) -> list[bytes]:
+    """Each row of a table as comma-separated numbers, shortest form without loss."""
+    if not len(table):
+        return []
+    return orjson.dumps(np.ascontiguousarray(table), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+
+
+def _counts(profiles: Profiles) -> Ints:
+    columns = (profiles.total, profiles.right, profiles.left, profiles.super_likes, profiles.segment)
+    return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _shares(profiles: Profiles) -> Floats:
+    # The rate as the table's CHECK rounds it: halves up, in integers.
+    total = np.maximum(profiles.total, 1)
+    rate = (20_000 * profiles.right + total) // (2 * total) / 10_000
+    scores = (sensitivity(profiles.slope), profiles.similarity, profiles.quality, profiles.confidence)
+    return np.stack([rate, *(np.round(np.clip(score, 0.0, 1.0), 2) for score in scores)], axis=1)
+
+
+class _Facets:
+    """The cells of the profiles as text: each name, and each score, is rendered once."""
+
+    def __init__(self, profiles: Profiles, vocabulary: Vocabulary) -> None:
+        self._profiles = profiles
+        self._users = len(profiles)
+        names = [orjson.dumps(name) for name in vocabulary.names]
+        self._keys = [name + b":" for name in names]
+        self._names = names
+        self._kind = vocabulary.kind[profiles.cell_code]
+        slot = profiles.cell_user * len(FACETS) + self._kind
+        self._bounds = np.searchsorted(slot, np.arange(self._users * len(FACETS) + 1)).tolist()
+        digits = 10**SCORE_DECIMALS
+        self._score = [orjson.dumps(n / digits) for n in range(digits + 1)]
+        self._codes = profiles.cell_code.tolist()
+        self.scores = self._rendered(profiles.cell_score)
+        self.confidences = self._rendered(profiles.cell_confidence)
+
+    def _rendered(self, scores: Floats) -> list[bytes]:
+        rounded = np.round(scores * 10**SCORE_DECIMALS).astype(np.int64).tolist()
+        keys, texts = self._keys, self._score
+        return [keys[code] + texts[score] for code, score in zip(self._codes, rounded, strict=True)]
+
+    def json(self, kind: int, entries: list[bytes]) -> list[bytes]:
+        """{"name":number,…} of one facet, per user."""
+        begin, end = self._bounds[kind :: len(FACETS)], self._bounds[kind + 1 :: len(FACETS)]
+        return [b"{" + b",".join(entries[a:b]) + b"}" for a, b in zip(begin, end, strict=False)]
+
+    def array(self, kind: int, chosen: NDArray[np.bool_]) -> list[bytes]:
+        """An array of the names of one facet that are chosen, per user."""
+        texts: list[bytes] = [b"{}"] * self._users
+        cells = np.flatnonzero(chosen & (self._kind == kind))
+        names: dict[int, list[bytes]] = {}
+        for user, code in zip(
+            self._profiles.cell_user[cells].tolist(), self._profiles.cell_code[cells].tolist(), strict=True
+        ):
+            names.setdefault(user, []).append(self._names[code])
+        for user, listed in names.items():
+            texts[user] = b"{" + b",".join(listed) + b"}"
+        return texts
+
+    def weights(self) -> list[bytes]:
+        """ "facet":{"name":weight,…},… of the products' facets, per user."""
+        numbers = orjson.dumps(self._profiles.cell_weight, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+        keys = self._keys
+        entries = [keys[code] + number for code, number in zip(self._codes, numbers, strict=False)]
+        columns = [self.json(kind, entries) for kind in ITEM_KINDS]
+        form = b",".join(b'"%b":%%b' % FACETS[kind].name.encode() for kind in ITEM_KINDS)
+        return [form % row for row in zip(*columns, strict=True)]

@@ -1,0 +1,237 @@
+"""Reading signals: pipeline.signals as a binary stream, cut into blocks of whole users, so that memory is bounded by a block
+whatever the history. What the signals say stands in sql/preferences/signals.sql; what follows from them is the kernel's."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, EVENT_COLUMNS, Events, Ints, Vocabulary
+from aclue_pipeline.preferences.catalogue import UUID
+from aclue_pipeline.preferences.facets import FACETS
+
+if TYPE_CHECKING:
+    import psycopg
+
+BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
+
+#: One fixed-width row per signal, in the order in which a profile reads them. Words travel as 32-bit hashes.
+_COLUMNS: Final = """
+    s.user_id, s.product_id, s.event_id, s.at, s.value, s.weight,
+    (case s.source when 'like' then 8 when 'super_like' then 16 when 'dislike' then 24 when 'seen' then 32 else 40 end
+        + s.is_explicit::int + 2 * s.is_about_price::int + 4 * s.is_pending::int)::int2,
+    coalesce(hashtext(s.occasion), 0), coalesce(hashtext(s.recipient), 0), s.digest"""
+ALL: Final = f"select {_COLUMNS} from pipeline.signals s order by s.user_id, s.at, s.event_id"  # noqa: S608
+CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s join pg_temp.changed_users c on c.user_id = s.user_id
+    where not c.is_gone order by s.user_id, s.at, s.event_id"""  # noqa: S608
+#: Whole users whose hash falls below a bound: the same ones whenever it is asked.
+SAMPLE: Final = f"""select {_COLUMNS} from pipeline.signals s where uuid_hash(s.user_id) & 4095 < %(share)s
+    order by s.user_id, s.at, s.event_id"""  # noqa: S608
+
+_ROW: Final = np.dtype(
+    [("fields", ">i2")]
+    + [
+        field
+        for name, kind in (
+            ("user", UUID),
+            ("product", UUID),
+            ("event", UUID),
+            ("at", ">i8"),
+            ("value", ">f8"),
+            ("weight", ">f8"),
+            ("kind", ">i2"),
+            ("occasion", ">i4"),
+            ("recipient", ">i4"),
+            ("digest", ">i8"),
+        )
+        for field in ((f"{name} length", ">i4"), (name, kind))
+    ]
+)
+
+
+class Fingerprints(NamedTuple):
+    """Per user what the next run compares: number, latest time (microseconds since 2000) and sum of hashes of the signals."""
+
+    events: Ints
+    latest: Ints
+    digest: Ints
+
+
+_INTS, _FLOATS, _BOOLS = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool)
+NO_EVENTS: Final = Events(
+    users=0,
+    user=_INTS,
+    item=_INTS,
+    at=_INTS,
+    value=_FLOATS,
+    weight=_FLOATS,
+    source=_INTS,
+    explicit=_BOOLS,
+    price_only=_BOOLS,
+    context=np.zeros((0, len(CONTEXT_KINDS)), np.int64),
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole users and their signals."""
+
+    users: NDArray[np.void]  # ids, ascending
+    events: Events
+    fingerprints: Fingerprints
+    pending: NDArray[np.void]  # ids of feedback that is not marked as processed
+
+
+class Lookup:
+    """Finds the places of many ids among known ones; -1 for those that are not among them."""
+
+    def __init__(self, ids: NDArray[np.void]) -> None:
+        self._ids = ids
+        for factor in range(1, 1000, 2):  # ids made by hand may share bits; another factor then tells them apart
+            self._factor = np.uint64(0x9E3779B97F4A7C15) * np.uint64(factor)
+            key = self._key(ids)
+            self._order = np.argsort(key, kind="stable")
+            self._sorted = key[self._order]
+            if not (self._sorted[1:] == self._sorted[:-1]).any():
+                return
+        raise ValueError("ids are not unique")
+
+    def __call__(self, ids: NDArray[np.void]) -> Ints:
+        if not len(self._ids):
+            return np.full(len(ids), -1)
+        place = np.minimum(np.searchsorted(self._sorted, self._key(ids)), len(self._sorted) - 1)
+        place = self._order[place]
+        return np.where(self._ids[place] == ids, place, -1)
+
+    def _key(self, ids: NDArray[np.void]) -> NDArray[np.uint64]:
+        with np.errstate(over="ignore"):
+            return ids["hi"].astype(np.uint64) * self._factor ^ ids["lo"].astype(np.uint64)
+
+
+def blocks(
+    pg: "psycopg.Connection[Any]",
+    select: str,
+    products: Lookup,
+    vocabulary: Vocabulary,
+    parameters: Mapping[str, Any] | None = None,
+    block_events: int = BLOCK_EVENTS,
+) -> Iterator[Block]:
+    """The signals of a SELECT of this module, block by block, users ascending. Signals about unknown products count in the
+    fingerprint only."""
+    words = _words(pg, vocabulary)
+    waiting: list[NDArray[np.void]] = []
+    size = 0
+    for rows in _chunks(pg, select, parameters or {}):
+        waiting.append(rows)
+        size += len(rows)
+        if size < block_events:
+            continue
+        rows = np.concatenate(waiting)
+        last = len(rows) - _run_at_end(rows["user"])
+        if last:
+            yield _block(rows[:last], products, words)
+        waiting, size = [rows[last:]], len(rows) - last
+    if size:
+        yield _block(np.concatenate(waiting), products, words)
+
+
+def joined(parts: list[Events]) -> Events:
+    """Blocks after each other as one, users numbered on."""
+    parts = parts or [NO_EVENTS]
+    first = np.concatenate([[0], np.cumsum([part.users for part in parts])]).astype(np.int64)
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in EVENT_COLUMNS if name != "user"
+    }
+    user = np.concatenate([part.user + start for part, start in zip(parts, first, strict=False)])
+    return Events(int(first[-1]), user=user, **columns)
+
+
+def _run_at_end(users: NDArray[np.void]) -> int:
+    """How many rows at the end belong to the last user, who may go on in the next chunk."""
+    return len(users) - int(np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))[-1])
+
+
+def _chunks(pg: "psycopg.Connection[Any]", select: str, parameters: Mapping[str, Any]) -> Iterator[NDArray[np.void]]:
+    """Rows of a binary COPY; the server sends one message a row."""
+    from psycopg import ClientCursor, sql
+
+    bound = ClientCursor(pg).mogrify(select, parameters) if parameters else select  # COPY takes no parameters
+    statement = sql.SQL("copy ({}) to stdout with (format binary)").format(sql.SQL(bound))
+    with pg.cursor() as cursor, cursor.copy(statement) as copy:
+        stream = iter(copy)
+        data = b"".join(islice(stream, 2))
+        data = data[19 + int.from_bytes(data[15:19], "big") :]
+        while True:
+            more = b"".join(islice(stream, 30_000))
+            data += more
+            whole = len(data) // _ROW.itemsize * _ROW.itemsize
+            if whole:
+                rows = np.frombuffer(data[:whole], _ROW)
+                _check(rows)
+                yield rows
+            data = data[whole:]
+            if not more:
+                return
+
+
+def _check(rows: NDArray[np.void]) -> None:
+    names = [name for name in _ROW.names or () if not name.endswith("length") and name != "fields"]
+    if any((rows[f"{name} length"] != _ROW[name].itemsize).any() for name in names):
+        raise ValueError("pipeline.signals: a NULL where there may be none")
+
+
+def _words(pg: "psycopg.Connection[Any]", vocabulary: Vocabulary) -> tuple[tuple[Ints, Ints], ...]:
+    """Per facet of the session: (hashes ascending, their codes), as the server hashes the words."""
+    found = []
+    for kind in CONTEXT_KINDS:
+        words = list(vocabulary.values[kind])
+        rows = pg.execute(
+            "select hashtext(word), place from unnest(%s::text[]) with ordinality as w (word, place)", [words]
+        )
+        pairs = sorted((hash_, int(vocabulary.start[kind]) + place - 1) for hash_, place in rows)
+        found.append((np.array([h for h, _ in pairs], np.int64), np.array([c for _, c in pairs], np.int64)))
+    return tuple(found)
+
+
+def _codes(hashes: Ints, known: tuple[Ints, Ints]) -> Ints:
+    if not len(known[0]):
+        return np.full(len(hashes), -1)
+    place = np.minimum(np.searchsorted(known[0], hashes), len(known[0]) - 1)
+    return np.where(known[0][place] == hashes, known[1][place], -1)
+
+
+def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, Ints], ...]) -> Block:
+    users = rows["user"].astype(UUID)  # concatenating made it native
+    starts = np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))
+    user = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(users))))
+    at = rows["at"].astype(np.int64)
+    kind = rows["kind"].astype(np.int64)
+    item = products(rows["product"].astype(UUID))
+    context = [
+        _codes(rows[FACETS[k].name].astype(np.int64), known) for k, known in zip(CONTEXT_KINDS, words, strict=True)
+    ]
+    events = Events(
+        users=len(starts),
+        user=user,
+        item=item,
+        at=at,
+        value=rows["value"].astype(np.float64),
+        weight=rows["weight"].astype(np.float64),
+        source=kind >> 3,
+        explicit=(kind & 1) > 0,
+        price_only=(kind & 2) > 0,
+        context=np.stack(context, axis=1),
+    )
+    return Block(
+        users=users[starts],
+        events=events if (item >= 0).all() else events.take(item >= 0),
+        fingerprints=Fingerprints(
+            np.diff(np.append(starts, len(users))),
+            np.maximum.reduceat(at, starts),
+            np.add.reduceat(rows["digest"].astype(np.int64), starts),
+        ),
+        pending=rows["event"][(kind & 4) > 0].astype(UUID),
+    )

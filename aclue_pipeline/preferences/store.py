@@ -1,0 +1,141 @@
+"""The store of model versions: pipeline.taste_models and pipeline.taste_items to arrays and back, and the products that came
+after training. What the numbers mean is said in model.py and arrays.py."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aclue_pipeline.errors import MissingPrerequisite
+from aclue_pipeline.preferences.arrays import Items, Vocabulary
+from aclue_pipeline.preferences.catalogue import UUID, items_of
+from aclue_pipeline.preferences.facets import FACETS, RANK
+from aclue_pipeline.preferences.model import Parameters, TasteModel, guessed
+
+if TYPE_CHECKING:
+    import psycopg
+
+VERSIONS_KEPT: Final = 3
+_FEATURES: Final = "category, brand, style, colour, price, relative_price"
+
+
+def ids_of(uuids: list[Any]) -> np.ndarray:
+    """uuid.UUIDs as an array of (hi, lo)."""
+    return np.frombuffer(b"".join(one.bytes for one in uuids), UUID)
+
+
+def catalogue(pg: "psycopg.Connection[Any]") -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """(ids ascending, rows of pipeline.item_features) of every product."""
+    return _features(pg, f"select product_id, {_FEATURES} from pipeline.item_features order by product_id", [])  # noqa: S608
+
+
+def _features(pg: "psycopg.Connection[Any]", select: str, values: list[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    from psycopg.rows import dict_row
+
+    with pg.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(select, values).fetchall()
+    return ids_of([row["product_id"] for row in rows]), rows
+
+
+def current_version(pg: "psycopg.Connection[Any]") -> str | None:
+    """The newest version; None before the first training."""
+    row = pg.execute("select version from pipeline.taste_models order by trained_at desc, version limit 1").fetchone()
+    return row[0] if row else None
+
+
+def save_model(
+    pg: "psycopg.Connection[Any]", model: TasteModel, rows: list[dict[str, Any]], events: int, users: int, seed: int
+) -> bool:
+    """Store a version and its products, and forget versions beyond the newest few. False where it is there already and current."""
+    from psycopg.types.json import Jsonb
+
+    if current_version(pg) == model.version:
+        return False
+    vocabulary = {facet.name: list(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)}
+    pg.execute(
+        """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary)
+           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s)
+           on conflict (version) do update set trained_at = excluded.trained_at""",
+        [model.version, events, users, len(model.items), seed, Jsonb(model.parameters.as_dict()), Jsonb(vocabulary)],
+    )
+    save_items(pg, model.version, model.items, rows)
+    pg.execute(
+        """delete from pipeline.taste_models
+           where version not in (select version from pipeline.taste_models order by trained_at desc, version limit %s)""",
+        [VERSIONS_KEPT],
+    )
+    pg.execute(
+        "delete from pipeline.taste_items i where not exists (select from pipeline.taste_models m where m.version = i.model_version)"
+    )
+    return True
+
+
+def save_items(pg: "psycopg.Connection[Any]", version: str, items: Items, rows: list[dict[str, Any]]) -> None:
+    """Store what a version says of products; one that it knows already stays as it is."""
+    pg.execute("create temp table if not exists new_items (like pipeline.taste_items) on commit delete rows")
+    with pg.cursor() as cursor, cursor.copy("copy pg_temp.new_items from stdin") as copy:
+        for row, offset, count, vector in zip(
+            rows, items.offset.tolist(), items.count.tolist(), items.vector.tolist(), strict=True
+        ):
+            features = [row[name] for name in _FEATURES.split(", ")]
+            copy.write_row([version, row["product_id"], offset, count, vector, *features])
+    pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
+
+
+def load_model(pg: "psycopg.Connection[Any]", version: str | None = None) -> TasteModel:
+    """A version with its products, the newest one by default. Raises MissingPrerequisite before the first training."""
+    row = pg.execute(
+        """select version, parameters, vocabulary from pipeline.taste_models where version = coalesce(%s, version)
+           order by trained_at desc, version limit 1""",
+        [version],
+    ).fetchone()
+    if row is None:
+        raise MissingPrerequisite("there is no taste model yet; train one with `aclue preferences train`")
+    vocabulary = Vocabulary(tuple(tuple(row[2][facet.name]) for facet in FACETS))
+    return TasteModel(row[0], Parameters.from_dict(row[1]), vocabulary, _items(pg, row[0], vocabulary))
+
+
+def _items(pg: "psycopg.Connection[Any]", version: str, vocabulary: Vocabulary) -> Items:
+    ids, rows = _features(
+        pg,
+        f"""select product_id, {_FEATURES}, log_odds, judgements, vector from pipeline.taste_items
+            where model_version = %s order by product_id""",  # noqa: S608
+        [version],
+    )
+    items, _ = items_of(ids, rows, vocabulary)
+    return replace(
+        items,
+        offset=np.array([row["log_odds"] for row in rows], np.float64),
+        count=np.array([row["judgements"] for row in rows], np.float64),
+        vector=np.array([row["vector"] for row in rows], np.float64).reshape(-1, RANK),
+    )
+
+
+def meet_new_products(
+    pg: "psycopg.Connection[Any]", model: TasteModel
+) -> tuple[TasteModel, list[dict[str, Any]], Items]:
+    """The model with the products that came after training, as their content says; and those, to be stored.
+
+    From then on the version sees them as they are now: what a profile is computed from must not change under it.
+    """
+    ids, rows = _features(
+        pg,
+        f"""select product_id, {_FEATURES} from pipeline.item_features f
+            where not exists (select from pipeline.taste_items i where i.model_version = %s and i.product_id = f.product_id)
+            order by product_id""",  # noqa: S608
+        [model.version],
+    )
+    met, _ = items_of(ids, rows, model.vocabulary)
+    if not rows:
+        return model, rows, met
+    met = guessed(met, model.parameters)
+    return replace(model, items=_joined(model.items, met)), rows, met
+
+
+def _joined(a: Items, b: Items) -> Items:
+    columns = {
+        name: np.concatenate([getattr(a, name), getattr(b, name)])
+        for name in a.__dataclass_fields__
+        if name != "facet_start"
+    }
+    return Items(**columns, facet_start=np.concatenate([a.facet_start, b.facet_start[1:] + a.facet_start[-1]]))

@@ -1,0 +1,124 @@
+"""Model versions and their quality, from and to the database: which signals training sees, when a new version is due, and
+where a measurement is kept. The fitting itself is training's, the measuring quality's."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from aclue_pipeline.postgres import Database
+    from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
+    from aclue_pipeline.preferences.quality import Quality
+
+SEED: Final = 20_240_101
+TRAINING_EVENTS: Final = 1_500_000  # more are not read: a sample of whole users, always the same ones
+EVALUATION_EVENTS: Final = 400_000
+GROWTH: Final = 1.25  # a new version is due when there are this many times the signals of the current one
+_SHARES: Final = 4096
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The current version, whether it is new, and what it was trained on."""
+
+    version: str
+    is_new: bool
+    events: int
+    users: int
+    products: int
+
+
+def train(db: "Database", half_life_days: float | None = None, seed: int = SEED) -> Trained:
+    """Train a model version and make it the current one; the same data gives the same version, which is then not new.
+
+    `half_life_days`: the setting by default. Raises MissingPrerequisite where nobody has judged anything yet.
+    """
+    from aclue_pipeline.errors import MissingPrerequisite
+    from aclue_pipeline.preferences.store import save_model
+    from aclue_pipeline.preferences.training import train as fit
+
+    with db.psycopg() as pg:
+        events, items, vocabulary, rows = _data(pg, TRAINING_EVENTS)
+        if not (events.value != 0).any():
+            raise MissingPrerequisite("no user has judged a product yet; a taste model needs swipes or feedback")
+        model = fit(events, items, vocabulary, _half_life(half_life_days), seed)
+        is_new = save_model(pg, model, rows, len(events), events.users, seed)
+    return Trained(model.version, is_new, len(events), events.users, len(items))
+
+
+def ensure_model(db: "Database") -> Trained:
+    """The current version, trained anew where there is none or signals have grown by a quarter since."""
+    with db.psycopg() as pg:
+        row = pg.execute(
+            """select m.version, m.events, m.users, m.products, (select count(*) from pipeline.signals) as now
+               from pipeline.taste_models m order by m.trained_at desc, m.version limit 1"""
+        ).fetchone()
+    if row is None or min(row[4], TRAINING_EVENTS) > row[1] * GROWTH:
+        return train(db)
+    return Trained(row[0], False, row[1], row[2], row[3])
+
+
+def evaluate(db: "Database", half_life_days: float | None = None, seed: int = SEED) -> "Quality":
+    """Measure how well profiles predict what users judged next, and keep it under the current version."""
+    from aclue_pipeline.preferences import quality
+    from aclue_pipeline.preferences.store import current_version
+
+    with db.psycopg() as pg:
+        events, items, vocabulary, _ = _data(pg, EVALUATION_EVENTS)
+        measured = quality.evaluate(events, items, vocabulary, _half_life(half_life_days), seed)
+        version = current_version(pg)
+        if version is not None:
+            _keep(pg, version, measured)
+    return measured
+
+
+def _keep(pg: "psycopg.Connection[Any]", version: str, measured: "Quality") -> None:
+    from psycopg.types.json import Jsonb
+
+    pg.execute("delete from analytics.preference_quality where model_version = %s", [version])
+    bins = Jsonb(measured.reliability.to_dict("records"))
+    columns = ("users_group", "predictor", "users", "judgements", "log_loss", "auc", "calibration_error")
+    for row in measured.scores.astype(object).where(measured.scores.notna(), None).to_dict("records"):
+        plotted = bins if (row["users_group"], row["predictor"]) == ("all", "profile") else None
+        pg.execute(
+            """insert into analytics.preference_quality
+               (model_version, users_group, predictor, users, judgements, log_loss, auc, calibration_error, reliability)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            [version, *(row[name] for name in columns), plotted],
+        )
+
+
+def _data(pg: "psycopg.Connection[Any]", most: int) -> "tuple[Events, Items, Vocabulary, list[dict[str, Any]]]":
+    """(signals of a sample of users, products, vocabulary, rows of pipeline.item_features), of one moment."""
+    from aclue_pipeline.preferences import signals, store
+    from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
+
+    pg.execute("set transaction isolation level repeatable read")
+    pg.execute("set local work_mem = '128MB'")
+    ids, rows = store.catalogue(pg)
+    total, context = _context(pg)
+    vocabulary = vocabulary_of(rows, context)
+    items, _ = items_of(ids, rows, vocabulary)
+    share = max(1, min(_SHARES, _SHARES * most // max(total, 1)))
+    found = signals.blocks(pg, signals.SAMPLE, signals.Lookup(ids), vocabulary, {"share": share})
+    return signals.joined([block.events for block in found]), items, vocabulary, rows
+
+
+def _context(pg: "psycopg.Connection[Any]") -> tuple[int, dict[str, dict[str, int]]]:
+    """(number of signals, {facet of the session: {value: times}})."""
+    counted = pg.execute(
+        """select occasion, recipient, count(*) from pipeline.signals group by occasion, recipient order by occasion, recipient"""
+    ).fetchall()
+    context: dict[str, dict[str, int]] = {"occasion": {}, "recipient": {}}
+    for occasion, recipient, times in counted:
+        for facet, value in (("occasion", occasion), ("recipient", recipient)):
+            if value is not None:
+                context[facet][value] = context[facet].get(value, 0) + times
+    return sum(row[2] for row in counted), context
+
+
+def _half_life(given: float | None) -> float:
+    from aclue_pipeline.settings import get_settings
+
+    return given if given is not None else get_settings().half_life_days

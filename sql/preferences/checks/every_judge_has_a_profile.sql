@@ -1,0 +1,26 @@
+-- Whoever has judged a product, and still is a user, has a profile; and nobody else has one.
+-- asset: public.user_preferences
+-- severity: error
+-- mend: aclue preferences recalculate --full
+with judges as (
+    select distinct s.user_id as user_id from pipeline.signals as s
+),
+found as (
+    select
+        (select count(*) from judges as j where not exists (select 1 from public.user_preferences as p where p.user_id = j.user_id)) as judges_without_profile,
+        (
+            select count(*) from pipeline.profile_fingerprints as f
+            where not exists (select 1 from judges as j where j.user_id = f.user_id)
+        ) as profiles_without_judgement,
+        (select count(*) from judges) as judges
+)
+select
+    f.judges_without_profile + f.profiles_without_judgement = 0 as passed,
+    case
+        when f.judges_without_profile + f.profiles_without_judgement = 0 then f.judges || ' users have judged, each has a profile'
+        else f.judges_without_profile || ' users without a profile, ' || f.profiles_without_judgement || ' profiles of users without judgements'
+    end as says,
+    f.judges as judges,
+    f.judges_without_profile as judges_without_profile,
+    f.profiles_without_judgement as profiles_without_judgement
+from found as f
