@@ -13,8 +13,6 @@ from aclue_pipeline.errors import SqlFileError
 if TYPE_CHECKING:
     from sqlglot import exp
 
-Declared = Mapping[str, Mapping[str, Any]]
-
 
 def resolved(known: dict[str, Table]) -> dict[str, Table]:
     """The same tables, in the same order (sources first), with lineage and types of their columns filled in.
@@ -30,10 +28,9 @@ def resolved(known: dict[str, Table]) -> dict[str, Table]:
             one = _followed(one, tree, done)
             one = types.inferred(one, tree, done)
         done[key] = one
-    for room in DERIVED_ROOMS:
-        for key, columns in _declared_by(room).items():
-            if key in done:
-                done[key] = _told(done[key], columns, done)
+    for key, columns in declared().items():
+        if key in done:
+            done[key] = _told(done[key], columns, done)
     return done
 
 
@@ -63,28 +60,29 @@ def _sources(direct: Iterable[basis.Pair], indirect: Iterable[basis.Pair]) -> tu
 # --- results of Python ------------------------------------------------------------------------------------------------
 
 
-def _declared_by(room: str) -> Declared:
-    """LINEAGE of aclue_pipeline/<room>/lineage.py, where a room has one."""
+def declared() -> dict[str, Mapping[str, Any]]:
+    """What rooms declare of tables that Python writes: LINEAGE of aclue_pipeline/<room>/lineage.py, where a room has one."""
     from importlib import import_module
     from importlib.util import find_spec
 
-    if find_spec(f"aclue_pipeline.{room}") is None or find_spec(f"aclue_pipeline.{room}.lineage") is None:
-        return {}
-    declared: Declared = import_module(f"aclue_pipeline.{room}.lineage").LINEAGE
-    return declared
+    found: dict[str, Mapping[str, Any]] = {}
+    for room in DERIVED_ROOMS:
+        if find_spec(f"aclue_pipeline.{room}") and find_spec(f"aclue_pipeline.{room}.lineage"):
+            found |= import_module(f"aclue_pipeline.{room}.lineage").LINEAGE
+    return found
 
 
-def _told(one: Table, declared: Mapping[str, Any], known: Mapping[str, Table]) -> Table:
+def _told(one: Table, said: Mapping[str, Any], known: Mapping[str, Table]) -> Table:
     """The table with the lineage that was declared for it; "*" holds for every column."""
     where = f"the lineage declared for {one.key}"
-    for name in set(declared) - {"*"}:
+    for name in set(said) - {"*"}:
         if name not in {column.name for column in one.columns}:
             raise SqlFileError(f"{where} names the column {name}, which the table does not have")
-    shared = _pairs(declared.get("*", []), known, where)
+    shared = _pairs(said.get("*", []), known, where)
     columns: list[Column] = []
     for column in one.columns:
-        direct, indirect = _pairs(declared.get(column.name, []), known, where)
-        if not column.bookkeeping and column.name in declared and (direct or indirect):
+        direct, indirect = _pairs(said.get(column.name, []), known, where)
+        if not column.bookkeeping and column.name in said and (direct or indirect):
             direct, indirect = direct + shared[0], indirect + shared[1]
         columns.append(replace(column, lineage=_sources(direct, indirect)))
     upstream = tuple(sorted({source.table for column in columns for source in column.lineage} - {one.key}))
