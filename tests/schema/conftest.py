@@ -1,5 +1,8 @@
 """A database with the five tables and nothing derived from them: what this room is about, whatever other rooms do."""
 
+import uuid
+from collections.abc import Iterator
+
 import pytest
 
 from aclue_pipeline import schema
@@ -22,3 +25,14 @@ def five_tables(server: EmbeddedServer) -> str:
 @pytest.fixture
 def schema_db(databases, five_tables: str) -> Database:  # type: ignore[no-untyped-def]
     return databases.copy(five_tables)
+
+
+@pytest.fixture(scope="module")
+def standing(server: EmbeddedServer, five_tables: str) -> Iterator[Database]:
+    """One copy for all tests of a file: each leaves it as it found it."""
+    name = f"standing_{uuid.uuid4().hex[:12]}"
+    server.create_database(name, template=five_tables)
+    database = Database(server.url(name))
+    yield database
+    database.close()
+    server.drop_database(name)
