@@ -1,0 +1,241 @@
+"""The guide's criteria: green on a sound deployment, and for one damage exactly one of them red, which deploying mends."""
+
+import time
+from typing import Any
+
+import pytest
+
+from aclue_pipeline import schema
+from aclue_pipeline.postgres import Database, app, query, script
+from aclue_pipeline.schema.criteria import CRITERIA
+from aclue_pipeline.schema.finding import Finding
+from aclue_pipeline.schema.site import Site
+from aclue_pipeline.schema.verify import verify
+
+pytestmark = pytest.mark.database
+
+PEOPLE = """
+insert into auth.users (id) values ('00000000-0000-0000-0000-000000000001'), ('00000000-0000-0000-0000-000000000002');
+insert into public.products (id, title) values ('00000000-0000-0000-0000-00000000000a', 'SET OF 6 CHRISTMAS GIFT TAGS');
+"""
+CLICKS = """
+insert into public.affiliate_clicks (user_id, product_id, session_id, source_page, affiliate_network, affiliate_url)
+select '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-00000000000a', 's' || n, 'search', 'awin', 'https://example.com'
+from generate_series(1, {rows}) n;
+"""
+
+
+def judged(database: Database) -> dict[str, Finding]:
+    return {finding.name: finding for finding in verify(database)}
+
+
+def red(database: Database) -> list[str]:
+    return [name for name, finding in judged(database).items() if not finding.passed]
+
+
+def run(database: Database, text: str) -> None:
+    with database.begin() as connection:
+        script(connection, text)
+
+
+def test_a_sound_deployment_is_green_and_says_why(schema_db: Database) -> None:
+    findings = judged(schema_db)
+    assert [name for name, finding in findings.items() if not finding.passed] == []
+    assert list(findings) == [criterion.name for criterion in CRITERIA]
+    assert all(finding.evidence and finding.mend for finding in findings.values())
+    assert [name for name, finding in findings.items() if not finding.applicable] == ["sequential_scans"]
+    assert "has about 0 rows" in findings["sequential_scans"].evidence
+    assert "engagement_rate 0.7" in findings["test_data"].evidence
+    assert "user_preferences has fewer than 6 because" in findings["indexes_created"].evidence
+
+
+@pytest.mark.parametrize("shape", ["a", "b"])
+def test_before_a_deployment_only_the_missing_tables_are_red(
+    empty_db: Database, databases: Any, shape: app.Shape
+) -> None:
+    app.install(databases.admin(empty_db).url, shape)
+    assert red(empty_db) == ["tables_created"]
+
+
+#: Damages of which each has one cause and turns one criterion red, as a statement.
+DAMAGES = {
+    # What `aclue demo break policy` does.
+    "every user reads ownerless clicks": (
+        "user_data_isolated",
+        """drop policy affiliate_clicks_read_own on public.affiliate_clicks;
+           create policy affiliate_clicks_read_own on public.affiliate_clicks for select to authenticated
+           using (user_id = (select auth.uid()) or user_id is null)""",
+    ),
+    "nobody reads own views": ("user_data_isolated", "drop policy product_views_read_own on public.product_views"),
+    "row level security off": ("row_level_security", "alter table public.product_views disable row level security"),
+    "a policy of nobody's": (
+        "row_level_security",
+        "create policy two_more on public.affiliate_clicks for delete to anon using (false)",
+    ),
+    "no policy for the server": (
+        "row_level_security",
+        "drop policy session_analytics_service_role on public.session_analytics",
+    ),
+    "visitors may do anything": ("anonymous_visitors", "grant all on public.user_preferences to anon"),
+    "visitors may do nothing": ("anonymous_visitors", "revoke all on public.product_views from anon"),
+    "users write what the server earns": (
+        "no_cross_user_access",
+        "grant insert (actual_commission) on public.affiliate_clicks to authenticated",
+    ),
+    "feedback on another's recommendation": (
+        "no_cross_user_access",
+        "alter policy recommendation_feedback_insert_own on public.recommendation_feedback with check (user_id = (select auth.uid()))",
+    ),
+    "the server cannot delete": ("service_role_access", "revoke delete on public.affiliate_clicks from service_role"),
+    "a table gone": ("tables_created", "drop table public.recommendation_feedback"),
+    "a column gone": ("tables_created", "alter table public.product_views drop column device_type"),
+    "an index fewer": ("indexes_created", "drop index public.idx_recommendation_feedback_model"),
+    "a look-up without index": ("index_usage", "drop index public.idx_affiliate_clicks_user"),
+    "a key gone": ("foreign_keys", "alter table public.affiliate_clicks drop constraint affiliate_clicks_user_id_fkey"),
+    "a key pending": (
+        "foreign_keys",
+        """alter table public.product_views drop constraint product_views_product_id_fkey,
+           add constraint product_views_product_id_fkey foreign key (product_id) references public.products (id)
+           on delete cascade not valid""",
+    ),
+    "updated_at left alone": (
+        "triggers",
+        "drop trigger session_analytics_touch_updated_at on public.session_analytics",
+    ),
+    "counters not derived": (
+        "test_data",
+        "drop trigger user_preferences_derive_swipe_figures on public.user_preferences",
+    ),
+    "a product that cannot be deleted": (
+        "existing_functionality",
+        """alter table public.affiliate_clicks drop constraint affiliate_clicks_product_id_fkey,
+           add constraint affiliate_clicks_product_id_fkey foreign key (product_id) references public.products (id)""",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_one_damage_turns_one_criterion_red_and_deploying_mends_it(schema_db: Database, damage: str) -> None:
+    criterion, statement = DAMAGES[damage]
+    run(schema_db, statement)
+    findings = judged(schema_db)
+    assert [name for name, finding in findings.items() if not finding.passed] == [criterion]
+    assert findings[criterion].mend == "aclue deploy"
+    schema.deploy(schema_db)
+    assert red(schema_db) == []
+
+
+def test_a_trigger_of_ours_on_the_apps_tables_is_red(schema_db: Database) -> None:
+    run(
+        schema_db,
+        "create trigger ours before update on public.products for each row execute function public.aclue_touch_updated_at()",
+    )
+    assert red(schema_db) == ["existing_functionality"]
+
+
+class TestSpeed:
+    def test_a_slow_policy_is_felt_as_overhead(self, schema_db: Database) -> None:
+        run(schema_db, PEOPLE + CLICKS.format(rows=1))
+        run(
+            schema_db,
+            "alter policy affiliate_clicks_read_own on public.affiliate_clicks using (user_id = auth.uid() and pg_sleep(0.03) is not null)",
+        )
+        findings = judged(schema_db)
+        assert [name for name, finding in findings.items() if not finding.passed] == ["rls_overhead"]
+        assert findings["rls_overhead"].evidence.startswith("affiliate_clicks by user_id takes")
+
+    def test_a_look_up_that_takes_too_long_is_red_for_both(self, schema_db: Database) -> None:
+        run(schema_db, PEOPLE + CLICKS.format(rows=10))
+        run(
+            schema_db,
+            "alter policy affiliate_clicks_read_own on public.affiliate_clicks using (user_id = auth.uid() and pg_sleep(0.03) is not null)",
+        )
+        assert red(schema_db) == ["indexed_lookups", "rls_overhead"]
+
+    def test_large_tables_are_judged_and_reading_one_whole_is_red(self, schema_db: Database) -> None:
+        run(schema_db, PEOPLE + CLICKS.format(rows=100_000) + "analyze public.affiliate_clicks")
+        sound = judged(schema_db)["sequential_scans"]
+        # One user clicked everything: the index still gives that user's latest ten without reading the rest.
+        assert (sound.passed, sound.applicable) == (True, True), sound
+        assert "affiliate_clicks (100,000 rows)" in sound.evidence
+        run(schema_db, "drop index public.idx_affiliate_clicks_session")
+        findings = judged(schema_db)
+        assert [name for name, finding in findings.items() if not finding.passed] == ["index_usage", "sequential_scans"]
+        assert findings["sequential_scans"].evidence == "affiliate_clicks by session_id reads the whole table"
+
+
+class TestOnARealDatabase:
+    def test_verifying_changes_no_row(self, schema_db: Database) -> None:
+        run(schema_db, PEOPLE + CLICKS.format(rows=5))
+        run(
+            schema_db,
+            "insert into public.user_preferences (user_id, total_swipes, right_swipes) select id, 3, 1 from auth.users",
+        )
+        before = _rows(schema_db)
+        assert red(schema_db) == []
+        assert _rows(schema_db) == before
+
+    def test_without_users_and_the_right_to_make_one_nothing_is_tried(
+        self, schema_db: Database, databases: Any
+    ) -> None:
+        with databases.admin(schema_db).begin() as connection:
+            script(connection, "revoke insert on auth.users from postgres")
+        findings = judged(schema_db)
+        assert all(finding.passed for finding in findings.values())
+        assert {"user_data_isolated", "test_data", "foreign_keys"} <= {
+            name for name, finding in findings.items() if not finding.applicable
+        }
+        assert "auth.users has not two" in findings["user_data_isolated"].evidence
+
+    def test_without_products_and_the_right_to_make_one_nothing_is_tried(
+        self, schema_db: Database, databases: Any
+    ) -> None:
+        with databases.admin(schema_db).begin() as connection:
+            script(
+                connection,
+                "alter table public.products owner to supabase_auth_admin; revoke all on public.products from service_role",
+            )
+        finding = judged(schema_db)["test_data"]
+        assert (finding.passed, finding.applicable) == (True, False)
+        assert "permission denied for table products" in finding.evidence
+
+    def test_a_busy_table_is_not_waited_for(self, schema_db: Database, databases: Any) -> None:
+        criterion = next(criterion for criterion in CRITERIA if criterion.name == "user_data_isolated")
+        with databases.admin(schema_db).begin() as holder, schema_db.psycopg() as pg:
+            script(holder, "lock table public.affiliate_clicks in access exclusive mode")
+            began = time.monotonic()
+            finding = criterion.finding(Site(pg))
+        assert (finding.passed, finding.applicable) == (True, False)
+        assert "too busy" in finding.evidence
+        assert time.monotonic() - began < 5
+
+    def test_a_login_that_may_be_nobody_else_says_so(self, schema_db: Database, databases: Any) -> None:
+        admin = databases.admin(schema_db)
+        with admin.begin() as connection:
+            script(
+                connection, "create role bystander login password 'bystander'; grant usage on schema auth to bystander"
+            )
+        bystander = Database(schema_db.url.replace(_credentials(schema_db), "bystander:bystander"))
+        try:
+            finding = judged(bystander)["no_cross_user_access"]
+            assert (finding.passed, finding.applicable) == (True, False)
+            assert "may not take the role anon" in finding.evidence
+        finally:
+            bystander.close()
+            with admin.begin() as connection:
+                script(connection, "drop owned by bystander; drop role bystander")
+
+
+def _credentials(database: Database) -> str:
+    return database.url.removeprefix("postgresql://").partition("@")[0]
+
+
+def _rows(database: Database) -> list[dict[str, Any]]:
+    with database.begin() as connection:
+        return query(
+            connection,
+            """select 'click', xmin::text, id::text from public.affiliate_clicks union all
+               select 'profile', xmin::text, user_id::text from public.user_preferences union all
+               select 'product', xmin::text, id::text from public.products union all
+               select 'user', xmin::text, id::text from auth.users order by 1, 3""",
+        )
