@@ -1,0 +1,157 @@
+"""The people of the demo by number: the shop's real customers first, then invented ones who resemble them. Who they are, what
+they like, and which device they hold; what they *do* is in `visits`."""
+
+import uuid
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from aclue_pipeline.demo.draws import Draws
+from aclue_pipeline.demo.planted import BASE_RATE, PRICE_SENSITIVITY, TASTE_SPREAD, TASTE_WEIGHTS
+from aclue_pipeline.demo.shop import REAL_DAYS, shop
+from aclue_pipeline.demo.vocabulary import CATEGORIES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_PEOPLE: Final = uuid.UUID("5f1d5a0e-8a52-5d3c-9f43-5c1f0b6e2a10")  # name space of user ids
+_EVIDENCE: Final = 4.0  # purchases that weigh as much as the population's taste
+
+
+@dataclass(frozen=True)
+class People:
+    """A block of people; every array has one entry (or row) for each."""
+
+    numbers: "np.ndarray"
+    twins: "np.ndarray"  # the real customer each is, or resembles
+    joined: "np.ndarray"  # day of registration, relative to the anchor
+    order_rate: "np.ndarray"  # orders a day
+    base_rate: "np.ndarray"  # logit
+    category_taste: "np.ndarray"  # people × categories, logit
+    trait_taste: "np.ndarray"  # people × traits, logit
+    sensitivity: "np.ndarray"  # logit per unit of log relative price
+
+    def likes(self, who: "np.ndarray", product: "np.ndarray") -> "np.ndarray":
+        """Probability that person `who` (a position in this block) likes `product`: the planted truth."""
+        import numpy as np
+
+        facts = product_facts()
+        weights = TASTE_WEIGHTS
+        logit = self.base_rate[who] + weights["category"] * self.category_taste[who, shop().category[product]]
+        logit += weights["traits"] * np.einsum("ij,ij->i", self.trait_taste[who], facts.traits[product])
+        logit += weights["popularity"] * facts.popularity[product]
+        logit -= weights["price"] * self.sensitivity[who] * facts.relative_price[product]
+        return 1 / (1 + np.exp(-logit))
+
+
+@dataclass(frozen=True)
+class ProductFacts:
+    """What tastes meet in a product."""
+
+    traits: "np.ndarray"  # products × traits, each row's entries adding up to 1 (or 0)
+    popularity: "np.ndarray"  # z-score of the logarithm of its sales
+    relative_price: "np.ndarray"  # logarithm of its price against the median of its category
+
+
+@lru_cache(maxsize=1)
+def product_facts() -> ProductFacts:
+    import numpy as np
+    import pandas as pd
+
+    known = shop()
+    sales = np.log1p(np.bincount(known.lines["product"], minlength=len(known.codes)))
+    price = pd.Series(np.log(np.maximum(known.price, 0.01)))
+    return ProductFacts(
+        traits=known.traits / np.maximum(known.traits.sum(axis=1, keepdims=True), 1),
+        popularity=(sales - sales.mean()) / sales.std(),
+        relative_price=(price - price.groupby(known.category).transform("median")).to_numpy(),
+    )
+
+
+def people(draws: Draws, first: int, last: int) -> People:
+    """The people numbered first to last − 1."""
+    import numpy as np
+
+    known = shop()
+    numbers = np.arange(first, last)
+    real = numbers < len(known.customers)
+    twins = np.where(real, numbers, (draws.uniform("twin", numbers) * len(known.customers)).astype(int))
+    invented_day = -np.floor(draws.uniform("joined", numbers) * (REAL_DAYS - 30)).astype(int) - 30
+    hesitation = 1 + (draws.exponential("hesitation", numbers) * 2).astype(int) % 7
+    category_taste, trait_taste = _real_tastes(twins)
+    return People(
+        numbers=numbers,
+        twins=twins,
+        joined=np.where(real, known.first_day[twins], invented_day) - hesitation,
+        order_rate=known.order_rate[twins],
+        base_rate=BASE_RATE[0] + BASE_RATE[1] * draws.normal("base rate", numbers),
+        category_taste=category_taste + _noise(draws, "category", numbers, len(CATEGORIES)),
+        trait_taste=trait_taste + _noise(draws, "traits", numbers, known.traits.shape[1]),
+        sensitivity=PRICE_SENSITIVITY[0] + PRICE_SENSITIVITY[1] * draws.normal("sensitivity", numbers),
+    )
+
+
+def _noise(draws: Draws, what: str, numbers: "np.ndarray", width: int) -> "np.ndarray":
+    import numpy as np
+
+    return TASTE_SPREAD * draws.normal(what, numbers[:, None], np.arange(width)[None, :])
+
+
+def _real_tastes(twins: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """How much more often than everybody each customer bought of a category, or a style or colour: log ratios, shrunk to 0."""
+    import numpy as np
+
+    def taste(bought: "np.ndarray") -> "np.ndarray":
+        share = (bought.sum(axis=0) + 1) / (bought.sum() + bought.shape[1])
+        own = (bought[twins] + _EVIDENCE * share) / (bought[twins].sum(axis=1, keepdims=True) + _EVIDENCE)
+        return np.clip(np.log(own / share), -2, 2)
+
+    categories, traits = _bought()
+    return taste(categories), taste(traits)
+
+
+@lru_cache(maxsize=1)
+def _bought() -> "tuple[np.ndarray, np.ndarray]":
+    """Lines of each customer by category, and by trait."""
+    import numpy as np
+
+    known = shop()
+    lines = known.lines[known.lines["customer"] >= 0]
+    who, product = lines["customer"].to_numpy(), lines["product"].to_numpy()
+    counts = np.zeros((len(known.customers), len(CATEGORIES)))
+    np.add.at(counts, (who, known.category[product]), 1)
+    traits = np.zeros((len(known.customers), known.traits.shape[1]))
+    np.add.at(traits, who, known.traits[product])
+    return counts, traits
+
+
+def names(numbers: "np.ndarray") -> "list[str]":
+    """A name for each person: the customer number of a real one, an invented number above all of those."""
+    customers = shop().customers
+    return [str(customers[n]) if n < len(customers) else str(100_000 + n) for n in numbers]
+
+
+def user_ids(numbers: "np.ndarray") -> "np.ndarray":
+    """The user id of each person: uuid5 of the name."""
+    import numpy as np
+
+    return np.array([str(uuid.uuid5(_PEOPLE, name)) for name in names(numbers)], dtype=object)
+
+
+def users(block: People, moment: "np.ndarray") -> "pd.DataFrame":
+    """Rows of auth.users; `moment` is when each registered. The addresses are nobody's (example.com)."""
+    import json
+
+    import pandas as pd
+
+    countries = shop().countries[block.twins]
+    return pd.DataFrame({
+        "id": user_ids(block.numbers),
+        "aud": "authenticated",
+        "role": "authenticated",
+        "email": [f"customer{name}@example.com" for name in names(block.numbers)],
+        "raw_user_meta_data": [json.dumps({"country": country}) for country in countries],
+        "created_at": moment,
+        "updated_at": moment,
+    })  # fmt: skip
