@@ -4,6 +4,7 @@ names. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (th
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -106,7 +107,8 @@ def trailing_range(last: date) -> tuple[date, date]:
     description="Every night the trailing days (ACLUE_TRAILING_DAYS) in one run, since conversions arrive late.",
 )
 def nightly_revenue_and_funnel(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    first, last = trailing_range(context.scheduled_execution_time.date() - timedelta(days=1))
+    today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
+    first, last = trailing_range(today - timedelta(days=1))
     if last < first:
         return dg.SkipReason(f"the first partition (ACLUE_FIRST_DAY) is {first}, which is not over yet")
     return dg.RunRequest(run_key=f"trailing-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
@@ -115,17 +117,12 @@ def nightly_revenue_and_funnel(context: dg.ScheduleEvaluationContext) -> dg.RunR
 jobs = [observe, verify_schema, refresh_preferences, rebuild_revenue_and_funnel, check_health]
 schedules = [
     _schedule(
-        "observe_sources",
-        observe,
-        "*/15 * * * *",
-        "Every quarter of an hour: are the sources there, fresh, and as agreed?",
+        "observe_sources", observe, "*/15 * * * *", "Every quarter: are the sources there, fresh, and as agreed?"
     ),
     _schedule(
-        "hourly_preferences",
-        refresh_preferences,
-        "20 * * * *",
-        "Every hour: profiles of the users whose events changed.",
+        "daily_verification", verify_schema, "30 5 * * *", "Every morning: do the guide's success criteria hold?"
     ),
+    _schedule("hourly_preferences", refresh_preferences, "20 * * * *", "Every hour: profiles whose events changed."),
     nightly_revenue_and_funnel,
     _schedule("daily_health", check_health, "0 6 * * *", "Every morning: what would slow the database down."),
 ]

@@ -82,12 +82,14 @@ def _money(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
-def sparkline(values: Sequence[float], title: str) -> dg.MetadataValue[Any]:
-    """A line of at most 1,000 characters, Markdown included: the UI shows it without a click."""
-    low, high = min(0.0, *values), max(*values, 1e-9) if len(values) > 1 else max(values[0], 1e-9)
+def sparkline(
+    values: Sequence[float], title: str, last: str = "on the last day", form: str = ",.0f"
+) -> dg.MetadataValue[Any]:
+    """A line of at most 1,000 characters, Markdown included: the UI shows it without a click. `last` says what the last value is."""
+    low, high = min(0.0, *values), max(1e-9, *values)
     step = _WIDTH / max(len(values) - 1, 1)
     points = " ".join(
-        f"{round(n * step)},{round(_HEIGHT - 2 - (value - low) / (high - low) * (_HEIGHT - 4))}"
+        f"{n * step:.0f},{_HEIGHT - 2 - (value - low) / (high - low) * (_HEIGHT - 4):.0f}"
         for n, value in enumerate(values)
     )
     svg = (
@@ -95,7 +97,7 @@ def sparkline(values: Sequence[float], title: str) -> dg.MetadataValue[Any]:
         f"<polyline fill='none' stroke='{_BLUE}' points='{points}'/></svg>"
     )
     picture = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})"
-    text = f"{picture}\n\n{values[-1]:,.0f} on the last day, at most {high:,.0f}"
+    text = f"{picture}\n\n{values[-1]:{form}} {last}, at most {high:{form}}"
     assert len(text) < INLINE, f"a sparkline of {len(text)} characters"
     return dg.MetadataValue.md(text)
 
@@ -163,9 +165,9 @@ def funnel_chart(steps: Mapping[str, float]) -> "alt.LayerChart":
 
 
 def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> "alt.LayerChart":
-    """Predicted against observed share of likes, a point per bin sized by its swipes, and the diagonal of perfect calibration.
+    """Predicted against observed share of likes, a point per bin sized by its judgements, and the diagonal of perfect calibration.
 
-    Each bin: `predicted`, `observed` (0..1), `n`.
+    Each bin: `predicted`, `observed` (0..1), `judgements`.
     """
     import altair as alt
 
@@ -175,12 +177,34 @@ def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> "alt.LayerChart":
         .encode(x="p:Q", y="o:Q")
     )
     points = (
-        alt.Chart(alt.Data(values=[{k: float(row[k]) for k in ("predicted", "observed", "n")} for row in bins]))
+        alt.Chart(
+            alt.Data(values=[{k: float(row[k]) for k in ("predicted", "observed", "judgements")} for row in bins])
+        )
         .mark_point(filled=True, color=_BLUE)
         .encode(
             x=alt.X("predicted:Q", title="predicted share of likes", scale=alt.Scale(domain=[0, 1])),
             y=alt.Y("observed:Q", title="observed share of likes", scale=alt.Scale(domain=[0, 1])),
-            size=alt.Size("n:Q", legend=alt.Legend(title="swipes")),
+            size=alt.Size("judgements:Q", legend=alt.Legend(title="judgements")),
         )
     )
     return (diagonal + points).properties(width=360, height=360)
+
+
+def confidence_chart(rows: Sequence[Mapping[str, Any]]) -> "alt.Chart":
+    """Profiles by confidence (20 bins of 0 to 1), coloured by segment. Each row: `bin` from 1, `segment`, `profiles`."""
+    import altair as alt
+
+    values = [
+        {"confidence": (row["bin"] - 0.5) / 20, "segment": str(row["segment"]), "profiles": row["profiles"]}
+        for row in rows
+    ]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_bar(size=22)
+        .encode(
+            x=alt.X("confidence:Q", title="confidence level", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("sum(profiles):Q", title="profiles"),
+            color=alt.Color("segment:N", title="segment"),
+        )
+        .properties(width=560, height=220)
+    )

@@ -38,9 +38,9 @@ def spec(
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetSpec:
     """The asset of a table. `says` is added to its description (who schedules it); `deps` to what its SELECT reads."""
-    upstream = {key_of(key) for key in table.upstream if key in tables()} | {
-        dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in deps
-    }
+    read = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
+    upstream = {key_of(key) for key in read if key in tables()}
+    upstream |= {dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in deps}
     return dg.AssetSpec(
         key=key_of(table.key),
         deps=sorted(upstream),
@@ -48,7 +48,7 @@ def spec(
         group_name=group,
         owners=[table.owner or "team:data"],
         kinds={"postgres", _KINDS[table.kind], *kinds},
-        tags={"aclue/room": table.room},
+        tags={"aclue/room": group},
         code_version=table.code_version or None if code else None,
         metadata={**table_metadata(table), **(metadata or {})},
     )

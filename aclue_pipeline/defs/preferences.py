@@ -1,9 +1,179 @@
-"""Preferences: signals → taste_model → user_preferences, and how good the profiles are. How they are computed stands in
-aclue_pipeline/preferences; here are the assets, and what each says about itself."""
+"""Preferences: signals → taste model → user_preferences, and how good the profiles are. How they are computed stands in
+aclue_pipeline/preferences; here are the assets, and what each says about itself. Views are as in staging."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
+
+from aclue_pipeline.catalog import ensure, tables
+from aclue_pipeline.defs import charts, describe
+from aclue_pipeline.defs.metadata import markdown_table, metadata
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.schema import KEY as SCHEMA
+from aclue_pipeline.defs.sql_checks import checks_of
+from aclue_pipeline.defs.staging import look, view_asset
+
+if TYPE_CHECKING:
+    from aclue_pipeline.postgres import Database
 
 GROUP = "preferences"
 
-assets: list[dg.AssetsDefinition] = []
-checks: list[dg.AssetChecksDefinition] = []
+_SCHEDULED = "Brought up to date by the schedule `hourly_preferences`."
+
+_PROFILES, _FINGERPRINTS = "public.user_preferences", "pipeline.profile_fingerprints"
+_MODELS, _ITEMS = "pipeline.taste_models", "pipeline.taste_items"
+_QUALITY = "analytics.preference_quality"
+
+
+def _spec(key: str, *deps: str | dg.AssetKey, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
+    return describe.spec(tables()[key], GROUP, deps=deps, says=_SCHEDULED, kinds=kinds)
+
+
+def _told(database: "Database", key: str) -> dict[str, Any]:
+    with database.begin() as connection:
+        return dict(look(connection, tables()[key]))
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+class TrainConfig(dg.Config):
+    """Whether to train although no new version is due."""
+
+    retrain: bool = Field(
+        False, description="Train now; otherwise only where there is no model, or signals have grown by a quarter."
+    )
+
+
+@dg.multi_asset(
+    specs=[_spec(_MODELS, kinds=("scikitlearn",)), _spec(_ITEMS)],
+    name="taste_model",
+)
+def taste_model(
+    context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """The current version, or a new one where it is due."""
+    from aclue_pipeline.preferences import ensure_model, train
+
+    with database.begin() as connection:
+        ensure(connection, tables()[_MODELS], tables()[_ITEMS])
+    trained = train(database) if config.retrain else ensure_model(database)
+    context.log.info(
+        f"{'trained' if trained.is_new else 'current'} version {trained.version}: {trained.events:,} signals"
+    )
+    for key in (_MODELS, _ITEMS):
+        yield dg.MaterializeResult(
+            asset_key=describe.key_of(key), metadata=metadata({**asdict(trained), **_told(database, key)})
+        )
+
+
+# --- the profiles -----------------------------------------------------------------------------------------------------
+
+
+class RecalculateConfig(dg.Config):
+    """Which users to recalculate."""
+
+    full: bool = Field(False, description="All users; otherwise those whose events, feedback or model version changed.")
+
+
+@dg.multi_asset(
+    specs=[
+        _spec(_PROFILES, SCHEMA, _MODELS, _ITEMS, kinds=("numpy",)),
+        _spec(_FINGERPRINTS, _MODELS),
+    ],
+    name="user_preferences",
+)
+def user_preferences(
+    context: dg.AssetExecutionContext, config: RecalculateConfig, database: DatabaseResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Profiles, each in one transaction with its fingerprint and the marks on the feedback that it took in."""
+    from aclue_pipeline.preferences import recalculate
+
+    with database.begin() as connection:
+        ensure(connection, tables()[_FINGERPRINTS])
+    done = recalculate(database, full=config.full, progress=context.log.info)
+    did = asdict(done)
+    did |= did.pop("published")
+    yield dg.MaterializeResult(
+        asset_key=describe.key_of(_PROFILES),
+        metadata=metadata(
+            {**did, **_told(database, _PROFILES), **(_portrait(database) if done.published.written else {})}
+        ),
+    )
+    yield dg.MaterializeResult(
+        asset_key=describe.key_of(_FINGERPRINTS),
+        metadata=metadata({"users": done.users, **_told(database, _FINGERPRINTS)}),
+    )
+
+
+def _portrait(database: "Database") -> dict[str, Any]:
+    """How sure the profiles are: a sparkline of the distribution, and the chart by segment behind a click."""
+    from aclue_pipeline.postgres import query
+
+    with database.begin() as connection:
+        rows = query(
+            connection,
+            """select width_bucket(confidence_level, 0, 1.0001, 20) as bin, coalesce(cluster_id, -1) as segment, count(*) as profiles
+               from public.user_preferences where confidence_level is not null group by 1, 2 order by 1, 2""",
+        )
+    if not rows:
+        return {}
+    profiles = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
+    return {
+        "confidence of profiles": charts.sparkline(
+            profiles, "profiles by confidence, 0 to 1", "profiles with full confidence"
+        ),
+        "chart": charts.embedded(charts.confidence_chart(rows), "profiles by confidence and segment"),
+    }
+
+
+# --- how good they are ------------------------------------------------------------------------------------------------
+
+
+@dg.multi_asset(specs=[_spec(_QUALITY, _PROFILES, _MODELS)], name="preference_quality")
+def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
+    """Measured once a model version: on judgements held out in time, against what knows less."""
+    from aclue_pipeline.postgres import query
+    from aclue_pipeline.preferences import evaluate
+
+    with database.begin() as connection:
+        ensure(connection, tables()[_QUALITY])
+        measured = bool(
+            query(
+                connection,
+                """select 1 from analytics.preference_quality q join
+                   (select version from pipeline.taste_models order by trained_at desc, version limit 1) m on m.version = q.model_version
+                   limit 1""",
+            )
+        )
+    told: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
+    if not measured:
+        quality = evaluate(database)
+        scores = quality.scores.to_dict("records")
+        told["scores"] = dg.MetadataValue.md(markdown_table(scores))
+        told["log_loss"] = quality.log_loss("profile")
+        told["log_loss of the user's own rate"] = quality.log_loss("user_rate")
+        if len(quality.reliability):
+            bins = quality.reliability.to_dict("records")
+            told["reliability"] = charts.embedded(
+                charts.reliability_chart(bins), "predicted against observed share of likes"
+            )
+            told["observed by predicted"] = charts.sparkline(
+                [row["observed"] for row in bins],
+                "observed share of likes by predicted share",
+                "observed in the highest bin",
+                ".2f",
+            )
+    return dg.MaterializeResult(metadata=metadata({**told, **_told(database, _QUALITY)}))
+
+
+assets = [
+    *(view_asset(table, GROUP) for table in tables().values() if table.room == GROUP and table.kind == "view"),
+    taste_model,
+    user_preferences,
+    preference_quality,
+]
+checks = checks_of(GROUP)

@@ -1,0 +1,85 @@
+"""Whatever SQL, numpy or pandas makes of a value, Dagster must take it: it refuses only after the work is done."""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from aclue_pipeline.defs.metadata import INLINE, markdown_table, metadata, plain, preview
+from aclue_pipeline.postgres import Database, query
+
+#: One value of every type a result of ours can have.
+SQL_VALUES = """
+select 1::smallint as small, 2::int as int, 3::bigint as big, 9223372036854775807 as huge, 1.5::real as real, 2.5::float8 as float,
+    'NaN'::float8 as nan, 'Infinity'::float8 as infinity, 12.34::numeric(10,2) as money, 'NaN'::numeric as numeric_nan,
+    true as bool, 'x'::text as text, 'y'::varchar(3) as varchar, 'z'::char(3) as char, '\\x00ff'::bytea as bytes,
+    date '2026-03-29' as date, time '12:30' as time, timestamp '2026-03-29 01:30' as timestamp,
+    timestamptz '2026-03-29 01:30+00' as timestamptz, interval '90 minutes' as interval,
+    '6b17447d-b576-413d-9cae-1d0c961e11a7'::uuid as uuid, '{"a": [1, null]}'::jsonb as jsonb, '{"b": 1.5}'::json as json,
+    array['a', null] as texts, array[1.10::numeric] as amounts, array[]::float8[] as nothing, '::1'::inet as inet,
+    int4range(1, 5) as range, null::int as null_int, null::timestamptz as null_time
+"""
+
+PYTHON_VALUES = {
+    "numpy int": np.int64(3), "numpy float": np.float64(2.5), "numpy bool": np.bool_(True), "numpy str": np.str_("s"),
+    "numpy array": np.array([[1.0, np.nan]]), "numpy day": np.datetime64("2026-01-01"), "numpy nat": np.datetime64("NaT"),
+    "pandas time": pd.Timestamp("2026-01-01", tz="UTC"), "pandas naive time": pd.Timestamp("2026-01-01"), "pandas NaT": pd.NaT,
+    "pandas NA": pd.NA, "pandas interval": pd.Timedelta(hours=1), "frame": pd.DataFrame({"n": [1, None], "d": [Decimal("1.1"), None]}),
+    "series item": pd.Series([1], dtype="Int64")[0], "set": {1}, "tuple": (Decimal(1), uuid.UUID(int=1)), "path": Path("sql/x.sql"),
+    "nested": {"at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 3: [np.float32(1)]}, "already": dg.MetadataValue.md("**x**"),
+}  # fmt: skip
+
+
+def materialised(values: dict[str, object]) -> dict[str, dg.MetadataValue]:
+    """The metadata as it comes back from an instance's event log."""
+
+    @dg.asset
+    def probe() -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata=metadata(values))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([probe], instance=instance).success
+        event = instance.get_latest_materialization_event(dg.AssetKey("probe"))
+        assert event is not None
+        assert event.asset_materialization is not None
+        return dict(event.asset_materialization.metadata)
+
+
+@pytest.mark.database
+def test_every_sql_type_reaches_the_event_log(empty_db: Database) -> None:
+    with empty_db.begin() as connection:
+        row = query(connection, SQL_VALUES.replace("::", "\\:\\:").replace("\\:\\:1'", "::1'"))[0]
+    told = materialised(row)
+    assert told.keys() == row.keys()
+    assert told["money"].value == 12.34
+    assert told["timestamptz"].value == dt.datetime(2026, 3, 29, 1, 30, tzinfo=dt.UTC).timestamp()
+    assert told["huge"].value == "9223372036854775807"  # a browser would round the number
+    assert told["jsonb"].value == {"a": [1, None]}
+    assert told["null_time"].value is None
+
+
+def test_every_python_type_reaches_the_event_log() -> None:
+    told = materialised(PYTHON_VALUES)
+    assert told.keys() == PYTHON_VALUES.keys()
+    assert told["numpy int"].value == 3
+    assert told["nested"].value == {"at": "2026-01-01T00:00:00+00:00", "3": [1.0]}
+
+
+def test_what_is_missing_is_null_everywhere() -> None:
+    assert plain([None, float("nan"), Decimal("NaN"), pd.NA, pd.NaT, np.float64("nan")]) == [None] * 6
+
+
+def test_a_preview_stands_on_the_page_without_a_click() -> None:
+    rows = [{f"column_{n}": "word " * 20 for n in range(40)}] * 50
+    shown = preview(rows, list(rows[0])).value
+    assert len(shown) < INLINE
+    assert "more columns" in shown
+
+
+def test_a_cell_cannot_break_the_table() -> None:
+    assert markdown_table([{"a": "x|y\nz"}]).splitlines()[-1] == "| x\\|y z |"

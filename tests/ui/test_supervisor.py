@@ -1,0 +1,154 @@
+"""The family of processes: it mends itself, it is alone, and it ends whole."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aclue_pipeline.cli.supervisor import free_port as next_free_port
+from aclue_pipeline.errors import ServerFailed, SettingsError
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.server import EmbeddedServer
+
+ACLUE = "from aclue_pipeline.cli import main; main()"
+
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc"),
+]
+
+
+def pid_of(ui, part: str) -> int:
+    return next(pid for pid, command in ui.family().items() if part in command)
+
+
+def test_no_child_ignores_ctrl_c(ui) -> None:
+    """Though the shell that started the supervisor did: Dagster would make SIGTERM ignored as well (trap 11)."""
+    for pid in ui.family():
+        if pid == ui.process.pid:
+            continue
+        ignored = int(
+            next(
+                line.split()[1]
+                for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+                if line.startswith("SigIgn")
+            ),
+            16,
+        )
+        assert not ignored >> (signal.SIGINT - 1) & 1
+
+
+def test_a_daemon_that_dies_comes_back(ui) -> None:
+    dead = pid_of(ui, "dagster._daemon")
+    os.kill(dead, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while not any(pid != dead for pid, command in ui.family().items() if "dagster._daemon" in command):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "the daemon died; starting it again" in ui.said()
+    assert ui.ask("{ version }")["version"]
+
+
+def test_a_second_ui_on_the_same_data_directory_is_refused(ui) -> None:
+    environment = {**os.environ, "ACLUE_HOME": str(ui.home), "ACLUE_DATABASE_URL": ui.database.url}
+    environment["ACLUE_DAGSTER_URL"] = ui.database.url.rsplit("/", 1)[0] + "/ui_dagster"
+    done = subprocess.run(
+        [sys.executable, "-c", ACLUE, "ui"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == ServerFailed.exit_code
+    assert "already running" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ending_cancels_runs_and_leaves_nobody(ui) -> None:
+    """The last test of this module: it ends the UI while a run waits for a lock that it will never get (traps 12, 22)."""
+    with ui.database.psycopg() as pg:
+        pg.execute("lock table public.products in access exclusive mode")
+        run = ui.launch("observe")
+        ui.until(run, {"STARTED"})
+        deadline = time.monotonic() + 30
+        while not pg.execute("select 1 from pg_locks where not granted").fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        family = ui.family()
+        assert len(family) > 4
+        ui.process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        assert ui.process.wait(45) == 0, ui.said()
+        assert time.monotonic() - begin < 30, "it took the whole grace: the run did not hear of its cancellation"
+    assert not ui.family(), "somebody was left behind"
+    assert "cancelling 1 run" in ui.said()
+    assert recorded_status(ui, run) == "CANCELED"
+
+
+def recorded_status(ui, run: str) -> str:
+    storage = Database(ui.database.url.rsplit("/", 1)[0] + "/ui_dagster")
+    with storage.psycopg() as pg:
+        [(status,)] = pg.execute("select status from runs where run_id = %s", [run]).fetchall()
+    storage.close()
+    return status
+
+
+# --- without a UI -----------------------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_gives_way_to_the_next() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert next_free_port(port) > port
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Names databases in the environment, as a person would."""
+    from aclue_pipeline.settings import get_settings
+
+    def name(database: str, dagster: str | None) -> None:
+        monkeypatch.setenv("ACLUE_HOME", str(tmp_path))
+        monkeypatch.setenv("ACLUE_DATABASE_URL", database)
+        monkeypatch.delenv("ACLUE_DAGSTER_URL", raising=False)
+        if dagster is not None:
+            monkeypatch.setenv("ACLUE_DAGSTER_URL", dagster)
+        get_settings.cache_clear()
+
+    yield name
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def test_dagsters_storage_must_be_named(named, app_db: Database) -> None:
+    from aclue_pipeline.cli.ui import instance_environment
+
+    named(app_db.url, None)
+    with pytest.raises(SettingsError, match="ACLUE_DAGSTER_URL"):
+        instance_environment(demo=False)
+
+
+def test_dagsters_tables_never_land_in_public_of_the_app(named, app_db: Database, server: EmbeddedServer) -> None:
+    """Supabase's API exposes that schema; and a pooler drops a search_path that the URL asks for (trap 19)."""
+    from aclue_pipeline.cli.ui import instance_environment
+
+    named(app_db.url, app_db.url)
+    with pytest.raises(SettingsError, match="database of its own"):
+        instance_environment(demo=False)
+    named(server.url("aclue"), app_db.url)  # another database is named as the app's, but this one has its tables
+    with pytest.raises(SettingsError, match="database of its own"):
+        instance_environment(demo=False)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_dagsters_storage_is_always_reached_by_psycopg2(
+    named, app_db: Database, server: EmbeddedServer, scheme: str
+) -> None:
+    """SQLAlchemy 2.1 means psycopg 3 by postgresql://, and Dagster's NOTIFY fails on that (traps 1, 2)."""
+    from aclue_pipeline.cli.ui import instance_environment
+
+    named(app_db.url, server.url("dagster").replace("postgresql://", f"{scheme}://"))
+    assert instance_environment(demo=False)["ACLUE_DAGSTER_URL"].startswith("postgresql+psycopg2://")
