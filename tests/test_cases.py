@@ -21,5 +21,7 @@ def test_given_rows_give_the_expected_rows(case: Case, databases: Databases) -> 
 
 def test_every_table_made_by_a_select_has_a_case() -> None:
     tried = {catalog.table(path.stem).key for path in CASES.glob("*.yaml") if read_cases(path)}
-    without = [table.name for table in catalog.tables().values() if table.kind in SELECTED and table.key not in tried]
+    # A list of constants is its own case.
+    wanting = [table for table in catalog.tables().values() if table.kind in SELECTED and table.upstream]
+    without = [table.name for table in wanting if table.key not in tried]
     assert not without, f"add given → expected rows: {', '.join(f'tests/cases/{name}.yaml' for name in without)}"

@@ -12,8 +12,9 @@ from aclue_pipeline.catalog.table import Column
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_RELEVANT = re.compile(
-    r"(create (unlogged )?table|alter table .* add column|comment on (table|column)) ", re.IGNORECASE
+_TABLE = re.compile(r"(create (unlogged )?table|alter table .* add column) ", re.IGNORECASE)
+_COMMENT = re.compile(
+    r"comment on (?P<kind>table|column) (?P<name>[\w.\"]+) is '(?P<said>.*)'", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -42,12 +43,14 @@ def read_texts(texts: dict[Path, str]) -> list[Declared]:
 
     from aclue_pipeline.catalog.read import parsed
 
-    trees = [
-        (path, parsed(statement, path))
-        for path, text in texts.items()
-        for statement in sqltext.statements(text)
-        if _RELEVANT.match(sqltext.without_comments(statement))
-    ]
+    trees, comments = [], []
+    for path, text in texts.items():
+        for statement in sqltext.statements(text):
+            plain = sqltext.without_comments(statement)
+            if _TABLE.match(plain):
+                trees.append((path, parsed(statement, path)))
+            elif comment := _COMMENT.fullmatch(plain):
+                comments.append(comment)
     found: dict[str, Declared] = {}
     for path, tree in trees:
         if isinstance(tree, exp.Create):
@@ -56,9 +59,8 @@ def read_texts(texts: dict[Path, str]) -> list[Declared]:
     for _, tree in trees:
         if isinstance(tree, exp.Alter):
             _altered(tree, found)
-    for _, tree in trees:
-        if isinstance(tree, exp.Comment):
-            _commented(tree, found)
+    for comment in comments:
+        _commented(comment, found)
     return list(found.values())
 
 
@@ -89,20 +91,16 @@ def _add(one: Declared, part: "exp.ColumnDef") -> None:
         one.key = (part.name,)
 
 
-def _commented(tree: "exp.Comment", found: dict[str, Declared]) -> None:
-    from sqlglot import exp
-
+def _commented(comment: re.Match[str], found: dict[str, Declared]) -> None:
     from aclue_pipeline.catalog.read import described
 
-    on, said = tree.this, tree.expression.name
-    if isinstance(on, exp.Column):
-        one = found.get(f"{on.db or 'public'}.{on.table}")
-        if one and on.name in one.columns:
-            one.columns[on.name] = described(on.name, said, one.columns[on.name].type)
-    else:
-        one = found.get(f"{on.db or 'public'}.{on.name}")
-        if one:
-            one.description = said
+    name, said = comment["name"].replace('"', ""), comment["said"].replace("''", "'")
+    table, _, column = (name, "", "") if comment["kind"].lower() == "table" else name.rpartition(".")
+    one = found.get(table if "." in table else f"public.{table}")
+    if one and column in one.columns:
+        one.columns[column] = described(column, said, one.columns[column].type)
+    elif one and not column:
+        one.description = said
 
 
 def _altered(tree: "exp.Alter", found: dict[str, Declared]) -> None:

@@ -289,8 +289,12 @@ def _declared(root: Path) -> list[Table]:
 # --- shared with ddl.py and lineage.py --------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=128)
 def parsed(sql: str, path: Path) -> "exp.Expr":
-    """One statement as a tree, its trailing comments on their projections. Raises SqlFileError with sqlglot's reason."""
+    """One statement as a tree (not to be changed), its trailing comments on their projections.
+
+    Raises SqlFileError with the parser's reason.
+    """
     import sqlglot
     from sqlglot.errors import SqlglotError
 

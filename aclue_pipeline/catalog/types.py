@@ -3,7 +3,7 @@ Widths and scales are left out on purpose: without a server they cannot be told 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aclue_pipeline.catalog.table import Table
 
@@ -43,7 +43,7 @@ def base_type(kind: "exp.Expr | None") -> str | None:
     return None if shown in ("unknown", "null", "") else base_of(shown)
 
 
-def inferred(table: Table, tree: "exp.Query", known: Mapping[str, Table]) -> Table:
+def inferred(table: Table, tree: "exp.Expr", known: Mapping[str, Table]) -> Table:
     """The table with the base types of its columns, as far as the parser can tell them; None where it cannot."""
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.annotate_types import annotate_types
@@ -58,9 +58,55 @@ def inferred(table: Table, tree: "exp.Query", known: Mapping[str, Table]) -> Tab
         qualified = qualify(
             tree.copy(), schema=schema, dialect="postgres", validate_qualify_columns=False, identify=False
         )
-        annotated = annotate_types(qualified, schema=schema, dialect="postgres")
+        annotated = annotate_types(qualified.transform(_with_known_types), schema=schema, dialect="postgres")
     except SqlglotError:
         # The parser's optimiser knows less SQL than its parser: a type is a courtesy, the server's word is what counts.
         return table
-    found = {projection.alias_or_name: base_type(projection.type) for projection in annotated.selects}
+    found = {projection.alias_or_name: _of(projection) for projection in cast("exp.Query", annotated).selects}
     return replace(table, columns=tuple(replace(c, type=c.type or found.get(c.name)) for c in table.columns))
+
+
+#: Functions of PostgreSQL whose result type the parser does not know.
+_FUNCTIONS = {
+    "hash_record_extended": "bigint",
+    "hashtextextended": "bigint",
+    "jsonb_array_elements_text": "text",
+    "jsonb_typeof": "text",
+    "btrim": "text",
+}
+
+
+def _with_known_types(node: "exp.Expr") -> "exp.Expr":
+    """The same expression with a cast where PostgreSQL's type is certain and the parser's is not."""
+    from sqlglot import exp
+
+    certain = None
+    if isinstance(node, exp.JSONExtractScalar):
+        certain = "text"
+    elif isinstance(node, exp.Round) and node.args.get("decimals"):
+        certain = "numeric"
+    elif isinstance(node, exp.Anonymous):
+        certain = _FUNCTIONS.get(node.name.lower())
+    return exp.cast(node, certain, dialect="postgres") if certain else node
+
+
+def _of(node: "exp.Expr | None") -> str | None:
+    """The base type of an annotated expression, looking into what the parser gives up on."""
+    from sqlglot import exp
+
+    if node is None:
+        return None
+    known = base_type(node.type)
+    if isinstance(node, exp.Array) and node.expressions and isinstance(node.expressions[0], exp.Query):
+        element = _of(node.expressions[0].selects[0])
+        return f"{element}[]" if element else None
+    if known is not None:
+        return known
+    if isinstance(node, exp.Coalesce):
+        return next((found for part in (node.this, *node.expressions) if (found := _of(part))), None)
+    if isinstance(node, exp.Case):
+        results = [*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")]
+        return next((found for part in results if (found := _of(part))), None)
+    if isinstance(node, exp.Alias | exp.Paren | exp.Filter):
+        return _of(node.this)
+    return None

@@ -57,3 +57,8 @@ def test_lineage_is_a_tree_or_json(shop: Shop) -> None:
     assert run("lineage", "public.orders.amount", "--used-by").output == "staging.orders.amount\n"
     assert "analytics.sales" in run("lineage").output
     assert isinstance(run("lineage", "sales.amout").exception, NothingFound)
+
+
+def test_the_committed_pages_are_what_sql_says() -> None:
+    names = [path.name for path in docs.outdated(docs.folder())]
+    assert not names, f"run `aclue docs` and commit: {', '.join(names)}"
