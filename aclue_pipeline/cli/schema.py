@@ -26,7 +26,11 @@ class Duration(click.ParamType):
 
 
 give_up_option = click.option(
-    "--give-up", type=Duration(), default="10min", show_default=True, help="How long to wait for locks that others hold."
+    "--give-up",
+    type=Duration(),
+    default="10min",
+    show_default=True,
+    help="How long to wait for locks that others hold.",
 )
 
 

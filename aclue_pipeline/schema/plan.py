@@ -1,16 +1,16 @@
 """What is still to be done: the declared objects laid beside the observed ones, and the statements that make the difference go
 away, in the order and in the transactions in which they are run. Reads only; running them is apply.py's work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.objects import KINDS, Change, How, Key, LeftAlone, Statement, constraints
-from aclue_pipeline.schema.objects.thing import EXCLUSIVE, NO_WRITES, quoted
+from aclue_pipeline.schema.objects.thing import EXCLUSIVE, NO_WRITES
 from aclue_pipeline.schema.scripts import Script, scripts
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def plan_on(connection: "sa.Connection") -> Plan:
             left.append(Left(change.key, str(reason)))
         else:
             # A shared function is needed by the tables that are made with it.
-            statements += [_with_making(statement) for statement in mended] if missing and not change.key.table else mended
+            statements += (
+                [_with_making(statement) for statement in mended] if missing and not change.key.table else mended
+            )
     statements = _follow(statements)
     tables = tuple(script.table for script in all_scripts if script.table)
     return Plan(tuple(_steps(statements)), tuple(left), tables, tuple(script.table for script in missing))
@@ -116,7 +118,7 @@ def _making(script: Script) -> Iterator[Statement]:
 
 def _changes(connection: "sa.Connection", all_scripts: tuple[Script, ...], unmade: set[str]) -> Iterator[Change]:
     """Every object that is missing, different, not declared or not ready, except those of tables that are still to be made."""
-    empty = cache(_emptiness(connection))
+    has_rows = cache(lambda table: bool(table) and objects.has_rows(connection, table))
     declared, observed = objects.declared(all_scripts), objects.observed(connection, all_scripts)
     for key in sorted(declared.keys() | observed.keys(), key=_mending_order):
         if key.table in unmade:
@@ -125,15 +127,7 @@ def _changes(connection: "sa.Connection", all_scripts: tuple[Script, ...], unmad
         normal = KINDS[key.kind].normal
         if wanted and found and normal(wanted.definition) == normal(found.definition) and found.ready:
             continue
-        yield Change(key, wanted, found, empty(key.table))
-
-
-def _emptiness(connection: "sa.Connection") -> Callable[[str], bool]:
-    def empty(table: str) -> bool:
-        rows = query(connection, f"select exists (select from public.{quoted(table)}) as some") if table else [{"some": False}]  # noqa: S608
-        return not rows[0]["some"]
-
-    return empty
+        yield Change(key, wanted, found, empty=not has_rows(key.table))
 
 
 def _mending_order(key: Key) -> tuple[int, Key]:
@@ -164,14 +158,18 @@ def _follow(statements: list[Statement]) -> list[Statement]:
 
 
 def _steps(statements: list[Statement]) -> Iterator[Step]:
-    by_how = sorted(statements, key=lambda one: (one.how, one.how == How.MAKE and bool(one.key.table)))  # shared functions first
+    by_how = sorted(
+        statements, key=lambda one: (one.how, one.how == How.MAKE and bool(one.key.table))
+    )  # shared functions first
     for how, found in groupby(by_how, key=lambda one: one.how):
         together = list(found)
         if how == How.MAKE:
             tables = [one.key.table for one in together if one.key.kind == "table"]
             yield Step(f"{len(tables)} tables: {', '.join(tables)}" if tables else "functions", how, tuple(together))
         elif how == How.MEND:
-            for table, mended in groupby(sorted(together, key=lambda one: one.key.table), key=lambda one: one.key.table):
+            for table, mended in groupby(
+                sorted(together, key=lambda one: one.key.table), key=lambda one: one.key.table
+            ):
                 yield _mending(table, tuple(mended))
         elif how == How.KEY:
             yield from _keys(together)
@@ -197,5 +195,3 @@ def _keys(statements: list[Statement]) -> Iterator[Step]:
         alter = next(one for one in together if one.key.kind == constraints.KIND)
         locks = ((f"public.{table}", alter.lock), (alter.references, alter.lock))
         yield Step(f"key {name}", How.KEY, tuple(together), locks)
-
-

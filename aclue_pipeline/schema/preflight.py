@@ -24,7 +24,9 @@ def preflight(connection: "sa.Connection", oldest: int = OLDEST) -> list[str]:
     """
     version = query(connection, "select current_setting('server_version_num')::int / 10000 as major")[0]["major"]
     if version < oldest:
-        raise ServerTooOld(f"the server is PostgreSQL {version} and must be {oldest} or newer; upgrade the project first")
+        raise ServerTooOld(
+            f"the server is PostgreSQL {version} and must be {oldest} or newer; upgrade the project first"
+        )
     rows = query(connection, (sql_root() / "schema" / f"{PREREQUISITES}.sql").read_text(encoding="utf-8"))
     unmet = [row for row in rows if not row["met"]]
     for trouble, error in (("missing", MissingPrerequisite), ("privilege", MissingPrivilege)):
@@ -73,4 +75,6 @@ def require_ownership(connection: "sa.Connection", tables: Sequence[str]) -> Non
     )
     if rows:
         names = ", ".join(row["name"] for row in rows)
-        raise MissingPrivilege(f"this role does not own {names}, nothing was changed; connect as {rows[0]['owner']}, who does")
+        raise MissingPrivilege(
+            f"this role does not own {names}, nothing was changed; connect as {rows[0]['owner']}, who does"
+        )

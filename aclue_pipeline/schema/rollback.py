@@ -86,11 +86,7 @@ def _wanted(tables: Sequence[str]) -> tuple[str, ...]:
 
 
 def _refuse_rows(connection: "sa.Connection", tables: Sequence[str]) -> None:
-    full = [
-        table
-        for table in tables
-        if query(connection, f"select exists (select from public.{quoted(table)}) as some")[0]["some"]  # noqa: S608
-    ]
+    full = [table for table in tables if objects.has_rows(connection, table)]
     if full:
         raise _rows_exist(full)
 
@@ -127,14 +123,18 @@ def _key_steps(connection: "sa.Connection", tables: Sequence[str]) -> Iterator[S
         if other and key.table in tables:
             text = f"alter table public.{quoted(key.table)} drop constraint if exists {quoted(key.name)}"
             statement = Statement(key, "rolled back", text, How.KEY, EXCLUSIVE, other)
-            yield Step(f"drop key {key.name}", How.KEY, (statement,), ((f"public.{key.table}", EXCLUSIVE), (other, EXCLUSIVE)))
+            yield Step(
+                f"drop key {key.name}", How.KEY, (statement,), ((f"public.{key.table}", EXCLUSIVE), (other, EXCLUSIVE))
+            )
 
 
 def _table_step(table: str, discard_data: bool) -> Step:
     name = f"public.{quoted(table)}"
     texts = [] if discard_data else [_ONLY_IF_EMPTY.format(table=table, code=_ROWS_CAME)]
     texts.append(f"drop table if exists {name} cascade")
-    statements = tuple(Statement(Key("table", table, table), "rolled back", text, How.MEND, EXCLUSIVE) for text in texts)
+    statements = tuple(
+        Statement(Key("table", table, table), "rolled back", text, How.MEND, EXCLUSIVE) for text in texts
+    )
     return Step(f"drop table {table}", How.MEND, statements, ((f"public.{table}", EXCLUSIVE),))
 
 

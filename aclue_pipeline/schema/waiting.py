@@ -18,7 +18,8 @@ PAUSE = (0.010, 0.040)
 
 # What each mode cannot stand beside itself.
 _EXCEPT_READERS = frozenset(
-    f"{mode}Lock" for mode in ("RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
+    f"{mode}Lock"
+    for mode in ("RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
 )
 CONFLICTS = {
     "SHARE ROW EXCLUSIVE": _EXCEPT_READERS,
@@ -76,7 +77,9 @@ class Patience:
         return max(1, int(self.left * 1000))
 
 
-def run_unnoticed(pg: "psycopg.Connection[Any]", steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]) -> None:
+def run_unnoticed(
+    pg: "psycopg.Connection[Any]", steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]
+) -> None:
     """Run each step once its locks can be had at once; whichever is free goes first, so that one busy table holds up no other.
 
     Raises GaveUp when patience ends, after at least one attempt.

@@ -3,8 +3,10 @@
 -- Reads only; for Supabase's SQL editor as well as for `aclue deploy`. Which of its two shapes the catalogue has is told apart elsewhere.
 
 with app_table (name, oid, key) as (
-    select name, to_regclass(name)::oid, key
-    from (values ('public.products', 'id'), ('public.recommendations', 'id'), ('auth.users', 'id')) as wanted (name, key)
+    -- By the catalogues: to_regclass() fails where a schema may not be entered.
+    select wanted.schema || '.' || wanted.name, c.oid, 'id'
+    from (values ('public', 'products'), ('public', 'recommendations'), ('auth', 'users')) as wanted (schema, name)
+    left join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on n.nspname = wanted.schema and c.relname = wanted.name and c.relkind in ('r', 'p')
 )
 select
     name as name,
@@ -29,14 +31,17 @@ select 'recommendations.user_id',
     'feedback is accepted only on a recommendation made to that very user'
 from app_table where name = 'public.recommendations' and oid is not null
 union all
-select 'auth.uid()', to_regprocedure('auth.uid()') is not null, 'missing', 'the policies ask it who is calling; Supabase makes it: is this a Supabase database?'
+select 'auth.uid()',
+    exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'auth' and p.proname = 'uid' and p.pronargs = 0),
+    'missing', 'the policies ask it who is calling; Supabase makes it: is this a Supabase database?'
 union all
 select 'role ' || role, to_regrole(role) is not null, 'missing', 'the policies speak of it; Supabase makes it: is this a Supabase database?'
 from unnest(array['anon', 'authenticated', 'service_role']) as role
 union all
 select 'CREATE on schema public', has_schema_privilege(current_user, 'public', 'CREATE'), 'privilege', 'deploy as postgres, or grant it to this role'
 union all
-select 'USAGE on schema auth', coalesce(has_schema_privilege(current_user, to_regnamespace('auth')::oid, 'USAGE'), true), 'privilege', 'deploy as postgres, or grant it to this role'
+select 'USAGE on schema auth', has_schema_privilege(current_user, n.oid, 'USAGE'), 'privilege', 'deploy as postgres, or grant it to this role'
+from pg_namespace n where n.nspname = 'auth'
 union all
 select 'REFERENCES on ' || name, has_table_privilege(current_user, oid, 'REFERENCES'), 'privilege', 'deploy as postgres, or grant it to this role'
 from app_table where oid is not null

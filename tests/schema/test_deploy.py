@@ -34,7 +34,8 @@ def test_the_result_is_the_same_in_both_shapes_and_whatever_default_privileges_g
     with open_handed.begin() as connection:
         held = query(
             connection,
-            "select distinct grantee, privilege_type from information_schema.role_table_grants where table_name = 'affiliate_clicks' and grantee <> 'postgres' order by 1, 2",
+            """select distinct grantee, privilege_type from information_schema.role_table_grants
+               where table_name = 'affiliate_clicks' and grantee <> 'postgres' order by 1, 2""",
         )
     assert [tuple(row.values()) for row in held] == [
         ("authenticated", "SELECT"),

@@ -30,7 +30,8 @@ MENDED = {
     "an index with another condition": """drop index idx_recommendation_feedback_unprocessed;
         create index idx_recommendation_feedback_unprocessed on recommendation_feedback (created_at) where is_processed is true""",
     "a policy dropped": "drop policy affiliate_clicks_read_own on affiliate_clicks",
-    "a policy opened": "alter policy affiliate_clicks_read_own on affiliate_clicks using (user_id = (select auth.uid()) or user_id is null)",
+    "a policy opened": """alter policy affiliate_clicks_read_own on affiliate_clicks
+        using (user_id = (select auth.uid()) or user_id is null)""",
     "a policy for other roles": "alter policy user_preferences_read_own on user_preferences to anon, authenticated",
     "a policy added": "create policy everybody on session_analytics for select to anon using (true)",
     "a verb granted": "grant select on affiliate_clicks to anon",
@@ -57,7 +58,10 @@ MENDED = {
 LEFT_ALONE = {
     "a column of somebody's": ("alter table product_views add column extra text", "alter table product_views drop column extra"),
     "an index of somebody's": ("create index extra on product_views (created_at)", "drop index extra"),
-    "a CHECK of somebody's": ("alter table product_views add constraint extra check (true)", "alter table product_views drop constraint extra"),
+    "a CHECK of somebody's": (
+        "alter table product_views add constraint extra check (true)",
+        "alter table product_views drop constraint extra",
+    ),
     "a trigger of somebody's": (
         "create trigger extra before update on product_views for each row execute function update_updated_at_column()",
         "drop trigger extra on product_views",
@@ -66,7 +70,10 @@ LEFT_ALONE = {
         "alter table product_views alter column search_query type varchar(10)",
         "alter table product_views alter column search_query type text",
     ),
-    "row level security forced": ("alter table product_views force row level security", "alter table product_views no force row level security"),
+    "row level security forced": (
+        "alter table product_views force row level security",
+        "alter table product_views no force row level security",
+    ),
 }  # fmt: skip
 
 
@@ -110,7 +117,8 @@ def test_on_a_table_with_rows_indexes_are_built_beside_readers_and_writers(app_d
     whole = schema.deploy(app_db).fingerprint
     by_hand(app_db, """
         insert into products (id, title) values ('00000000-0000-0000-0000-000000000001', 'mug');
-        insert into product_views (product_id, session_id) select '00000000-0000-0000-0000-000000000001', 's' || n from generate_series(1, 100) n;
+        insert into product_views (product_id, session_id)
+            select '00000000-0000-0000-0000-000000000001', 's' || n from generate_series(1, 100) n;
         drop index idx_product_views_session;
         """)  # fmt: skip
     built = [step for step in schema.plan(app_db).steps if step.how == How.BUILD]

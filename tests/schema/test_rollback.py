@@ -12,7 +12,8 @@ pytestmark = pytest.mark.database
 
 def there(database: Database) -> set[str]:
     with database.begin() as connection:
-        rows = query(connection, "select relname as name from pg_class where relkind = 'r' and relname = any(:names)", names=list(table_names()))
+        tables = "select relname as name from pg_class where relkind = 'r' and relname = any(:names)"
+        rows = query(connection, tables, names=list(table_names()))
         functions = query(connection, "select proname as name from pg_proc where proname like 'aclue%'")
     return {row["name"] for row in rows + functions}
 
@@ -49,7 +50,8 @@ def test_rows_are_never_dropped_unasked(app_db: Database) -> None:
 def test_somebody_elses_view_is_not_dropped_along_but_ours_is(app_db: Database) -> None:
     schema.deploy(app_db)
     with app_db.begin() as connection:
-        script(connection, "create schema staging; create view staging.views as select * from public.product_views; create view public.report as select * from public.product_views")
+        script(connection, "create schema staging; create view staging.views as select * from public.product_views")
+        script(connection, "create view public.report as select * from public.product_views")
     with pytest.raises(DependentsExist, match="report"):
         schema.rollback(app_db, ["product_views"])
     with app_db.begin() as connection:

@@ -22,7 +22,20 @@ from aclue_pipeline.schema.scripts import Script
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["KINDS", "Change", "Declared", "How", "Key", "LeftAlone", "Observed", "Statement", "declared", "existing", "observed"]
+__all__ = [
+    "KINDS",
+    "Change",
+    "Declared",
+    "How",
+    "Key",
+    "LeftAlone",
+    "Observed",
+    "Statement",
+    "declared",
+    "existing",
+    "has_rows",
+    "observed",
+]
 
 #: In the order in which they are mended: a policy may need a function, a constraint a column.
 KINDS = {
@@ -48,6 +61,14 @@ def existing(connection: "sa.Connection", scripts: Sequence[Script]) -> set[str]
     return {row["relname"] for row in rows}
 
 
+def has_rows(connection: "sa.Connection", table: str) -> bool:
+    """Whether a table of ours holds a row, whatever row level security shows to others."""
+    from psycopg import sql
+
+    asked = sql.SQL("select exists (select from public.{}) as some").format(sql.Identifier(table))
+    return bool(query(connection, asked.as_string(None))[0]["some"])
+
+
 def observed(connection: "sa.Connection", scripts: Sequence[Script]) -> dict[Key, Observed]:
     """Every object that belongs to the scripts' tables, and their functions, as the server describes it.
 
@@ -55,7 +76,9 @@ def observed(connection: "sa.Connection", scripts: Sequence[Script]) -> dict[Key
     """
     homes = {statement.name: script.table for script in scripts for statement in script.having("function")}
     names = {"tables": [script.table for script in scripts if script.table], "functions": list(homes)}
-    path = query(connection, "select current_setting('search_path') as path, set_config('search_path', '', false)")[0]["path"]
+    path = query(connection, "select current_setting('search_path') as path, set_config('search_path', '', false)")[0][
+        "path"
+    ]
     found = {}
     for kind, module in KINDS.items():
         for row in query(connection, module.OBSERVED, **names):

@@ -21,7 +21,9 @@ left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname = any(:tables)
 """
 
-_DEFINITION = re.compile(r"(?P<type>.+?)(?P<required> not null)?(?P<made> generated| identity)?( default (?P<default>.+))?$", re.DOTALL)
+_DEFINITION = re.compile(
+    r"(?P<type>.+?)(?P<required> not null)?(?P<made> generated| identity)?( default (?P<default>.+))?$", re.DOTALL
+)
 
 
 def elements(create_table: Written) -> list[str]:

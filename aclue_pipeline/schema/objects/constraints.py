@@ -47,7 +47,9 @@ def declared(script: Script) -> Iterator[Declared]:
 
 
 def _declared(table: str, name: str, definition: str) -> Declared:
-    return Declared(Key(KIND, table, name), definition, (f"alter table public.{table} add constraint {name} {definition}",))
+    return Declared(
+        Key(KIND, table, name), definition, (f"alter table public.{table} add constraint {name} {definition}",)
+    )
 
 
 def references(definition: str) -> str:

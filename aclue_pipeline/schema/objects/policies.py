@@ -26,7 +26,8 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.
 """
 
 _DEFINITION = re.compile(
-    r"as (?P<mode>\w+) for (?P<verb>\w+) to (?P<roles>.+?)(?: using \((?P<using>.*?)\))?(?: with check \((?P<check>.*)\))?$", re.DOTALL
+    r"as (?P<mode>\w+) for (?P<verb>\w+) to (?P<roles>.+?)(?: using \((?P<using>.*?)\))?(?: with check \((?P<check>.*)\))?$",
+    re.DOTALL,
 )
 
 

@@ -1,0 +1,77 @@
+"""The words `aclue deploy`, `verify`, `rollback` and `schema`, with what they print and their exit codes."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from aclue_pipeline import schema
+from aclue_pipeline.cli import main
+from aclue_pipeline.cli.schema import Duration
+from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.settings import get_settings
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def named(app_db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)
+    get_settings.cache_clear()
+    yield app_db
+    get_settings.cache_clear()
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+def test_deploy_says_what_it_did_and_then_that_there_is_nothing_to_do(named: Database, capsys) -> None:
+    code, out, _ = said(capsys, "deploy", "--dry-run")
+    assert (code, out.count("notify pgrst")) == (0, 11)
+    code, out, err = said(capsys, "deploy")
+    assert code == 0
+    assert "fingerprint" in out
+    assert "key product_views_product_id_fkey … done" in err
+    code, out, _ = said(capsys, "deploy", "--json")
+    assert code == 0
+    assert json.loads(out)["changed"] is False
+    assert said(capsys, "schema", "plan")[1] == "all is as declared\n"
+    with named.begin() as connection:
+        assert said(capsys, "schema", "fingerprint")[1].strip() == schema.fingerprint(connection)
+
+
+def test_keys_pending_is_one_line_with_an_exit_code_of_its_own(named: Database, capsys) -> None:
+    other = Database(named.url)
+    with other.begin() as connection:
+        script(connection, "lock table public.products in row exclusive mode")
+        code, out, err = said(capsys, "deploy", "--give-up", "0.2s")
+    other.close()
+    assert (code, out) == (14, "")
+    assert err.splitlines()[-1].startswith("aclue: deployed, keys pending: ")
+
+
+def test_rollback_refuses_rows_and_drops_the_rest(named: Database, capsys) -> None:
+    schema.deploy(named)
+    with named.begin() as connection:
+        script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
+    code, _, err = said(capsys, "rollback")
+    assert code == 16
+    assert "--discard-data" in err
+    assert said(capsys, "rollback", "product_views")[:2] == (0, f"dropped product_views on {named.label}\n")
+    code, _, err = said(capsys, "rollback", "nonsense")
+    assert code == 20
+
+
+@pytest.mark.parametrize(("written", "meant"), [("45s", 45), ("10min", 600), ("1.5 h", 5400), ("2m", 120)])
+def test_a_length_of_time_as_people_write_it(written: str, meant: int) -> None:
+    assert Duration().convert(written, None, None) == timedelta(seconds=meant)
+
+
+def test_anything_else_is_refused(capsys) -> None:
+    code, _, err = said(capsys, "deploy", "--give-up", "soon")
+    assert code == 2
+    assert "write 45s, 10min or 2h" in err
