@@ -1,0 +1,187 @@
+"""`aclue demo`: everything at once on the checkout's embedded server, and the switches for loading more and breaking things."""
+
+import os
+import time
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import click
+
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from aclue_pipeline.demo.tour import Told
+    from aclue_pipeline.postgres import Database
+
+
+@click.group(invoke_without_command=True, epilog="Example:  aclue demo --no-ui")
+@click.option("--no-ui", is_flag=True, help="End after the summary instead of serving the UI.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
+)
+@click.pass_context
+def demo(click_context: click.Context, no_ui: bool, port: int | None) -> None:
+    """Deploy, load, compute and check everything on sample data, then serve the UI.
+
+    What is done already is not done again. Nothing but the embedded server is touched.
+    """
+    if click_context.invoked_subcommand is not None:
+        return
+    context = click_context.find_object(Context)
+    assert context is not None
+    _whole(context)
+    if no_ui:
+        click.echo("The Dagster UI on it: aclue demo, or aclue --demo ui")
+    else:
+        from aclue_pipeline.cli.ui import serve
+
+        serve(context, port)
+
+
+def _whole(context: Context) -> None:
+    from aclue_pipeline.demo.tour import Stage, figures, tour
+    from aclue_pipeline.postgres.server import SUPERUSER
+
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        click.echo(f"{time.monotonic() - began:6.1f} s  {line}", err=True)
+
+    say("the embedded PostgreSQL server")
+    database = context.database()
+    stage = Stage(database, context.server.url("aclue", SUPERUSER), _instance)
+    told = list(tour(stage, say))
+    _summary(told, figures(database), time.monotonic() - began)
+    database.close()
+
+
+@cache
+def _instance() -> "dg.DagsterInstance":
+    """The instance that the UI shows, on the embedded server; opened when the first job runs."""
+    from aclue_pipeline.cli.ui import instance_environment
+
+    os.environ.update(instance_environment(demo=True))
+    import dagster as dg
+
+    return dg.DagsterInstance.get()
+
+
+def _summary(told: "list[Told]", figures: dict[str, str], seconds: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"The demo, in {seconds:.0f} s", title_justify="left", show_header=False)
+    for step in told:
+        spent = f"{step.seconds:.1f} s" if step.seconds else "as before"
+        table.add_row(step.step, step.said, spent, style="red" if step.red else None)
+    table.add_section()
+    for name, figure in figures.items():
+        table.add_row(name, figure, "")
+    Console().print(table)
+    for step in told:
+        for check in step.red:
+            click.secho(f"red: {check} ({step.step})", fg="red")
+
+
+@demo.command(epilog="Example:  aclue demo load --users 50000 --days 90")
+@click.option(
+    "--users",
+    type=click.IntRange(1),
+    help="People: the shop's real customers first, invented ones after them.  [default: 929]",
+)
+@click.option("--days", type=click.IntRange(1), help="Days back from yesterday.  [default: the real year]")
+@click.option("--seed", type=int, help="Seed of what is simulated; only for the first load.")
+@click.pass_obj
+def load(context: Context, users: int | None, days: int | None, seed: int | None) -> None:
+    """Load sample data up to yesterday, or what is missing of it.
+
+    The tables must be there: aclue --demo deploy, or aclue demo once. What is loaded stays; more people or earlier days are added.
+    """
+    from aclue_pipeline.demo.load import load as load_rows
+
+    database = context.database()
+    rows = load_rows(database, users, days, seed, progress=progress())
+    for table, count in rows.items():
+        click.echo(f"{table:<32}{count:>12,}")
+    if not rows:
+        click.echo("nothing is missing")
+    database.close()
+
+
+@demo.command(name="break", epilog="Example:  aclue demo break policy")
+@click.argument("what", type=click.Choice(["policy", "duplicate-clicks", "late-conversion"]))
+@json_option
+@click.pass_obj
+def break_(context: Context, what: str, as_json: bool) -> None:
+    """Break one thing on purpose, to see what notices.
+
+    \b
+    policy            one check of `schema` turns red, with the command that mends it
+    duplicate-clicks  one check says how many were set aside; no published number moves
+    late-conversion   the partitions of two days come out different
+    """
+    from aclue_pipeline.demo.breaks import break_ as break_rows
+
+    database = context.database()
+    done = break_rows(database, what)
+    database.close()
+    if as_json:
+        print_json({"what": done.what, "says": done.says, "days": done.days})
+        return
+    click.echo(done.says)
+    if what == "policy":
+        click.echo("look:  aclue --demo verify      mend:  aclue --demo deploy, or aclue demo reset")
+    else:
+        first, last = (min(done.days), max(done.days)) if done.days else _last_days(database)
+        click.echo(f"look:  aclue --demo revenue rebuild --from {first} --to {last}      undo:  aclue demo reset")
+
+
+def _last_days(database: "Database") -> tuple[object, object]:
+    from aclue_pipeline.demo.tour import days_of
+
+    last = days_of(database)[1]
+    database.close()
+    return last - timedelta(days=13), last
+
+
+@demo.command(epilog="Example:  aclue demo reset")
+@click.pass_obj
+def reset(context: Context) -> None:
+    """Undo everything that was broken on purpose."""
+    from aclue_pipeline.demo.breaks import reset as undo
+
+    database = context.database()
+    names = undo(database)
+    database.close()
+    click.echo(f"undone: {', '.join(names)}" if names else "nothing was broken")
+    if "late-conversion" in names:
+        click.echo("the published tables follow with the next rebuild:  aclue --demo revenue rebuild")
+
+
+@demo.command(epilog="Example:  aclue demo status --json")
+@json_option
+@click.pass_obj
+def status(context: Context, as_json: bool) -> None:
+    """Say what is loaded and what is broken."""
+    from aclue_pipeline.demo.breaks import broken
+    from aclue_pipeline.demo.load import loaded
+
+    database = context.database()
+    with database.begin() as connection:
+        now = loaded(connection)
+        wrong = broken(connection)
+    database.close()
+    if as_json:
+        print_json({"loaded": None if now is None else vars(now), "broken": wrong})
+        return
+    click.echo(
+        "nothing is loaded"
+        if now is None
+        else f"{now.users} people, {now.first_day} to {now.last_day}, seed {now.seed}"
+    )
+    click.echo(f"broken: {', '.join(wrong)}" if wrong else "nothing is broken")
