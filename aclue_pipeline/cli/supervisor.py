@@ -225,13 +225,19 @@ class Family:
     # --- the webserver's answers
 
     def _is_loaded(self) -> bool:
+        """Whether the UI shows our definitions, or, where they cannot be loaded, the reason (which is then said here, too)."""
         try:
-            answer = self._ask(
-                "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } workspaceOrError { __typename } }"
-            )
-        except (OSError, ValueError, KeyError):
+            entries = self._ask(
+                """{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
+                       __typename ... on PythonError { message } } } } } }"""
+            )["workspaceOrError"]["locationEntries"]
+        except (OSError, ValueError, KeyError, TypeError):
             return False
-        return bool(answer["repositoriesOrError"].get("nodes"))
+        loaded = [entry["locationOrLoadError"] for entry in entries if entry["loadStatus"] == "LOADED"]
+        for location in loaded:
+            if location and location["__typename"] == "PythonError":
+                self.say(f"the definitions do not load: {location['message'].strip().splitlines()[0]}")
+        return bool(loaded)
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()

@@ -1,7 +1,7 @@
 """Daily tables as partitioned assets, whatever the room: a range of days in one run, one line per day in the metadata. A new
 file in sql/revenue or sql/funnel is an asset without a line of Python; what the numbers mean stands there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
             )
         ],
     )
-    def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> dg.MaterializeResult[None]:
+    def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         keys = context.partition_key_range
         results = replace_days(
             database, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=context.run_id,
@@ -66,7 +66,7 @@ def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
             context.add_asset_metadata(metadata(of_day(result)), partition_key=result.day.isoformat())
         # What is about the whole range stands on its last day, once, not on each of hundreds of events.
         context.add_asset_metadata(metadata(of_range(database, table, results)), partition_key=keys.end)
-        return dg.MaterializeResult(check_results=[_same_sql(database, table)])
+        yield dg.MaterializeResult(check_results=[_same_sql(database, table)])
 
     return daily
 

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Markdown up to here stands on the asset's page; longer text hides behind a "Show Markdown" button.
 INLINE = 1000
@@ -30,7 +33,7 @@ def value_of(value: Any) -> dg.MetadataValue[Any]:
     if isinstance(value, Path):
         return dg.MetadataValue.path(value)
     if type(value).__name__ == "DataFrame":
-        return dg.MetadataValue.md(markdown_table(value.to_dict("records"), list(map(str, value.columns))))
+        return dg.MetadataValue.md(markdown_table(records(value), list(map(str, value.columns))))
     if isinstance(value, datetime) and value.tzinfo is not None and not _missing(value):
         return dg.MetadataValue.timestamp(value.timestamp())
     match plain(value):
@@ -47,6 +50,11 @@ def value_of(value: Any) -> dg.MetadataValue[Any]:
             return dg.MetadataValue.text(text)
         case collection:
             return dg.MetadataValue.json(collection)
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a frame, by name of the column."""
+    return [{str(name): part for name, part in row.items()} for row in frame.to_dict("records")]
 
 
 def plain(value: Any) -> Any:

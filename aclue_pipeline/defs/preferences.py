@@ -10,7 +10,7 @@ from pydantic import Field
 
 from aclue_pipeline.catalog import ensure, tables
 from aclue_pipeline.defs import charts, describe
-from aclue_pipeline.defs.metadata import markdown_table, metadata
+from aclue_pipeline.defs.metadata import markdown_table, metadata, records
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.schema import KEY as SCHEMA
 from aclue_pipeline.defs.sql_checks import checks_of
@@ -152,12 +152,12 @@ def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]
     told: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
     if not measured:
         quality = evaluate(database)
-        scores = quality.scores.to_dict("records")
+        scores = records(quality.scores)
         told["scores"] = dg.MetadataValue.md(markdown_table(scores))
         told["log_loss"] = quality.log_loss("profile")
         told["log_loss of the user's own rate"] = quality.log_loss("user_rate")
         if len(quality.reliability):
-            bins = quality.reliability.to_dict("records")
+            bins = records(quality.reliability)
             told["reliability"] = charts.embedded(
                 charts.reliability_chart(bins), "predicted against observed share of likes"
             )

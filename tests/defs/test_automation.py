@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.daily import days
@@ -47,8 +50,6 @@ def nightly(at: datetime) -> dg.RunRequest:
     ],
 )
 def test_a_night_rebuilds_the_trailing_days_up_to_yesterday(tick: str, last: date) -> None:
-    from zoneinfo import ZoneInfo
-
     settings = get_settings()
     request = nightly(datetime.fromisoformat(tick).replace(tzinfo=ZoneInfo(settings.timezone)))
     first = last - timedelta(days=settings.trailing_days - 1)
@@ -57,25 +58,11 @@ def test_a_night_rebuilds_the_trailing_days_up_to_yesterday(tick: str, last: dat
 
 
 def test_every_night_has_one_tick_even_when_clocks_change() -> None:
-    from itertools import takewhile
-
     schedule = automation.nightly_revenue_and_funnel
     begin, end = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
-    ticks = list(
-        takewhile(
-            lambda at: at < end,
-            schedule.get_cron_iterator(begin.timestamp()) if hasattr(schedule, "get_cron_iterator") else _ticks(begin),
-        )
-    )
-    local = [tick.date() for tick in ticks]
-    assert len(local) == len(set(local)) == (end.date() - begin.date()).days
-
-
-def _ticks(begin: datetime):  # noqa: ANN202
-    from dagster._utils.schedules import schedule_execution_time_iterator
-
-    schedule = automation.nightly_revenue_and_funnel
-    return schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    ticks = schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    nights = [tick.date() for tick in takewhile(lambda at: at < end, ticks)]
+    assert len(nights) == len(set(nights)) == (end - begin).days
 
 
 def test_partitions_are_the_reporting_zones_days_from_the_first_on() -> None:

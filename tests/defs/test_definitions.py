@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from aclue_pipeline.catalog import tables
-from aclue_pipeline.defs import beta
 from aclue_pipeline.definitions import build_defs, defs
+from aclue_pipeline.defs import beta
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,7 +76,7 @@ def test_the_beta_apis_in_use_are_the_listed_ones() -> None:
     )
     used = {name for name in beta.APIS if f"`{name}`" in said}
     assert used == set(beta.APIS)
-    names = {part for part in said.split("`")[1::2]}
+    names = set(said.split("`")[1::2])
     assert names <= set(beta.APIS), "list these in aclue_pipeline/defs/beta.py, with the reason, or do without"
 
 

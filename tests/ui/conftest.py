@@ -132,8 +132,10 @@ def start(server: EmbeddedServer, home: Path, database: Database, storage: str, 
     ui = Ui(home, database, process, output)
     begin = time.monotonic()
     while "http://" not in ui.said():
-        assert process.poll() is None, ui.said()
-        assert time.monotonic() - begin < START_SECONDS, ui.said()
+        if process.poll() is not None or time.monotonic() - begin > START_SECONDS:
+            process.terminate()
+            process.wait(60)
+            raise AssertionError(ui.said())
         time.sleep(0.05)
     ui.seconds = time.monotonic() - begin
     ui.url = next(word for word in ui.said().split() if word.startswith("http://"))
