@@ -55,7 +55,7 @@ def ensure(connection: "sa.Connection", *wanted: Table) -> list[Change]:
     pg = _driver(connection)
     if not _stale(pg, closure):
         return []
-    with wait_for_lock(connection, "catalog"), _named_errors():
+    with wait_for_lock(connection, "catalog"), named_errors():
         if not _exists(pg, "pipeline.days"):
             pg.execute((sql_root() / "catalog" / "bookkeeping.sql").read_bytes())
         changes: list[Change] = []
@@ -327,11 +327,17 @@ def _identifier(key: str) -> Any:
 
 
 @contextmanager
-def _named_errors() -> Iterator[None]:
+def named_errors() -> Iterator[None]:
+    """A server's refusal as a named error: MissingPrivilege, or SchemaIncomplete where a table or column is not there."""
     from psycopg import errors
 
     try:
         yield
     except errors.InsufficientPrivilege as error:
         why = error.diag.message_primary
-        raise MissingPrivilege(f"this role may not set up derived tables ({why}): connect as their owner") from error
+        raise MissingPrivilege(f"this role may not write derived tables ({why}): connect as their owner") from error
+    except (errors.UndefinedColumn, errors.UndefinedTable) as error:
+        why = error.diag.message_primary
+        raise SchemaIncomplete(
+            f"the database is not what sql/ expects ({why}): `aclue verify` says what is missing"
+        ) from error

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from aclue_pipeline.catalog.build import bound, compute, ensure
+from aclue_pipeline.catalog.build import bound, compute, ensure, named_errors
 from aclue_pipeline.catalog.table import ADDED, Table
 from aclue_pipeline.errors import SqlFileError
 
@@ -67,7 +67,7 @@ def replace_days(
         ensure(connection, table)
     results: list[DayResult] = []
     for begin, end in months(first, last):
-        with db.psycopg() as pg:
+        with db.psycopg() as pg, named_errors():
             done = _replace(pg, table, begin, end, run_id, {**bounds(begin, end), **(parameters or {})})
         results += done
         if progress is not None:
@@ -85,7 +85,7 @@ def replace_table(
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only a table of kind table is replaced whole")
     with db.begin() as connection:
         ensure(connection, table)
-    with db.psycopg() as pg, _grain_errors(table):
+    with db.psycopg() as pg, named_errors(), _grain_errors(table):
         _lock(pg, table)
         compute(pg, table, "aclue_new", bound(table, parameters or {}))
         names = _names(table)

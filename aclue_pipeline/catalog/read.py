@@ -308,16 +308,16 @@ def parsed(sql: str, path: Path) -> "exp.Expr":
 
 
 def _joined_comments(sql: str) -> str:
-    """A comment line right below a trailing comment, no further left than it, continues it."""
+    """A comment line right below a trailing comment, indented further than the code before that, continues it."""
     lines: list[str] = []
-    column = -1
+    indent: int | None = None
     for line in sql.splitlines():
         stripped = line.lstrip()
-        if column >= 0 and stripped.startswith("--") and len(line) - len(stripped) >= column:
+        deep = len(line) - len(stripped)
+        if indent is not None and stripped.startswith("--") and deep > indent:
             lines[-1] += " " + stripped.removeprefix("--").strip()
             continue
-        at = line.find("--")
-        column = at if at > 0 and line[:at].strip() else -1
+        indent = deep if "--" in stripped and not stripped.startswith("--") else None
         lines.append(line)
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ import pytest
 
 from aclue_pipeline import catalog
 from aclue_pipeline.catalog.build import Change
-from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege
+from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query, script
 from tests.catalog.conftest import Shop
 
@@ -179,9 +179,16 @@ def test_a_missing_table_of_the_app_is_named(shop: Shop, empty_db: Database) -> 
 def test_a_role_without_the_right_is_told_so(shop: Shop, empty_db: Database) -> None:
     with empty_db.begin() as connection:
         script(connection, "create table public.orders (id int); set role anon")
-        with pytest.raises(MissingPrivilege, match="may not set up derived tables"):
+        with pytest.raises(MissingPrivilege, match="may not write derived tables"):
             catalog.ensure(connection, catalog.table("sales"))
         connection.rollback()
+
+
+def test_a_missing_column_of_the_app_is_named(shop: Shop, empty_db: Database) -> None:
+    with empty_db.begin() as connection:
+        script(connection, "create table public.orders (id bigint primary key, at timestamptz, shop text, note text)")
+    with pytest.raises(SchemaIncomplete, match=r"column o\.amount does not exist"):
+        catalog.ensure_tables(empty_db)
 
 
 def test_a_table_of_python_is_created_from_its_file_and_evolves(shop: Shop, shop_db: Database) -> None:

@@ -228,3 +228,23 @@ def test_a_day_of_the_reporting_zone_has_23_and_25_hours_when_clocks_change() ->
         ends = [moment.astimezone(UTC) for moment in bounds(day, day + timedelta(days=1), "Europe/London").values()]
         hours.append((ends[1] - ends[0]) / timedelta(hours=1))
     assert hours == [24, 23, 25]
+
+
+@pytest.mark.database
+def test_a_table_of_kind_table_is_replaced_whole_and_only_where_it_differs(shop: Shop, shop_db: Database) -> None:
+    shop.write(
+        "revenue/shops.sql",
+        "-- One row per shop.\n-- kind: table\n-- grain: shop\n-- owner: team:data\nselect\n    o.shop as shop,  -- Its name.\n"
+        "    count(*) as orders  -- Orders ever.\nfrom staging.orders o group by 1",
+    )
+    shops = catalog.table("shops")
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"), (2, "2026-03-01 10:00+00", "Rye", "1"))
+    assert catalog.replace_table(shop_db, shops, run_id="one") == catalog.Replaced(2, 2, 0)
+    assert not catalog.replace_table(shop_db, shops).changed
+    order(shop_db, (3, "2026-03-02 10:00+00", "Ely", "1"))
+    assert catalog.replace_table(shop_db, shops, run_id="two") == catalog.Replaced(2, 1, 1)
+    with shop_db.begin() as connection:
+        assert query(connection, "select shop, orders, run_id from analytics.shops order by 1") == [
+            {"shop": "Ely", "orders": 2, "run_id": "two"},
+            {"shop": "Rye", "orders": 1, "run_id": "one"},
+        ]

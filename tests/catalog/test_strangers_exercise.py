@@ -82,6 +82,6 @@ def test_it_is_an_asset_with_daily_partitions_and_described_columns(stranger: Pa
     node = definitions.resolve_asset_graph().get(key)
     assert node.group_name == "funnel"
     assert node.partitions_def is not None
-    columns = node.metadata["dagster/column_schema"].schema.columns
+    columns = node.metadata["dagster/column_schema"].columns
     assert [column.name for column in columns][:4] == ["day", "device_type", "shares", "products"]
     assert all(column.description for column in columns)
