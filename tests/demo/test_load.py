@@ -1,0 +1,180 @@
+"""A load fills every table; a later one only adds; breaking and undoing leave nothing behind."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from aclue_pipeline.catalog import replace_days, tables
+from aclue_pipeline.demo import breaks
+from aclue_pipeline.demo.breaks import REPEATED, break_, broken, reset
+from aclue_pipeline.demo.load import load, loaded
+from aclue_pipeline.demo.simulator import EVENTS
+from aclue_pipeline.errors import NothingFound, RowsExist, SchemaIncomplete
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.schema.verify import verify
+
+pytestmark = pytest.mark.database
+
+TODAY = date.today()  # noqa: DTZ011 - the trailing days end yesterday, whichever day it is
+DAILY = [key for key, table in tables().items() if table.kind == "daily"]
+
+
+def rows_of(db: Database, table: str, without: tuple[str, ...] = ("updated_at",)) -> list[Any]:
+    with db.begin() as connection:
+        found = query(connection, f"select * from {table}")
+    return sorted(repr([(name, row[name]) for name in row if name not in without]) for row in found)
+
+
+def everything(db: Database) -> dict[str, list[Any]]:
+    return {table: rows_of(db, table) for table in ("public.products", "auth.users", *EVENTS)}
+
+
+def rebuild(db: Database) -> set[tuple[str, date]]:
+    """Rebuild the trailing days of every daily table; the (table, day) that came out different."""
+    last = TODAY - timedelta(days=1)
+    return {
+        (key, result.day)
+        for key in DAILY
+        for result in replace_days(db, tables()[key], last - timedelta(days=34), last)
+        if result.changed
+    }
+
+
+def test_a_load_fills_every_table_and_again_adds_nothing(deployed_db: Database) -> None:
+    added = load(deployed_db, users=40, days=30, today=TODAY)
+    assert set(added) == {"public.categories", "public.products", "auth.users", *EVENTS}
+    with deployed_db.begin() as connection:
+        for table, rows in added.items():
+            assert query(connection, f"select count(*) as n from {table}")[0]["n"] == rows
+    before = everything(deployed_db)
+    assert load(deployed_db, users=40, days=30, today=TODAY) == {}
+    assert load(deployed_db) == {}
+    assert everything(deployed_db) == before
+
+
+def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(
+    deployed_db: Database, databases: Any
+) -> None:
+    """Three steps to where one goes at once: nothing moves, nothing is missing, nothing is twice."""
+    load(deployed_db, users=30, days=40, today=TODAY - timedelta(days=9))
+    load(deployed_db, users=30, today=TODAY)
+    load(deployed_db, users=60, days=89, today=TODAY)
+    at_once = databases.copy("deployed")
+    load(at_once, users=60, days=80, today=TODAY - timedelta(days=9))
+    load(at_once, today=TODAY)
+    with deployed_db.begin() as one, at_once.begin() as other:
+        assert loaded(one) == loaded(other)
+    assert {k: len(v) for k, v in everything(at_once).items()} == {k: len(v) for k, v in everything(deployed_db).items()}
+    assert everything(at_once) == everything(deployed_db)
+
+
+def test_the_other_catalogue_shape_is_filled_too(deployed_db_b: Database) -> None:
+    load(deployed_db_b, users=10, days=10, today=TODAY)
+    with deployed_db_b.begin() as connection:
+        product = query(connection, "select price, category, retailer from public.products where price is not null limit 1")[0]
+        named = query(connection, "select count(*) as n from staging.products where category is not null and price > 0")[0]["n"]
+    assert product["category"]
+    assert named > 3000
+
+
+def test_another_seed_and_a_strange_catalogue_are_refused(deployed_db: Database, app_db: Database) -> None:
+    load(deployed_db, users=10, days=5, seed=1, today=TODAY)
+    with pytest.raises(RowsExist, match="seed 1"):
+        load(deployed_db, seed=2, today=TODAY)
+    with deployed_db.begin() as connection:
+        query(connection, "drop table demo.loaded")
+    with pytest.raises(RowsExist, match="not the demo's"):
+        load(deployed_db, today=TODAY)
+    with pytest.raises(SchemaIncomplete, match="session_analytics"):
+        load(app_db, today=TODAY)
+
+
+def test_a_broken_demo_is_not_loaded_further(deployed_db: Database) -> None:
+    load(deployed_db, users=20, days=30, today=TODAY)
+    break_(deployed_db, "duplicate-clicks")
+    with pytest.raises(RowsExist, match="aclue demo reset"):
+        load(deployed_db, users=25, today=TODAY)
+    with pytest.raises(RowsExist, match="broken already"):
+        break_(deployed_db, "duplicate-clicks")
+
+
+@pytest.fixture
+def demo_db(deployed_db: Database) -> Database:
+    load(deployed_db, users=150, days=45, today=TODAY)
+    return deployed_db
+
+
+def test_breaking_the_policy_turns_one_check_red_and_reset_undoes_it(demo_db: Database) -> None:
+    from aclue_pipeline.schema import fingerprint
+
+    def state() -> tuple[str, list[str]]:
+        with demo_db.begin() as connection:
+            version = fingerprint(connection)
+        return version, [finding.name for finding in verify(demo_db) if not finding.passed]
+
+    before = state()
+    break_(demo_db, "policy")
+    version, red = state()
+    assert version != before[0]
+    assert len(red) == len(before[1]) + 1
+    mend = next(finding.mend for finding in verify(demo_db) if finding.name in set(red) - set(before[1]))
+    assert mend.startswith("aclue ")
+    assert reset(demo_db) == ["policy"]
+    assert state() == before
+
+
+def test_after_deploying_mended_the_policy_reset_leaves_it_alone(demo_db: Database) -> None:
+    from aclue_pipeline import schema
+
+    break_(demo_db, "policy")
+    assert schema.deploy(demo_db).changed
+    assert reset(demo_db) == ["policy"]
+    assert not schema.plan(demo_db).steps
+
+
+def test_duplicate_clicks_are_set_aside_and_move_no_published_number(demo_db: Database) -> None:
+    rebuild(demo_db)
+    before = everything(demo_db)
+    with demo_db.begin() as connection:
+        aside = query(connection, "select count(*) as n from staging.clicks where verdict = 'duplicate'")[0]["n"]
+    break_(demo_db, "duplicate-clicks")
+    with demo_db.begin() as connection:
+        now = query(connection, "select count(*) as n from staging.clicks where verdict = 'duplicate'")[0]["n"]
+    assert now == aside + REPEATED
+    assert rebuild(demo_db) == set()
+    assert reset(demo_db) == ["duplicate-clicks"]
+    assert everything(demo_db) == before
+
+
+def test_a_late_conversion_moves_its_click_day_and_its_conversion_day_only(demo_db: Database) -> None:
+    rebuild(demo_db)
+    before = everything(demo_db)
+    done = break_(demo_db, "late-conversion")
+    click_day, conversion_day = done.days
+    moved = rebuild(demo_db)
+    assert ("analytics.revenue_daily", click_day) in moved
+    assert ("analytics.commission_daily", conversion_day) in moved
+    assert {day for _, day in moved} == {click_day, conversion_day}
+    assert reset(demo_db) == ["late-conversion"]
+    assert everything(demo_db) == before
+    assert rebuild(demo_db) == moved
+
+
+def test_reset_undoes_everything_at_once(demo_db: Database) -> None:
+    before = everything(demo_db)
+    for what in breaks.BREAKS:
+        break_(demo_db, what)
+    with demo_db.begin() as connection:
+        assert broken(connection) == list(breaks.BREAKS)
+    assert reset(demo_db) == list(breaks.BREAKS)[::-1]
+    assert everything(demo_db) == before
+    assert reset(demo_db) == []
+
+
+def test_there_is_nothing_to_break_without_a_demo(app_db: Database) -> None:
+    with pytest.raises(NothingFound, match="not loaded"):
+        break_(app_db, "policy")
+    assert reset(app_db) == []
+    with pytest.raises(NothingFound, match="duplicate-clicks"):
+        break_(app_db, "the-build")
