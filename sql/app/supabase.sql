@@ -41,6 +41,16 @@ create table auth.users (
 );
 create unique index users_email_key on auth.users (email) where email is not null;
 comment on table auth.users is 'Auth: Stores user login data within a secure schema.';
+comment on column auth.users.id is 'Key of the user; kept when an anonymous sign-in becomes a permanent account. [pii]';
+comment on column auth.users.aud is 'For whom the token is meant; NULL for rows made by hand.';
+comment on column auth.users.role is 'Database role of the token, authenticated; NULL for rows made by hand.';
+comment on column auth.users.email is 'Address of the account; NULL for an anonymous sign-in. [pii]';
+comment on column auth.users.raw_app_meta_data is 'What the auth server keeps about the user (JSON object); NULL where nothing.';
+comment on column auth.users.raw_user_meta_data is 'What the user gave when signing up (JSON object); NULL where nothing. [pii]';
+comment on column auth.users.is_anonymous is 'Whether the user came by an anonymous sign-in and has no account yet.';
+comment on column auth.users.last_sign_in_at is 'Time of the last sign-in; NULL where there was none.';
+comment on column auth.users.created_at is 'Time the user was made; NULL for rows made by hand.';
+comment on column auth.users.updated_at is 'Time of the last change; NULL where there was none.';
 alter table auth.users enable row level security;
 
 -- The deployer may read, write and reference users, but owns nothing here: no ALTER, no index, no trigger.

@@ -147,7 +147,7 @@ comment on column public.products.is_active is 'Whether the app shows it.';
 
 comment on table public.swipe_sessions is 'Round of swiping, of a user or of an anonymous visitor.';
 comment on column public.swipe_sessions.id is 'Key of the round.';
-comment on column public.swipe_sessions.user_id is 'User who swiped; NULL for an anonymous visitor.';
+comment on column public.swipe_sessions.user_id is 'User who swiped; NULL for an anonymous visitor. [pii]';
 comment on column public.swipe_sessions.session_type is 'What the round was for: discovery, onboarding, category_exploration or gift_selection.';
 comment on column public.swipe_sessions.occasion is 'Occasion of the gift (birthday, …); NULL where none was named.';
 comment on column public.swipe_sessions.budget_min is 'Lower end of the budget in the app''s currency; NULL where open.';
@@ -164,7 +164,7 @@ comment on column public.swipe_sessions.is_completed is 'Whether the round was s
 comment on table public.swipe_interactions is 'Swipe of one card: right likes, up likes very much, left dislikes, down skips without judgement.';
 comment on column public.swipe_interactions.id is 'Key of the swipe.';
 comment on column public.swipe_interactions.session_id is 'Round it belongs to; NULL where the client lost it.';
-comment on column public.swipe_interactions.user_id is 'User who swiped; NULL for an anonymous visitor.';
+comment on column public.swipe_interactions.user_id is 'User who swiped; NULL for an anonymous visitor. [pii]';
 comment on column public.swipe_interactions.product_id is 'Product on the card; NULL where the card showed a category.';
 comment on column public.swipe_interactions.swipe_direction is 'Direction of the swipe: left, right, up or down.';
 comment on column public.swipe_interactions.swipe_timestamp is 'Time of the swipe.';
@@ -174,7 +174,7 @@ comment on column public.swipe_interactions.preference_strength is 'Strength of 
 
 comment on table public.recommendations is 'Product that was recommended to one user.';
 comment on column public.recommendations.id is 'Key of the recommendation.';
-comment on column public.recommendations.user_id is 'User it was made to.';
+comment on column public.recommendations.user_id is 'User it was made to; NULL where the visitor was anonymous. [pii]';
 comment on column public.recommendations.product_id is 'Product that was recommended.';
 comment on column public.recommendations.session_id is 'Round of swiping it followed from; NULL where it followed from none.';
 comment on column public.recommendations.confidence_score is 'Confidence of the algorithm, 0 to 1.';
