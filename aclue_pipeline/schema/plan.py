@@ -83,18 +83,9 @@ def plan_on(connection: "sa.Connection") -> Plan:
     there = objects.existing(connection, all_scripts)
     missing = [script for script in all_scripts if script.table and script.table not in there]
     statements = [statement for script in missing for statement in _making(script)]
-    left: list[Left] = []
-    unmade = {script.table for script in missing}
-    for change in _changes(connection, all_scripts, unmade):
-        try:
-            mended = list(KINDS[change.key.kind].mended(change))
-        except LeftAlone as reason:
-            left.append(Left(change.key, str(reason)))
-        else:
-            # A shared function is needed by the tables that are made with it.
-            statements += (
-                [_with_making(statement) for statement in mended] if missing and not change.key.table else mended
-            )
+    mended, left = _mended(_changes(connection, all_scripts, {script.table for script in missing}))
+    # A shared function is needed by the tables that are made with it.
+    statements += [_with_making(one) if missing and not one.key.table else one for one in mended]
     statements = _follow(statements)
     tables = tuple(script.table for script in all_scripts if script.table)
     return Plan(tuple(_steps(statements)), tuple(left), tables, tuple(script.table for script in missing))
@@ -132,6 +123,26 @@ def _changes(connection: "sa.Connection", all_scripts: tuple[Script, ...], unmad
 
 def _mending_order(key: Key) -> tuple[int, Key]:
     return list(KINDS).index(key.kind), key
+
+
+def _mended(changes: Iterator[Change]) -> tuple[list[Statement], list[Left]]:
+    """The statements that mend, and what is left alone. What hangs on a column that is left out is left with it."""
+    statements: list[Statement] = []
+    left: list[Left] = []
+    absent: set[Key] = set()
+    for change in changes:
+        kind, table, name = change.key
+        if kind == "comment" and Key("column", table, name.removeprefix("column ")) in absent:
+            continue
+        try:
+            if kind == "grants" and any(key.table == table for key in absent):
+                raise LeftAlone("they name a column that is not there")
+            statements += list(KINDS[kind].mended(change))
+        except LeftAlone as reason:
+            left.append(Left(change.key, str(reason)))
+            if change.observed is None:
+                absent.add(change.key)
+    return statements, left
 
 
 def _with_making(statement: Statement) -> Statement:

@@ -62,7 +62,7 @@ def rollback(
             progress(f"{step.title} … done")
 
         try:
-            run_unnoticed(pg(connection), list(_key_steps(connection, doomed)), patience, done)
+            run_unnoticed(pg(connection), list(_key_steps(connection, doomed, discard_data)), patience, done)
             run_unnoticed(pg(connection), [_table_step(table, discard_data) for table in doomed], patience, done)
         except GaveUp as reason:
             raise KeysPending(
@@ -72,7 +72,10 @@ def rollback(
         except DatabaseError as error:
             if error.sqlstate != _ROWS_CAME:
                 raise
-            raise _rows_exist([error.diag.message_primary or ""]) from None
+            raise RowsExist(
+                f"{error.diag.message_primary} was written to meanwhile and stays; keep a copy and say --discard-data,"
+                " or run `aclue deploy`, which puts back what was already taken off"
+            ) from None
         _drop_functions(connection, there - set(doomed))
     return doomed
 
@@ -116,26 +119,25 @@ def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str]) -> No
         raise DependentsExist(f"{views} would be dropped along, which is not ours; drop or change it first")
 
 
-def _key_steps(connection: "sa.Connection", tables: Sequence[str]) -> Iterator[Step]:
+def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
     """Dropping a key takes both of its tables from everybody, for a moment."""
     for key, found in objects.observed(connection, scripts()).items():
         other = constraints.references(found.definition) if key.kind == constraints.KIND else ""
         if other and key.table in tables:
-            text = f"alter table public.{quoted(key.table)} drop constraint if exists {quoted(key.name)}"
-            statement = Statement(key, "rolled back", text, How.KEY, EXCLUSIVE, other)
-            yield Step(
-                f"drop key {key.name}", How.KEY, (statement,), ((f"public.{key.table}", EXCLUSIVE), (other, EXCLUSIVE))
-            )
+            drop = f"alter table public.{quoted(key.table)} drop constraint if exists {quoted(key.name)}"
+            locks = ((f"public.{key.table}", EXCLUSIVE), (other, EXCLUSIVE))
+            yield Step(f"drop key {key.name}", How.KEY, _guarded(key, drop, discard_data), locks)
 
 
 def _table_step(table: str, discard_data: bool) -> Step:
-    name = f"public.{quoted(table)}"
-    texts = [] if discard_data else [_ONLY_IF_EMPTY.format(table=table, code=_ROWS_CAME)]
-    texts.append(f"drop table if exists {name} cascade")
-    statements = tuple(
-        Statement(Key("table", table, table), "rolled back", text, How.MEND, EXCLUSIVE) for text in texts
-    )
-    return Step(f"drop table {table}", How.MEND, statements, ((f"public.{table}", EXCLUSIVE),))
+    drop = f"drop table if exists public.{quoted(table)} cascade"
+    guarded = _guarded(Key("table", table, table), drop, discard_data)
+    return Step(f"drop table {table}", How.MEND, guarded, ((f"public.{table}", EXCLUSIVE),))
+
+
+def _guarded(key: Key, drop: str, discard_data: bool) -> tuple[Statement, ...]:
+    texts = [drop] if discard_data else [_ONLY_IF_EMPTY.format(table=key.table, code=_ROWS_CAME), drop]
+    return tuple(Statement(key, "rolled back", text, How.MEND, EXCLUSIVE) for text in texts)
 
 
 def _drop_functions(connection: "sa.Connection", kept: set[str]) -> None:

@@ -33,7 +33,7 @@ join pg_class c on c.oid = l.relation
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
-    and l.pid <> pg_backend_pid() and l.relation = any(%s::regclass[])
+    and l.pid is distinct from pg_backend_pid() and l.relation = any(%s::regclass[])
 order by a.xact_start nulls last
 """
 
@@ -53,11 +53,11 @@ class Blocker:
     may not see that, when we first met it."""
 
     relation: str
-    pid: int
+    pid: int | None
     since: str
 
     def __str__(self) -> str:
-        return f"blocked by pid {self.pid}, which holds {self.relation} since {self.since}"
+        return f"blocked by {f'pid {self.pid}' if self.pid else 'a prepared transaction'}, which holds {self.relation} since {self.since}"
 
 
 class Patience:
@@ -126,7 +126,7 @@ def _not_lockable(pg: "psycopg.Connection[Any]", tables: set[str]) -> set[str]:
     return {table for (table,) in rows}
 
 
-def _holders(pg: "psycopg.Connection[Any]", tables: set[str]) -> list[tuple[str, str, int, Any]]:
+def _holders(pg: "psycopg.Connection[Any]", tables: set[str]) -> list[tuple[str, str, int | None, Any]]:
     return pg.execute(_HOLDERS, [sorted(tables)]).fetchall() if tables else []
 
 
@@ -134,10 +134,10 @@ class _Met:
     """Remembers when a holder was first seen, for where the start of its transaction may not be read."""
 
     def __init__(self) -> None:
-        self._first: dict[int, str] = {}
+        self._first: dict[int | None, str] = {}
         self.last: Blocker | None = None
 
-    def looked(self, rows: list[tuple[str, str, int, Any]]) -> list[tuple[str, Blocker]]:
+    def looked(self, rows: list[tuple[str, str, int | None, Any]]) -> list[tuple[str, Blocker]]:
         """(mode, holder) of each lock."""
         found = []
         for relation, mode, pid, began in rows:

@@ -126,6 +126,23 @@ def test_on_a_table_with_rows_indexes_are_built_beside_readers_and_writers(app_d
     assert schema.deploy(app_db).fingerprint == whole
 
 
+def test_a_column_that_nothing_could_fill_is_left_to_a_person(app_db: Database) -> None:
+    schema.deploy(app_db)
+    by_hand(app_db, """
+        alter table session_analytics drop column landing_page;
+        insert into session_analytics (session_id) values ('s');
+        """)  # fmt: skip
+    done = schema.deploy(app_db)
+    assert not done.changed
+    assert [str(left.key) for left in done.left] == [
+        "column landing_page on session_analytics",
+        "grants table public.session_analytics",
+    ]
+    by_hand(app_db, "delete from session_analytics")
+    assert schema.deploy(app_db).changed
+    assert not schema.plan(app_db).statements
+
+
 def test_what_a_killed_build_left_is_dropped_and_built_again(databases, app_db: Database) -> None:
     whole = schema.deploy(app_db).fingerprint
     by_hand(app_db, """

@@ -1,5 +1,8 @@
 """Rolling back drops what was deployed and nothing else, and never rows unasked."""
 
+import threading
+import time
+
 import pytest
 
 from aclue_pipeline import schema
@@ -16,6 +19,11 @@ def there(database: Database) -> set[str]:
         rows = query(connection, tables, names=list(table_names()))
         functions = query(connection, "select proname as name from pg_proc where proname like 'aclue%'")
     return {row["name"] for row in rows + functions}
+
+
+def fingerprint(database: Database) -> str:
+    with database.begin() as connection:
+        return schema.fingerprint(connection)
 
 
 def test_all_of_it_goes_and_can_come_again(app_db: Database) -> None:
@@ -45,6 +53,28 @@ def test_rows_are_never_dropped_unasked(app_db: Database) -> None:
     assert there(app_db) == before
     assert schema.rollback(app_db, discard_data=True) == table_names()
     assert there(app_db) == set()
+
+
+def test_a_row_that_comes_meanwhile_is_not_dropped(app_db: Database) -> None:
+    schema.deploy(app_db)
+    before = fingerprint(app_db)
+    other, failed = Database(app_db.url), []
+
+    def roll_back() -> None:
+        try:
+            schema.rollback(app_db, ["session_analytics"])
+        except RowsExist as error:
+            failed.append(str(error))
+
+    with other.begin() as connection:  # not committed, so not yet seen
+        script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
+        thread = threading.Thread(target=roll_back)
+        thread.start()
+        time.sleep(0.5)
+    thread.join()
+    other.close()
+    assert "session_analytics was written to meanwhile" in failed[0]
+    assert fingerprint(app_db) == before
 
 
 def test_somebody_elses_view_is_not_dropped_along_but_ours_is(app_db: Database) -> None:

@@ -56,10 +56,14 @@ def declared(script: Script) -> Iterator[Declared]:
 def mended(change: Change) -> Iterator[Statement]:
     if change.declared is None:
         raise LeftAlone("not ours, and dropping it would destroy what it holds")
+    wanted = _parts(change.declared.definition)
     if change.observed is None:
+        # A constant (or now()) is noted once for all rows; anything else would rewrite the table under its lock.
+        if wanted["required"] and not change.empty and (not wanted["default"] or "random" in wanted["default"]):
+            raise LeftAlone("the table has rows, and nothing says what it should hold in them; add and fill it by hand")
         yield from change.statements(*change.declared.sql)
         return
-    wanted, found = _parts(change.declared.definition), _parts(change.observed.definition)
+    found = _parts(change.observed.definition)
     if forms.type_name(wanted["type"]) + wanted["made"] != found["type"] + found["made"]:
         raise LeftAlone(f"it is {found['type']} and should be {wanted['type']}; a retype rewrites the whole table")
     alter = f"alter table public.{change.key.table} alter column {change.key.name}"
