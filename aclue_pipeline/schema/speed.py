@@ -140,7 +140,11 @@ def index_usage(site: Site) -> Verdict:
             scans = [
                 node for node in _nodes(asked.explain(site.pg, "", asked.identity)["Plan"]) if _READS & node.keys()
             ]
-            finds = [str(node["Index Name"]) for node in scans if asked.lookup.key in node.get("Index Cond", "")]
+            finds = list(
+                dict.fromkeys(
+                    str(node["Index Name"]) for node in scans if asked.lookup.key in node.get("Index Cond", "")
+                )
+            )
             # A policy that shows nobody a row is not for an index to mend: no scan then, or before 17 one that filters by false.
             nobody = all(node.get("Filter", "").startswith("(false ") for node in scans if "Relation Name" in node)
             used[str(asked.lookup)] = finds or (["none needed"] if nobody else [])
