@@ -30,7 +30,7 @@ def resolved(known: dict[str, Table]) -> dict[str, Table]:
         done[key] = one
     for key, columns in declared().items():
         if key in done:
-            done[key] = _told(done[key], columns, done)
+            done[key] = with_declared(done[key], columns, done)
     return done
 
 
@@ -72,7 +72,7 @@ def declared() -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _told(one: Table, said: Mapping[str, Any], known: Mapping[str, Table]) -> Table:
+def with_declared(one: Table, said: Mapping[str, Any], known: Mapping[str, Table]) -> Table:
     """The table with the lineage that was declared for it; "*" holds for every column."""
     where = f"the lineage declared for {one.key}"
     for name in set(said) - {"*"}:

@@ -106,6 +106,40 @@ def test_a_column_that_no_table_has_is_told(shop: Shop) -> None:
         catalog.tables()
 
 
+def test_results_of_python_rest_on_what_is_declared() -> None:
+    profile = known("public.p", "who", "who likes colour version computed_at")
+    told = lineage.with_declared(
+        profile,
+        {
+            "who": ["public.a.id"],
+            "likes": {"direct": ["public.a.x"], "indirect": ["public.b.z"]},
+            "version": [],
+            "*": {"indirect": ["public.a.t"]},
+        },
+        TABLES,
+    )
+    assert {c.name: ([str(s) for s in c.direct], [str(s) for s in c.indirect]) for c in told.columns} == {
+        "who": (["public.a.id"], ["public.a.t"]),
+        "likes": (["public.a.x"], ["public.a.t", "public.b.z"]),
+        "colour": ([], []),
+        "version": ([], []),
+        "computed_at": ([], []),
+    }
+    assert told.upstream == ("public.a", "public.b")
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"nose": ["public.a.id"]}, r"public\.p names the column nose, which the table does not have"),
+        ({"who": ["public.a.nose"]}, r"public\.p names public\.a\.nose, which is no column"),
+    ],
+)
+def test_a_declaration_that_names_nothing_is_told(declared: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(SqlFileError, match=message):
+        lineage.with_declared(known("public.p", "who", "who"), declared, TABLES)
+
+
 def test_the_tree_leads_to_the_tables_of_the_app(shop: Shop) -> None:
     assert list(lineage.lines(lineage.tree("analytics.sales", "amount"))) == [
         "analytics.sales.amount",
