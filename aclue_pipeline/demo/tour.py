@@ -52,6 +52,7 @@ def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Told]:
     _install(stage, say)
     yield from _deploy(stage, say)
     yield _load(stage, say)
+    _derive(stage)
     ground = _ground(stage.database)
     for name, says in JOBS.items():
         yield _job(stage, name, says, ground, say)
@@ -101,6 +102,13 @@ def _load(stage: Stage, say: Callable[[str], None]) -> Told:
     added = f"{sum(rows.values()):,} rows added" if rows else "up to date"
     said = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
     return Told("load", said, (), time.monotonic() - began if rows else 0)
+
+
+def _derive(stage: Stage) -> None:
+    """Views and empty tables, so that every job finds what it reads, in whatever order it looks."""
+    from aclue_pipeline.catalog import ensure_tables
+
+    ensure_tables(stage.database)
 
 
 def _ground(database: Database) -> str:
