@@ -18,6 +18,13 @@ def checkout() -> Path | None:
     return root if (root / "workspace.yaml").is_file() else None
 
 
+def sql_folder() -> Path:
+    """The folder of SQL files: inside the package in an installed wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "sql"
+    return inside if inside.is_dir() else package.parent / "sql"
+
+
 def _default_home() -> Path:
     root = checkout()
     if root is not None:

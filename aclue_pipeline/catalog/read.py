@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aclue_pipeline.catalog import sqltext
 from aclue_pipeline.catalog.table import ENSURED, Column, Table
 from aclue_pipeline.errors import NothingFound, SqlFileError
+from aclue_pipeline.settings import sql_folder
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -42,12 +43,7 @@ _root: ContextVar[Path | None] = ContextVar("sql_root", default=None)
 
 def sql_root() -> Path:
     """The folder of SQL files: inside the package in an installed wheel, beside it in a checkout."""
-    chosen = _root.get()
-    if chosen is not None:
-        return chosen
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "sql"
-    return inside if inside.is_dir() else package.parent / "sql"
+    return _root.get() or sql_folder()
 
 
 @contextmanager

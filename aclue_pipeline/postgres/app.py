@@ -1,11 +1,11 @@
 """The app's side of the database: which shape its catalogue has, and, for demo and tests, a stand-in for a Supabase project
 with the app's own tables (sql/app). What we deploy beside them belongs to the room schema."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aclue_pipeline.errors import MissingPrerequisite, UnknownCatalogue
 from aclue_pipeline.postgres.connection import Database, query, script
+from aclue_pipeline.settings import sql_folder
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -81,6 +81,4 @@ def _columns(connection: "sa.Connection", table: str) -> frozenset[str]:
 
 
 def _sql(name: str) -> str:
-    package = Path(__file__).resolve().parent.parent
-    root = package / "sql" if (package / "sql").is_dir() else package.parent / "sql"  # in a wheel, in a checkout
-    return (root / "app" / f"{name}.sql").read_text(encoding="utf-8")
+    return (sql_folder() / "app" / f"{name}.sql").read_text(encoding="utf-8")
