@@ -22,7 +22,7 @@ with visitors as (
         sum(c.actual_commission) as actual_commission
     from staging.clicks as c
     where c.click_timestamp >= :range_start and c.click_timestamp < :range_end
-    group by 1, 2, 3, 4, 5, 6, 7
+    group by c.person_id, 1, 2, 3, 4, 5, 6
 ),
 counted as (
     select

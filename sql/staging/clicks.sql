@@ -5,7 +5,8 @@
 
 -- The verdict is exactly one of four, judged in this order:
 --   no_date    No click time: it belongs to no day, and nothing can be said about what came before it.
---   bot        The user agent names a machine, by the two patterns below (Cubot is a telephone). None given: taken for a person.
+--   bot        The user agent names a machine: one of the words below in it, or a program's name in front (Cubot is a
+--              telephone). None given: taken for a person.
 --   duplicate  The same person clicked the same product at most 2 seconds after a click that was kept. Of clicks at 0, 1.5 and
 --              3 seconds the second repeats the first and is set aside; the third follows the first by more than 2 and is kept.
 --              At the same instant the smaller id comes first. Bots' clicks repeat nothing and are repeated by nothing, nor
@@ -19,10 +20,16 @@ with judged as not materialized (
         c.id as id,
         c.click_timestamp as at,
         c.product_id as product_id,
-        coalesce(c.user_id::text, nullif(btrim(c.anonymous_id), ''), c.session_id) as person_id,
+        coalesce(c.user_id::text, nullif(c.anonymous_id, ''), c.session_id) as person_id,
         coalesce(
-            c.user_agent ~* '(^|[^u])bot|crawl|spider|https?:|headless'
-            or c.user_agent ~* '^(curl|wget|python|java/|go-http|libwww|apache-http|scrapy|node|axios|phantom|facebookext)',
+            (
+                lower(c.user_agent) like any (array['%bot%', '%crawl%', '%spider%', '%http%', '%headless%'])
+                and c.user_agent not ilike '%cubot%'
+            )
+            or (
+                c.user_agent not like 'Mozilla/%'
+                and c.user_agent ~* '^(curl|wget|python|java/|go-|libwww|apache|scrapy|node|axios|phantom)'
+            ),
             false
         ) as is_bot,
         c.user_id as user_id,
@@ -96,17 +103,17 @@ select
     j.product_id as product_id, -- Product whose link it was; NULL: a link that belongs to no product.
     j.session_id as session_id, -- Browser session, as in public.session_analytics if that row exists.
     coalesce(p.currency, '(not set)') as currency, -- Currency of its amounts, the product's (ISO 4217); '(not set)' where it has none.
-    coalesce(nullif(btrim(j.affiliate_network), ''), '(not set)') as affiliate_network, -- Network that pays; '(not set)' where not recorded.
-    coalesce(nullif(btrim(j.source_page), ''), '(not set)') as source_page, -- Page of the app it was made on; '(not set)' where not recorded.
-    coalesce(nullif(btrim(j.device_type), ''), '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
-    coalesce(nullif(btrim(j.utm_source), ''), '(not set)') as utm_source, -- Campaign source of the visit; '(not set)' where none.
-    coalesce(nullif(btrim(j.utm_medium), ''), '(not set)') as utm_medium, -- Campaign medium of the visit; '(not set)' where none.
-    coalesce(nullif(btrim(j.utm_campaign), ''), '(not set)') as utm_campaign, -- Campaign of the visit; '(not set)' where none.
+    coalesce(nullif(j.affiliate_network, ''), '(not set)') as affiliate_network, -- Network that pays; '(not set)' where not recorded.
+    coalesce(nullif(j.source_page, ''), '(not set)') as source_page, -- Page of the app it was made on; '(not set)' where not recorded.
+    coalesce(nullif(j.device_type, ''), '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
+    coalesce(nullif(j.utm_source, ''), '(not set)') as utm_source, -- Campaign source of the visit; '(not set)' where none.
+    coalesce(nullif(j.utm_medium, ''), '(not set)') as utm_medium, -- Campaign medium of the visit; '(not set)' where none.
+    coalesce(nullif(j.utm_campaign, ''), '(not set)') as utm_campaign, -- Campaign of the visit; '(not set)' where none.
     j.is_converted is true as is_converted, -- Whether the network reported a sale; not known counts as no.
     j.conversion_timestamp as conversion_timestamp, -- When the sale happened; NULL: none reported, or without its time.
     j.expected_commission as expected_commission, -- Amount it would earn if it led to a sale; NULL: not estimated, which is not 0.
     j.actual_commission as actual_commission, -- Amount the network reported; 0 after a reversal; NULL: not reported, which is not 0.
-    nullif(btrim(j.order_id), '') as order_id, -- The network's order number; NULL: none reported, an order of its own.
+    nullif(j.order_id, '') as order_id, -- The network's order number; NULL: none reported, an order of its own.
     j.updated_at as updated_at -- When the row last changed; NULL: loaded without it.
 from judged as j
 left join staging.products as p on p.product_id = j.product_id

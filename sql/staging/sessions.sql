@@ -47,7 +47,7 @@ with orphans as (
 )
 select
     s.session_id as session_id, -- The browser session's own name, as events carry it.
-    coalesce(s.user_id::text, nullif(btrim(s.anonymous_id), ''), s.session_id) as person_id, -- Whose it was: the user, else the anonymous id, else the session. [pii]
+    coalesce(s.user_id::text, nullif(s.anonymous_id, ''), s.session_id) as person_id, -- Whose it was: the user, else the anonymous id, else the session. [pii]
     s.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor. [pii]
     s.started_at as started_at, -- When it began (landing); NULL: never recorded, belongs to no day.
     coalesce(
@@ -61,9 +61,9 @@ select
         s.started_at + s.duration_seconds * interval '1 second',
         s.started_at + interval '30 minutes'
     ) as active_until, -- Until when a swipe of its user counts as made in it; NULL where it has no beginning.
-    coalesce(nullif(btrim(s.landing_page), ''), '(not set)') as landing_page, -- First page; '(not set)' where not recorded.
+    coalesce(nullif(s.landing_page, ''), '(not set)') as landing_page, -- First page; '(not set)' where not recorded.
     coalesce(s.device_type, '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
-    coalesce(nullif(btrim(s.utm_source), ''), '(not set)') as utm_source, -- Campaign source it came from; '(not set)' where none.
+    coalesce(nullif(s.utm_source, ''), '(not set)') as utm_source, -- Campaign source it came from; '(not set)' where none.
     coalesce(s.has_converted, false) as has_converted, -- The app's own flag; events decide, this is for comparing with them.
     s.conversion_timestamp as conversion_timestamp, -- The app's own time of conversion; NULL where it saw none.
     exists (select 1 from staging.clicks as c where c.session_id = s.session_id and c.is_bot) as is_bot, -- Whether one of its clicks was made by a machine.
@@ -78,7 +78,7 @@ select
     null::timestamptz as ended_at,
     o.started_at + interval '30 minutes' as active_until,
     '(not set)' as landing_page,
-    coalesce(nullif(btrim(o.device_type), ''), '(not set)') as device_type,
+    coalesce(nullif(o.device_type, ''), '(not set)') as device_type,
     '(not set)' as utm_source,
     false as has_converted,
     null::timestamptz as conversion_timestamp,

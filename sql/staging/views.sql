@@ -30,14 +30,14 @@ with delivered as (
 select
     d.id as view_id, -- The event's id in public.product_views.
     d.product_id as product_id, -- Product that was shown.
-    coalesce(d.user_id::text, nullif(btrim(s.anonymous_id), ''), d.session_id) as person_id, -- Who saw it: the user, else the anonymous id, else the session. [pii]
+    coalesce(d.user_id::text, nullif(s.anonymous_id, ''), d.session_id) as person_id, -- Who saw it: the user, else the anonymous id, else the session. [pii]
     d.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor. [pii]
     d.session_id as session_id, -- Browser session, as in public.session_analytics if that row exists.
     d.at as view_timestamp, -- When it happened; NULL: never recorded, belongs to no day.
     coalesce(d.view_source, '(not set)') as view_source, -- Where it was shown (swipe, search, …); '(not set)' where not recorded.
     d.view_position as view_position, -- Position in the list, from 1; NULL where not recorded.
     d.interaction_type as interaction_type, -- impression, click, detail_view, add_to_wishlist, share or save; NULL where not recorded.
-    coalesce(nullif(btrim(d.device_type), ''), '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
+    coalesce(nullif(d.device_type, ''), '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
     d.recommendation_id as recommendation_id, -- Recommendation it came from; NULL where from none.
     coalesce(d.has_clicked_affiliate, false) or exists (
         select 1
