@@ -144,6 +144,7 @@ class TestSpeed:
         assert [name for name, finding in findings.items() if not finding.passed] == ["rls_overhead"]
         assert findings["rls_overhead"].evidence.startswith("affiliate_clicks by user_id takes")
 
+    @pytest.mark.slow
     def test_a_look_up_that_takes_too_long_is_red_for_both(self, schema_db: Database) -> None:
         run(schema_db, PEOPLE + CLICKS.format(rows=10))
         run(
@@ -152,6 +153,7 @@ class TestSpeed:
         )
         assert red(schema_db) == ["indexed_lookups", "rls_overhead"]
 
+    @pytest.mark.slow
     def test_large_tables_are_judged_and_reading_one_whole_is_red(self, schema_db: Database) -> None:
         run(schema_db, PEOPLE + CLICKS.format(rows=100_000) + "analyze public.affiliate_clicks")
         sound = judged(schema_db)["sequential_scans"]
