@@ -12,8 +12,6 @@ import dagster as dg
 #: Every beta API in use, and why there is no other way.
 APIS = {
     "multi_observable_source_asset": "the living form of a source asset: observed, ordered within a run, owned and described",
-    "backfill_policy": "a range of days in one run instead of a run a day",
-    "BackfillPolicy": "the same",
     "CodeReferencesMetadataValue": "links from an asset to its SQL file",
     "LocalFileCodeReference": "the same",
     "with_source_code_references": "links from an asset to its Python",
@@ -33,16 +31,6 @@ def observable(specs: Sequence[dg.AssetSpec], name: str) -> Callable[[Callable[.
     def decorated(function: Callable[..., Any]) -> dg.AssetsDefinition:
         with quiet():
             return dg.multi_observable_source_asset(specs=specs, name=name, can_subset=True)(function)
-
-    return decorated
-
-
-def daily(**arguments: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Decorator: a partitioned asset whose backfill of any range is one run."""
-
-    def decorated(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        with quiet():
-            return dg.multi_asset(backfill_policy=dg.BackfillPolicy.single_run(), **arguments)(function)
 
     return decorated
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from aclue_pipeline.catalog import Table, outdated_days, replace_days, tables
-from aclue_pipeline.defs import beta, charts, describe
+from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.metadata import markdown_table, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look, view_asset
@@ -44,10 +44,12 @@ def room_assets(room: str) -> list[dg.AssetsDefinition]:
 
 
 def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
-    @beta.daily(
+    # By multi_asset, whose backfill_policy is stable; that of @asset is beta.
+    @dg.multi_asset(
         specs=[describe.spec(table, group, says=_SCHEDULED)],
         name=describe.op_name(table),
         partitions_def=days(),
+        backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[
             dg.AssetCheckSpec(
                 "same_sql",
@@ -72,7 +74,7 @@ def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
 
 
 def of_day(result: "DayResult") -> dict[str, Any]:
-    now = {name: after for name, (_, after) in result.headline.items()}
+    now = {name: after or 0 for name, (_, after) in result.headline.items()}
     return {"dagster/partition_row_count": result.rows, "changed": result.changed, **now}
 
 

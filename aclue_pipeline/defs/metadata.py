@@ -71,6 +71,8 @@ def plain(value: Any) -> Any:
         return None
     if isinstance(value, (bool, int)):
         return value
+    if isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
+        return int(value)  # a sum of whole numbers, which PostgreSQL makes numeric
     if isinstance(value, (float, Decimal)):
         number = float(value)
         return number if math.isfinite(number) else str(value)

@@ -28,6 +28,11 @@ _MODELS, _ITEMS = "pipeline.taste_models", "pipeline.taste_items"
 _QUALITY = "analytics.preference_quality"
 
 
+#: What is computed here is computed from these.
+_VIEWS = [table for table in tables().values() if table.room == GROUP and table.kind == "view"]
+_READ = [table.key for table in _VIEWS]
+
+
 def _spec(key: str, *deps: str | dg.AssetKey, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
     return describe.spec(tables()[key], GROUP, deps=deps, says=_SCHEDULED, kinds=kinds)
 
@@ -49,7 +54,7 @@ class TrainConfig(dg.Config):
 
 
 @dg.multi_asset(
-    specs=[_spec(_MODELS, kinds=("scikitlearn",)), _spec(_ITEMS)],
+    specs=[_spec(_MODELS, *_READ, kinds=("scikitlearn",)), _spec(_ITEMS, *_READ)],
     name="taste_model",
 )
 def taste_model(
@@ -81,8 +86,8 @@ class RecalculateConfig(dg.Config):
 
 @dg.multi_asset(
     specs=[
-        _spec(_PROFILES, SCHEMA, _MODELS, _ITEMS, kinds=("numpy",)),
-        _spec(_FINGERPRINTS, _MODELS),
+        _spec(_PROFILES, SCHEMA, _MODELS, _ITEMS, *_READ, kinds=("numpy",)),
+        _spec(_FINGERPRINTS, _MODELS, *_READ),
     ],
     name="user_preferences",
 )
@@ -171,7 +176,7 @@ def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]
 
 
 assets = [
-    *(view_asset(table, GROUP) for table in tables().values() if table.room == GROUP and table.kind == "view"),
+    *(view_asset(table, GROUP) for table in _VIEWS),
     taste_model,
     user_preferences,
     preference_quality,

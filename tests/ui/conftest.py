@@ -142,7 +142,7 @@ def start(server: EmbeddedServer, home: Path, database: Database, storage: str, 
     return ui
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ui(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     database = new_database(server, "ui_app")
     ui = start(server, tmp_path_factory.mktemp("ui") / "home", database, "ui_dagster", "--port", str(free_port()))
@@ -152,7 +152,7 @@ def ui(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     database.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:

@@ -1,9 +1,9 @@
--- On judgements that were held out, profiles predict better (smaller log-loss) than everybody's rate, the product's popularity and the user's own rate.
+-- On judgements that were held out, profiles predict better (smaller log-loss) than everybody's rate, the product's popularity and the user's own rate; judged from 2,000 judgements on.
 -- asset: analytics.preference_quality
 -- severity: warn
--- mend: aclue preferences train, or look at the reliability plot: with few judgements nothing beats the user's own rate
+-- mend: look at the reliability plot, then train anew: aclue preferences train
 with measured as (
-    select q.predictor as predictor, q.log_loss as log_loss
+    select q.predictor as predictor, q.log_loss as log_loss, q.judgements as judgements
     from analytics.preference_quality as q
     where q.users_group = 'all'
         and q.model_version = (select m.version from pipeline.taste_models as m order by m.trained_at desc, m.version limit 1)
@@ -11,16 +11,18 @@ with measured as (
 found as (
     select
         max(m.log_loss) filter (where m.predictor = 'profile') as profile,
-        min(m.log_loss) filter (where m.predictor <> 'profile') as best_baseline
+        min(m.log_loss) filter (where m.predictor <> 'profile') as best_baseline,
+        coalesce(max(m.judgements), 0) as judgements
     from measured as m
 )
 select
-    coalesce(f.profile < f.best_baseline, true) as passed,
+    f.judgements < 2000 or f.profile < f.best_baseline as passed,
     case
-        when f.profile is null or f.best_baseline is null then 'nothing was held out: not applicable'
+        when f.judgements < 2000 then f.judgements || ' judgements were held out: too few to tell'
         else 'log-loss ' || round(f.profile::numeric, 4) || ' against ' || round(f.best_baseline::numeric, 4) || ' of the best baseline'
     end as says,
-    f.profile is not null and f.best_baseline is not null as applicable,
+    f.judgements >= 2000 as applicable,
+    f.judgements as judgements,
     f.profile as profile,
     f.best_baseline as best_baseline
 from found as f
