@@ -68,7 +68,10 @@ def _instance() -> "dg.DagsterInstance":
     os.environ.update(instance_environment(demo=True))
     import dagster as dg
 
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    # Its storage opens a connection for each of the thousands of events of a year's backfill, unless it is told to keep one.
+    instance.optimize_for_webserver(statement_timeout=600_000, pool_recycle=3600, max_overflow=20)
+    return instance
 
 
 def _summary(told: "list[Told]", figures: dict[str, str], seconds: float) -> None:
