@@ -52,15 +52,15 @@ select
     s.started_at as started_at, -- When it began (landing); NULL: never recorded, belongs to no day.
     coalesce(
         s.ended_at,
-        greatest(s.last_activity_at, s.started_at),
+        case when s.last_activity_at is not null then greatest(s.last_activity_at, s.started_at) end,
         s.started_at + s.duration_seconds * interval '1 second'
     ) as ended_at, -- When it ended or was last active; NULL where nothing tells.
     coalesce(
         s.ended_at,
-        greatest(s.last_activity_at, s.started_at),
+        case when s.last_activity_at is not null then greatest(s.last_activity_at, s.started_at) end,
         s.started_at + s.duration_seconds * interval '1 second',
         s.started_at + interval '30 minutes'
-    ) as active_until, -- Until when a swipe of its user counts as made in it; NULL where it has no beginning.
+    ) as active_until, -- Until when a swipe of its user counts as made in it; NULL where nothing tells.
     coalesce(nullif(s.landing_page, ''), '(not set)') as landing_page, -- First page; '(not set)' where not recorded.
     coalesce(s.device_type, '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
     coalesce(nullif(s.utm_source, ''), '(not set)') as utm_source, -- Campaign source it came from; '(not set)' where none.
