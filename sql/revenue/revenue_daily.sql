@@ -57,7 +57,8 @@ earned as (
         c.commission_on_rejected_clicks as commission_on_rejected_clicks,
         1.959964 as z
     from counted as c
-    where c.clicks > 0
+    -- Repeats alone are no row, unless money was reported for them: none of that is lost.
+    where c.clicks > 0 or c.commission_on_rejected_clicks <> 0
 )
 select
     e.day as day, -- Calendar day of the click in the reporting zone.
