@@ -84,7 +84,10 @@ _SWEEP: Final = """
     with gone as (
         delete from pipeline.profile_fingerprints f
         where (%(above)s::uuid is null or f.user_id > %(above)s) and (%(up_to)s::uuid is null or f.user_id <= %(up_to)s)
-            and not exists (select from pg_temp.fingerprint_block b where b.user_id = f.user_id)
+            and not (
+                exists (select from pg_temp.fingerprint_block b where b.user_id = f.user_id)
+                and exists (select from auth.users u where u.id = f.user_id)
+            )
         returning f.user_id
     )
     delete from public.user_preferences p using gone where p.user_id = gone.user_id

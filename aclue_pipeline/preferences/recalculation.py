@@ -23,11 +23,12 @@ CHANGED_USERS = """
             bool_or(s.is_pending) as is_pending
         from pipeline.signals s group by s.user_id
     )
-    select coalesce(n.user_id, f.user_id) as user_id, n.user_id is null as is_gone
+    select coalesce(n.user_id, f.user_id) as user_id, n.user_id is null or u.id is null as is_gone
     from now n
     full join pipeline.profile_fingerprints f on f.user_id = n.user_id
     left join public.user_preferences p on p.user_id = n.user_id
-    where n.user_id is null or f.user_id is null or p.user_id is null or n.is_pending or f.model_version <> %(version)s
+    left join auth.users u on u.id = n.user_id
+    where n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending or f.model_version <> %(version)s
         or (n.events, n.latest_at, n.digest) is distinct from (f.events, f.latest_at, f.digest)
 """
 

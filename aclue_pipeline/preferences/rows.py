@@ -51,7 +51,7 @@ def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> byt
     fields: list[Sequence[bytes]] = [
         [ids[i : i + 32].encode() for i in range(0, len(ids), 32)],
         *(facets.json(kind, facets.scores) for kind in range(len(FACETS))),
-        facets.json(KIND["category"], facets.confidences),
+        facets.confidences(KIND["category"]),
         facets.array(KIND["brand"], profiles.cell_verdict > 0),
         facets.array(KIND["brand"], profiles.cell_verdict < 0),
         [b'{"min":%b,"sweet_spot":%b,"max":%b}' % tuple(one.split(b",")) for one in price],
@@ -105,12 +105,17 @@ class _Facets:
         self._score = [orjson.dumps(n / digits) for n in range(digits + 1)]
         self._codes = profiles.cell_code.tolist()
         self.scores = self._rendered(profiles.cell_score)
-        self.confidences = self._rendered(profiles.cell_confidence)
 
     def _rendered(self, scores: Floats) -> list[bytes]:
+        """ "name":score of each cell."""
         rounded = np.round(scores * 10**SCORE_DECIMALS).astype(np.int64).tolist()
         keys, texts = self._keys, self._score
         return [keys[code] + texts[score] for code, score in zip(self._codes, rounded, strict=True)]
+
+    def confidences(self, kind: int) -> list[bytes]:
+        """{"name":confidence,…} of one facet, per user."""
+        confidence = np.where(self._kind == kind, self._profiles.cell_confidence, 0.0)
+        return self.json(kind, self._rendered(confidence))
 
     def json(self, kind: int, entries: list[bytes]) -> list[bytes]:
         """{"name":number,…} of one facet, per user."""

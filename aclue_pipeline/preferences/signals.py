@@ -3,7 +3,6 @@ whatever the history. What the signals say stands in sql/preferences/signals.sql
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -11,19 +10,19 @@ from numpy.typing import NDArray
 
 from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, EVENT_COLUMNS, Events, Ints, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID
-from aclue_pipeline.preferences.facets import FACETS
 
 if TYPE_CHECKING:
     import psycopg
 
+_CHUNK_BYTES: Final = 4_000_000
 BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
 
-#: One fixed-width row per signal, in the order in which a profile reads them. Words travel as 32-bit hashes.
+#: One fixed-width row per signal, in the order in which a profile reads them. The words of the session travel as hashes, 32 bits each.
 _COLUMNS: Final = """
     s.user_id, s.product_id, s.event_id, s.at, s.value, s.weight,
     (case s.source when 'like' then 8 when 'super_like' then 16 when 'dislike' then 24 when 'seen' then 32 else 40 end
         + s.is_explicit::int + 2 * s.is_about_price::int + 4 * s.is_pending::int)::int2,
-    coalesce(hashtext(s.occasion), 0), coalesce(hashtext(s.recipient), 0), s.digest"""
+    (coalesce(hashtext(s.occasion), 0)::int8 << 32) | (coalesce(hashtext(s.recipient), 0)::int8 & 4294967295), s.digest"""
 ALL: Final = f"select {_COLUMNS} from pipeline.signals s order by s.user_id, s.at, s.event_id"  # noqa: S608
 CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s join pg_temp.changed_users c on c.user_id = s.user_id
     where not c.is_gone order by s.user_id, s.at, s.event_id"""  # noqa: S608
@@ -43,8 +42,7 @@ _ROW: Final = np.dtype(
             ("value", ">f8"),
             ("weight", ">f8"),
             ("kind", ">i2"),
-            ("occasion", ">i4"),
-            ("recipient", ">i4"),
+            ("words", ">i8"),
             ("digest", ">i8"),
         )
         for field in ((f"{name} length", ">i4"), (name, kind))
@@ -160,27 +158,29 @@ def _chunks(pg: "psycopg.Connection[Any]", select: str, parameters: Mapping[str,
 
     bound = ClientCursor(pg).mogrify(select, parameters) if parameters else select  # COPY takes no parameters
     statement = sql.SQL("copy ({}) to stdout with (format binary)").format(sql.SQL(bound))
+    waiting, header = bytearray(), True
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
-        stream = iter(copy)
-        data = b"".join(islice(stream, 2))
-        data = data[19 + int.from_bytes(data[15:19], "big") :]
-        while True:
-            more = b"".join(islice(stream, 30_000))
-            data += more
-            whole = len(data) // _ROW.itemsize * _ROW.itemsize
-            if whole:
-                rows = np.frombuffer(data[:whole], _ROW)
-                _check(rows)
+        for message in copy:  # one a row; adding to a bytearray costs half of what joining them does
+            waiting += message
+            if len(waiting) >= _CHUNK_BYTES:
+                rows, header = _cut(waiting, header), False
                 yield rows
-            data = data[whole:]
-            if not more:
-                return
+    rows = _cut(waiting, header)
+    if len(rows):
+        yield rows
 
 
-def _check(rows: NDArray[np.void]) -> None:
+def _cut(waiting: bytearray, header: bool) -> NDArray[np.void]:
+    """The whole rows among the bytes that wait, which are taken away."""
+    if header:
+        del waiting[: 19 + int.from_bytes(waiting[15:19], "big")]
+    whole = len(waiting) // _ROW.itemsize * _ROW.itemsize
+    rows = np.frombuffer(bytes(waiting[:whole]), _ROW)
+    del waiting[:whole]
     names = [name for name in _ROW.names or () if not name.endswith("length") and name != "fields"]
     if any((rows[f"{name} length"] != _ROW[name].itemsize).any() for name in names):
         raise ValueError("pipeline.signals: a NULL where there may be none")
+    return rows
 
 
 def _words(pg: "psycopg.Connection[Any]", vocabulary: Vocabulary) -> tuple[tuple[Ints, Ints], ...]:
@@ -210,9 +210,8 @@ def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, In
     at = rows["at"].astype(np.int64)
     kind = rows["kind"].astype(np.int64)
     item = products(rows["product"].astype(UUID))
-    context = [
-        _codes(rows[FACETS[k].name].astype(np.int64), known) for k, known in zip(CONTEXT_KINDS, words, strict=True)
-    ]
+    hashes = (rows["words"].astype(np.int64) >> 32, rows["words"].astype(np.int32).astype(np.int64))
+    context = [_codes(hash_, known) for hash_, known in zip(hashes, words, strict=True)]
     events = Events(
         users=len(starts),
         user=user,

@@ -5,26 +5,26 @@
 -- owner: team:data
 
 -- Swipes: right and up are likes, up with more weight, left is a dislike, down was seen without a judgement. Weight grows with the time
--- spent (saturating: 5 s weigh 1, 0 s 0.8, never more than 1.2) and with how far the stated strength is from undecided (1 to 1.5).
+-- spent (saturating: 5 s or an unknown time weigh 1, 0 s 0.8, never more than 1.2) and with how far the stated strength is from undecided (1 to 1.5).
 -- Feedback: its value, weighted by its training weight, implicit less than explicit; what is not validated, has no weight or says 0 is left
 -- out. A tag such as too_expensive speaks about the price, not about the product.
--- Anonymous swipes belong to nobody's taste; a user who no longer exists has none.
+-- Anonymous swipes belong to nobody's taste. The hash functions are the server's own, cheap, and stable for a given server.
 with events as (
     select
         s.user_id as user_id,
         s.product_id as product_id,
         s.at as at,
         s.swipe_id as event_id,
-        case s.judgement when 'like' then 1 when 'super_like' then 1 when 'dislike' then -1 else 0 end::float8 as value,
-        case s.judgement when 'super_like' then 1.6 when 'seen' then 0.5 else 1 end::float8
-            * case when s.time_spent_seconds is null then 1 else 0.8 + 0.4 * greatest(s.time_spent_seconds, 0) / (greatest(s.time_spent_seconds, 0) + 5.0) end::float8
-            * (1 + abs(coalesce(s.preference_strength, 0.5) - 0.5))::float8 as weight,
+        case s.judgement when 'dislike' then -1 when 'seen' then 0 else 1 end::float8 as value,
+        case s.judgement when 'super_like' then float8 '1.6' when 'seen' then float8 '0.5' else float8 '1' end
+            * coalesce(float8 '0.8' + float8 '0.4' * greatest(s.time_spent_seconds, 0) / (greatest(s.time_spent_seconds, 0) + 5), float8 '1')
+            * (float8 '1' + abs(coalesce(s.preference_strength::float8, float8 '0.5') - float8 '0.5')) as weight,
         s.judgement as source,
         s.judgement <> 'seen' as is_explicit,
         false as is_about_price,
         false as is_pending,
-        lower(nullif(btrim(s.occasion), '')) as occasion,
-        lower(nullif(btrim(s.recipient), '')) as recipient
+        nullif(s.occasion, '') as occasion,
+        nullif(s.recipient, '') as recipient
     from staging.swipes as s
     where s.user_id is not null and s.product_id is not null and s.at is not null
     union all
@@ -34,7 +34,7 @@ with events as (
         coalesce(f.created_at, timestamptz '2000-01-01 00:00:00+00') as at,
         f.id as event_id,
         f.feedback_value::float8 as value,
-        (coalesce(f.training_weight, 1) * case f.feedback_type when 'explicit' then 1 else 0.4 end)::float8 as weight,
+        coalesce(f.training_weight::float8, float8 '1') * case f.feedback_type when 'explicit' then float8 '1' else float8 '0.4' end as weight,
         'feedback' as source,
         f.feedback_type = 'explicit' as is_explicit,
         f.feedback_value < 0 and coalesce(f.feedback_tags && array['too_expensive', 'too_cheap', 'overpriced', 'price'], false) as is_about_price,
@@ -55,8 +55,10 @@ select
     e.is_explicit as is_explicit,       -- Whether the user meant to judge; implicit signals (a click, ignoring) give way to these.
     e.is_about_price as is_about_price, -- Whether it speaks about the price and not about the product.
     e.is_pending as is_pending,         -- Whether it is feedback that no profile has taken in yet.
-    e.occasion as occasion,             -- Occasion of the swipe session, lower case; NULL: none stated, or feedback.
-    e.recipient as recipient,           -- Relationship of the person the gift is for, lower case; NULL: none stated, or feedback.
-    hash_record_extended(row(e.event_id, e.product_id, e.at, e.value, e.weight, e.source, e.is_explicit, e.is_about_price, e.occasion, e.recipient), 0) >> 16 as digest  -- 48-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
+    e.occasion as occasion,             -- Occasion of the swipe session as the app names it; NULL: none stated, or feedback.
+    e.recipient as recipient,           -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback.
+    uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
+        1024 * e.value + e.weight,
+        4 * coalesce(hashtext(e.occasion), 0)::int8 + coalesce(hashtext(e.recipient), 0) + 3 * e.is_explicit::int + 5 * e.is_about_price::int
+    )))) >> 16 as digest                -- 48-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
 from events as e
-where exists (select 1 from auth.users as u where u.id = e.user_id)
