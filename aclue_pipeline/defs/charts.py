@@ -2,6 +2,7 @@
 numbers moved, since every picture is a row in the event log for ever; none larger than 50 kB. Altair is imported when drawing."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -76,7 +77,7 @@ def _money(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
         .group_by(day, currency)
         .order_by(day, currency)
     )
-    return [{"day": r.day, "series": f"commission, {r.series}", "value": float(r.value or 0)} for r in rows]
+    return [{"day": r.day, "series": r.series, "value": float(r.value or 0)} for r in rows]
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
@@ -106,14 +107,13 @@ _SAFE = "/:=',-!."  # characters that a data URI inside Markdown may hold as the
 
 
 def embedded(chart: "alt.TopLevelMixin", title: str) -> dg.MetadataValue[Any]:
-    """The chart as an image inside Markdown: SVG, or PNG where that is smaller than the limit and SVG is not."""
+    """The chart as an SVG image inside Markdown; a sentence instead where it would be too large."""
     import vl_convert
 
-    drawn = chart.to_json()
-    data, kind = vl_convert.vegalite_to_svg(drawn).encode(), "svg+xml"
-    if len(data) * 4 / 3 > MAX_BYTES:
-        data, kind = vl_convert.vegalite_to_png(drawn, scale=1), "png"
-    text = f"![{title}](data:image/{kind};base64,{base64.b64encode(data).decode()})"
+    svg = re.sub(
+        r"(\d+\.\d)\d+", r"\1", vl_convert.vegalite_to_svg(chart.to_json())
+    )  # a tenth of a pixel is exact enough
+    text = f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
     if len(text) > MAX_BYTES:
         return dg.MetadataValue.text(f"the chart is left out: {len(text):,} bytes are too many for the event log")
     return dg.MetadataValue.md(text)
@@ -122,31 +122,29 @@ def embedded(chart: "alt.TopLevelMixin", title: str) -> dg.MetadataValue[Any]:
 def time_chart(
     rows: Sequence[Mapping[str, Any]], names: Sequence[str], money: Sequence[Mapping[str, Any]] = ()
 ) -> "alt.VConcatChart":
-    """One small panel below the other: each headline column, then commission with a line per currency."""
+    """The headline columns in one panel, a line each; below it commission, a line per currency."""
     import altair as alt
 
-    panels = [
-        _panel([{"day": row["day"].isoformat(), "series": name, "value": row[name]} for row in rows], name)
-        for name in names[:3]
-    ]
+    counts = [{"day": row["day"], "series": name, "value": row[name]} for name in names for row in rows]
+    panels = [_panel(counts, "a day", list(names))]
     if money:
-        panels.append(
-            _panel(
-                [{**row, "day": row["day"].isoformat()} for row in money], "actual commission, by currency", legend=True
-            )
-        )
-    return alt.vconcat(*panels)
+        panels.append(_panel(money, "actual commission a day", sorted({row["series"] for row in money})))
+    return alt.vconcat(*panels).resolve_scale(color="independent")
 
 
-def _panel(values: list[dict[str, Any]], title: str, legend: bool = False) -> "alt.Chart":
+def _panel(values: Sequence[Mapping[str, Any]], title: str, series: list[str]) -> "alt.Chart":
     import altair as alt
 
-    colour = alt.Color("series:N", legend=alt.Legend(title=None, orient="bottom")) if legend else alt.value(_BLUE)
+    data = [{**row, "day": row["day"].isoformat()} for row in values]
     return (
-        alt.Chart(alt.Data(values=values))
+        alt.Chart(alt.Data(values=data))
         .mark_line()
-        .encode(x=alt.X("day:T", title=None), y=alt.Y("value:Q", title=None), color=colour)
-        .properties(width=640, height=110, title=title)
+        .encode(
+            x=alt.X("day:T", title=None, axis=alt.Axis(tickCount=6, format="%d %b")),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4)),
+            color=alt.Color("series:N", sort=series, legend=alt.Legend(title=None, orient="top")),
+        )
+        .properties(width=640, height=150, title=title)
     )
 
 

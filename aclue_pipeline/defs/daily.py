@@ -61,7 +61,7 @@ def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         keys = context.partition_key_range
         results = replace_days(
-            database, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=context.run_id,
+            database, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=context.run.run_id,
             progress=lambda done: context.log.info(summary(done)),
         )  # fmt: skip
         for result in results:

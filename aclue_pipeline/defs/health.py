@@ -1,8 +1,95 @@
-"""Health: what slows the database down, as findings. Each is one file in sql/health."""
+"""Health: what slows the database down, as findings. Each is one view in sql/health and one asset here, with a check that is red
+where something must be done now. What is found, and how bad it is, those files say."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from aclue_pipeline.catalog import Table, ensure, tables
+from aclue_pipeline.defs import describe
+from aclue_pipeline.defs.metadata import markdown_table, metadata
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.staging import look
+
+if TYPE_CHECKING:
+    from aclue_pipeline.health import Finding
+
 GROUP = "health"
 
-assets: list[dg.AssetsDefinition] = []
+_SCHEDULED = "Looked at every morning by the schedule `daily_health`."
+_CHECK = "nothing_to_do_now"
+_SHOWN = ("severity", "object", "detail", "mend")
+
+
+def finding_asset(table: Table) -> dg.AssetsDefinition:
+    """The asset of a finding: the view, and what it finds now."""
+
+    @dg.multi_asset(
+        specs=[describe.spec(table, GROUP, says=_SCHEDULED)],
+        name=describe.op_name(table),
+        check_specs=[
+            dg.AssetCheckSpec(
+                _CHECK,
+                asset=describe.key_of(table.key),
+                description="Nothing is found that needs somebody now; what can wait only warns.",
+            )
+        ],
+    )
+    def finding(database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
+        from aclue_pipeline.health import examine
+
+        found = examine(database, [table.name])
+        if not any(one.severity == "not applicable" for one in found):
+            with database.begin() as connection:
+                ensure(connection, table)
+        told = {
+            "dagster/row_count": len(found),
+            "found": dict(Counter(one.severity for one in found)),
+            "findings": dg.MetadataValue.md(markdown_table([asdict(one) for one in found], _SHOWN)),
+        }
+        yield dg.MaterializeResult(metadata=metadata(told), check_results=[_judge(table, found)])
+
+    return finding
+
+
+def _judge(table: Table, found: "Sequence[Finding]") -> dg.AssetCheckResult:
+    acute = [one for one in found if one.severity == "error"]
+    chronic = [one for one in found if one.severity == "warn"]
+    blind = [one for one in found if one.severity == "not applicable"]
+    worst = next(iter([*acute, *chronic, *blind]), None)
+    return dg.AssetCheckResult(
+        passed=not acute and not chronic,
+        check_name=_CHECK,
+        asset_key=describe.key_of(table.key),
+        severity=dg.AssetCheckSeverity.ERROR if acute else dg.AssetCheckSeverity.WARN,
+        description=f"{worst.object}: {worst.detail}" if worst else "nothing found",
+        metadata=metadata(
+            {"applicable": not blind, "errors": len(acute), "warnings": len(chronic)}
+            | ({"mend": worst.mend} if worst else {})
+        ),
+    )
+
+
+def sizes_asset(table: Table) -> dg.AssetsDefinition:
+    """How large every table is today: what growth is told from."""
+
+    @dg.multi_asset(specs=[describe.spec(table, GROUP, says=_SCHEDULED)], name=describe.op_name(table))
+    def sizes(database: DatabaseResource) -> dg.MaterializeResult[None]:
+        from aclue_pipeline.health import measure
+
+        measure(database)
+        with database.begin() as connection:
+            return dg.MaterializeResult(metadata=metadata(look(connection, table)))
+
+    return sizes
+
+
+assets = [
+    finding_asset(table) if table.kind == "view" else sizes_asset(table)
+    for table in tables().values()
+    if table.room == GROUP
+]
 checks: list[dg.AssetChecksDefinition] = []

@@ -3,7 +3,7 @@
 -- owner: team:data
 create table pipeline.taste_items (
     model_version text not null,        -- The version, as in pipeline.taste_models.
-    product_id uuid not null,           -- The product.
+    product_id uuid not null,           -- Product that is spoken of, in public.products.
     log_odds float8 not null,           -- Log odds that an average user likes it.
     judgements float8 not null,         -- Judgements' worth of evidence behind it; 0: the product came after training, and only its content speaks.
     vector float8[] not null,           -- Its place in the space of user_preferences.embedding_vector.

@@ -1,0 +1,62 @@
+"""A database with the demo's rows, once for all tests of the jobs; each test that writes takes a copy."""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pytest
+
+from aclue_pipeline.defs.run import run_job
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.server import EmbeddedServer
+
+USERS, DAYS = 60, 25
+TEMPLATE = "defs_demo"
+
+
+@pytest.fixture(scope="session")
+def demo_template(server: EmbeddedServer) -> str:
+    """Shape A, deployed, with a small demo in it; a template for copies."""
+    from aclue_pipeline import catalog, schema
+    from aclue_pipeline.demo.load import load
+    from aclue_pipeline.postgres import app
+    from aclue_pipeline.postgres.server import SUPERUSER
+
+    server.drop_database(TEMPLATE)
+    server.create_database(TEMPLATE)
+    app.install(server.url(TEMPLATE, SUPERUSER), shape="a")
+    database = Database(server.url(TEMPLATE))
+    schema.deploy(database)
+    catalog.ensure_tables(database)
+    load(database, users=USERS, days=DAYS)
+    database.close()
+    return TEMPLATE
+
+
+@pytest.fixture
+def demo_db(server: EmbeddedServer, demo_template: str) -> Iterator[Database]:
+    name = f"{demo_template}_copy"
+    server.drop_database(name)
+    server.create_database(name, template=demo_template)
+    database = Database(server.url(name))
+    yield database
+    database.close()
+    server.drop_database(name)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def run(demo_db: Database, instance: dg.DagsterInstance) -> Run:
+    """Runs a job on the copy; `run("observe")`."""
+
+    def run(name: str, **arguments: object) -> dg.ExecuteInProcessResult:
+        return run_job(name, instance, database=demo_db, **arguments)  # type: ignore[arg-type]
+
+    return run

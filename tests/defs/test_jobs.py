@@ -1,0 +1,290 @@
+"""Every job materialises for real, and what it leaves in the event log says what a person needs."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from aclue_pipeline.catalog import tables
+from aclue_pipeline.defs.charts import MAX_BYTES
+from aclue_pipeline.defs.metadata import INLINE
+from aclue_pipeline.errors import SettingsError
+from aclue_pipeline.postgres import Database, query
+
+pytestmark = pytest.mark.database
+
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=2)  # over in every zone
+RANGE = (YESTERDAY - timedelta(days=9), YESTERDAY)
+DAILY = [table.key for table in tables().values() if table.kind == "daily"]
+
+
+def key(table: str) -> dg.AssetKey:
+    return dg.AssetKey(table.split("."))
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {f"{e.asset_key.to_user_string()}:{e.check_name}": e.passed for e in result.get_asset_check_evaluations()}
+
+
+def told(result: dg.ExecuteInProcessResult, table: str) -> dict[str, dict]:
+    """Partition (None where there is none) → metadata of the table's materializations."""
+    return {
+        m.partition: {name: value.value for name, value in m.metadata.items()}
+        for m in (e.step_materialization_data.materialization for e in result.get_asset_materialization_events())
+        if m.asset_key == key(table)
+    }
+
+
+def size(metadata: dict) -> int:
+    return max(len(str(value)) for value in metadata.values())
+
+
+# --- revenue and funnel -----------------------------------------------------------------------------------------------
+
+
+def test_a_range_of_days_is_one_run_with_a_line_for_each_day(run, demo_db: Database) -> None:
+    result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    assert all(checks(result).values()), checks(result)
+    assert {e.step_key for e in result.all_events if e.is_step_success} >= {name.replace(".", "__") for name in DAILY}
+    for table in DAILY:
+        days = told(result, table)
+        assert list(days) == [(RANGE[0] + timedelta(days=n)).isoformat() for n in range(10)]
+        last = days[RANGE[1].isoformat()]
+        lines = last["days"].splitlines()
+        assert len(lines) == 12, "a line a day below the two of the head"
+        assert "10 days" in last["summary"]
+        for day, metadata in days.items():
+            assert "dagster/partition_row_count" in metadata
+            assert set(tables()[table].headline) <= metadata.keys()
+            assert size(metadata) < (MAX_BYTES if day == RANGE[1].isoformat() else INLINE)
+        with demo_db.begin() as connection:
+            counted = query(connection, f"select count(*) as n from {table}")[0]["n"]
+        assert last["dagster/row_count"] == counted == sum(day["dagster/partition_row_count"] for day in days.values())
+
+
+def test_a_second_run_writes_nothing_and_draws_nothing(run) -> None:
+    first = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    again = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    for table in DAILY:
+        drawn, quiet = told(first, table)[RANGE[1].isoformat()], told(again, table)[RANGE[1].isoformat()]
+        assert "chart" in drawn
+        assert not any("data:image" in str(value) for value in quiet.values())
+        assert not any(day["changed"] for day in told(again, table).values())
+        assert "none came out different" in quiet["summary"]
+
+
+def test_pictures_are_small_and_a_sparkline_needs_no_click(run) -> None:
+    result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    last = told(result, "analytics.revenue_daily")[RANGE[1].isoformat()]
+    assert len(last["clicks a day"]) < INLINE
+    assert "data:image/svg+xml," in last["clicks a day"]
+    assert "data:image/svg+xml;base64," in last["chart"]
+    assert len(last["chart"]) < MAX_BYTES
+    assert "funnel" in told(result, "analytics.session_funnel_daily")[RANGE[1].isoformat()]
+
+
+def test_a_late_conversion_changes_the_days_it_touches_and_says_so(run, demo_db: Database) -> None:
+    run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    with demo_db.begin() as connection:
+        [late] = query(
+            connection,
+            """update public.affiliate_clicks set is_converted = true, actual_commission = 3.21, order_id = 'late',
+                   conversion_timestamp = cast(:day as date) + interval '12 hours'
+               where id = (select click_id from staging.clicks where verdict = 'valid' and not coalesce(is_converted, false)
+                           and click_timestamp >= cast(:day as date) - 3 and click_timestamp < cast(:day as date) - 1 limit 1)
+               returning (click_timestamp at time zone 'Europe/London')::date as clicked""",
+            day=RANGE[1],
+        )
+    again = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    changed = {table: [day for day, said in told(again, table).items() if said["changed"]] for table in DAILY}
+    assert changed["analytics.revenue_daily"] == [late["clicked"].isoformat()]
+    assert changed["analytics.commission_daily"] == [RANGE[1].isoformat()]
+    assert " → " in told(again, "analytics.revenue_daily")[RANGE[1].isoformat()]["days"]
+
+
+def test_days_of_an_older_sql_are_named(run, demo_db: Database) -> None:
+    result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    assert checks(result)["analytics/revenue_daily:same_sql"]
+    with demo_db.begin() as connection:
+        query(
+            connection,
+            "update pipeline.days set code_version = 'older' where table_name = 'analytics.revenue_daily' and day = :day",
+            day=RANGE[0],
+        )
+    result = run("rebuild_revenue_and_funnel", partition_range=(RANGE[1], RANGE[1]))
+    [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "same_sql" and not e.passed]
+    assert check.metadata["days of another version"].value == [RANGE[0].isoformat()]
+    assert check.metadata["mend"].value == f"aclue revenue rebuild --from {RANGE[0]} --to {RANGE[0]}"
+
+
+# --- preferences ------------------------------------------------------------------------------------------------------
+
+
+def test_preferences_are_computed_measured_and_drawn(run, demo_db: Database) -> None:
+    result = run("refresh_preferences")
+    assert all(checks(result).values()), checks(result)
+    [profiles] = told(result, "public.user_preferences").values()
+    assert profiles["written"] == profiles["users"] > 0
+    assert "data:image" in profiles["chart"]
+    assert len(profiles["confidence of profiles"]) < INLINE
+    [quality] = told(result, "analytics.preference_quality").values()
+    assert "data:image" in quality["reliability"]
+    assert 0 < quality["log_loss"] < 2
+    again = run("refresh_preferences")
+    [profiles] = told(again, "public.user_preferences").values()
+    assert profiles["written"] == 0
+    for table in ("public.user_preferences", "analytics.preference_quality"):
+        [quiet] = told(again, table).values()
+        assert not any("data:image" in str(value) for value in quiet.values()), "nothing moved, so nothing is drawn"
+
+
+def test_previews_hold_no_personal_data(run, demo_db: Database) -> None:
+    result = run("refresh_preferences")
+    with demo_db.begin() as connection:
+        users = [str(row["id"]) for row in query(connection, "select id from auth.users")]
+    for event in result.get_asset_materialization_events():
+        text = str(event.step_materialization_data.materialization.metadata)
+        assert not any(user in text for user in users)
+
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+
+def test_health_finds_nothing_acute_in_a_new_database(run) -> None:
+    result = run("check_health")
+    assert result.success
+    found = [e for e in result.get_asset_check_evaluations() if e.asset_key.path[-1] != "slow_statements"]
+    assert found
+    assert all(evaluation.passed for evaluation in found), found
+
+
+# --- schema -----------------------------------------------------------------------------------------------------------
+
+
+def test_deploying_ends_with_an_observation_and_its_checks(
+    run, demo_db: Database, instance: dg.DagsterInstance
+) -> None:
+    result = run("deploy_schema", run_config={"ops": {"deploy": {"config": {"database": demo_db.name}}}})
+    assert result.success
+    record = instance.get_latest_data_version_record(dg.AssetKey("schema"))
+    assert record is not None
+    from aclue_pipeline.schema import fingerprint
+
+    with demo_db.begin() as connection:
+        assert record.event_log_entry.asset_observation.tags["dagster/data_version"] == fingerprint(connection)
+    found = checks(result)
+    assert found
+    assert all(found.values()), found
+
+
+def test_deploying_to_another_database_than_the_named_is_refused(run, demo_db: Database) -> None:
+    with pytest.raises(SettingsError, match="name the one you mean"):
+        run("deploy_schema", run_config={"ops": {"deploy": {"config": {"database": "production"}}}})
+
+
+def test_a_deployment_must_name_its_database(run) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match="database"):
+        run("deploy_schema", run_config={"ops": {"deploy": {"config": {}}}})
+
+
+def test_every_criterion_is_a_check_with_evidence(run) -> None:
+    result = run("verify_schema")
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) >= 10
+    for evaluation in evaluations:
+        assert evaluation.passed, evaluation
+        assert evaluation.metadata["evidence"].value
+    unjudged = [e for e in evaluations if not e.metadata["applicable"].value]
+    assert all(len(e.metadata["evidence"].value) > 10 for e in unjudged)
+
+
+def test_a_broken_policy_turns_one_check_red_with_its_mending_command(run, demo_db: Database) -> None:
+    from aclue_pipeline.demo.breaks import break_
+
+    break_(demo_db, "policy")
+    found = run("verify_schema", raise_on_error=False).get_asset_check_evaluations()
+    [red] = [evaluation for evaluation in found if not evaluation.passed]
+    assert red.metadata["mend"].value.startswith("aclue deploy")
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def versions(instance: dg.DagsterInstance) -> dict[str, str]:
+    found = {}
+    for table in tables():
+        record = instance.get_latest_data_version_record(key(table))
+        if record is not None and record.event_log_entry.asset_observation is not None:
+            found[table] = record.event_log_entry.asset_observation.tags["dagster/data_version"]
+    return found
+
+
+def test_a_source_has_a_new_version_only_when_it_was_written_to(
+    run, demo_db: Database, instance: dg.DagsterInstance
+) -> None:
+    run("observe")
+    first = versions(instance)
+    run("observe")
+    assert versions(instance) == first
+    with demo_db.psycopg() as pg:
+        pg.execute(
+            "update public.products set title = title || '!' where id = (select min(id::text)::uuid from public.products)"
+        )
+        pg.execute("select pg_stat_force_next_flush()")
+    demo_db.close()
+    run("observe")
+    assert [table for table, version in versions(instance).items() if version != first[table]] == ["public.products"]
+
+
+def test_a_missing_column_blocks_what_reads_it_and_names_the_repair(run, demo_db: Database) -> None:
+    with demo_db.psycopg() as pg:
+        pg.execute("drop view if exists staging.swipes cascade")
+        pg.execute("alter table public.swipe_sessions rename column recipient_relationship to relationship")
+    result = run("refresh_preferences", raise_on_error=False)
+    assert not result.success
+    [red] = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    assert (red.asset_key, red.check_name) == (key("public.swipe_sessions"), "contract")
+    assert red.metadata["missing columns"].value == ["recipient_relationship"]
+    assert "relationship" in red.metadata["further columns"].value
+    assert red.metadata["mend"].value
+    skipped = {e.step_key for e in result.all_events if e.event_type_value in ("STEP_SKIPPED", "STEP_FAILURE")}
+    started = {e.step_key for e in result.all_events if e.event_type_value == "STEP_START"}
+    assert "staging__swipes" not in started
+    assert "user_preferences" not in started
+    assert skipped
+
+
+def test_stale_sources_warn_and_do_not_block(run, demo_db: Database) -> None:
+    with demo_db.psycopg() as pg:
+        pg.execute("update public.swipe_interactions set swipe_timestamp = swipe_timestamp - interval '1 year'")
+    result = run("observe")
+    assert result.success
+    [red] = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    assert (red.check_name, red.severity) == ("freshness", dg.AssetCheckSeverity.WARN)
+    assert red.metadata["hours old"].value > 24 * 300
+
+
+def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.DagsterInstance) -> None:
+    from aclue_pipeline.defs.run import run_job
+
+    result = run_job("observe", instance, database=deployed_db)
+    fresh = [e for e in result.get_asset_check_evaluations() if e.check_name == "freshness"]
+    assert all(e.passed and e.metadata["applicable"].value is False for e in fresh)
+
+
+def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.DagsterInstance) -> None:
+    from aclue_pipeline.defs.run import run_job
+
+    result = run_job(
+        "rebuild_revenue_and_funnel", instance, (date(2026, 3, 28), date(2026, 3, 30)), database=deployed_db
+    )
+    assert result.success
+    assert all(checks(result).values())
+    assert [day["dagster/partition_row_count"] for day in told(result, "analytics.revenue_daily").values()] == [0, 0, 0]
+
+
+def test_the_other_catalogue_shape_keeps_its_contract(deployed_db_b: Database, instance: dg.DagsterInstance) -> None:
+    from aclue_pipeline.defs.run import run_job
+
+    result = run_job("observe", instance, database=deployed_db_b)
+    assert all(checks(result).values()), checks(result)
