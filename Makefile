@@ -52,12 +52,12 @@ clean: ## Stop the demo's server and remove the environment and the demo's data
 	@$(PYTHON) -m venv .venv
 
 .venv/run: requirements.lock pyproject.toml | .venv/bin/python
-	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements.lock (about a minute)"; $(BIN)/pip install --quiet --require-hashes -r requirements.lock; }
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements.lock (about a minute)"; $(BIN)/pip install -qq --require-hashes -r requirements.lock; }
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev: requirements-dev.lock pyproject.toml | .venv/bin/python
 	@echo "installing requirements-dev.lock (about a minute)"
-	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install -qq --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
