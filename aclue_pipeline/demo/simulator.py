@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SEED: Final = 20111209
 USERS: Final = 929  # the customers whose order lines are known
-FIRST_DAY: Final = -420  # days before the anchor: the real year, and the weeks in which its first purchases began
+FIRST_DAY: Final = -400  # days before the anchor: the real year, and the weeks in which its first purchases began
 UNSETTLED_DAYS: Final = 85  # from a visit to the last change of its rows: order, report, cancellation
 
 #: The event tables in the order in which they may be written (each refers to those before it).

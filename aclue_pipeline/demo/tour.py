@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aclue_pipeline.demo.load import Loaded, load, loaded
-from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.demo.simulator import UNSETTLED_DAYS
 from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _STEPS = """
 create schema if not exists demo;
 create table if not exists demo.steps (
-    step text primary key, ground text not null, said text not null, red text[] not null, finished_at timestamptz not null default now());
+    step text primary key, ground text not null, until date, said text not null, red text[] not null,
+    finished_at timestamptz not null default now());
 comment on table demo.steps is 'One row per step of the demo: from what it was last computed, and what came out.';
 """
 #: Quiet: what a job logs is in the UI.
@@ -37,11 +39,14 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """What the steps work on. `admin_url`: the same database as its superuser."""
+    """What the steps work on. `admin_url`: the same database as its superuser, asked for when the app's tables are missing;
+    `instance`: where runs are recorded, opened when the first job runs; `users` and `days` as in `load`."""
 
     database: Database
-    admin_url: str
+    admin_url: Callable[[], str]
     instance: "Callable[[], dg.DagsterInstance]"
+    users: int | None = None
+    days: int | None = None
 
 
 def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Told]:
@@ -50,22 +55,40 @@ def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Told]:
     An error of a job is raised as it is; what was done until then is kept.
     """
     _install(stage, say)
-    yield from _deploy(stage, say)
+    yield _deploy(stage, say)
     yield _load(stage, say)
     _derive(stage)
-    ground = _ground(stage.database)
-    for name, says in JOBS.items():
-        yield _job(stage, name, says, ground, say)
+    for job in JOBS:
+        yield _job(stage, job, say)
 
 
-#: The jobs in the order in which their results build on each other, and what each is said to do.
-JOBS = {
-    "observe": "looking at the sources: versions, rows, freshness, contracts",
-    "refresh_preferences": "preferences: signals, a taste model, a profile for every user",
-    "rebuild_revenue_and_funnel": "revenue and funnel: every day since the first click",
-    "verify_schema": "judging the success criteria on the filled tables",
-    "check_health": "health: slow statements, unused indexes, growth",
-}
+@dataclass(frozen=True)
+class Job:
+    """A job, what it is said to do, and the rooms whose SQL and Python its result follows from."""
+
+    name: str
+    says: str
+    rooms: tuple[str, ...]
+    is_daily: bool = False
+
+
+#: In the order in which their results build on each other.
+JOBS = (
+    Job("observe", "looking at the sources: versions, rows, freshness, contracts", ("app", "schema")),
+    Job(
+        "refresh_preferences",
+        "preferences: signals, a taste model, a profile for every user",
+        ("staging", "preferences"),
+    ),
+    Job(
+        "rebuild_revenue_and_funnel",
+        "revenue and funnel: every day since the first click",
+        ("staging", "revenue", "funnel"),
+        True,
+    ),
+    Job("verify_schema", "judging the success criteria on the filled tables", ("schema",)),
+    Job("check_health", "health: slow statements, unused indexes, growth", ("health",)),
+)
 
 
 def _install(stage: Stage, say: Callable[[str], None]) -> None:
@@ -75,27 +98,25 @@ def _install(stage: Stage, say: Callable[[str], None]) -> None:
         there = query(connection, "select to_regclass('public.products') is not null as there")[0]["there"]
     if not there:
         say("the app's own tables, as Supabase would have them")
-        app.install(stage.admin_url, "a")
+        app.install(stage.admin_url(), "a")
     with stage.database.begin() as connection:
         script(connection, _STEPS)
 
 
-def _deploy(stage: Stage, say: Callable[[str], None]) -> Iterator[Told]:
+def _deploy(stage: Stage, say: Callable[[str], None]) -> Told:
     from aclue_pipeline import schema
 
-    if not schema.plan(stage.database).steps:
-        told = _remembered(stage.database, "deploy_schema", "deployed")
-        if told is not None:
-            yield told
-            return
+    _, told = _remembered(stage.database, "deploy_schema")
+    if told is not None and not schema.plan(stage.database).steps:
+        return told
     config = {"ops": {"deploy": {"config": {"database": stage.database.name}}}}
-    yield _run(stage, "deploy_schema", "deploying the five tables", "deployed", say, config=config)
+    return _run(stage, "deploy_schema", "deploying the five tables", Ground("sql/schema"), say, config=config)
 
 
 def _load(stage: Stage, say: Callable[[str], None]) -> Told:
     began = time.monotonic()
     say("sample data up to yesterday")
-    rows = load(stage.database, progress=lambda _line: None)
+    rows = load(stage.database, stage.users, stage.days)
     with stage.database.begin() as connection:
         now = loaded(connection)
     assert now is not None
@@ -111,46 +132,50 @@ def _derive(stage: Stage) -> None:
     ensure_tables(stage.database)
 
 
-def _ground(database: Database) -> str:
-    """What the jobs' results follow from: the load, and the SQL and Python of the tables."""
-    from aclue_pipeline.catalog import tables
+class Ground(NamedTuple):
+    """What a result follows from: `what` changes with the people, the first day and the SQL and Python of its rooms; `until` is
+    the last day loaded."""
 
-    with database.begin() as connection:
-        last = query(connection, "select loaded_at from demo.loaded")[0]["loaded_at"]
-    versions = hash_of([f"{key} {table.code_version}" for key, table in sorted(tables().items())])
-    return f"{last.isoformat()} {versions}"
+    what: str
+    until: date | None = None
 
 
-def hash_of(lines: list[str]) -> str:
+def _ground(now: Loaded, job: Job) -> Ground:
     import hashlib
 
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    from aclue_pipeline.catalog import tables
+
+    versions = [f"{key} {table.code_version}" for key, table in sorted(tables().items()) if table.room in job.rooms]
+    digest = hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]
+    return Ground(f"{now.users} people from {now.first_day}, code {digest}", now.last_day)
 
 
-def _job(stage: Stage, name: str, says: str, ground: str, say: Callable[[str], None]) -> Told:
-    told = _remembered(stage.database, name, ground)
-    if told is not None:
-        return told
-    days = days_of(stage.database) if name == "rebuild_revenue_and_funnel" else None
-    return _run(stage, name, says, ground, say, days=days)
+def days_to_rebuild(now: Loaded, before: Ground, what: str) -> tuple[date, date]:
+    """First and last day of `now` that can come out different from what was computed on the ground `before`: of the same people
+    by the same code, only the last ones; all of them else, as far as there are partitions."""
+    first = max(now.first_day, get_settings().first_day)
+    if before.until is not None and before.what == what:
+        first = max(first, before.until - timedelta(days=UNSETTLED_DAYS))
+    return first, now.last_day
 
 
-def days_of(database: Database) -> tuple[date, date]:
-    """The days that the demo's events touch and that are over: the whole load, within the partitions."""
-    from aclue_pipeline.settings import get_settings
-
-    with database.begin() as connection:
+def _job(stage: Stage, job: Job, say: Callable[[str], None]) -> Told:
+    with stage.database.begin() as connection:
         now = loaded(connection)
-    if now is None:
-        raise NothingFound("the demo is not loaded here; run aclue demo load first")
-    return max(now.first_day, get_settings().first_day), now.last_day
+    assert now is not None
+    ground = _ground(now, job)
+    before, told = _remembered(stage.database, job.name)
+    if told is not None and before == ground:
+        return told
+    days = days_to_rebuild(now, before, ground.what) if job.is_daily else None
+    return _run(stage, job.name, job.says, ground, say, days=days)
 
 
 def _run(
     stage: Stage,
     name: str,
     says: str,
-    ground: str,
+    ground: Ground,
     say: Callable[[str], None],
     days: tuple[date, date] | None = None,
     config: dict[str, Any] | None = None,
@@ -175,25 +200,24 @@ def _run(
     with stage.database.begin() as connection:
         query(
             connection,
-            """insert into demo.steps (step, ground, said, red) values (:step, :ground, :said, :red)
-               on conflict (step) do update set (ground, said, red, finished_at) = (excluded.ground, excluded.said, excluded.red, now())""",
+            """insert into demo.steps (step, ground, until, said, red) values (:step, :what, :until, :said, :red)
+               on conflict (step) do update
+               set (ground, until, said, red, finished_at) = (excluded.ground, excluded.until, excluded.said, excluded.red, now())""",
             step=name,
-            ground=ground,
             said=said,
             red=red,
+            **ground._asdict(),
         )
     return Told(name, said, tuple(red), time.monotonic() - began)
 
 
-def _remembered(database: Database, step: str, ground: str) -> Told | None:
+def _remembered(database: Database, step: str) -> tuple[Ground, Told | None]:
+    """On which ground a step was done last, and how it ended."""
     with database.begin() as connection:
-        rows = query(
-            connection,
-            "select said, red from demo.steps where step = :step and ground = :ground",
-            step=step,
-            ground=ground,
-        )
-    return Told(step, rows[0]["said"], tuple(rows[0]["red"]), 0) if rows else None
+        rows = query(connection, "select ground, until, said, red from demo.steps where step = :step", step=step)
+    if not rows:
+        return Ground(""), None
+    return Ground(rows[0]["ground"], rows[0]["until"]), Told(step, rows[0]["said"], tuple(rows[0]["red"]), 0)
 
 
 def figures(database: Database) -> dict[str, str]:

@@ -53,9 +53,7 @@ def test_a_load_fills_every_table_and_again_adds_nothing(deployed_db: Database) 
     assert everything(deployed_db) == before
 
 
-def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(
-    deployed_db: Database, databases: Any
-) -> None:
+def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(deployed_db: Database, databases: Any) -> None:
     """Three steps to where one goes at once: nothing moves, nothing is missing, nothing is twice."""
     load(deployed_db, users=30, days=40, today=TODAY - timedelta(days=9))
     load(deployed_db, users=30, today=TODAY)
@@ -65,15 +63,21 @@ def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(
     load(at_once, today=TODAY)
     with deployed_db.begin() as one, at_once.begin() as other:
         assert loaded(one) == loaded(other)
-    assert {k: len(v) for k, v in everything(at_once).items()} == {k: len(v) for k, v in everything(deployed_db).items()}
+    assert {k: len(v) for k, v in everything(at_once).items()} == {
+        k: len(v) for k, v in everything(deployed_db).items()
+    }
     assert everything(at_once) == everything(deployed_db)
 
 
 def test_the_other_catalogue_shape_is_filled_too(deployed_db_b: Database) -> None:
     load(deployed_db_b, users=10, days=10, today=TODAY)
     with deployed_db_b.begin() as connection:
-        product = query(connection, "select price, category, retailer from public.products where price is not null limit 1")[0]
-        named = query(connection, "select count(*) as n from staging.products where category is not null and price > 0")[0]["n"]
+        product = query(
+            connection, "select price, category, retailer from public.products where price is not null limit 1"
+        )[0]
+        named = query(
+            connection, "select count(*) as n from staging.products where category is not null and price > 0"
+        )[0]["n"]
     assert product["category"]
     assert named > 3000
 
