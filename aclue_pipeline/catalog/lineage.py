@@ -50,11 +50,11 @@ def _followed(one: Table, tree: "exp.Expr", known: Mapping[str, Table]) -> Table
 
 
 def _sources(direct: Iterable[basis.Pair], indirect: Iterable[basis.Pair]) -> tuple[Source, ...]:
+    """The pairs as sources; the server's own catalogue (findings about health read it) is nobody's table."""
     first = sorted(set(direct))
-    return (
-        *(Source(*pair) for pair in first),
-        *(Source(*pair, "indirect") for pair in sorted(set(indirect) - set(first))),
-    )
+    second = sorted(set(indirect) - set(first))
+    pairs = [*((pair, "direct") for pair in first), *((pair, "indirect") for pair in second)]
+    return tuple(Source(*pair, kind) for pair, kind in pairs if not pair[0].startswith("pg_catalog."))
 
 
 # --- results of Python ------------------------------------------------------------------------------------------------

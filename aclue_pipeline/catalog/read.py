@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 #: Rooms whose files describe derived tables, in the order in which data travels, and the schema of what they make.
-DERIVED_ROOMS = {"staging": "staging", "preferences": "analytics", "revenue": "analytics", "funnel": "analytics"}
+DERIVED_ROOMS = {
+    "staging": "staging",
+    "preferences": "analytics",
+    "revenue": "analytics",
+    "funnel": "analytics",
+    "health": "analytics",
+}
 #: Rooms whose CREATE TABLE and COMMENT ON statements are read for columns, and the kind of their tables.
 DECLARED_ROOMS = {"app": "app", "schema": "deployed"}
 

@@ -1,7 +1,8 @@
-"""Health: what slows the database down, as findings with evidence and what mends them. Each is one SELECT in sql/health, all
-yielding the columns of `Finding`; here they are run, and one that cannot look says so. When they run and whom they alarm
-belongs to Dagster and the command line."""
+"""Health: what slows the database down, as findings with evidence and what mends them. Each is one view in sql/health, all of
+them with the columns of `Finding`. `examine` asks them, `measure` remembers how large the tables are, so that growth can be
+told. When that happens, and whom a finding alarms, belongs to Dagster and the command line."""
 
-from aclue_pipeline.health.findings import SEVERITIES, Finding, Look, examine, looks
+from aclue_pipeline.health.findings import SEVERITIES, Finding, examine, looks
+from aclue_pipeline.health.sizes import measure
 
-__all__ = ["SEVERITIES", "Finding", "Look", "examine", "looks"]
+__all__ = ["SEVERITIES", "Finding", "examine", "looks", "measure"]

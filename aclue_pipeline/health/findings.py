@@ -1,23 +1,19 @@
-"""Runs the SELECTs of sql/health. A statistic that is missing, or that this role may not read, is a finding of its own and no
-error: the other findings are still worth having."""
+"""Asks the views of sql/health. What cannot be told on this server, or not by this role, is a finding too and no error: the
+others are still worth having."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from aclue_pipeline.catalog import sql_root
+from aclue_pipeline.catalog import tables
 from aclue_pipeline.errors import NothingFound, SqlFileError
 
 if TYPE_CHECKING:
-    import psycopg
-
-    from aclue_pipeline.catalog import Column
+    from aclue_pipeline.catalog import Table
     from aclue_pipeline.postgres import Database
 
-#: From "look when you have time" to "act now".
-SEVERITIES = ("info", "warn", "error")
+#: From "cannot be told here" and "look when you have time" to "act now".
+SEVERITIES = ("not applicable", "info", "warn", "error")
 
 #: Long enough for the statistics of a large database, short enough not to be a burden on it.
 _SECONDS = 30
@@ -25,7 +21,8 @@ _SECONDS = 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found: by which look, how bad (info, warn, error), on which object, in words, in numbers, and what mends it."""
+    """One thing found: by which view, how bad, on which object, in words, in numbers, and what mends it. `not applicable` is a
+    view that cannot tell; its detail says why, its mend what would let it."""
 
     finding: str
     severity: str
@@ -35,81 +32,47 @@ class Finding:
     mend: str
 
 
-@dataclass(frozen=True)
-class Look:
-    """One file of sql/health: `name` is the file's, `description` says what is looked for."""
-
-    name: str
-    description: str
-    sql: str
-    path: Path
-    columns: "tuple[Column, ...]"
+_COLUMNS = tuple(field.name for field in fields(Finding))
 
 
-def looks() -> list[Look]:
-    """Every file of sql/health, by name. Raises SqlFileError where one does not yield the columns of `Finding`."""
-    return list(_looks(sql_root() / "health"))
-
-
-@lru_cache(maxsize=4)
-def _looks(folder: Path) -> tuple[Look, ...]:
-    return tuple(_read(path) for path in sorted(folder.glob("*.sql")))
-
-
-def _read(path: Path) -> Look:
-    from sqlglot import exp
-
-    from aclue_pipeline.catalog.read import described, parsed, read_header
-
-    header = read_header(path.read_text(encoding="utf-8"), path)
-    tree = parsed(header.body, path)
-    selects = tree.selects if isinstance(tree, exp.Query) else []
-    columns = tuple(described(item.alias, " ".join(item.comments or ())) for item in selects)
-    expected = tuple(Finding.__dataclass_fields__)
-    if tuple(column.name for column in columns) != expected or not all(column.description for column in columns):
-        raise SqlFileError(
-            f"sql/health/{path.name}: a finding yields {', '.join(expected)}, in this order, each with its description"
-        )
-    return Look(path.stem, header.description, header.body, path, columns)
+def looks() -> "dict[str, Table]":
+    """The views of sql/health by name. Raises SqlFileError where one has other columns than `Finding`."""
+    found = {table.name: table for table in tables().values() if table.room == "health" and table.kind == "view"}
+    for name, table in found.items():
+        if tuple(column.name for column in table.columns) != _COLUMNS:
+            raise SqlFileError(f"sql/health/{name}.sql: a finding yields {', '.join(_COLUMNS)}, in this order")
+    return found
 
 
 def examine(db: "Database", names: Sequence[str] = ()) -> list[Finding]:
-    """What all looks (or the named ones) find, the worst first within each look; [] is good health.
+    """What all views (or the named ones) find, the worst of each first; [] is good health.
 
-    Raises NothingFound for a name that is no look.
+    Only reads: the views need not be there, their SELECTs are run. Raises NothingFound for a name that is no finding.
     """
-    known = {look.name: look for look in looks()}
+    known = looks()
     unknown = [name for name in names if name not in known]
     if unknown:
         raise NothingFound(f"there is no finding {unknown[0]}; there are {', '.join(known)}")
-    return [finding for name in names or known for finding in _find(db, known[name])]
+    return [finding for name in names or known for finding in _ask(db, known[name])]
 
 
-def _find(db: "Database", look: Look) -> list[Finding]:
+def _ask(db: "Database", look: "Table") -> list[Finding]:
     from psycopg import errors
 
     with db.psycopg() as pg:
-        # The extension stands in `extensions` on Supabase, in `public` elsewhere.
-        pg.execute("select set_config('search_path', 'public, extensions', true)")
         pg.execute("select set_config('statement_timeout', %s, true)", [f"{_SECONDS}s"])
         try:
             with pg.transaction():
-                found = _rows(pg, look)
-        except (errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedColumn) as error:
-            return [_blind(look, error, "create extension pg_stat_statements schema extensions (as an administrator)")]
-        except errors.ObjectNotInPrerequisiteState as error:
-            return [_blind(look, error, "add it to shared_preload_libraries and restart the server")]
+                found = [Finding(*row) for row in pg.execute(look.sql).fetchall()]
+        except (errors.InvalidSchemaName, errors.UndefinedTable) as error:
+            return [_blind(look, error, "let the job check_health run every day: it makes what is missing")]
         except errors.InsufficientPrivilege as error:
-            return [_blind(look, error, "grant pg_read_all_stats to this role (as an administrator)")]
+            return [_blind(look, error, "grant this role what it lacks, or connect as the owner of the tables")]
         except errors.QueryCanceled as error:
-            return [_blind(look, error, "run it at a quieter time")]
+            return [_blind(look, error, "ask again at a quieter time")]
     return sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
-def _rows(pg: "psycopg.Connection[Any]", look: Look) -> list[Finding]:
-    return [Finding(*row) for row in pg.execute(look.sql).fetchall()]  # type: ignore[arg-type]
-
-
-def _blind(look: Look, error: Exception, mend: str) -> Finding:
+def _blind(look: "Table", error: Exception, mend: str) -> Finding:
     why = str(error).splitlines()[0]
-    return Finding(look.name, "info", look.name, f"could not look: {why}", {"could_look": False, "why": why}, mend)
+    return Finding(look.name, "not applicable", look.key, f"cannot be told here: {why}", {}, mend)

@@ -1,25 +1,86 @@
--- Statements that take long each time and, together, a good part of the server's time (pg_stat_statements, since its last reset).
+-- One row per statement that takes long each time it is run, the costliest first; or one row that says why nobody can tell here.
+-- kind: view
+-- grain: object
+-- owner: team:data
+
+-- Slow: run five times or more, 100 ms (warn) or 1 s (error) on average. Queries and writes only: of other statements some
+-- servers keep the literal values.
+-- The extension pg_stat_statements may be missing, and its schema differs from server to server, so a view cannot name it. Its
+-- rows come through ts_stat: the one function of every server that runs a query given as text, and hands back the lexemes it finds
+-- (2 kB at most). A lexeme need not be a word: here each is a statement's figures as JSON.
+with installed as (
+    select max(n.nspname::text) as home, max(format('%I.pg_stat_statements', n.nspname)) as relation
+    from pg_catalog.pg_extension as e
+    join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+    where e.extname = 'pg_stat_statements'
+),
+source as (
+    select
+        i.relation as relation,
+        case
+            when i.relation is null then 'the extension pg_stat_statements is not installed'
+            when current_setting('pg_stat_statements.max', true) is null then 'the server does not load pg_stat_statements'
+            when not (has_schema_privilege(i.home, 'usage') and has_table_privilege(i.relation, 'select'))
+                then 'this role may not read pg_stat_statements'
+            when not pg_has_role('pg_read_all_stats', 'usage') then 'this role sees its own statements only'
+        end as hindrance,
+        case
+            when i.relation is null then 'create extension pg_stat_statements schema extensions (as an administrator)'
+            when current_setting('pg_stat_statements.max', true) is null then 'add pg_stat_statements to shared_preload_libraries and restart the server'
+            else format('grant pg_read_all_stats to %I (as an administrator)', current_user)
+        end as mend
+    from installed as i
+),
+slow as (
+    select
+        f.word::jsonb ->> 'id' as id,
+        f.word::jsonb ->> 'query' as query,
+        (f.word::jsonb ->> 'calls')::bigint as calls,
+        (f.word::jsonb ->> 'rows')::bigint as rows,
+        (f.word::jsonb ->> 'total_ms')::numeric as total_ms,
+        (f.word::jsonb ->> 'max_ms')::numeric as max_ms,
+        (f.word::jsonb ->> 'total_ms')::numeric / (f.word::jsonb ->> 'calls')::numeric as mean_ms
+    from source as s
+    cross join lateral ts_stat(
+        format(
+            $query$
+            select array_to_tsvector(array[to_jsonb(s)::text])
+            from (
+                select queryid::text as id, left(regexp_replace(min(query), '\s+', ' ', 'g'), 250) as query,
+                       sum(calls) as calls, sum(rows) as rows, sum(total_exec_time) as total_ms, max(max_exec_time) as max_ms
+                from %s
+                where dbid = (select oid from pg_catalog.pg_database where datname = current_database())
+                    and query ~* '^(\s|--[^\n]*\n|/\*.*?\*/)*(select|insert|update|delete|merge|with)\M'
+                group by queryid
+                having sum(calls) >= 5 and sum(total_exec_time) >= 100 * sum(calls)
+                order by sum(total_exec_time) desc
+                limit 20
+            ) as s
+            $query$,
+            s.relation
+        )
+    ) as f
+    where s.hindrance is null
+)
 select
-    'slow_statements' as finding, -- Name of the finding: the file's.
-    case when s.mean_exec_time >= 1000 then 'error' else 'warn' end as severity, -- warn from 100 ms on average, error from 1 s.
-    'query ' || s.queryid as object, -- The statement's id in pg_stat_statements.
+    'slow_statements' as finding,               -- Name of the finding: the file's.
+    case when s.mean_ms >= 1000 then 'error' else 'warn' end as severity,   -- warn from 100 ms on average, error from 1 s; 'not applicable': cannot be told.
+    'statement ' || s.id as object,             -- The statement's number in pg_stat_statements.
     format(
         '%s ms on average, %s times, %s s in all: %s',
-        round(s.mean_exec_time::numeric, 1), s.calls, round(s.total_exec_time::numeric / 1000, 1),
-        left(regexp_replace(s.query, '\s+', ' ', 'g'), 200)
-    ) as detail, -- What was found, for a person.
+        round(s.mean_ms, 1), s.calls, round(s.total_ms / 1000, 1), s.query
+    )::text as detail,                          -- What was found, as a sentence.
     jsonb_build_object(
         'calls', s.calls,
-        'mean_ms', round(s.mean_exec_time::numeric, 3),
-        'max_ms', round(s.max_exec_time::numeric, 3),
-        'total_s', round(s.total_exec_time::numeric / 1000, 3),
+        'mean_ms', round(s.mean_ms, 3),
+        'max_ms', round(s.max_ms, 3),
+        'total_s', round(s.total_ms / 1000, 3),
         'rows', s.rows,
-        'query', left(s.query, 2000)
-    ) as evidence, -- The numbers behind it, for a machine; times in milliseconds (ms) or seconds (s).
-    'explain (analyze, buffers) the statement; an index, or fewer rows, usually mends it' as mend -- What to do.
-from pg_stat_statements as s
-where s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
-    and s.calls >= 5
-    and s.mean_exec_time >= 100
-order by s.total_exec_time desc
-limit 20
+        'query', s.query
+    )::jsonb as evidence,                       -- The numbers behind it, since the statistics began: milliseconds (ms), seconds (s), rows returned or written.
+    'explain (analyze, buffers) the statement; an index, or fewer rows, usually mends it' as mend   -- What to do.
+from slow as s
+union all
+select 'slow_statements', 'not applicable', 'pg_stat_statements', s.hindrance, '{}'::jsonb, s.mend
+from source as s
+where s.hindrance is not null

@@ -1,0 +1,30 @@
+"""Remembers how large the tables are: a row per day and table in analytics.table_sizes. What growth is too much stands in
+sql/health/table_growth.sql."""
+
+from typing import TYPE_CHECKING
+
+from aclue_pipeline.catalog import ensure, table
+
+if TYPE_CHECKING:
+    from aclue_pipeline.postgres import Database
+
+_MEASURE = """
+insert into analytics.table_sizes as t (day, table_name, total_bytes, row_estimate)
+select (now() at time zone :timezone)::date, format('%I.%I', n.nspname, c.relname), pg_total_relation_size(c.oid),
+       nullif(c.reltuples, -1)::bigint
+from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'm') and n.nspname in ('public', 'analytics', 'pipeline')
+on conflict (day, table_name) do update
+set (total_bytes, row_estimate, measured_at) = (excluded.total_bytes, excluded.row_estimate, excluded.measured_at)
+"""
+
+
+def measure(db: "Database") -> int:
+    """Measure every table of the app's and our schemas for today (of the reporting zone), in one transaction; how many."""
+    import sqlalchemy as sa
+
+    from aclue_pipeline.settings import get_settings
+
+    with db.begin() as connection:
+        ensure(connection, table("analytics.table_sizes"))
+        return connection.execute(sa.text(_MEASURE), {"timezone": get_settings().timezone}).rowcount
