@@ -1,0 +1,222 @@
+"""What a profile promises: it depends on its own user only, to the bit; more evidence moves it the right way; and it is what
+the rules say, computed a second time in plain Python."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aclue_pipeline.preferences.arrays import DAY, DISLIKE, LIKE, Events
+from aclue_pipeline.preferences.evidence import judgements
+from aclue_pipeline.preferences.facets import FACETS, KIND, PROFILE_LIMIT
+from aclue_pipeline.preferences.kernel import Profiles, profiles, sensitivity
+from tests.oracles import preferences as oracle
+from tests.preferences.conftest import START, World, make_events, of_users
+
+CATEGORY = KIND["category"]
+
+
+def same_bits(a: Profiles, user_a: int, b: Profiles, user_b: int) -> bool:
+    """Whether one user's profile is the same in two results."""
+    for field in fields(Profiles):
+        x, y = getattr(a, field.name), getattr(b, field.name)
+        if field.name == "cell_user":
+            continue
+        if field.name.startswith("cell_"):
+            x, y = x[a.cell_user == user_a], y[b.cell_user == user_b]
+        else:
+            x, y = x[user_a], y[user_b]
+        if np.asarray(x).tobytes() != np.asarray(y).tobytes():
+            return False
+    return True
+
+
+def one_user(world: World, judged: list[tuple[int, float]], days: list[float] | None = None, **columns: object) -> Events:
+    """Events of a single user: (item, value) in order, an hour apart or at the given days."""
+    n = len(judged)
+    at = np.array([START + int((days[i] if days else i / 24) * DAY) for i in range(n)], np.int64)
+    made = {
+        "item": np.array([item for item, _ in judged], np.int64),
+        "at": at,
+        "value": np.array([value for _, value in judged], np.float64),
+        "weight": np.ones(n),
+        "source": np.array([LIKE if value > 0 else DISLIKE for _, value in judged], np.int64),
+        "explicit": np.ones(n, bool),
+        "price_only": np.zeros(n, bool),
+        "context": np.full((n, 2), -1, np.int64),
+    } | columns
+    return Events(1, user=np.zeros(n, np.int64), **made)  # type: ignore[arg-type]
+
+
+def scores(world: World, events: Events, facet: str = "category") -> dict[str, float]:
+    found = profiles(events, world.model)
+    mine = world.vocabulary.kind[found.cell_code] == KIND[facet]
+    names = [world.vocabulary.names[code] for code in found.cell_code[mine]]
+    return dict(zip(names, found.cell_score[mine].tolist(), strict=True))
+
+
+def products_of(world: World, category: str) -> list[int]:
+    code = world.vocabulary.code(CATEGORY, category)
+    starts = world.items.facet_start
+    return [n for n in range(len(world.items)) if code in world.items.facet_codes[starts[n] : starts[n + 1]]]
+
+
+# --- one user's events, and nothing else ---------------------------------------------------------------------------------
+
+
+def test_a_user_has_the_same_bits_alone_and_in_a_crowd(world: World) -> None:
+    crowd = profiles(world.events, world.model)
+    for user in range(0, 400, 7):
+        alone = profiles(of_users(world.events, [user]), world.model)
+        assert same_bits(alone, 0, crowd, user), user
+
+
+@given(st.lists(st.integers(0, 399), min_size=1, max_size=40, unique=True))
+@settings(max_examples=25, deadline=None)
+def test_a_user_has_the_same_bits_in_any_company(world: World, chosen: list[int]) -> None:
+    crowd = profiles(world.events, world.model)
+    company = profiles(of_users(world.events, chosen), world.model)
+    for place, user in enumerate(sorted(chosen)):
+        assert same_bits(company, place, crowd, user)
+
+
+def test_a_longer_history_than_the_crowds_changes_nobody_else(world: World) -> None:
+    few = make_events(3, world.items, world.vocabulary, seed=5, most=6)
+    busy = make_events(1, world.items, world.vocabulary, seed=6, most=60_000)
+    both = Events(
+        4,
+        user=np.concatenate([few.user, busy.user + 3]),
+        **{f.name: np.concatenate([getattr(few, f.name), getattr(busy, f.name)]) for f in fields(Events) if f.name not in ("users", "user")},
+    )
+    together, apart = profiles(both, world.model), profiles(few, world.model)
+    assert all(same_bits(together, user, apart, user) for user in range(3))
+
+
+# --- more evidence -------------------------------------------------------------------------------------------------------
+
+
+def test_three_likes_of_three_do_not_beat_ninety_of_a_hundred(world: World) -> None:
+    p = replace(world.model.parameters, strength=np.full(len(FACETS), 5.0), base_strength=5.0)  # the weakest prior there is
+    weak = replace(world, model=replace(world.model, parameters=p))
+    bags, mugs = products_of(world, "bags"), products_of(world, "mugs")
+    judged = [(bags[n], 1.0) for n in range(3)]
+    # More judgements than products: the evidence of one product stands for several, as one weight.
+    judged += [(mugs[n], -1.0 if n < 2 else 1.0) for n in range(20)]
+    weight = np.array([1.0] * 3 + [5.0] * 20) / p.weight_scale
+    found = scores(weak, one_user(weak, judged, weight=weight))
+    assert found["bags"] < found["mugs"] < 0.9
+
+
+@given(
+    history=st.lists(st.tuples(st.integers(0, 119), st.sampled_from([-1.0, 1.0, 0.5, 0.0])), min_size=0, max_size=25),
+    item=st.integers(0, 119),
+    later=st.floats(0, 1000),
+    gaps=st.lists(st.floats(0, 200), min_size=25, max_size=25),
+)
+@settings(max_examples=150, deadline=None)
+def test_one_more_like_never_lowers_a_score_of_its_facets(
+    world: World, history: list[tuple[int, float]], item: int, later: float, gaps: list[float]
+) -> None:
+    days = np.cumsum([0.0, *gaps])[: len(history)].tolist()
+    end = days[-1] if days else 0.0
+    before = one_user(world, history, days)
+    after = one_user(world, [*history, (item, 1.0)], [*days, end + later])
+    for facet in ("category", "brand", "style", "colour"):
+        old, new = scores(world, before, facet) if history else {}, scores(world, after, facet)
+        starts = world.items.facet_start
+        for code in world.items.facet_codes[starts[item] : starts[item + 1]]:
+            name = world.vocabulary.names[code]
+            if name in old and name in new and world.vocabulary.kind[code] == KIND[facet]:
+                assert new[name] >= old[name] - 1e-12
+    old_base = profiles(before, world.model).base[0] if history else 0.0
+    assert profiles(after, world.model).base[0] >= old_base - 1e-6
+
+
+def test_without_a_judgement_a_profile_is_the_population_with_confidence_0(world: World) -> None:
+    seen_only = one_user(world, [(3, 0.0)], source=np.array([4]))
+    found = profiles(seen_only, world.model)
+    assert found.confidence[0] == pytest.approx(0, abs=1e-12)
+    assert (found.base[0], found.judged[0], len(found.cell_user)) == (0, 0, 0)
+    assert sensitivity(found.slope)[0] == 0.5
+    assert found.similarity[0] == pytest.approx(0.7)
+
+
+def test_one_event_is_almost_the_prior(world: World) -> None:
+    p = world.model.parameters
+    found = profiles(one_user(world, [(1, 1.0)]), world.model)
+    assert np.all(np.abs(found.cell_score - p.like_rate) < 0.2)
+    assert 0 < found.confidence[0] < 0.3
+    nobody = profiles(one_user(world, [(1, 0.0)]), world.model)
+    assert np.all(np.abs(found.price - nobody.price) / nobody.price < 0.2)
+
+
+def test_a_later_explicit_judgement_wins_and_an_implicit_one_does_not(world: World) -> None:
+    item = products_of(world, "toys")[0]
+    changed = judgements(one_user(world, [(item, 1.0), (item, -1.0)]), 180.0)
+    assert changed.like.tolist() == [0.0]
+    assert changed.overruled.tolist() == [0.5]
+    clicked = one_user(world, [(item, -1.0), (item, 1.0)], explicit=np.array([True, False]))
+    assert judgements(clicked, 180.0).like.tolist() == [0.0]
+
+
+def test_too_expensive_speaks_about_the_price_and_not_about_the_category(world: World) -> None:
+    dear = int(np.nanargmax(world.items.relative_price))
+    said = profiles(one_user(world, [(dear, -1.0)], price_only=np.array([True])), world.model)
+    assert len(said.cell_user) == 0
+    assert sensitivity(said.slope)[0] > 0.5
+
+
+def test_a_profile_publishes_its_best_known_values_only(world: World) -> None:
+    vocabulary = world.vocabulary
+    assert max(len(values) for values in vocabulary.values) < PROFILE_LIMIT
+    found = profiles(world.events, world.model)
+    per_user = np.bincount(found.cell_user * len(FACETS) + vocabulary.kind[found.cell_code])
+    assert per_user.max() <= PROFILE_LIMIT
+
+
+# --- a second opinion ----------------------------------------------------------------------------------------------------
+
+
+def plain(events: Events) -> list[oracle.Event]:
+    columns = (events.item, events.at, events.value, events.weight, events.explicit, events.price_only)
+    return [oracle.Event(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+@pytest.mark.parametrize("user", range(0, 400, 23))
+def test_scores_confidence_and_brands_are_what_the_rules_say(world: World, user: int) -> None:
+    p, events = world.model.parameters, of_users(world.events, [user])
+    found = profiles(events, world.model)
+    starts, names, kinds = world.items.facet_start, world.vocabulary.names, world.vocabulary.kind
+    for kind in (KIND["category"], KIND["brand"], KIND["style"], KIND["colour"]):
+        values = {
+            n: [names[c] for c in world.items.facet_codes[starts[n] : starts[n + 1]] if kinds[c] == kind]
+            for n in range(len(world.items))
+        }
+        expected = oracle.scores(
+            plain(events), values, p.weight_scale, p.half_life_days, p.strength[kind], p.base_strength, p.like_rate
+        )
+        mine = np.flatnonzero(kinds[found.cell_code] == kind)
+        assert {names[found.cell_code[i]] for i in mine} == set(expected)
+        for i in mine:
+            score, confidence, verdict = expected[names[found.cell_code[i]]]
+            assert found.cell_score[i] == pytest.approx(score, abs=1e-9)
+            assert found.cell_confidence[i] == pytest.approx(confidence, abs=1e-9)
+            assert found.cell_verdict[i] == verdict
+
+
+@pytest.mark.parametrize("user", range(0, 400, 23))
+def test_prices_and_base_rate_are_what_the_rules_say(world: World, user: int) -> None:
+    p, events = world.model.parameters, of_users(world.events, [user])
+    found = profiles(events, world.model)
+    price = dict(enumerate(world.items.price.tolist()))
+    expected = oracle.price_range(
+        plain(events), price, p.weight_scale, p.price_edges.tolist(), p.band_rate.tolist(), p.band_seen.tolist(), p.band_strength
+    )
+    assert found.price[0].tolist() == pytest.approx(expected, abs=1e-6)
+    assert found.price[0, 0] <= found.price[0, 1] <= found.price[0, 2]
+    offsets = dict(enumerate(world.items.offset.tolist()))
+    base, variance = oracle.base_rate(plain(events), offsets, p.weight_scale, p.base_variance)
+    assert found.base[0] == pytest.approx(base, abs=1e-6)
+    assert found.base_variance[0] == pytest.approx(variance, abs=1e-6)
