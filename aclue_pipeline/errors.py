@@ -134,3 +134,9 @@ class DependentsExist(AclueError):
     """Something that is not ours rests on what would be dropped."""
 
     exit_code = 23
+
+
+class NoSuchDay(AclueError):
+    """A day for which no daily table has a partition: before the first, not over yet, or a range turned round."""
+
+    exit_code = 24

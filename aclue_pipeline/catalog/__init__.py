@@ -16,8 +16,10 @@ if TYPE_CHECKING:
         Replaced,
         missing_days,
         outdated_days,
+        rebuild_range,
         replace_days,
         replace_table,
+        trailing_range,
     )
 
 _LAZY = {
@@ -28,8 +30,10 @@ _LAZY = {
     "Replaced": "days",
     "missing_days": "days",
     "outdated_days": "days",
+    "rebuild_range": "days",
     "replace_days": "days",
     "replace_table": "days",
+    "trailing_range": "days",
 }
 
 __all__ = [
@@ -45,11 +49,13 @@ __all__ = [
     "missing_days",
     "outdated_days",
     "reading",
+    "rebuild_range",
     "replace_days",
     "replace_table",
     "sql_root",
     "table",
     "tables",
+    "trailing_range",
 ]
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from aclue_pipeline.catalog.build import bound, compute, ensure, named_errors
 from aclue_pipeline.catalog.table import ADDED, Table
-from aclue_pipeline.errors import SqlFileError
+from aclue_pipeline.errors import NoSuchDay, SqlFileError
 
 if TYPE_CHECKING:
     import psycopg
@@ -119,6 +119,34 @@ def missing_days(db: "Database", table: Table, first: date, last: date) -> list[
     """Days of the range (both counted) that were never computed."""
     computed = set(_days(db, "select day from pipeline.days where table_name = %s", [table.key]))
     return [day for day in days(first, last) if day not in computed]
+
+
+def trailing_range(last: date) -> tuple[date, date]:
+    """The trailing days (ACLUE_TRAILING_DAYS) up to `last`: late conversions change days that are long over."""
+    from aclue_pipeline.settings import get_settings
+
+    settings = get_settings()
+    return max(settings.first_day, last - DAY * (settings.trailing_days - 1)), last
+
+
+def rebuild_range(first: date | None, last: date | None, today: date | None = None) -> tuple[date, date]:
+    """First and last day to rebuild, both counted: as given, else up to yesterday (of the reporting zone), the trailing days.
+
+    Raises NoSuchDay before ACLUE_FIRST_DAY, for a day that is not over, and where the range ends before it begins.
+    """
+    from aclue_pipeline.settings import get_settings
+
+    settings = get_settings()
+    today = today or datetime.now(ZoneInfo(settings.timezone)).date()
+    last = last or today - DAY
+    first = first or trailing_range(last)[0]
+    if last >= today:
+        raise NoSuchDay(f"{last} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
+    if first < settings.first_day:
+        raise NoSuchDay(f"{first} is before the first day, {settings.first_day}: ACLUE_FIRST_DAY sets another")
+    if last < first:
+        raise NoSuchDay(f"the range ends on {last}, before it begins on {first}: turn --from and --to round")
+    return first, last
 
 
 def days(first: date, last: date) -> Iterator[date]:

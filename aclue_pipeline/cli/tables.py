@@ -1,9 +1,7 @@
 """`aclue revenue` and `aclue funnel`: the daily tables of these rooms, replaced for a range of days."""
 
-from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -12,7 +10,7 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, progres
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aclue_pipeline.catalog import DayResult
+    from aclue_pipeline.catalog import DayResult, Table
     from aclue_pipeline.postgres import Database
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -28,28 +26,40 @@ def funnel() -> None:
     """How far sessions went: session_funnel_daily, ctr_by_position_daily."""
 
 
+def _daily(room: str) -> "list[Table]":
+    from aclue_pipeline.catalog import tables
+
+    return [table for table in tables().values() if table.room == room and table.kind == "daily"]
+
+
+# --- rebuild ----------------------------------------------------------------------------------------------------------
+
+
 def _rebuild_command(room: str) -> click.Command:
     @click.command("rebuild", epilog=f"Example:  aclue {room} rebuild --from 2026-03-01 --to 2026-03-31")
     @click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.")
-    @click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too (yesterday).")
-    @click.option("--trailing", is_flag=True, help="The last ACLUE_TRAILING_DAYS days, for late conversions.")
+    @click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
+    @click.option("--trailing", is_flag=True, help="The last ACLUE_TRAILING_DAYS days, as without --from.")
     @yes_option
     @json_option
     @click.pass_obj
     def rebuild(
         context: Context, first: datetime | None, last: datetime | None, trailing: bool, yes: bool, as_json: bool
     ) -> None:
-        if trailing == (first is not None) or (trailing and last is not None):
-            raise click.UsageError("say either --from DAY (and --to DAY), or --trailing")
-        begin, end = _range(first.date() if first else None, last.date() if last else None)
+        from aclue_pipeline.catalog import rebuild_range
+
+        if trailing and first:
+            raise click.UsageError("say either --trailing or --from DAY")
         database = context.database()
+        begin, end = rebuild_range(_date(first), _date(last))
         context.confirm_write(database, yes)
         results = _rebuild(database, room, begin, end, progress())
+        database.close()
         if as_json:
-            print_json([{"table": key, **asdict(day)} for key, days in results.items() for day in days])
+            print_json([_as_data(key, days) for key, days in results.items()])
         else:
-            for key, days in results.items():
-                click.echo(_summary(key, days))
+            for line in _lines(results):
+                click.echo(line)
 
     rebuild.help = (
         f"Compute the days of every {room} table again, and write those that came out different.\n\n"
@@ -58,48 +68,98 @@ def _rebuild_command(room: str) -> click.Command:
     return rebuild
 
 
-def _range(first: date | None, last: date | None) -> tuple[date, date]:
-    """First and last day: as given, else the trailing days up to yesterday in the reporting zone."""
-    from aclue_pipeline.settings import get_settings
-
-    settings = get_settings()
-    yesterday = datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
-    if first is None:
-        first = max(yesterday - timedelta(days=settings.trailing_days - 1), settings.first_day)
-    last = last or yesterday
-    if last < first:
-        raise click.UsageError(f"the range ends on {last}, before it begins on {first}")
-    return first, last
+def _date(given: datetime | None) -> date | None:
+    return given.date() if given else None
 
 
 def _rebuild(
     database: "Database", room: str, first: date, last: date, say: "Callable[[str], None]"
 ) -> "dict[str, list[DayResult]]":
-    from aclue_pipeline.catalog import ensure_tables, replace_days, tables
+    from aclue_pipeline.catalog import replace_days
 
-    ensure_tables(database)
     results = {}
-    for table in tables().values():
-        if table.room == room and table.kind == "daily":
+    for table in _daily(room):
 
-            def show(done: "list[DayResult]", key: str = table.key) -> None:
-                say(f"  {_summary(key, done)}")
+        def month_done(done: "list[DayResult]", key: str = table.key) -> None:
+            say(_summary(key, done))
 
-            results[table.key] = replace_days(database, table, first, last, progress=show)
+        results[table.key] = replace_days(database, table, first, last, progress=month_done)
     return results
 
 
+def _lines(results: "dict[str, list[DayResult]]") -> list[str]:
+    """A line per day that came out different, in the order of days, then what became of each table."""
+    changed = [(day.day, key, day) for key, days in results.items() for day in days if day.changed]
+    lines = [_day_line(key, day) for _, key, day in sorted(changed, key=lambda found: found[:2])]
+    return [*lines, *(_summary(key, days) for key, days in results.items())]
+
+
+def _day_line(key: str, result: "DayResult") -> str:
+    """2026-03-01  analytics.revenue_daily: 12 rows, clicks 40 → 41, valid_clicks 38"""
+    heads = [f"{name} {_moved(before, after)}" for name, (before, after) in result.headline.items()]
+    return f"{result.day}  {key}: {', '.join([_counted(result.rows, 'row'), *heads])}"
+
+
+def _moved(before: Any, after: Any) -> str:
+    before, after = before or 0, after or 0
+    return f"{after:,}" if before == after else f"{before:,} → {after:,}"
+
+
 def _summary(key: str, days: "list[DayResult]") -> str:
-    changed = [day for day in days if day.changed]
-    wrote = f"{len(changed)} written" if changed else "none came out different"
-    heads: dict[str, Any] = {}
-    for day in days:
-        for name, (_, after) in day.headline.items():
-            heads[name] = heads.get(name, 0) + (after or 0)
-    told = "".join(f", {name} {value:,}" for name, value in heads.items())
-    span = f"{days[0].day} to {days[-1].day}"
-    return f"{key}: {span}, {len(days)} days, {wrote}, {sum(day.rows for day in days):,} rows{told}"
+    written = sum(day.changed for day in days)
+    span = f"{days[0].day} to {days[-1].day}" if len(days) > 1 else f"{days[0].day}"
+    wrote = f"{written:,} came out different" if written else "none came out different"
+    rows = _counted(sum(day.rows for day in days), "row")
+    return f"{key}: {span}, {_counted(len(days), 'day')}, {wrote}, {rows}"
 
 
-revenue.add_command(_rebuild_command("revenue"))
-funnel.add_command(_rebuild_command("funnel"))
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _as_data(key: str, days: "list[DayResult]") -> dict[str, Any]:
+    return {
+        "table": key,
+        "from": days[0].day,
+        "to": days[-1].day,
+        "days": len(days),
+        "rows": sum(day.rows for day in days),
+        "changed": [{"day": day.day, "rows": day.rows, "headline": _pairs(day)} for day in days if day.changed],
+    }
+
+
+def _pairs(result: "DayResult") -> dict[str, dict[str, Any]]:
+    return {name: {"before": before, "after": after} for name, (before, after) in result.headline.items()}
+
+
+# --- outdated ---------------------------------------------------------------------------------------------------------
+
+
+def _outdated_command(room: str) -> click.Command:
+    @click.command("outdated", epilog=f"Example:  aclue {room} outdated")
+    @json_option
+    @click.pass_obj
+    def outdated(context: Context, as_json: bool) -> None:
+        from aclue_pipeline.catalog import outdated_days
+
+        database = context.database()
+        found = {table.key: outdated_days(database, table) for table in _daily(room)}
+        database.close()
+        if as_json:
+            print_json(found)
+            return
+        for key, days in found.items():
+            if days:
+                click.echo(f"{key}: {_counted(len(days), 'day')} of an older version of its SQL")
+        stale = [day for days in found.values() for day in days]
+        mend = f"aclue {room} rebuild --from {min(stale)} --to {max(stale)}" if stale else ""
+        click.echo(f"    mend: {mend}" if stale else "every computed day comes from the SQL that the files have now")
+
+    outdated.help = f"List the days of {room} tables that were computed by another version of their SQL."
+    return outdated
+
+
+for _group in (revenue, funnel):
+    assert _group.name
+    _group.add_command(_rebuild_command(_group.name))
+    _group.add_command(_outdated_command(_group.name))

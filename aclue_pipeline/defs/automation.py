@@ -2,13 +2,13 @@
 names. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it)."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from aclue_pipeline.catalog import tables
+from aclue_pipeline.catalog import tables, trailing_range
 from aclue_pipeline.defs import app, schema
 from aclue_pipeline.defs.describe import key_of
 from aclue_pipeline.settings import get_settings
@@ -90,12 +90,6 @@ def _schedule(name: str, job: "AssetJob", cron: str, description: str) -> dg.Sch
         name=name, job=job, cron_schedule=cron, execution_timezone=get_settings().timezone, default_status=_status(),
         description=description,
     )  # fmt: skip
-
-
-def trailing_range(last: date) -> tuple[date, date]:
-    """The days that the night before `last` + 1 rebuilds: late conversions change days that are long over."""
-    settings = get_settings()
-    return max(settings.first_day, last - timedelta(days=settings.trailing_days - 1)), last
 
 
 @dg.schedule(
