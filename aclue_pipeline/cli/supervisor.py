@@ -148,9 +148,9 @@ class Family:
         # Everybody imports Dagster for seconds; but who looks for the code before it is served logs a stack trace.
         self._until(members, lambda: _answers(code_socket))
         members["webserver"].start(self.environment)
-        members["daemon"].start(self.environment)
         self._until(members, self._is_loaded)
         if not self._signals:
+            members["daemon"].start(self.environment)  # last, since nobody waits for it
             self.ready(self.url)
         while not self._signals:
             self._mend(members)
@@ -162,7 +162,7 @@ class Family:
             self._mend(members)
             if time.monotonic() > deadline:
                 raise ServerFailed(
-                    f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self.home / 'logs'}"
+                    f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self.home / LOGS}"
                 )
             time.sleep(_POLL_SECONDS)
 
