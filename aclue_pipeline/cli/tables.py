@@ -129,7 +129,13 @@ def _as_data(key: str, days: "list[DayResult]") -> dict[str, Any]:
 
 
 def _pairs(result: "DayResult") -> dict[str, dict[str, Any]]:
-    return {name: {"before": before, "after": after} for name, (before, after) in result.headline.items()}
+    return {name: {"before": _plain(pair[0]), "after": _plain(pair[1])} for name, pair in result.headline.items()}
+
+
+def _plain(total: Any) -> Any:
+    """A count as a number, although the server sums counts as numeric; 0 for a day without rows."""
+    total = total or 0
+    return int(total) if total == int(total) else total
 
 
 # --- outdated ---------------------------------------------------------------------------------------------------------

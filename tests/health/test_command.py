@@ -1,0 +1,63 @@
+"""`aclue health`: what it prints; its exit code is 0 whatever it finds."""
+
+import json
+
+import pytest
+from sqlalchemy.exc import DataError
+
+from aclue_pipeline.cli import main
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.settings import get_settings
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def named(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setenv("ACLUE_DATABASE_URL", deployed_db.url)
+    get_settings.cache_clear()
+    yield deployed_db
+    get_settings.cache_clear()
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(["health", *arguments])
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+def test_what_cannot_be_told_is_said_with_its_reason(named: Database, capsys) -> None:
+    code, out, _ = said(capsys)
+    assert code == 0
+    assert out.splitlines() == [
+        "– table_growth: not judged here, sizes are measured since never; a week later growth can be told",
+        "    mend: let the job check_health run every day: it measures",
+    ]
+
+
+def test_a_finding_is_its_severity_its_object_and_what_mends_it(named: Database, capsys) -> None:
+    with named.autocommit() as connection:
+        connection.exec_driver_sql("create table public.queue (id int)")
+        connection.exec_driver_sql("insert into public.queue values (0)")
+        with pytest.raises(DataError, match="division by zero"):
+            connection.exec_driver_sql("create index concurrently queue_broken on public.queue ((1 / id))")
+    code, out, _ = said(capsys, "unused_indexes")
+    assert code == 0
+    assert out.splitlines()[0].startswith(
+        "error unused_indexes: public.queue_broken invalid: building it on public.queue"
+    )
+    assert out.splitlines()[1].startswith("    mend: drop index concurrently public.queue_broken")
+    [finding] = json.loads(said(capsys, "unused_indexes", "--json")[1])
+    assert list(finding) == ["finding", "severity", "object", "detail", "evidence", "mend"]
+    assert finding["evidence"]["valid"] is False
+
+
+def test_good_health_is_said(named: Database, capsys) -> None:
+    assert said(capsys, "unused_indexes")[1] == "nothing found: in good health\n"
+
+
+def test_a_name_that_is_no_finding_is_one_line(named: Database, capsys) -> None:
+    code, _, err = said(capsys, "bloat")
+    assert (code, len(err.splitlines())) == (20, 1)
+    assert "there are slow_statements, table_growth, unused_indexes" in err

@@ -1,0 +1,154 @@
+"""`aclue revenue rebuild` and `outdated`: what they print, what they refuse, and that a second run writes nothing."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from aclue_pipeline.catalog import rebuild_range
+from aclue_pipeline.cli import main
+from aclue_pipeline.errors import NoSuchDay
+from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.settings import get_settings
+from tests.catalog.cases import load
+from tests.conftest import Databases
+
+RANGE = ("--from", "2026-02-27", "--to", "2026-03-02")
+CONVERT = """
+update public.affiliate_clicks set is_converted = true, conversion_timestamp = '2026-03-02 09:00+00', actual_commission = 1.25
+"""
+
+
+@pytest.fixture
+def db(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Deployed, with a click on the first of March; named in the environment."""
+    db = databases.copy("deployed")
+    click = {"id": "c1", "product_id": "mug", "user_id": "ann", "click_timestamp": "2026-03-01 10:00+00"}
+    load(databases.admin(db), {"public.products": [{"id": "mug"}], "public.affiliate_clicks": [click]})
+    monkeypatch.setenv("ACLUE_DATABASE_URL", db.url)
+    get_settings.cache_clear()
+    yield db
+    get_settings.cache_clear()
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], list[str]]:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out.splitlines(), err.splitlines()
+
+
+@pytest.mark.database
+def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: Database, capsys) -> None:
+    code, out, err = said(capsys, "revenue", "rebuild", *RANGE)
+    assert code == 0
+    assert out[0].startswith("2026-03-01  analytics.product_revenue_daily: 1 row")
+    assert out[1].startswith("2026-03-01  analytics.revenue_daily: 1 row, clicks 0 → 1")
+    assert out[-1] == "analytics.revenue_daily: 2026-02-27 to 2026-03-02, 4 days, 1 came out different, 1 row"
+    assert "analytics.revenue_daily: 2026-02-27 to 2026-02-28, 2 days, none came out different, 0 rows" in err
+    assert len(err) == 3 * 2, "a line of progress for each table and month"
+    with db.begin() as connection:
+        script(connection, CONVERT)
+    code, out, _ = said(capsys, "revenue", "rebuild", *RANGE)
+    assert [line.split(":")[0] for line in out[:-3]] == [
+        "2026-03-01  analytics.product_revenue_daily",
+        "2026-03-01  analytics.revenue_daily",
+        "2026-03-02  analytics.commission_daily",
+    ]
+    assert "conversions 0 → 1" in out[1]
+    assert "clicks 1," in out[1], "what did not move has no arrow"
+
+
+@pytest.mark.database
+def test_a_second_run_writes_nothing_and_machines_read_json(db: Database, capsys) -> None:
+    _, out, _ = said(capsys, "revenue", "rebuild", *RANGE, "--json")
+    first = {table["table"]: table for table in json.loads("\n".join(out))}
+    [day] = first["analytics.revenue_daily"]["changed"]
+    assert (day["day"], day["rows"], day["headline"]["clicks"]) == ("2026-03-01", 1, {"before": 0, "after": 1})
+    _, out, _ = said(capsys, "revenue", "rebuild", *RANGE, "--json")
+    for table in json.loads("\n".join(out)):
+        assert (table["from"], table["to"], table["days"]) == ("2026-02-27", "2026-03-02", 4)
+        assert table["changed"] == []
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("arguments", [(), ("--trailing",)])
+def test_without_a_range_it_is_the_trailing_days_up_to_yesterday(
+    db: Database, capsys, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("ACLUE_TRAILING_DAYS", "3")
+    get_settings.cache_clear()
+    _, out, _ = said(capsys, "revenue", "rebuild", *arguments, "--json")
+    yesterday = datetime.now(ZoneInfo("Europe/London")).date() - timedelta(days=1)
+    for table in json.loads("\n".join(out)):
+        assert (table["from"], table["to"]) == (str(yesterday - timedelta(days=2)), str(yesterday))
+
+
+@pytest.mark.database
+def test_days_of_an_older_version_are_listed_with_what_mends_them(db: Database, capsys) -> None:
+    said(capsys, "revenue", "rebuild", *RANGE)
+    code, out, _ = said(capsys, "revenue", "outdated")
+    assert (code, out) == (0, ["every computed day comes from the SQL that the files have now"])
+    with db.begin() as connection:
+        script(
+            connection,
+            "update pipeline.days set code_version = 'old' where table_name = 'analytics.revenue_daily' and day > '2026-02-28'",
+        )
+    _, out, _ = said(capsys, "revenue", "outdated")
+    assert out == [
+        "analytics.revenue_daily: 2 days of an older version of its SQL",
+        "    mend: aclue revenue rebuild --from 2026-03-01 --to 2026-03-02",
+    ]
+    said(capsys, *out[1].split("aclue ")[1].split())
+    assert said(capsys, "revenue", "outdated", "--json")[1][1] == '  "analytics.commission_daily": [],'
+    assert len(said(capsys, "revenue", "outdated")[1]) == 1
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        ("2023-12-31", "2024-01-05", "2023-12-31 is before the first day, 2024-01-01"),
+        ("2026-03-02", "2026-03-01", "the range ends on 2026-03-01, before it begins on 2026-03-02"),
+        ("2026-03-02", "2099-01-01", "2099-01-01 is not over yet in Europe/London"),
+    ],
+)
+def test_days_that_do_not_exist_are_one_line_and_nothing_is_written(
+    db: Database, capsys, first: str, last: str, says: str
+) -> None:
+    code, out, err = said(capsys, "revenue", "rebuild", "--from", first, "--to", last)
+    assert (code, out, len(err)) == (24, [], 1)
+    assert says in err[0]
+    with db.begin() as connection:
+        assert query(connection, "select 1 from pipeline.days") == []
+
+
+@pytest.mark.database
+def test_an_undeployed_schema_is_one_line(app_db: Database, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)
+    get_settings.cache_clear()
+    code, _, err = said(capsys, "revenue", "rebuild", *RANGE)
+    get_settings.cache_clear()
+    assert (code, len(err)) == (11, 1)
+    assert "run `aclue deploy` first" in err[0]
+
+
+def test_another_word_for_a_day_and_two_ranges_at_once_are_usage_errors(capsys) -> None:
+    assert said(capsys, "revenue", "rebuild", "--from", "yesterday")[0] == 2
+    assert said(capsys, "revenue", "rebuild", "--from", "2026-03-01", "--trailing")[0] == 2
+
+
+def test_half_a_range_is_completed() -> None:
+    today = date(2026, 4, 1)
+    assert rebuild_range(date(2026, 3, 1), None, today) == (date(2026, 3, 1), date(2026, 3, 31))
+    assert rebuild_range(None, date(2026, 3, 5), today) == (date(2026, 1, 30), date(2026, 3, 5))
+    assert rebuild_range(None, date(2024, 1, 3), today) == (date(2024, 1, 1), date(2024, 1, 3))
+    with pytest.raises(NoSuchDay, match="2026-04-01 is not over yet"):
+        rebuild_range(None, today, today)
+    with pytest.raises(NoSuchDay):
+        rebuild_range(None, None, date(2024, 1, 1))
