@@ -1,26 +1,18 @@
-"""The two daily tables of the funnel, counted by hand. The steps of a session are found by trying every order of its events."""
+"""The two daily tables of the funnel, counted by hand: grain → the other columns. How far a session went is found by trying every
+way through its events; sessions, their orphans and the swipes made in them on the way."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.oracles.events import NOT_SET, Events, Session, View, day_of, said
-from tests.oracles.numbers import median_seconds, rate, wilson
-from tests.oracles.revenue import Row
-from tests.oracles.staging import (
-    machine_sessions,
-    orphans,
-    session_of,
-    swipes_once,
-    verdicts,
-    views_once,
-    was_followed,
-)
+from tests.oracles.clicks import Row, is_machine, verdicts
+from tests.oracles.numbers import NOT_SET, day, median_seconds, rate, said, wilson
+from tests.oracles.revenue import Table, World, impressions
+from tests.oracles.views import kept_views
 
-WINDOW = timedelta(days=30)
-STEPS = ("sessions", "viewed", "swiped", "clicked", "converted")
-#: Names of the rates, of the step they count and of the step they divide by.
+COUNTS = ("sessions", "viewed", "swiped", "clicked", "converted")
+#: Name of a rate, the step it counts and the step it divides by.
 RATES = (
     ("view_rate", 1, 0),
     ("swipe_step_rate", 2, 1),
@@ -32,88 +24,125 @@ RATES = (
 )
 GAPS = ("view", "swipe", "click", "conversion")
 
-Path = tuple[datetime, ...]
+Way = tuple[datetime, ...]
 
 
-def deepest(steps: Sequence[Sequence[datetime]]) -> Path:
-    """Of all ways through the steps in time order, within the window, the deepest; of these the earliest at each step."""
+def ctr_by_position_daily(world: World, zone: str) -> Table:
+    cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for view in kept_views(world["views"]):
+        if view["view_timestamp"] is not None and view["interaction_type"] == "impression":
+            cells[
+                day(view["view_timestamp"], zone), said(view["view_source"]), view["view_position"] or 0
+            ].append(view)
+    verdict = verdicts(world["clicks"])
+    return {key: impressions(shown, world, verdict) for key, shown in cells.items()}
 
-    def ways(path: Path) -> Iterator[Path]:
-        yield path
-        if len(path) < len(steps):
-            for at in steps[len(path)]:
-                if path[-1] <= at and at - path[0] <= WINDOW:
-                    yield from ways((*path, at))
 
-    found = [way for start in steps[0] for way in ways((start,))]
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def active_until(session: Row) -> datetime | None:
+    """Its end as said, else when it was last active, else begun and lasted, else half an hour after it began."""
+    begun, last = session["started_at"], session["last_activity_at"]
+    if session["ended_at"] is not None:
+        return session["ended_at"]  # type: ignore[no-any-return]
+    if last is not None:
+        return max(last, begun) if begun is not None else last  # type: ignore[no-any-return]
+    if begun is None:
+        return None
+    lasted = session["duration_seconds"]
+    return begun + timedelta(seconds=30 * 60 if lasted is None else lasted)  # type: ignore[no-any-return]
+
+
+def session_of(swipe: Row, sessions: Sequence[Row]) -> str | None:
+    """The session of its user that had begun and not ended; of several the one begun last, then the last by name."""
+    at, user = swipe["swipe_timestamp"], swipe["user_id"]
+    if at is None or user is None:
+        return None
+    around = []
+    for session in sessions:
+        begun, until = session["started_at"], active_until(session)
+        if session["user_id"] == user and begun is not None and until is not None and begun <= at <= until:
+            around.append((begun, session["session_id"]))
+    return max(around)[1] if around else None
+
+
+def orphans(world: World) -> list[Row]:
+    """Sessions without a row, by the first of their events: a view before a click, then the smaller id; no machine's click."""
+    recorded = {session["session_id"] for session in world["sessions"]}
+    heard: dict[str, list[tuple[datetime, int, str, Row]]] = defaultdict(list)
+    for view in world["views"]:
+        heard[view["session_id"]].append((view["view_timestamp"], 0, str(view["id"]), view))
+    for click in world["clicks"]:
+        if not is_machine(click["user_agent"]):
+            heard[click["session_id"]].append((click["click_timestamp"], 1, str(click["id"]), click))
+    found = []
+    for name, events in heard.items():
+        dated = [event for event in events if event[0] is not None]
+        if dated and name not in recorded:
+            at, _, _, first = min(dated, key=lambda event: event[:3])
+            device = said(first["device_type"])
+            found.append({"session_id": name, "started_at": at, "user_id": first["user_id"], "device_type": device})
+    return found
+
+
+# --- the funnel -------------------------------------------------------------------------------------------------------
+
+
+def session_funnel_daily(world: World, zone: str, window_days: int = 30) -> Table:
+    machines = {click["session_id"] for click in world["clicks"] if is_machine(click["user_agent"])}
+    verdict, window = verdicts(world["clicks"]), timedelta(hours=24 * window_days)
+    ways: dict[tuple[Any, ...], list[Way]] = defaultdict(list)
+    aside: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for session in world["sessions"]:
+        if session["started_at"] is not None:
+            names = ("device_type", "landing_page", "utm_source")
+            key = (day(session["started_at"], zone), *(said(session[name]) for name in names))
+            if session["session_id"] in machines:
+                aside[key].append("bot")
+            else:
+                ways[key].append(deepest(steps_of(session, world, verdict), window))
+    for orphan in orphans(world):
+        aside[day(orphan["started_at"], zone), orphan["device_type"], NOT_SET, NOT_SET].append("orphan")
+    return {key: _funnel(ways[key], aside[key]) for key in ways.keys() | aside.keys()}
+
+
+def steps_of(session: Row, world: World, verdict: dict[Any, str]) -> list[list[datetime]]:
+    """The times of everything that could be one of the session's five steps."""
+    name = session["session_id"]
+    clicks = [click for click in world["clicks"] if click["session_id"] == name and verdict[click["id"]] == "valid"]
+    opened = [view for view in world["views"] if view["interaction_type"] == "detail_view"]
+    steps = [
+        [session["started_at"]],
+        [view["view_timestamp"] for view in opened if view["session_id"] == name],
+        [swipe["swipe_timestamp"] for swipe in world["swipes"] if session_of(swipe, world["sessions"]) == name],
+        [click["click_timestamp"] for click in clicks],
+        [click["conversion_timestamp"] for click in clicks if click["is_converted"]],
+    ]
+    return [sorted({at for at in times if at is not None}) for times in steps]
+
+
+def deepest(steps: Sequence[Sequence[datetime]], window: timedelta) -> Way:
+    """Of all ways through the steps, in time order and within the window, the deepest; of these the earliest step by step."""
+
+    def onwards(way: Way) -> Iterator[Way]:
+        yield way
+        if len(way) < len(steps):
+            for at in steps[len(way)]:
+                if way[-1] <= at <= way[0] + window:
+                    yield from onwards((*way, at))
+
+    found = list(onwards((steps[0][0],)))
     depth = max(map(len, found))
     return min(way for way in found if len(way) == depth)
 
 
-def steps_of(session: Session, events: Events) -> list[list[datetime]]:
-    """The times of everything that could be a step of the session."""
-    judged = verdicts(events.clicks)
-    name = session.session_id
-    valid = [c for c in events.clicks if c.session_id == name and judged[c.id] == "valid"]
-    times: list[list[datetime | None]] = [
-        [session.started_at],
-        [v.at for v in views_once(events.views) if v.session_id == name and v.kind == "detail_view"],
-        [w.at for w in swipes_once(events.swipes) if session_of(w, events.sessions) == name],
-        [c.at for c in valid],
-        [c.converted_at for c in valid if c.is_converted],
-    ]
-    return [[at for at in step if at is not None] for step in times]
-
-
-def session_funnel_daily(events: Events) -> list[Row]:
-    machines = machine_sessions(events)
-    cells: dict[tuple[Any, ...], list[Path]] = defaultdict(list)
-    aside: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: {"orphan_sessions": 0, "bot_sessions": 0})
-    for s in events.sessions:
-        if s.started_at is not None:
-            key = (day_of(s.started_at), said(s.device_type), said(s.landing_page), said(s.utm_source))
-            if s.session_id in machines:
-                aside[key]["bot_sessions"] += 1
-            else:
-                cells[key].append(deepest(steps_of(s, events)))
-    for orphan in orphans(events):
-        aside[day_of(orphan.started_at), orphan.device_type, NOT_SET, NOT_SET]["orphan_sessions"] += 1
-    return [_funnel(key, cells[key], aside[key]) for key in cells.keys() | aside.keys()]
-
-
-def _funnel(key: tuple[Any, ...], paths: list[Path], aside: dict[str, int]) -> Row:
-    row: Row = dict(zip(("day", "device_type", "landing_page", "utm_source"), key, strict=True)) | aside
-    reached = [sum(len(path) > step for path in paths) for step in range(len(STEPS))]
-    row |= dict(zip(STEPS, reached, strict=True))
+def _funnel(ways: list[Way], aside: list[str]) -> Row:
+    reached = [sum(len(way) > step for way in ways) for step in range(len(COUNTS))]
+    row: Row = dict(zip(COUNTS, reached, strict=True))
     for name, step, of in RATES:
         row[name] = rate(reached[step], reached[of])
         row[f"{name}_low"], row[f"{name}_high"] = wilson(reached[step], reached[of])
     for step, name in enumerate(GAPS, start=1):
-        gaps = [path[step] - path[step - 1] for path in paths if len(path) > step]
-        row[f"median_seconds_to_{name}"] = median_seconds(gaps)
-    return row
-
-
-def ctr_by_position_daily(events: Events) -> list[Row]:
-    judged = verdicts(events.clicks)
-    cells: dict[tuple[Any, ...], list[View]] = defaultdict(list)
-    for v in views_once(events.views):
-        if v.at is not None and v.kind == "impression":
-            cells[day_of(v.at), said(v.source), v.position or 0].append(v)
-    rows = []
-    for (day, source, position), shown in cells.items():
-        followed = sum(was_followed(v, events, judged) for v in shown)
-        low, high = wilson(followed, len(shown))
-        rows.append(
-            {
-                "day": day,
-                "view_source": source,
-                "view_position": position,
-                "impressions": len(shown),
-                "clicked_impressions": followed,
-                "ctr": rate(followed, len(shown)),
-                "ctr_low": low,
-                "ctr_high": high,
-            }
-        )
-    return rows
+        row[f"median_seconds_to_{name}"] = median_seconds([w[step] - w[step - 1] for w in ways if len(w) > step])
+    return {**row, "orphan_sessions": aside.count("orphan"), "bot_sessions": aside.count("bot")}
