@@ -105,7 +105,7 @@ def views(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> dic
         "view_position": draw(st.sampled_from([None, 1, 2])),
         "interaction_type": draw(st.sampled_from([None, "impression", "impression", "detail_view", "share"])),
         "has_clicked_affiliate": draw(st.sampled_from([None, False, False, True])),
-        "device_type": draw(st.sampled_from([None, "tablet"])),
+        "device_type": draw(st.sampled_from([None, "", "tablet"])),
     }
 
 
@@ -133,7 +133,7 @@ def sessions_of(draw: st.DrawFn, name: str, times: st.SearchStrategy[datetime] =
         "last_activity_at": draw(st.one_of(st.none(), times)),
         "duration_seconds": draw(st.sampled_from([None, 0, 5])),
         "landing_page": draw(st.sampled_from(["/", ""])),
-        "device_type": draw(st.sampled_from([None, "mobile"])),
+        "device_type": draw(st.sampled_from([None, "", "mobile"])),
         "utm_source": draw(st.sampled_from([None, "", "google"])),
     }
 

@@ -62,7 +62,7 @@ select
         s.started_at + interval '30 minutes'
     ) as active_until, -- Until when a swipe of its user counts as made in it; NULL where nothing tells.
     coalesce(nullif(s.landing_page, ''), '(not set)') as landing_page, -- First page; '(not set)' where not recorded.
-    coalesce(s.device_type, '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
+    coalesce(nullif(s.device_type, ''), '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
     coalesce(nullif(s.utm_source, ''), '(not set)') as utm_source, -- Campaign source it came from; '(not set)' where none.
     coalesce(s.has_converted, false) as has_converted, -- The app's own flag; events decide, this is for comparing with them.
     s.conversion_timestamp as conversion_timestamp, -- The app's own time of conversion; NULL where it saw none.

@@ -31,9 +31,7 @@ def ctr_by_position_daily(world: World, zone: str) -> Table:
     cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for view in kept_views(world["views"]):
         if view["view_timestamp"] is not None and view["interaction_type"] == "impression":
-            cells[
-                day(view["view_timestamp"], zone), said(view["view_source"]), view["view_position"] or 0
-            ].append(view)
+            cells[day(view["view_timestamp"], zone), said(view["view_source"]), view["view_position"] or 0].append(view)
     verdict = verdicts(world["clicks"])
     return {key: impressions(shown, world, verdict) for key, shown in cells.items()}
 
