@@ -45,11 +45,17 @@ class Recalculation:
     seconds: float = 0.0
 
 
-def recalculate(db: "Database", full: bool = False, progress: Callable[[str], None] | None = None) -> Recalculation:
+def recalculate(
+    db: "Database",
+    full: bool = False,
+    progress: Callable[[str], None] | None = None,
+    block_events: int | None = None,
+) -> Recalculation:
     """Bring public.user_preferences up to date: the users that changed, or all of them.
 
     Each block of users is one transaction with its fingerprints and feedback marks; a run that ends half-way is finished by
-    the next one. Raises MissingPrerequisite before the first training, DeployerBusy while another recalculation runs.
+    the next one. `block_events`: signals that a block (so memory and a transaction) holds; whole users always.
+    Raises MissingPrerequisite before the first training, DeployerBusy while another recalculation runs.
     """
     from aclue_pipeline.postgres.locks import advisory_lock
 
@@ -60,7 +66,7 @@ def recalculate(db: "Database", full: bool = False, progress: Callable[[str], No
         db.psycopg() as reader,
         db.psycopg() as writer,
     ):
-        done = _Run(reader, writer, full, progress or (lambda line: None)).run()
+        done = _Run(reader, writer, full, progress or (lambda line: None)).run(block_events)
     return Recalculation(**done, full=full, seconds=time.monotonic() - started)
 
 
@@ -93,7 +99,7 @@ class _Run:
             self._writer.commit()
         return model
 
-    def run(self) -> dict[str, Any]:
+    def run(self, block_events: int | None = None) -> dict[str, Any]:
         from aclue_pipeline.preferences import signals
 
         done, users, events, last = Published(), 0, 0, None
@@ -103,7 +109,8 @@ class _Run:
         pending: Future[Published] | None = None
         products = signals.Lookup(self._model.items.ids)
         with ThreadPoolExecutor(1, "publisher") as pool:
-            for block in signals.blocks(self._reader, select, products, self._model.vocabulary):
+            size = block_events or signals.BLOCK_EVENTS
+            for block in signals.blocks(self._reader, select, products, self._model.vocabulary, block_events=size):
                 text = self._text(block)
                 done += pending.result() if pending else Published()
                 pending = pool.submit(self._publisher.publish, block, text, last, self._full)

@@ -14,7 +14,7 @@ from aclue_pipeline.preferences.catalogue import UUID
 if TYPE_CHECKING:
     import psycopg
 
-_CHUNK_BYTES: Final = 4_000_000
+_CHUNK_ROWS: Final = 25_000
 BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
 
 #: One fixed-width row per signal, in the order in which a profile reads them. The words of the session travel as hashes, 32 bits each.
@@ -122,7 +122,7 @@ def blocks(
     words = _words(pg, vocabulary)
     waiting: list[NDArray[np.void]] = []
     size = 0
-    for rows in _chunks(pg, select, parameters or {}):
+    for rows in _chunks(pg, select, parameters or {}, min(block_events, _CHUNK_ROWS)):
         waiting.append(rows)
         size += len(rows)
         if size < block_events:
@@ -152,17 +152,19 @@ def _run_at_end(users: NDArray[np.void]) -> int:
     return len(users) - int(np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))[-1])
 
 
-def _chunks(pg: "psycopg.Connection[Any]", select: str, parameters: Mapping[str, Any]) -> Iterator[NDArray[np.void]]:
-    """Rows of a binary COPY; the server sends one message a row."""
+def _chunks(
+    pg: "psycopg.Connection[Any]", select: str, parameters: Mapping[str, Any], chunk: int = _CHUNK_ROWS
+) -> Iterator[NDArray[np.void]]:
+    """Rows of a binary COPY, some `chunk` at a time; the server sends one message a row."""
     from psycopg import ClientCursor, sql
 
     bound = ClientCursor(pg).mogrify(select, parameters) if parameters else select  # COPY takes no parameters
     statement = sql.SQL("copy ({}) to stdout with (format binary)").format(sql.SQL(bound))
-    waiting, header = bytearray(), True
+    waiting, header, enough = bytearray(), True, chunk * _ROW.itemsize
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
         for message in copy:  # one a row; adding to a bytearray costs half of what joining them does
             waiting += message
-            if len(waiting) >= _CHUNK_BYTES:
+            if len(waiting) >= enough:
                 rows, header = _cut(waiting, header), False
                 yield rows
     rows = _cut(waiting, header)

@@ -45,7 +45,13 @@ def judgements(events: list[Event], scale: float) -> list[Judgement]:
 
 
 def scores(
-    events: list[Event], values: dict[int, list[str]], scale: float, half_life: float, strength: float, base_strength: float, like_rate: float
+    events: list[Event],
+    values: dict[int, list[str]],
+    scale: float,
+    half_life: float,
+    strength: float,
+    base_strength: float,
+    like_rate: float,
 ) -> dict[str, tuple[float, float, int]]:
     """{value: (score, confidence, verdict)} of one facet: facet value → the user's own rate → the population's."""
     judged = [one for one in judgements(events, scale) if not one.price_only]
@@ -74,7 +80,13 @@ def scores(
 
 
 def price_range(
-    events: list[Event], price: dict[int, float], scale: float, edges: list[float], rates: list[float], seen_share: list[float], strength: float
+    events: list[Event],
+    price: dict[int, float],
+    scale: float,
+    edges: list[float],
+    rates: list[float],
+    seen_share: list[float],
+    strength: float,
 ) -> tuple[float, float, float]:
     """(min, sweet_spot, max): quantiles .1, .5, .9 of the prices that would be liked if the usual prices were shown."""
     bands = len(rates)

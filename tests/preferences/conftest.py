@@ -60,7 +60,11 @@ def make_events(users: int, items: Items, vocabulary: Vocabulary, seed: int, mos
     at = START + random.integers(0, 300 * DAY, n)
     order = np.lexsort((np.arange(n), at, user))
     user, item, at = user[order], item[order], at[order]
-    taste = np.where(item % 4 == user % 4, 1.5, -0.6) - 0.4 * items.relative_price[item] + random.normal(0, 0.6, users)[user]
+    taste = (
+        np.where(item % 4 == user % 4, 1.5, -0.6)
+        - 0.4 * items.relative_price[item]
+        + random.normal(0, 0.6, users)[user]
+    )
     like = random.random(n) < 1 / (1 + np.exp(-taste))
     source = np.where(like, np.where(random.random(n) < 0.1, SUPER_LIKE, LIKE), DISLIKE)
     source = np.where(random.random(n) < 0.05, SEEN, source)
@@ -86,7 +90,10 @@ def of_users(events: Events, chosen: "np.ndarray | list[int]") -> Events:
     chosen = np.sort(np.asarray(chosen))
     mask = np.isin(events.user, chosen)
     kept = events.take(mask)
-    columns = {name: getattr(kept, name) for name in ("item", "at", "value", "weight", "source", "explicit", "price_only", "context")}
+    columns = {
+        name: getattr(kept, name)
+        for name in ("item", "at", "value", "weight", "source", "explicit", "price_only", "context")
+    }
     return Events(len(chosen), user=np.searchsorted(chosen, kept.user), **columns)
 
 

@@ -33,7 +33,9 @@ def same_bits(a: Profiles, user_a: int, b: Profiles, user_b: int) -> bool:
     return True
 
 
-def one_user(world: World, judged: list[tuple[int, float]], days: list[float] | None = None, **columns: object) -> Events:
+def one_user(
+    world: World, judged: list[tuple[int, float]], days: list[float] | None = None, **columns: object
+) -> Events:
     """Events of a single user: (item, value) in order, an hour apart or at the given days."""
     n = len(judged)
     at = np.array([START + int((days[i] if days else i / 24) * DAY) for i in range(n)], np.int64)
@@ -88,7 +90,11 @@ def test_a_longer_history_than_the_crowds_changes_nobody_else(world: World) -> N
     both = Events(
         4,
         user=np.concatenate([few.user, busy.user + 3]),
-        **{f.name: np.concatenate([getattr(few, f.name), getattr(busy, f.name)]) for f in fields(Events) if f.name not in ("users", "user")},
+        **{
+            f.name: np.concatenate([getattr(few, f.name), getattr(busy, f.name)])
+            for f in fields(Events)
+            if f.name not in ("users", "user")
+        },
     )
     together, apart = profiles(both, world.model), profiles(few, world.model)
     assert all(same_bits(together, user, apart, user) for user in range(3))
@@ -98,7 +104,9 @@ def test_a_longer_history_than_the_crowds_changes_nobody_else(world: World) -> N
 
 
 def test_three_likes_of_three_do_not_beat_ninety_of_a_hundred(world: World) -> None:
-    p = replace(world.model.parameters, strength=np.full(len(FACETS), 5.0), base_strength=5.0)  # the weakest prior there is
+    p = replace(
+        world.model.parameters, strength=np.full(len(FACETS), 5.0), base_strength=5.0
+    )  # the weakest prior there is
     weak = replace(world, model=replace(world.model, parameters=p))
     bags, mugs = products_of(world, "bags"), products_of(world, "mugs")
     judged = [(bags[n], 1.0) for n in range(3)]
@@ -212,7 +220,13 @@ def test_prices_and_base_rate_are_what_the_rules_say(world: World, user: int) ->
     found = profiles(events, world.model)
     price = dict(enumerate(world.items.price.tolist()))
     expected = oracle.price_range(
-        plain(events), price, p.weight_scale, p.price_edges.tolist(), p.band_rate.tolist(), p.band_seen.tolist(), p.band_strength
+        plain(events),
+        price,
+        p.weight_scale,
+        p.price_edges.tolist(),
+        p.band_rate.tolist(),
+        p.band_seen.tolist(),
+        p.band_strength,
     )
     assert found.price[0].tolist() == pytest.approx(expected, abs=1e-6)
     assert found.price[0, 0] <= found.price[0, 1] <= found.price[0, 2]

@@ -1,0 +1,72 @@
+"""A small shop in a real database, and what the recalculation tests look at."""
+
+from pathlib import Path
+from typing import Any
+
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.preferences.publish import BOOKKEEPING
+
+_SHOP = Path(__file__).parents[2] / "benchmarks" / "preferences_data.sql"
+USERS, PRODUCTS, SWIPES = 60, 80, 1500
+
+
+def stock(db: Database, users: int = USERS, products: int = PRODUCTS, swipes: int = SWIPES) -> None:
+    """Users, products, rounds of swiping and swipes, and some feedback on recommendations."""
+    with db.begin() as connection:
+        for statement in _SHOP.read_text().split(";\n"):
+            if statement.strip():
+                query(connection, statement, users=users, products=products, swipes=swipes)
+        for n in range(1, 21):
+            give_feedback(connection, n, n, value=(n % 5 - 2) / 2, kind="explicit" if n % 3 else "implicit")
+
+
+def give_feedback(
+    connection: Any, user: int, product: int, value: float = 1.0, kind: str = "explicit", tags: str = "{}"
+) -> None:
+    query(
+        connection,
+        """with made as (
+               insert into public.recommendations (user_id, product_id)
+               values (md5('user' || :user)::uuid, md5('product' || :product)::uuid) returning id
+           )
+           insert into public.recommendation_feedback
+               (recommendation_id, user_id, product_id, feedback_type, feedback_action, feedback_value, feedback_tags, model_version)
+           select id, md5('user' || :user)::uuid, md5('product' || :product)::uuid, :kind, 'like', :value, cast(:tags as text[]), '1'
+           from made""",
+        user=user,
+        product=product,
+        value=value,
+        kind=kind,
+        tags=tags,
+    )
+
+
+def swipe(connection: Any, user: int, product: int, direction: str = "right", days_ago: float = 0) -> None:
+    query(
+        connection,
+        """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+           select id, md5('product' || :product)::uuid, :direction, now() - make_interval(secs => :seconds)
+           from auth.users where id = md5('user' || :user)::uuid""",
+        user=user,
+        product=product,
+        direction=direction,
+        seconds=days_ago * 86_400,
+    )
+
+
+def profiles_in(db: Database) -> list[dict[str, Any]]:
+    """All profiles without the bookkeeping columns."""
+    with db.begin() as connection:
+        rows = query(connection, "select * from public.user_preferences order by user_id")
+    return [{name: value for name, value in row.items() if name not in BOOKKEEPING} for row in rows]
+
+
+def fingerprints_in(db: Database) -> list[dict[str, Any]]:
+    with db.begin() as connection:
+        return query(connection, "select * from pipeline.profile_fingerprints order by user_id")
+
+
+def scalar(db: Database, statement: str, **parameters: Any) -> Any:
+    with db.begin() as connection:
+        rows = query(connection, statement, **parameters)
+    return next(iter(rows[0].values())) if rows else None

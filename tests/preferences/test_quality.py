@@ -1,0 +1,81 @@
+"""The measure itself, and that profiles beat what knows less."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.preferences.movielens import read
+from aclue_pipeline.preferences.quality import auc_per_user, calibration_error, evaluate, log_loss, reliability
+from aclue_pipeline.preferences.training import split
+from tests.preferences.conftest import World, make_events
+
+MOVIELENS = Path(__file__).parents[3] / "shared" / "data" / "movielens_small"
+BASELINES = ("user_rate", "popularity", "global_rate")
+
+
+def test_profiles_beat_every_baseline_on_people_with_tastes(world: World) -> None:
+    events = make_events(1500, world.items, world.vocabulary, seed=9)
+    measured = evaluate(events, world.items, world.vocabulary, 180.0, seed=2)
+    for name in BASELINES:
+        assert measured.log_loss("profile") < measured.log_loss(name) - 0.01
+    assert measured.log_loss("profile", "heavy") < measured.log_loss("profile", "cold") or math.isnan(
+        measured.log_loss("profile", "heavy")
+    )
+
+
+@pytest.mark.skipif(
+    not MOVIELENS.is_dir(), reason="MovieLens (research licence, not part of the project) is not beside the checkout"
+)
+def test_profiles_beat_every_baseline_on_movielens() -> None:
+    measured = evaluate(*read(MOVIELENS), half_life_days=180.0, seed=2)
+    assert measured.log_loss("profile") < 0.560
+    for group in ("all", "casual", "heavy"):
+        for name in BASELINES:
+            assert measured.log_loss("profile", group) < measured.log_loss(name, group) - 0.02
+    scores = measured.scores.set_index(["users_group", "predictor"])
+    assert scores.auc["all", "profile"] > 0.65
+    assert scores.calibration_error["all", "profile"] < 0.03
+
+
+def test_a_folder_without_movielens_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(NothingFound, match="ratings"):
+        read(tmp_path)
+
+
+def test_no_event_of_the_future_and_no_known_answer_is_in_the_split(world: World) -> None:
+    history, future = split(world.events, 180.0)
+    cut = {int(user): int(future.at[future.user == user].min()) for user in np.unique(future.user)}
+    for user, at in zip(history.user.tolist(), history.at.tolist(), strict=True):
+        assert at < cut.get(user, at + 1)
+    asked = set(zip(future.user.tolist(), future.item.tolist(), strict=True))
+    assert not asked & set(zip(history.user.tolist(), history.item.tolist(), strict=True))
+
+
+def test_the_measures_are_what_their_names_say() -> None:
+    like = np.array([1.0, 0.0, 1.0, 0.0])
+    sure = np.array([0.9, 0.1, 0.9, 0.1])
+    assert log_loss(like, np.full(4, 0.5)) == pytest.approx(math.log(2))
+    assert log_loss(like, sure) == pytest.approx(-math.log(0.9))
+    user = np.array([0, 0, 1, 1])
+    assert auc_per_user(like, sure, user) == 1
+    assert auc_per_user(like, np.full(4, 0.3), user) == 0.5
+    assert auc_per_user(like, 1 - sure, user) == 0
+    assert auc_per_user(np.ones(4), sure, user) != auc_per_user(np.ones(4), sure, user)  # NaN: nobody disliked anything
+    assert calibration_error(like, np.full(4, 0.5)) == pytest.approx(0)
+    assert calibration_error(np.ones(100), np.full(100, 0.7)) == pytest.approx(0.3)
+
+
+def test_reliability_counts_every_judgement_once() -> None:
+    random = np.random.default_rng(1)
+    probability = random.random(1000)
+    like = (random.random(1000) < probability).astype(float)
+    bins = reliability(like, probability)
+    assert bins.judgements.sum() == 1000
+    assert len(bins) == 15
+    assert (bins.low <= bins.observed).all()
+    assert (bins.observed <= bins.high).all()
+    assert ((bins.low <= bins.predicted) & (bins.predicted <= bins.high)).mean() > 0.7
+    assert list(reliability(np.zeros(0), np.zeros(0)).judgements) == []

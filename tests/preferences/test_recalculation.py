@@ -1,0 +1,471 @@
+"""Recalculation on a real server: whose profile is computed, what is left behind, and what a kill in the middle leaves."""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aclue_pipeline import preferences
+from aclue_pipeline.errors import DeployerBusy, MissingPrerequisite
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres.locks import advisory_lock
+from aclue_pipeline.preferences import signals, store
+from aclue_pipeline.preferences.kernel import profiles
+from aclue_pipeline.preferences.publish import Publisher
+from aclue_pipeline.preferences.rows import lines
+from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def shop(deployed_db: Database) -> Database:
+    """A stocked shop with a model, no profile yet."""
+    stock(deployed_db)
+    preferences.train(deployed_db)
+    return deployed_db
+
+
+@pytest.fixture
+def profiled(shop: Database) -> Database:
+    preferences.recalculate(shop, full=True)
+    return shop
+
+
+# --- what is computed -----------------------------------------------------------------------------------------------------
+
+
+def test_every_user_with_a_signal_gets_every_column(profiled: Database) -> None:
+    rows = profiles_in(profiled)
+    assert len(rows) == scalar(profiled, "select count(distinct user_id) from pipeline.signals")
+    assert all(value is not None for row in rows for value in row.values())
+    assert all(
+        row["price_range"]["min"] <= row["price_range"]["sweet_spot"] <= row["price_range"]["max"] for row in rows
+    )
+    assert any(row["category_preferences"] for row in rows)
+    assert all(set(row["category_preferences"]) == set(row["category_confidence"]) for row in rows)
+    assert all(len(row["embedding_vector"]) == 16 for row in rows)
+
+
+def test_counters_are_the_swipes_as_the_app_counts_them(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        counted = query(
+            connection,
+            """select user_id, count(*) filter (where swipe_direction <> 'down') as total,
+                   count(*) filter (where swipe_direction in ('right', 'up')) as liked,
+                   count(*) filter (where swipe_direction = 'up') as super
+               from public.swipe_interactions group by user_id""",
+        )
+    expected = {row["user_id"]: (row["total"], row["liked"], row["super"]) for row in counted}
+    for row in profiles_in(profiled):
+        total, liked, super_likes = expected.get(row["user_id"], (0, 0, 0))
+        assert (row["total_swipes"], row["right_swipes"], row["super_likes"]) == (total, liked, super_likes)
+        rate = (Decimal(liked) / total).quantize(Decimal("0.0001"), "ROUND_HALF_UP") if total else Decimal(0)
+        assert row["engagement_rate"] == rate
+
+
+def test_the_row_alone_predicts_what_the_profile_in_memory_predicts(profiled: Database) -> None:
+    import numpy as np
+
+    from aclue_pipeline.preferences.predictor import Weights, predict, probability
+
+    with profiled.psycopg() as pg:
+        model = store.load_model(pg)
+        (block,) = signals.blocks(pg, signals.ALL, signals.Lookup(model.items.ids), model.vocabulary)
+    weights = Weights.of(profiles(block.events, model), model.vocabulary)
+    every = np.arange(len(model.items))
+    for number, row in enumerate(profiles_in(profiled)):
+        expected = probability(weights, np.full(len(every), number), every, model)
+        assert predict(row, every, model).tolist() == expected.tolist()
+    nobody = predict(None, every, model)
+    assert 0 < nobody.min() < nobody.max() < 1
+
+
+def test_the_other_catalogue_shape_gives_profiles_too(databases: Any) -> None:
+    db = databases.copy("deployed_b")
+    with db.begin() as connection:
+        query(connection, "insert into auth.users (id) values (md5('user1')::uuid), (md5('user2')::uuid)")
+        query(
+            connection,
+            """insert into public.products (id, title, brand, price, category, retailer)
+               select md5('product' || n)::uuid, 'Red mug ' || n, 'Acme', n, 'Kitchen', 'amazon' from generate_series(1, 9) n""",
+        )
+        for n in range(1, 10):
+            swipe(connection, 1 + n % 2, n, "right" if n % 3 else "left")
+    preferences.train(db)
+    assert preferences.recalculate(db).users == 2
+    (row, _) = profiles_in(db)
+    assert list(row["category_preferences"]) == ["kitchen"]
+    assert list(row["colour_preferences"]) == ["red"]
+
+
+# --- who is recalculated ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_change_nothing_is_recalculated_and_no_row_is_touched(profiled: Database) -> None:
+    before = scalar(
+        profiled, "select array_agg(xmin::text || ctid::text order by user_id) from public.user_preferences"
+    )
+    assert preferences.recalculate(profiled).users == 0
+    again = preferences.recalculate(profiled, full=True)
+    assert (again.published.written, again.published.unchanged) == (0, again.users)
+    assert (
+        scalar(profiled, "select array_agg(xmin::text || ctid::text order by user_id) from public.user_preferences")
+        == before
+    )
+
+
+CHANGES: dict[str, tuple[str, int]] = {
+    "a new swipe": (
+        "insert into public.swipe_interactions (user_id, product_id, swipe_direction) values (:ann, md5('product3')::uuid, 'right')",
+        1,
+    ),
+    "a swipe that came late": (
+        """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+           values (:ann, md5('product4')::uuid, 'up', now() - interval '250 days')""",
+        1,
+    ),
+    "a swipe that was changed": (
+        """update public.swipe_interactions set swipe_direction = case swipe_direction when 'left' then 'right' else 'left' end
+           where id = (select min(id::text)::uuid from public.swipe_interactions where user_id = :ann)""",
+        1,
+    ),
+    "a swipe that is gone": (
+        """delete from public.swipe_interactions
+           where id = (select min(id::text)::uuid from public.swipe_interactions where user_id = :ann)""",
+        1,
+    ),
+    "another occasion": ("update public.swipe_sessions set occasion = 'easter' where user_id = :ann", 1),
+    "feedback that no longer counts": (
+        "update public.recommendation_feedback set is_validated = false where user_id = :ann",
+        1,
+    ),
+    "a profile that was deleted": ("delete from public.user_preferences where user_id = :ann", 1),
+    "a deleted account": ("delete from auth.users where id = :ann", 0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_the_user_concerned_is_recalculated(profiled: Database, change: str) -> None:
+    statement, users = CHANGES[change]
+    ann = scalar(profiled, "select md5('user3')::uuid")
+    with profiled.begin() as connection:
+        query(connection, statement, ann=ann)
+    assert preferences.recalculate(profiled).users == users
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+
+
+def _a_day_in_the_shop(connection: Any, draws: random.Random) -> None:
+    """Swipes of any time, swipes and an account deleted, feedback, a new product and its first like."""
+    for _ in range(6):
+        direction = draws.choice(["left", "right", "up", "down"])
+        swipe(connection, draws.randint(1, 60), draws.randint(1, 80), direction, draws.random() * 400)
+    query(
+        connection,
+        """delete from public.swipe_interactions
+           where id in (select id from public.swipe_interactions order by md5(id::text) limit 5)""",
+    )
+    query(connection, "delete from auth.users where id = md5('user' || :n)::uuid", n=draws.randint(1, 60))
+    (survivor,) = query(
+        connection,
+        """select n from generate_series(1, 60) as n join auth.users as u on u.id = md5('user' || n)::uuid
+           order by n limit 1""",
+    )
+    give_feedback(connection, survivor["n"], draws.randint(1, 80), draws.choice([-1.0, 0.5, 1.0]))
+    query(
+        connection,
+        """with new as (
+               insert into public.products (title, brand, price_min, price_max, tags)
+               values ('New blue mug', 'Acme', 5, 7, '{modern}') returning id
+           )
+           insert into public.swipe_interactions (user_id, product_id, swipe_direction)
+           select md5('user' || :n)::uuid, id, 'right' from new""",
+        n=survivor["n"],
+    )
+
+
+def test_incremental_is_full_after_many_changes(profiled: Database) -> None:
+    draws = random.Random(4)
+    for _ in range(4):
+        with profiled.begin() as connection:
+            _a_day_in_the_shop(connection, draws)
+        preferences.recalculate(profiled)
+    incremental, marks = profiles_in(profiled), fingerprints_in(profiled)
+    full = preferences.recalculate(profiled, full=True)
+    assert (full.published.written, full.published.removed) == (0, 0)
+    with profiled.begin() as connection:
+        query(connection, "truncate public.user_preferences, pipeline.profile_fingerprints")
+    preferences.recalculate(profiled, full=True)
+    assert profiles_in(profiled) == incremental
+    assert fingerprints_in(profiled) == marks
+
+
+def test_a_new_model_version_is_a_change_for_everybody(profiled: Database) -> None:
+    trained = preferences.train(profiled, half_life_days=60)
+    assert trained.is_new
+    assert preferences.recalculate(profiled).users == len(profiles_in(profiled))
+    assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
+
+
+def test_a_fingerprint_is_the_number_the_latest_time_and_a_sum(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        rows = query(connection, "select user_id, at, digest from pipeline.signals")
+    expected: dict[Any, list[Any]] = {}
+    for row in rows:
+        expected.setdefault(row["user_id"], []).append((row["at"], row["digest"]))
+    for mark in fingerprints_in(profiled):
+        of_user = expected.pop(mark["user_id"])
+        assert (mark["events"], mark["latest_at"], mark["digest"]) == (
+            len(of_user),
+            max(at for at, _ in of_user),
+            sum(d for _, d in of_user),
+        )
+    assert not expected
+
+
+# --- who leaves no trace ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_deleted_users_and_users_without_events_leave_no_trace(profiled: Database, full: bool) -> None:
+    with profiled.begin() as connection:
+        query(connection, "delete from auth.users where id = md5('user1')::uuid")
+        query(connection, "delete from public.swipe_interactions where user_id = md5('user2')::uuid")
+        query(connection, "delete from public.recommendation_feedback where user_id = md5('user2')::uuid")
+    preferences.recalculate(profiled, full=full)
+    gone = {scalar(profiled, "select md5('user1')::uuid"), scalar(profiled, "select md5('user2')::uuid")}
+    assert not gone & {row["user_id"] for row in profiles_in(profiled)}
+    assert not gone & {row["user_id"] for row in fingerprints_in(profiled)}
+
+
+def test_without_any_event_left_nothing_is_left(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        query(connection, "truncate public.swipe_interactions, public.recommendation_feedback")
+    assert preferences.recalculate(profiled, full=True).users == 0
+    assert profiles_in(profiled) == fingerprints_in(profiled) == []
+
+
+def test_a_user_deleted_while_the_block_is_written_takes_nobody_along(shop: Database) -> None:
+    with shop.psycopg() as reader, shop.psycopg() as writer:
+        model = store.load_model(reader)
+        (block,) = signals.blocks(reader, signals.ALL, signals.Lookup(model.items.ids), model.vocabulary)
+        reader.commit()
+        with shop.begin() as connection:
+            query(connection, "delete from auth.users where id = md5('user7')::uuid")
+        text = lines(block.users, profiles(block.events, model), model)
+        done = Publisher(writer, model.version).publish(block, text)
+    assert done.written == len(block.users) - 1 == len(profiles_in(shop)) == len(fingerprints_in(shop))
+
+
+# --- feedback -----------------------------------------------------------------------------------------------------------------
+
+
+def test_feedback_is_marked_in_the_profiles_transaction_and_only_what_was_taken_in(profiled: Database) -> None:
+    assert (
+        scalar(
+            profiled,
+            "select count(*) from public.recommendation_feedback where not is_processed and feedback_value <> 0",
+        )
+        == 0
+    )
+    with profiled.begin() as connection:
+        give_feedback(connection, 5, 6, -1.0, tags="{too_expensive}")
+        query(
+            connection,
+            "update public.recommendation_feedback set is_validated = false where not is_processed and feedback_value = 0",
+        )
+    done = preferences.recalculate(profiled)
+    assert (done.users, done.published.feedback) == (1, 1)
+    marked = scalar(
+        profiled,
+        """select f.processing_timestamp = p.last_calculated
+           from public.recommendation_feedback f join public.user_preferences p using (user_id)
+           where f.feedback_tags = '{too_expensive}'""",
+    )
+    assert marked is True
+    assert (
+        scalar(
+            profiled, "select count(*) from public.recommendation_feedback where is_processed and feedback_value = 0"
+        )
+        == 0
+    )
+
+
+# --- what a person changed ------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_user_adjusted_is_not_overwritten(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        query(
+            connection,
+            """update public.user_preferences set category_preferences = '{"mine": 1}', liked_brands = '{Mine}'
+               where user_id = md5('user4')::uuid""",
+        )
+    for _ in range(2):
+        with profiled.begin() as connection:
+            swipe(connection, 4, 9, "up")
+        before = scalar(profiled, "select total_swipes from public.user_preferences where user_id = md5('user4')::uuid")
+        done = preferences.recalculate(profiled)
+        assert (done.published.written, done.published.adjusted) == (1, 1)
+        row = next(row for row in profiles_in(profiled) if row["liked_brands"] == ["Mine"])
+        assert row["category_preferences"] == {"mine": 1}
+        assert row["total_swipes"] == before + 1
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+
+
+# --- blocks, kills and refusals -----------------------------------------------------------------------------------------------------
+
+
+def test_blocks_are_bounded_and_cut_between_users(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        model = store.load_model(pg)
+        lookup = signals.Lookup(model.items.ids)
+        (whole,) = signals.blocks(pg, signals.ALL, lookup, model.vocabulary)
+        small = list(signals.blocks(pg, signals.ALL, lookup, model.vocabulary, block_events=100))
+    most = int(whole.fingerprints.events.max())
+    assert len(small) > 5
+    assert all(len(block.events) <= 100 + 100 + most for block in small)
+    assert [user for block in small for user in block.users.tolist()] == whole.users.tolist()
+    expected = lines(whole.users, profiles(whole.events, model), model)
+    assert b"".join(lines(block.users, profiles(block.events, model), model) for block in small) == expected
+
+
+_RUN = """
+import sys
+from aclue_pipeline import preferences
+from aclue_pipeline.postgres import Database
+preferences.recalculate(Database(sys.argv[1]), full=True, block_events=60, progress=lambda line: print(line, flush=True))
+"""
+
+
+def _killed_at(db: Database, moment: Callable[[subprocess.Popen[str]], None]) -> None:
+    with subprocess.Popen([sys.executable, "-c", _RUN, db.url], stdout=subprocess.PIPE, text=True) as run:
+        moment(run)
+        run.kill()
+
+
+def _after_blocks(blocks: int) -> Callable[[subprocess.Popen[str]], None]:
+    def moment(run: subprocess.Popen[str]) -> None:
+        assert run.stdout is not None
+        for _ in range(blocks):
+            run.stdout.readline()
+
+    return moment
+
+
+def _assert_consistent(db: Database) -> None:
+    """At every moment profiles, fingerprints and marks agree."""
+    halves = """select count(*) from public.user_preferences p full join pipeline.profile_fingerprints f using (user_id)
+        where p.user_id is null or f.user_id is null"""
+    assert scalar(db, halves) == 0
+    contradictions = """select count(*) from pipeline.signals s left join pipeline.profile_fingerprints f using (user_id)
+        where s.source = 'feedback' and s.is_pending = (f.user_id is not null)"""
+    assert scalar(db, contradictions) == 0
+
+
+def _wait_until_alone(db: Database) -> None:
+    """The server notices a killed client when it next reads from it."""
+    others = """select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"""
+    for _ in range(200):
+        if scalar(db, others) == 0:
+            return
+        time.sleep(0.05)
+
+
+def _disturbed_equals_undisturbed(shop: Database, moments: list[Callable[[subprocess.Popen[str]], None]]) -> None:
+    preferences.recalculate(shop, full=True)
+    undisturbed, marks = profiles_in(shop), fingerprints_in(shop)
+    for moment in moments:
+        with shop.begin() as connection:
+            query(connection, "truncate public.user_preferences, pipeline.profile_fingerprints")
+            query(
+                connection,
+                "update public.recommendation_feedback set is_processed = false, processing_timestamp = null",
+            )
+        _killed_at(shop, moment)
+        _wait_until_alone(shop)
+        _assert_consistent(shop)
+        preferences.recalculate(shop)
+        assert profiles_in(shop) == undisturbed
+        assert fingerprints_in(shop) == marks
+        _assert_consistent(shop)
+
+
+def test_killed_in_the_middle_the_next_run_finishes(shop: Database) -> None:
+    _disturbed_equals_undisturbed(shop, [_after_blocks(4)])
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_the_next_run_finishes(shop: Database) -> None:
+    draws = random.Random(11)
+
+    def waiting(seconds: float) -> Callable[[subprocess.Popen[str]], None]:
+        return lambda run: (_after_blocks(1)(run), time.sleep(seconds))[0]
+
+    _disturbed_equals_undisturbed(shop, [waiting(draws.random() * 0.3) for _ in range(10)])
+
+
+def test_one_recalculation_at_a_time(profiled: Database) -> None:
+    with (
+        profiled.autocommit() as lock,
+        advisory_lock(lock, "recalculation of preferences"),
+        pytest.raises(DeployerBusy, match="wait"),
+    ):
+        preferences.recalculate(profiled)
+
+
+def test_before_the_first_training_one_line_says_what_to_do(deployed_db: Database) -> None:
+    with pytest.raises(MissingPrerequisite, match="aclue preferences train"):
+        preferences.recalculate(deployed_db)
+    with pytest.raises(MissingPrerequisite, match="no user has judged"):
+        preferences.train(deployed_db)
+
+
+# --- versions -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_training_again_on_the_same_data_gives_the_same_version(shop: Database) -> None:
+    again = preferences.train(shop)
+    assert not again.is_new
+    assert preferences.ensure_model(shop) == again
+    with shop.psycopg() as pg:
+        model = store.load_model(pg)
+    from aclue_pipeline.preferences.model import version_of
+
+    assert version_of(model.parameters, model.vocabulary, model.items) == model.version  # stored without loss
+
+
+def test_old_versions_are_forgotten(shop: Database) -> None:
+    for days in (100, 110, 120, 130):
+        preferences.train(shop, half_life_days=days)
+    assert scalar(shop, "select count(*) from pipeline.taste_models") == store.VERSIONS_KEPT
+    assert scalar(shop, "select count(distinct model_version) from pipeline.taste_items") == store.VERSIONS_KEPT
+
+
+def test_growth_by_a_quarter_asks_for_a_new_version(shop: Database) -> None:
+    with shop.begin() as connection:
+        query(
+            connection,
+            """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+               select user_id, product_id, swipe_direction, swipe_timestamp + interval '1 hour' from public.swipe_interactions limit 600""",
+        )
+    assert preferences.ensure_model(shop).is_new
+
+
+def test_quality_is_kept_under_the_current_version(shop: Database) -> None:
+    measured = preferences.evaluate(shop)
+    preferences.evaluate(shop)
+    with shop.begin() as connection:
+        rows = query(connection, "select * from analytics.preference_quality")
+        version = query(connection, "select version from pipeline.taste_models")[0]["version"]
+    assert len(rows) == len(measured.scores) == 16
+    assert {row["model_version"] for row in rows} == {version}
+    (plotted,) = [row for row in rows if row["reliability"] is not None]
+    assert (plotted["users_group"], plotted["predictor"]) == ("all", "profile")
+    assert sum(one["judgements"] for one in plotted["reliability"]) == plotted["judgements"]
