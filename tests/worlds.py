@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -25,15 +26,19 @@ SESSIONS = ["s1", "s2", "s3"]
 #: London's clocks go forward on 29 March 2026 (a day of 23 hours) and back on 25 October (25 hours).
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
-#: Instants at which days begin or end, and noon; most events fall within seconds of one, so that they meet.
-_ANCHORS = [
-    datetime(2026, 3, 29, 0, 0, tzinfo=UTC),
-    datetime(2026, 3, 29, 1, 0, tzinfo=UTC),
-    datetime(2026, 3, 29, 23, 0, tzinfo=UTC),
-    datetime(2026, 10, 24, 23, 0, tzinfo=UTC),
-    datetime(2026, 10, 25, 12, 0, tzinfo=UTC),
-    datetime(2026, 10, 26, 0, 0, tzinfo=UTC),
-]
+#: Instants at which the days of 23 and of 25 hours begin, turn and end; events fall within seconds of them, so that they meet.
+_SEASONS = {
+    SPRING: (
+        datetime(2026, 3, 29, 0, 0, tzinfo=UTC),
+        datetime(2026, 3, 29, 1, 0, tzinfo=UTC),
+        datetime(2026, 3, 29, 23, 0, tzinfo=UTC),
+    ),
+    AUTUMN: (
+        datetime(2026, 10, 24, 23, 0, tzinfo=UTC),
+        datetime(2026, 10, 25, 1, 0, tzinfo=UTC),
+        datetime(2026, 10, 26, 0, 0, tzinfo=UTC),
+    ),
+}
 
 #: A few runs of each property: what random worlds find, they find in the first hundred, or in the nightly thousands.
 FEW = settings(
@@ -54,13 +59,12 @@ def near(*anchors: datetime) -> st.SearchStrategy[datetime]:
     """Instants in half seconds around an anchor, now and then a microsecond off."""
     return st.builds(
         lambda anchor, halves, off: anchor + timedelta(milliseconds=500 * halves, microseconds=off),
-        st.sampled_from(anchors or _ANCHORS),
+        st.sampled_from(anchors),
         st.integers(-6, 12),
         st.sampled_from([0, 0, 0, 1, -1]),
     )
 
 
-instants = near()
 maybe_users = st.sampled_from([None, *USERS])
 sessions = st.sampled_from(SESSIONS)
 money = st.one_of(st.none(), st.integers(0, 999).map(lambda pence: Decimal(pence) / 100))
@@ -68,7 +72,7 @@ agents = st.sampled_from([None, None, "", "Mozilla/5.0 (X11)", "Mozilla/5.0 (CUB
 
 
 @st.composite
-def clicks(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> dict[str, Any]:
+def clicks(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
     """A click; with what our own constraints refuse but a table made by hand may hold (money without a conversion)."""
     at = draw(st.one_of(st.none(), times, times, times))
     converted = draw(st.sampled_from([True, False, None]))
@@ -94,7 +98,7 @@ def clicks(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> di
 
 
 @st.composite
-def views(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> dict[str, Any]:
+def views(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
     return {
         "id": draw(st.uuids()),
         "product_id": draw(st.sampled_from([product["id"] for product in PRODUCTS])),
@@ -110,7 +114,7 @@ def views(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> dic
 
 
 @st.composite
-def swipes(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> dict[str, Any]:
+def swipes(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
     return {
         "id": draw(st.uuids()),
         "user_id": draw(maybe_users),
@@ -121,7 +125,7 @@ def swipes(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> di
 
 
 @st.composite
-def sessions_of(draw: st.DrawFn, name: str, times: st.SearchStrategy[datetime] = instants) -> dict[str, Any]:
+def sessions_of(draw: st.DrawFn, name: str, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
     begun = draw(st.one_of(st.none(), times, times, times))
     lasts = draw(st.sampled_from([None, timedelta(0), timedelta(seconds=3), timedelta(hours=1)]))
     return {
@@ -139,8 +143,10 @@ def sessions_of(draw: st.DrawFn, name: str, times: st.SearchStrategy[datetime] =
 
 
 @st.composite
-def worlds(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> dict[str, list[dict[str, Any]]]:
-    """A whole world; some sessions have a row, some are known from their events only; some events are delivered twice."""
+def worlds(draw: st.DrawFn, *anchors: datetime) -> dict[str, list[dict[str, Any]]]:
+    """A whole world around the anchors, else around one change of the clocks; some sessions have a row, some are known from their
+    events only; some events are delivered twice."""
+    times = near(*(anchors or _SEASONS[draw(st.sampled_from([SPRING, AUTUMN]))]))
     rows = st.lists(sessions, unique=True).flatmap(lambda names: st.tuples(*(sessions_of(n, times) for n in names)))
     world = {
         "products": PRODUCTS,
@@ -153,6 +159,14 @@ def worlds(draw: st.DrawFn, times: st.SearchStrategy[datetime] = instants) -> di
         if world[kind] and draw(st.booleans()):
             world[kind].append({**draw(st.sampled_from(world[kind])), "id": draw(st.uuids())})
     return world
+
+
+def span(world: dict[str, list[dict[str, Any]]]) -> tuple[date, date]:
+    """The days of everything that happened in the world, and one more on either side."""
+    rows = [row for kind in TABLES for row in world[kind]]
+    times = [value for row in rows for value in row.values() if isinstance(value, datetime)]
+    found = sorted(at.astimezone(ZoneInfo(ZONE)).date() for at in times) or [SPRING]
+    return found[0] - timedelta(days=1), found[-1] + timedelta(days=1)
 
 
 @contextmanager
@@ -198,7 +212,3 @@ def published(db: Database, name: str, first: date, last: date, **parameters: An
         for row in found
         if first <= row["day"] <= last
     }
-
-
-def of_days(table: dict[tuple[Any, ...], Any], first: date, last: date) -> dict[tuple[Any, ...], Any]:
-    return {key: row for key, row in table.items() if first <= key[0] <= last}

@@ -1,6 +1,7 @@
 """The funnel against one that tries every combination, on random worlds full of ties; positions against plain counting."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,46 +11,38 @@ from hypothesis import strategies as st
 from aclue_pipeline import catalog
 from aclue_pipeline.postgres import Database
 from tests.oracles import funnel
-from tests.worlds import AUTUMN, FEW, SPRING, USERS, ZONE, instants, load, near, of_days, published, worlds
+from tests.oracles.numbers import day
+from tests.worlds import FEW, USERS, ZONE, load, published, span, worlds
 
 pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
-
-
-@pytest.mark.parametrize("around", [SPRING, AUTUMN], ids=["23 hours", "25 hours"])
-def test_every_position_is_what_plain_python_counts(world_db: Database, around: date) -> None:
-    first, last = around - DAY, around + DAY
-
-    @FEW
-    @given(worlds())
-    def counts(world: Any) -> None:
-        load(world_db, world)
-        expected = of_days(funnel.ctr_by_position_daily(world, ZONE), first, last)
-        assert published(world_db, "ctr_by_position_daily", first, last) == expected
-
-    counts()
-
-
-#: Either all around one midnight, where everything ties, or anywhere.
 MIDNIGHT = datetime(2026, 10, 24, 23, 0, tzinfo=UTC)
+TABLES = ["session_funnel_daily", "ctr_by_position_daily"]
 
 
 @FEW
-@given(st.one_of(worlds(near(MIDNIGHT)), worlds(instants)), st.sampled_from([1, 30]))
+@given(worlds())
+def test_every_position_is_what_plain_python_counts(world_db: Database, world: Any) -> None:
+    load(world_db, world)
+    expected = funnel.ctr_by_position_daily(world, ZONE)
+    assert published(world_db, "ctr_by_position_daily", *span(world)) == expected
+
+
+@FEW
+@given(worlds(), st.sampled_from([1, 30]))
 def test_every_session_goes_as_far_as_any_combination_of_its_events_leads(
     world_db: Database, world: Any, window: int
 ) -> None:
     load(world_db, world)
-    first, last = SPRING - 2 * DAY, AUTUMN + 2 * DAY
-    expected = of_days(funnel.session_funnel_daily(world, ZONE, window), first, last)
-    assert published(world_db, "session_funnel_daily", first, last, funnel_window_days=window) == expected
+    expected = funnel.session_funnel_daily(world, ZONE, window)
+    assert published(world_db, "session_funnel_daily", *span(world), funnel_window_days=window) == expected
 
 
 @st.composite
 def journeys(draw: st.DrawFn) -> Any:
-    """Worlds in which sessions get far: one user's session, one product, every event close by."""
-    world = draw(worlds(near(MIDNIGHT)))
+    """Worlds in which sessions get far: one user, every event close by, people only."""
+    world = draw(worlds(MIDNIGHT))
     for session in world["sessions"]:
         session |= {"user_id": USERS[0], "ended_at": None, "last_activity_at": None, "duration_seconds": None}
     for swipe in world["swipes"]:
@@ -65,20 +58,59 @@ def journeys(draw: st.DrawFn) -> Any:
 @given(journeys(), st.sampled_from([1, 30]))
 def test_sessions_that_get_far_get_as_far_as_they_can(world_db: Database, world: Any, window: int) -> None:
     load(world_db, world)
-    first, last = AUTUMN - 2 * DAY, AUTUMN + 2 * DAY
-    expected = of_days(funnel.session_funnel_daily(world, ZONE, window), first, last)
-    assert published(world_db, "session_funnel_daily", first, last, funnel_window_days=window) == expected
+    rows = published(world_db, "session_funnel_daily", *span(world), funnel_window_days=window)
+    assert rows == funnel.session_funnel_daily(world, ZONE, window)
+    for row in rows.values():
+        counts = [row[name] for name in funnel.COUNTS]
+        assert counts == sorted(counts, reverse=True)
+
+
+@FEW
+@given(worlds())
+def test_every_session_is_in_one_day_or_in_a_named_bucket(world_db: Database, world: Any) -> None:
+    load(world_db, world)
+    rows = published(world_db, "session_funnel_daily", *span(world)).values()
+    undated = sum(session["started_at"] is None for session in world["sessions"])
+    assert sum(row["sessions"] + row["bot_sessions"] for row in rows) + undated == len(world["sessions"])
+    assert sum(row["orphan_sessions"] for row in rows) == len(funnel.orphans(world))
+
+
+@FEW
+@given(st.one_of(journeys(), worlds()), st.integers(1, 3), st.sampled_from(TABLES))
+def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing(
+    world_db: Database, world: Any, size: int, name: str
+) -> None:
+    load(world_db, world)
+    first, last = span(world)
+    table = catalog.table(name)
+    catalog.replace_days(world_db, table, first, last)
+    while first <= last:
+        again = catalog.replace_days(world_db, table, first, min(first + (size - 1) * DAY, last))
+        assert not [result for result in again if result.changed]
+        first += size * DAY
 
 
 @FEW
 @given(journeys())
-def test_steps_never_grow_and_days_do_not_depend_on_the_range(world_db: Database, world: Any) -> None:
+def test_a_late_conversion_restates_at_most_the_day_on_which_its_session_began(world_db: Database, world: Any) -> None:
+    sold = [click for click in world["clicks"] if click["click_timestamp"]]
+    if not sold:
+        return
+    late = sold[0]
+    late["is_converted"] = False
     load(world_db, world)
-    rows = published(world_db, "session_funnel_daily", AUTUMN - DAY, AUTUMN + DAY)
-    for row in rows.values():
-        counts = [row[name] for name in funnel.COUNTS]
-        assert counts == sorted(counts, reverse=True)
-    for n in (-1, 0, 1):
-        day = AUTUMN + n * DAY
-        (alone,) = catalog.replace_days(world_db, catalog.table("session_funnel_daily"), day, day)
-        assert not alone.changed
+    first, last = span(world)
+    for name in TABLES:
+        published(world_db, name, first, last)
+    late |= {
+        "is_converted": True,
+        "conversion_timestamp": late["click_timestamp"] + 3 * DAY,
+        "actual_commission": Decimal("0.07"),
+    }
+    load(world_db, world)
+    began = [session["started_at"] for session in world["sessions"] if session["session_id"] == late["session_id"]]
+    may = {day(at, ZONE) for at in began if at is not None}
+    results = catalog.replace_days(world_db, catalog.table("session_funnel_daily"), first, last)
+    assert {result.day for result in results if result.changed} <= may
+    shown = catalog.replace_days(world_db, catalog.table("ctr_by_position_daily"), first, last)
+    assert not [result for result in shown if result.changed], "what was shown does not depend on what was sold"
