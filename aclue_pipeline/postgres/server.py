@@ -283,6 +283,8 @@ class EmbeddedServer:
         for name in ("aclue", "dagster"):
             if name not in existing:
                 self.create_database(name)
+        # The demo's event log: thousands of small commits, of which a power cut may take the last half second.
+        self._as_superuser(sql.SQL("alter database dagster set synchronous_commit to off"))
         (self.root / "ready").touch()
 
 
