@@ -17,7 +17,7 @@ with events as (
         s.swipe_id as event_id,
         case s.judgement when 'dislike' then -1 when 'seen' then 0 else 1 end::float8 as value,
         case s.judgement when 'super_like' then float8 '1.6' when 'seen' then float8 '0.5' else float8 '1' end
-            * coalesce(float8 '0.8' + float8 '0.4' * greatest(s.time_spent_seconds, 0) / (greatest(s.time_spent_seconds, 0) + 5), float8 '1')
+            * case when s.time_spent_seconds >= 0 then float8 '0.8' + float8 '0.4' * s.time_spent_seconds / (s.time_spent_seconds + 5) else float8 '1' end
             * (float8 '1' + abs(coalesce(s.preference_strength::float8, float8 '0.5') - float8 '0.5')) as weight,
         s.judgement as source,
         s.judgement <> 'seen' as is_explicit,
