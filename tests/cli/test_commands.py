@@ -36,7 +36,6 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) or "aclue" for path, _ in COMMANDS])
 def test_help_says_what_it_does_and_ends_with_an_example(path: tuple[str, ...], command: click.Command) -> None:
-    text = command.get_help(click.Context(command, info_name=" ".join(("aclue", *path))))
     assert command.help, f"aclue {' '.join(path)} has no description"
     assert text.strip().splitlines()[-1].strip().startswith("Example"), (
         f"aclue {' '.join(path)}: end its help with an Example"
