@@ -85,6 +85,7 @@ def test_the_commands_use_the_embedded_server_whatever_the_environment_names(fre
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_command_does_everything_and_then_nothing(fresh_home: Path) -> None:
     runner = CliRunner()
     first = runner.invoke(aclue, ["demo", "--no-ui"], catch_exceptions=False)
