@@ -101,11 +101,16 @@ def _summary(told: "list[Told]", figures: dict[str, str], seconds: float) -> Non
 def load(context: Context, users: int | None, days: int | None, seed: int | None) -> None:
     """Load sample data up to yesterday, or what is missing of it.
 
-    The tables must be there: aclue --demo deploy, or aclue demo once. What is loaded stays; more people or earlier days are added.
+    What is loaded stays; more people or earlier days are added. The tables are made where they are missing; nothing is computed.
     """
+    from aclue_pipeline import schema
     from aclue_pipeline.demo.load import load as load_rows
+    from aclue_pipeline.demo.tour import install
+    from aclue_pipeline.postgres.server import SUPERUSER
 
     database = context.database()
+    install(database, lambda: context.server.url("aclue", SUPERUSER), progress())
+    schema.deploy(database)
     rows = load_rows(database, users, days, seed, progress=progress())
     for table, count in rows.items():
         click.echo(f"{table:<32}{count:>12,}")

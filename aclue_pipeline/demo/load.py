@@ -104,7 +104,9 @@ def _prepare(connection: "sa.Connection") -> None:
         tables=list(EVENTS),
     )
     if missing:
-        raise SchemaIncomplete(f"{missing[0]['t']} is missing: run aclue --demo deploy, then load again")
+        raise SchemaIncomplete(
+            f"{missing[0]['t']} is missing: deploy the schema (aclue --demo deploy), then load again"
+        )
     script(connection, "select pg_advisory_xact_lock(hashtextextended('aclue:demo', 0));" + _STATE)
     if loaded(connection) is None and query(connection, "select from public.products limit 1"):
         raise RowsExist("public.products holds rows that are not the demo's; load it into a database of its own")

@@ -54,7 +54,7 @@ def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Told]:
 
     An error of a job is raised as it is; what was done until then is kept.
     """
-    _install(stage, say)
+    install(stage.database, stage.admin_url, say)
     yield _deploy(stage, say)
     yield _load(stage, say)
     _derive(stage)
@@ -91,15 +91,16 @@ JOBS = (
 )
 
 
-def _install(stage: Stage, say: Callable[[str], None]) -> None:
+def install(database: Database, admin_url: Callable[[], str], say: Callable[[str], None]) -> None:
+    """The stand-in for the app's tables where there are none, and the demo's own memory."""
     from aclue_pipeline.postgres import app, script
 
-    with stage.database.begin() as connection:
+    with database.begin() as connection:
         there = query(connection, "select to_regclass('public.products') is not null as there")[0]["there"]
     if not there:
         say("the app's own tables, as Supabase would have them")
-        app.install(stage.admin_url(), "a")
-    with stage.database.begin() as connection:
+        app.install(admin_url(), "a")
+    with database.begin() as connection:
         script(connection, _STEPS)
 
 

@@ -1,5 +1,6 @@
 """The whole demo, small: every job runs, what is done is not done again, what changed is."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -82,6 +83,12 @@ def test_the_commands_use_the_embedded_server_whatever_the_environment_names(fre
     assert runner.invoke(aclue, ["demo", "reset"], catch_exceptions=False).output == "nothing was broken\n"
     with pytest.raises(NothingFound, match="not loaded"):
         runner.invoke(aclue, ["demo", "break", "policy"], catch_exceptions=False)
+    assert (
+        "nothing is missing"
+        not in runner.invoke(aclue, ["demo", "load", "--users", "20", "--days", "40"], catch_exceptions=False).stdout
+    )
+    assert runner.invoke(aclue, ["demo", "load"], catch_exceptions=False).stdout == "nothing is missing\n"
+    assert json.loads(runner.invoke(aclue, ["demo", "status", "--json"]).stdout)["loaded"]["users"] == 20
 
 
 @pytest.mark.slow
