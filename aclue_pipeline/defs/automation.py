@@ -21,11 +21,12 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 _SOURCES = [key for source in (*app.assets, *schema.assets) for key in source.keys]
 
 
-def _job(name: str, rooms: Iterable[str], description: str) -> "AssetJob":
-    """The rooms' assets and checks, the staging views that they read, and the contracts of the sources behind these: where a
-    source lacks a column, what reads it is not computed."""
+def _job(name: str, rooms: Iterable[str], description: str, all_staging: bool = False) -> "AssetJob":
+    """The rooms' assets and checks, the staging views that they read (or all), and the contracts of the sources behind these:
+    where a source lacks a column, what reads it is not computed."""
     rooms = list(rooms)
-    read = _read_by(rooms)
+    read = _read_by([*rooms, "staging"] if all_staging else rooms)
+    read += [key for key, table in tables().items() if all_staging and table.room == "staging" and key not in read]
     staging = [key_of(key) for key in read if tables()[key].room == "staging"]
     contracts = [dg.AssetCheckKey(key_of(key), "contract") for key in read if key_of(key) in _SOURCES]
     selection = dg.AssetSelection.groups(*rooms) | dg.AssetSelection.checks(*contracts)
@@ -74,6 +75,7 @@ rebuild_revenue_and_funnel = _job(
     "rebuild_revenue_and_funnel",
     ["revenue", "funnel"],
     "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written.",
+    all_staging=True,
 )
 check_health = _job("check_health", ["health"], "Slow statements, unused or invalid indexes, growth of tables.")
 

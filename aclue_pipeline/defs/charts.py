@@ -1,5 +1,6 @@
-"""Pictures in an asset's metadata: a sparkline that stands on its page without a click, and a chart behind one. Drawn only when
-numbers moved, since every picture is a row in the event log for ever; none larger than 50 kB. Altair is imported when drawing."""
+"""Pictures in an asset's metadata: a sparkline that stands on its page without a click, and a chart behind one. Charts
+are drawn only when numbers moved, since every one is kept in the event log for ever; none is larger than 50 kB. Altair is imported
+when drawing."""
 
 import base64
 import re
@@ -24,19 +25,19 @@ _WIDTH, _HEIGHT = 240, 40
 _BLUE = "#4263eb"
 
 
-def of_daily(connection: "sa.Connection", table: Table) -> dict[str, dg.MetadataValue[Any]]:
-    """Sparkline and chart of a daily table's newest days; empty where it has no headline column or no rows."""
-    rows = _per_day(connection, table)
-    if not rows or not table.headline:
+def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, dg.MetadataValue[Any]]:
+    """Sparkline of a daily table's newest days, and where numbers moved the charts; empty without headline columns or rows."""
+    rows = _per_day(connection, table) if table.headline else []
+    if not rows:
         return {}
     first = table.headline[0]
     recent = [row[first] for row in rows[-_SPARK_DAYS:]]
     told = {f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")}
-    if len(table.headline) > 2 and table.room == "funnel":
-        told["funnel"] = embedded(
-            funnel_chart({name: sum(row[name] for row in rows[-30:]) for name in table.headline}), table.name
-        )
-    told["chart"] = embedded(time_chart(rows, table.headline, _money(connection, table)), table.name)
+    if moved:
+        told["chart"] = embedded(time_chart(rows, table.headline, _money(connection, table)), table.name)
+    if moved and table.room == "funnel" and len(table.headline) > 2:
+        steps = {name: sum(row[name] for row in rows[-30:]) for name in table.headline}
+        told["funnel"] = embedded(funnel_chart(steps), table.name)
     return told
 
 

@@ -81,11 +81,12 @@ def of_day(result: "DayResult") -> dict[str, Any]:
 def of_range(database: "Database", table: Table, results: Sequence["DayResult"]) -> dict[str, Any]:
     """The line per day, the table's rows and, where numbers moved, how they look now."""
     with database.begin() as connection:
-        told = {**look(connection, table), "summary": summary(results)}
-        told["days"] = dg.MetadataValue.md(markdown_table(list(map(line, _worth_showing(results)))))
-        if any(result.changed for result in results):
-            told |= charts.of_daily(connection, table)
-    return told
+        return {
+            **charts.of_daily(connection, table, moved=any(result.changed for result in results)),
+            "summary": summary(results),
+            "days": dg.MetadataValue.md(markdown_table(list(map(line, _worth_showing(results))))),
+            **look(connection, table),
+        }
 
 
 def _worth_showing(results: Sequence["DayResult"]) -> Sequence["DayResult"]:

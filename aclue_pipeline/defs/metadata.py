@@ -123,6 +123,10 @@ def _cell(value: Any) -> str:
             return "yes" if truth else "no"
         case float(number):
             text = f"{number:.4f}".rstrip("0").rstrip(".")
+        case dict(parts):
+            text = ", ".join(f"{name} {_cell(part)}" for name, part in parts.items())
+        case list(parts):
+            text = ", ".join(map(_cell, parts))
         case other:
             text = str(other)
     if len(text) > _CELL and not text.startswith("["):  # links stay whole

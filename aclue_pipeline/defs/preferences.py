@@ -105,7 +105,7 @@ def user_preferences(
     yield dg.MaterializeResult(
         asset_key=describe.key_of(_PROFILES),
         metadata=metadata(
-            {**did, **_told(database, _PROFILES), **(_portrait(database) if done.published.written else {})}
+            {**_portrait(database, moved=done.published.written > 0), **did, **_told(database, _PROFILES)}
         ),
     )
     yield dg.MaterializeResult(
@@ -114,8 +114,8 @@ def user_preferences(
     )
 
 
-def _portrait(database: "Database") -> dict[str, Any]:
-    """How sure the profiles are: a sparkline of the distribution, and the chart by segment behind a click."""
+def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
+    """How sure the profiles are: a sparkline of the distribution; where they moved, the chart by segment behind a click."""
     from aclue_pipeline.postgres import query
 
     with database.begin() as connection:
@@ -127,12 +127,14 @@ def _portrait(database: "Database") -> dict[str, Any]:
     if not rows:
         return {}
     profiles = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
-    return {
+    told = {
         "confidence of profiles": charts.sparkline(
             profiles, "profiles by confidence, 0 to 1", "profiles with full confidence"
-        ),
-        "chart": charts.embedded(charts.confidence_chart(rows), "profiles by confidence and segment"),
+        )
     }
+    if moved:
+        told["chart"] = charts.embedded(charts.confidence_chart(rows), "profiles by confidence and segment")
+    return told
 
 
 # --- how good they are ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Table, ensure, tables
 from aclue_pipeline.defs import describe
-from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.metadata import PREVIEW_ROWS, metadata
 from aclue_pipeline.defs.metadata import preview as preview_of
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.sql_checks import checks_of
@@ -40,7 +40,11 @@ def look(connection: "sa.Connection", table: Table) -> Mapping[str, Any]:
 
     of = sa.table(table.name, schema=table.schema)
     shown = [column.name for column in table.columns if not column.pii and not column.bookkeeping]
-    rows = connection.execute(sa.select(*map(sa.column, shown)).select_from(of).limit(5)).mappings().all()
+    columns: list[sa.ColumnElement[Any]] = [sa.column(name) for name in shown]
+    some = sa.select(*columns).select_from(of).limit(PREVIEW_ROWS)
+    if table.clock:
+        some = some.order_by(sa.column(table.clock).desc(), *map(sa.column, table.grain[1:]))
+    rows = connection.execute(some).mappings().all()
     told: dict[str, Any] = {"preview": preview_of([dict(row) for row in rows], shown)}
     count = _counted(connection, of)
     if count is None:

@@ -208,3 +208,17 @@ def test_a_job_refreshes_every_derived_table_that_it_reads(job: str) -> None:
         for upstream in table.upstream if table else ():
             if upstream in tables() and tables()[upstream].room == "staging":
                 assert upstream.replace(".", "__") in steps
+
+
+def test_every_asset_is_refreshed_by_a_job() -> None:
+    scheduled: set[str] = set()
+    for name in ("observe", "refresh_preferences", "rebuild_revenue_and_funnel", "check_health"):
+        scheduled |= {key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
+    assert scheduled == {key.to_user_string() for key in KEYS}
+
+
+def test_the_locks_install_under_plain_pip() -> None:
+    """pip in hash mode wants every requirement pinned, extras included; uv drops those unless told not to (trap 17)."""
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        pinned = [line.split("==")[0] for line in (ROOT / lock).read_text().splitlines() if "==" in line]
+        assert "gql[requests]" in pinned
