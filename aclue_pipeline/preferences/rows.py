@@ -2,6 +2,8 @@
 numbers mean is the kernel's, when and where they are written the publisher's."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import add
 from typing import Final
 
 import numpy as np
@@ -50,8 +52,8 @@ def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> byt
     )
     fields: list[Sequence[bytes]] = [
         [ids[i : i + 32].encode() for i in range(0, len(ids), 32)],
-        *(facets.json(kind, facets.scores) for kind in range(len(FACETS))),
-        facets.confidences(KIND["category"]),
+        *(facets.scores(kind, profiles.cell_score) for kind in range(len(FACETS))),
+        facets.scores(KIND["category"], profiles.cell_confidence),
         facets.array(KIND["brand"], profiles.cell_verdict > 0),
         facets.array(KIND["brand"], profiles.cell_verdict < 0),
         [b'{"min":%b,"sweet_spot":%b,"max":%b}' % tuple(one.split(b",")) for one in price],
@@ -90,46 +92,38 @@ def _shares(profiles: Profiles) -> Floats:
 
 
 class _Facets:
-    """The cells of the profiles as text: each name, and each score, is rendered once."""
+    """The cells of the profiles as text, facet by facet; each name, and each score there is, is rendered once."""
 
     def __init__(self, profiles: Profiles, vocabulary: Vocabulary) -> None:
         self._profiles = profiles
-        self._users = len(profiles)
-        names = [orjson.dumps(name) for name in vocabulary.names]
-        self._keys = [name + b":" for name in names]
-        self._names = names
-        self._kind = vocabulary.kind[profiles.cell_code]
-        slot = profiles.cell_user * len(FACETS) + self._kind
-        self._bounds = np.searchsorted(slot, np.arange(self._users * len(FACETS) + 1)).tolist()
+        self._names = [orjson.dumps(name) for name in vocabulary.names]
+        keys = [name + b":" for name in self._names]
+        kinds = vocabulary.kind[profiles.cell_code]
+        self._cells = [np.flatnonzero(kinds == kind) for kind in range(len(FACETS))]
+        self._keys = [[keys[code] for code in profiles.cell_code[cells].tolist()] for cells in self._cells]
+        everyone = np.arange(len(profiles) + 1)
+        self._bounds = [np.searchsorted(profiles.cell_user[cells], everyone).tolist() for cells in self._cells]
         digits = 10**SCORE_DECIMALS
         self._score = [orjson.dumps(n / digits) for n in range(digits + 1)]
-        self._codes = profiles.cell_code.tolist()
-        self.scores = self._rendered(profiles.cell_score)
 
-    def _rendered(self, scores: Floats) -> list[bytes]:
-        """ "name":score of each cell."""
-        rounded = np.round(scores * 10**SCORE_DECIMALS).astype(np.int64).tolist()
-        keys, texts = self._keys, self._score
-        return [keys[code] + texts[score] for code, score in zip(self._codes, rounded, strict=True)]
-
-    def confidences(self, kind: int) -> list[bytes]:
-        """{"name":confidence,…} of one facet, per user."""
-        confidence = np.where(self._kind == kind, self._profiles.cell_confidence, 0.0)
-        return self.json(kind, self._rendered(confidence))
-
-    def json(self, kind: int, entries: list[bytes]) -> list[bytes]:
+    def json(self, kind: int, numbers: list[bytes]) -> list[bytes]:
         """{"name":number,…} of one facet, per user."""
-        begin, end = self._bounds[kind :: len(FACETS)], self._bounds[kind + 1 :: len(FACETS)]
-        return [b"{" + b",".join(entries[a:b]) + b"}" for a, b in zip(begin, end, strict=False)]
+        entries = list(map(add, self._keys[kind], numbers))
+        bounds = self._bounds[kind]
+        return [b"{" + b",".join(entries[a:b]) + b"}" for a, b in pairwise(bounds)]
+
+    def scores(self, kind: int, column: Floats) -> list[bytes]:
+        """{"name":score,…} of one facet, per user."""
+        rounded = np.round(column[self._cells[kind]] * 10**SCORE_DECIMALS).astype(np.int64)
+        return self.json(kind, [self._score[score] for score in rounded.tolist()])
 
     def array(self, kind: int, chosen: NDArray[np.bool_]) -> list[bytes]:
         """An array of the names of one facet that are chosen, per user."""
-        texts: list[bytes] = [b"{}"] * self._users
-        cells = np.flatnonzero(chosen & (self._kind == kind))
+        texts: list[bytes] = [b"{}"] * len(self._profiles)
+        cells = self._cells[kind][chosen[self._cells[kind]]]
         names: dict[int, list[bytes]] = {}
-        for user, code in zip(
-            self._profiles.cell_user[cells].tolist(), self._profiles.cell_code[cells].tolist(), strict=True
-        ):
+        users, codes = self._profiles.cell_user[cells].tolist(), self._profiles.cell_code[cells].tolist()
+        for user, code in zip(users, codes, strict=True):
             names.setdefault(user, []).append(self._names[code])
         for user, listed in names.items():
             texts[user] = b"{" + b",".join(listed) + b"}"
@@ -137,9 +131,9 @@ class _Facets:
 
     def weights(self) -> list[bytes]:
         """ "facet":{"name":weight,…},… of the products' facets, per user."""
-        numbers = orjson.dumps(self._profiles.cell_weight, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-        keys = self._keys
-        entries = [keys[code] + number for code, number in zip(self._codes, numbers, strict=False)]
-        columns = [self.json(kind, entries) for kind in ITEM_KINDS]
+        columns = []
+        for kind in ITEM_KINDS:
+            numbers = orjson.dumps(self._profiles.cell_weight[self._cells[kind]], option=orjson.OPT_SERIALIZE_NUMPY)
+            columns.append(self.json(kind, numbers[1:-1].split(b",")))
         form = b",".join(b'"%b":%%b' % FACETS[kind].name.encode() for kind in ITEM_KINDS)
         return [form % row for row in zip(*columns, strict=True)]
