@@ -43,7 +43,7 @@ where not exists (
     from public.swipe_interactions as e
     where e.session_id = d.session_id
         and e.swipe_timestamp = d.swipe_timestamp
-        and e.swipe_direction = d.swipe_direction
+        and e.swipe_direction is not distinct from d.swipe_direction
         and e.user_id is not distinct from d.user_id
         and e.product_id is not distinct from d.product_id
         and e.id < d.id
@@ -55,7 +55,7 @@ where not exists (
             and e.session_id is null
             and e.user_id = d.user_id
             and e.swipe_timestamp = d.swipe_timestamp
-            and e.swipe_direction = d.swipe_direction
+            and e.swipe_direction is not distinct from d.swipe_direction
             and e.product_id is not distinct from d.product_id
             and e.id < d.id
     )
