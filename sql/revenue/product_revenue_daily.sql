@@ -5,6 +5,7 @@
 -- owner: team:finance
 -- headline: impressions, affiliate_clicks, conversions
 
+-- Clicks are grouped by verdict, then chosen by CASE: any condition on it reaches the rows, where the planner takes it for true of one in 200.
 -- Bounds are Wilson's for 95 % (z = 1.959964): (n + z²/2 ± z √(n (d − n) / d + z²/4)) / (d + z²).
 with seen as (
     select
@@ -23,12 +24,13 @@ clicked as (
         (c.click_timestamp at time zone :timezone)::date as day,
         c.currency as currency,
         c.product_id as product_id,
+        c.verdict as verdict,
         count(*) as affiliate_clicks,
         count(*) filter (where c.is_converted) as conversions,
         sum(c.actual_commission) as actual_commission
     from staging.clicks as c
-    where c.click_timestamp >= :range_start and c.click_timestamp < :range_end and c.verdict = 'valid'
-    group by 1, 2, 3
+    where c.click_timestamp >= :range_start and c.click_timestamp < :range_end
+    group by 1, 2, 3, 4
 ),
 together as (
     select
@@ -51,9 +53,9 @@ together as (
         0::bigint as impressions,
         0::bigint as clicked_impressions,
         0::bigint as detail_views,
-        c.affiliate_clicks as affiliate_clicks,
-        c.conversions as conversions,
-        c.actual_commission as actual_commission
+        case when c.verdict = 'valid' then c.affiliate_clicks else 0 end as affiliate_clicks,
+        case when c.verdict = 'valid' then c.conversions else 0 end as conversions,
+        case when c.verdict = 'valid' then c.actual_commission end as actual_commission
     from clicked as c
 ),
 counted as (
@@ -92,3 +94,4 @@ select
     coalesce(c.reported_commission, case when c.conversions = 0 then 0 end) as actual_commission -- Sum reported for them, in currency, to now;
                                                     -- 0 where nothing converted, NULL where something did and no amount has been reported.
 from counted as c
+where c.impressions + c.detail_views + c.affiliate_clicks > 0
