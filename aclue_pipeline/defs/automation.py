@@ -58,8 +58,8 @@ observe = dg.define_asset_job(
     description="Look at `schema` and every source table: versions, rows, freshness, contracts.",
     tags={"aclue/room": "observe"},
 )
-# Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics say
-# that the tables were written to.
+# Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics of a
+# large table say that it was written to.
 verify_schema = dg.define_asset_job(
     "verify_schema",
     _CRITERIA,

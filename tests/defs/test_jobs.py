@@ -214,19 +214,37 @@ def versions(instance: dg.DagsterInstance) -> dict[str, str]:
     return found
 
 
+def write_to_products(database: Database) -> None:
+    with database.psycopg() as pg:
+        pg.execute(
+            "update public.products set title = title || '!' where id = (select min(id::text)::uuid from public.products)"
+        )
+        pg.execute("select pg_stat_force_next_flush()")
+    database.close()
+
+
 def test_a_source_has_a_new_version_only_when_it_was_written_to(
     run, demo_db: Database, instance: dg.DagsterInstance
 ) -> None:
     run("observe")
     first = versions(instance)
+    run("verify_schema")  # writes, and takes it back
     run("observe")
     assert versions(instance) == first
-    with demo_db.psycopg() as pg:
-        pg.execute(
-            "update public.products set title = title || '!' where id = (select min(id::text)::uuid from public.products)"
-        )
-        pg.execute("select pg_stat_force_next_flush()")
-    demo_db.close()
+    write_to_products(demo_db)
+    run("observe")
+    assert [table for table, version in versions(instance).items() if version != first[table]] == ["public.products"]
+
+
+def test_a_large_source_is_not_read_and_still_has_versions(
+    run, demo_db: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aclue_pipeline.defs.observed.READ_BELOW", -1)
+    run("observe")
+    first = versions(instance)
+    run("observe")
+    assert versions(instance) == first
+    write_to_products(demo_db)
     run("observe")
     assert [table for table, version in versions(instance).items() if version != first[table]] == ["public.products"]
 
