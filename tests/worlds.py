@@ -98,6 +98,18 @@ def clicks(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any
 
 
 @st.composite
+def repeated(draw: st.DrawFn, click: dict[str, Any]) -> dict[str, Any]:
+    """The click once more by the same person, at most a little later; perhaps on another page, perhaps with money of its own."""
+    at, later = click["click_timestamp"], draw(st.sampled_from([0, 1, 2, 2.000001, 3]))
+    return click | {
+        "id": draw(st.uuids()),
+        "click_timestamp": None if at is None else at + timedelta(seconds=later),
+        "source_page": draw(st.sampled_from(["search", "discover"])),
+        "actual_commission": draw(money),
+    }
+
+
+@st.composite
 def views(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
     return {
         "id": draw(st.uuids()),
@@ -158,6 +170,8 @@ def worlds(draw: st.DrawFn, *anchors: datetime) -> dict[str, list[dict[str, Any]
     for kind in ("views", "swipes"):
         if world[kind] and draw(st.booleans()):
             world[kind].append({**draw(st.sampled_from(world[kind])), "id": draw(st.uuids())})
+    if world["clicks"] and draw(st.booleans()):
+        world["clicks"].append(draw(repeated(draw(st.sampled_from(world["clicks"])))))
     return world
 
 
