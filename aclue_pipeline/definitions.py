@@ -1,11 +1,16 @@
 """The code location: every asset, check, job and schedule, by name of its module (no folder is scanned: an installed wheel has no
 pyproject to scan from). Importing this opens no connection and loads neither pandas nor scikit-learn."""
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from aclue_pipeline.defs import app, automation, beta, funnel, health, preferences, resources, revenue, schema, staging
+
+if TYPE_CHECKING:
+    from aclue_pipeline.postgres import Database
 
 ROOMS = (app, schema, staging, preferences, revenue, funnel, health)
 
@@ -24,3 +29,28 @@ def build_defs(**overrides: Any) -> dg.Definitions:
 
 
 defs = build_defs()
+
+
+def run_job(
+    name: str,
+    instance: dg.DagsterInstance | None = None,
+    partition_range: tuple[date, date] | None = None,
+    run_config: Mapping[str, Any] | None = None,
+    database: "Database | None" = None,
+    raise_on_error: bool = True,
+) -> dg.ExecuteInProcessResult:
+    """Run the job `name` to its end in this process, recorded in `instance`: for the demo, the command line and tests; schedules
+    and the UI start jobs by themselves. `partition_range`: first and last day (both counted) of the daily tables.
+
+    `database` takes the place of the one that ACLUE_DATABASE_URL names. An asset's error is raised as it is, unless
+    `raise_on_error` is False: then the result says so.
+    """
+    overrides: dict[str, Any] = {} if database is None else {"database": database}
+    tags = {}
+    if partition_range is not None:
+        first, last = partition_range
+        tags = {automation.RANGE_START: first.isoformat(), automation.RANGE_END: last.isoformat()}
+    job = build_defs(**overrides).resolve_job_def(name)
+    return job.execute_in_process(
+        instance=instance, run_config=dict(run_config or {}), tags=tags, raise_on_error=raise_on_error
+    )

@@ -5,6 +5,7 @@ Why not `dagster dev`: it starts a code server each for webserver and daemon (10
 two cores), dies with its daemon, leaves runs and code servers alive when it ends, and cannot be ended by SIGTERM where a
 shell started it in the background."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -64,10 +65,8 @@ class Member:
 
     def signal(self, number: int) -> None:
         if self.process is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                return
 
     @property
     def gone(self) -> bool:
@@ -252,11 +251,9 @@ def free_port(wanted: int) -> int:
     for port in range(wanted, min(wanted + 100, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+            with contextlib.suppress(OSError):  # somebody has it: that is what is asked
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+                return port
     raise ServerFailed(f"no port from {wanted} on is free; name another with --port or ACLUE_UI_PORT")
 
 

@@ -181,7 +181,7 @@ def _run(
     days: tuple[date, date] | None = None,
     config: dict[str, Any] | None = None,
 ) -> Told:
-    from aclue_pipeline.defs.run import run_job
+    from aclue_pipeline.definitions import run_job
 
     began = time.monotonic()
     say(says)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pytest
 
-from aclue_pipeline.defs.run import run_job
+from aclue_pipeline.definitions import run_job
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 

@@ -278,7 +278,7 @@ def test_stale_sources_warn_and_do_not_block(run, demo_db: Database) -> None:
 
 
 def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.DagsterInstance) -> None:
-    from aclue_pipeline.defs.run import run_job
+    from aclue_pipeline.definitions import run_job
 
     result = run_job("observe", instance, database=deployed_db)
     fresh = [e for e in result.get_asset_check_evaluations() if e.check_name == "freshness"]
@@ -286,7 +286,7 @@ def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.Dagster
 
 
 def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.DagsterInstance) -> None:
-    from aclue_pipeline.defs.run import run_job
+    from aclue_pipeline.definitions import run_job
 
     result = run_job(
         "rebuild_revenue_and_funnel", instance, (date(2026, 3, 28), date(2026, 3, 30)), database=deployed_db
@@ -297,7 +297,7 @@ def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.
 
 
 def test_the_other_catalogue_shape_keeps_its_contract(deployed_db_b: Database, instance: dg.DagsterInstance) -> None:
-    from aclue_pipeline.defs.run import run_job
+    from aclue_pipeline.definitions import run_job
 
     result = run_job("observe", instance, database=deployed_db_b)
     assert all(checks(result).values()), checks(result)
