@@ -86,6 +86,7 @@ class _Run:
             "set transaction isolation level repeatable read"
         )  # catalogue, signals and the changes are of one moment
         reader.execute("set local work_mem = '128MB'")
+        reader.execute("set local statement_timeout = 0")  # a stream lasts as long as what is done with it
         self._model = self._met(load_model(reader))
         self._publisher = Publisher(writer, self._model.version)
 

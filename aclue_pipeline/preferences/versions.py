@@ -96,6 +96,7 @@ def _data(pg: "psycopg.Connection[Any]", most: int) -> "tuple[Events, Items, Voc
 
     pg.execute("set transaction isolation level repeatable read")
     pg.execute("set local work_mem = '128MB'")
+    pg.execute("set local statement_timeout = 0")
     ids, rows = store.catalogue(pg)
     total, context = _context(pg)
     vocabulary = vocabulary_of(rows, context)
