@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aclue_pipeline import preferences
+from aclue_pipeline.demo.load import load
 from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences.movielens import read
 from aclue_pipeline.preferences.quality import auc_per_user, calibration_error, evaluate, log_loss, reliability
 from aclue_pipeline.preferences.training import split
@@ -38,6 +41,16 @@ def test_profiles_beat_every_baseline_on_movielens() -> None:
     scores = measured.scores.set_index(["users_group", "predictor"])
     assert scores.auc["all", "profile"] > 0.65
     assert scores.calibration_error["all", "profile"] < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.database
+def test_profiles_beat_every_baseline_on_the_demo(deployed_db: Database) -> None:
+    load(deployed_db)
+    measured = preferences.evaluate(deployed_db)
+    for group in ("all", "casual", "heavy"):
+        for name in BASELINES:
+            assert measured.log_loss("profile", group) < measured.log_loss(name, group) - 0.02
 
 
 def test_a_folder_without_movielens_is_one_line(tmp_path: Path) -> None:
