@@ -87,6 +87,8 @@ def _summary(told: "list[Told]", figures: dict[str, str], seconds: float) -> Non
     for step in told:
         for check in step.red:
             click.secho(f"red: {check} ({step.step})", fg="red")
+        for check in step.warned:
+            click.secho(f"warns: {check} ({step.step})", fg="yellow")
 
 
 @demo.command(epilog="Example:  aclue demo load --users 50000 --days 90")

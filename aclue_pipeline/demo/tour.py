@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STEPS = """
 create schema if not exists demo;
 create table if not exists demo.steps (
-    step text primary key, ground text not null, until date, said text not null, red text[] not null,
+    step text primary key, ground text not null, until date, said text not null, red text[] not null, warned text[] not null,
     finished_at timestamptz not null default now());
 comment on table demo.steps is 'One row per step of the demo: from what it was last computed, and what came out.';
 """
@@ -34,6 +34,7 @@ class Told(NamedTuple):
     step: str
     said: str
     red: tuple[str, ...]  # checks that did not pass
+    warned: tuple[str, ...]  # checks that did not, and only warn
     seconds: float  # 0 where it was done before
 
 
@@ -123,7 +124,7 @@ def _load(stage: Stage, say: Callable[[str], None]) -> Told:
     assert now is not None
     added = f"{sum(rows.values()):,} rows added" if rows else "up to date"
     said = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
-    return Told("load", said, (), time.monotonic() - began if rows else 0)
+    return Told("load", said, (), (), time.monotonic() - began if rows else 0)
 
 
 def _derive(stage: Stage) -> None:
@@ -193,32 +194,44 @@ def _run(
         database=stage.database,
     )
     checks = result.get_asset_check_evaluations()
-    red = sorted(f"{check.asset_key.to_user_string()}: {check.check_name}" for check in checks if not check.passed)
+    red, warned = (
+        sorted(
+            f"{c.asset_key.to_user_string()}: {c.check_name}"
+            for c in checks
+            if not c.passed and (c.severity.value == "WARN") is warns
+        )
+        for warns in (False, True)
+    )
     materialised = len({event.asset_key for event in result.get_asset_materialization_events()})
     parts = [f"{materialised} assets"] if materialised else []
-    parts += [f"{len(checks) - len(red)} of {len(checks)} checks green"] if checks else []
+    parts += [f"{len(checks) - len(red) - len(warned)} of {len(checks)} checks green"] if checks else []
     said = ", ".join(parts) or "done"
     with stage.database.begin() as connection:
         query(
             connection,
-            """insert into demo.steps (step, ground, until, said, red) values (:step, :what, :until, :said, :red)
+            """insert into demo.steps (step, ground, until, said, red, warned) values (:step, :what, :until, :said, :red, :warned)
                on conflict (step) do update
-               set (ground, until, said, red, finished_at) = (excluded.ground, excluded.until, excluded.said, excluded.red, now())""",
+               set (ground, until, said, red, warned, finished_at)
+                   = (excluded.ground, excluded.until, excluded.said, excluded.red, excluded.warned, now())""",
             step=name,
             said=said,
             red=red,
+            warned=warned,
             **ground._asdict(),
         )
-    return Told(name, said, tuple(red), time.monotonic() - began)
+    return Told(name, said, tuple(red), tuple(warned), time.monotonic() - began)
 
 
 def _remembered(database: Database, step: str) -> tuple[Ground, Told | None]:
     """On which ground a step was done last, and how it ended."""
     with database.begin() as connection:
-        rows = query(connection, "select ground, until, said, red from demo.steps where step = :step", step=step)
+        rows = query(
+            connection, "select ground, until, said, red, warned from demo.steps where step = :step", step=step
+        )
     if not rows:
         return Ground(""), None
-    return Ground(rows[0]["ground"], rows[0]["until"]), Told(step, rows[0]["said"], tuple(rows[0]["red"]), 0)
+    row = rows[0]
+    return Ground(row["ground"], row["until"]), Told(step, row["said"], tuple(row["red"]), tuple(row["warned"]), 0)
 
 
 def figures(database: Database) -> dict[str, str]:
