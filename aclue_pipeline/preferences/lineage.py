@@ -75,6 +75,8 @@ LINEAGE: Final[dict[str, Any]] = {
             "pipeline.signals.recipient",
         ],
         "events": ["pipeline.signals.event_id"],
+        "trained_at": [],
+        "seed": [],
         "users": ["pipeline.signals.user_id"],
         "products": ["pipeline.item_features.product_id"],
         "*": {"indirect": _COUNTED},
@@ -105,6 +107,7 @@ LINEAGE: Final[dict[str, Any]] = {
         "model_version": ["pipeline.taste_models.version"],
         "users_group": {"indirect": ["pipeline.signals.event_id"]},
         "predictor": [],
+        "measured_at": [],
         "users": ["pipeline.signals.user_id"],
         "judgements": ["pipeline.signals.event_id"],
         **{

@@ -2,7 +2,8 @@
 while the server takes in one block, the next one is computed. What a profile is, is the kernel's business."""
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,9 +65,10 @@ def recalculate(
         db.autocommit() as lock,
         advisory_lock(lock, "recalculation of preferences"),
         db.psycopg() as reader,
-        db.psycopg() as writer,
+        db.psycopg() as one,
+        db.psycopg() as another,
     ):
-        done = _Run(reader, writer, full, progress or (lambda line: None)).run(block_events)
+        done = _Run(reader, (one, another), full, progress or (lambda line: None)).run(block_events)
     return Recalculation(**done, full=full, seconds=time.monotonic() - started)
 
 
@@ -74,21 +76,22 @@ class _Run:
     def __init__(
         self,
         reader: "psycopg.Connection[Any]",
-        writer: "psycopg.Connection[Any]",
+        writers: "Sequence[psycopg.Connection[Any]]",
         full: bool,
         say: Callable[[str], None],
     ) -> None:
         from aclue_pipeline.preferences.publish import Publisher
         from aclue_pipeline.preferences.store import load_model
 
-        self._reader, self._writer, self._full, self._say = reader, writer, full, say
-        reader.execute(
-            "set transaction isolation level repeatable read"
-        )  # catalogue, signals and the changes are of one moment
+        self._reader, self._writers, self._full, self._say = reader, writers, full, say
+        # Catalogue, signals and who changed are of one moment.
+        reader.execute("set transaction isolation level repeatable read")
         reader.execute("set local work_mem = '128MB'")
         reader.execute("set local statement_timeout = 0")  # a stream lasts as long as what is done with it
+        # A parallel right anti join leaves all its rows, and all work on them, to one worker (PostgreSQL 16 to 18).
+        reader.execute("set local enable_parallel_hash = off")
         self._model = self._met(load_model(reader))
-        self._publisher = Publisher(writer, self._model.version)
+        self._publishers = [Publisher(writer, self._model.version) for writer in writers]
 
     def _met(self, model: "TasteModel") -> "TasteModel":
         """The model with the products that are new to it, stored before any profile rests on them."""
@@ -96,30 +99,37 @@ class _Run:
 
         model, rows, met = meet_new_products(self._reader, model)
         if rows:
-            save_items(self._writer, model.version, met, rows)
-            self._writer.commit()
+            save_items(self._writers[0], model.version, met, rows)
+            self._writers[0].commit()
         return model
 
     def run(self, block_events: int | None = None) -> dict[str, Any]:
         from aclue_pipeline.preferences import signals
 
-        done, users, events, last = Published(), 0, 0, None
-        select = signals.ALL if self._full else signals.CHANGED
-        if not self._full:
-            done += self._publisher.forget(self._changed())
-        pending: Future[Published] | None = None
+        users, events, last = 0, 0, None
+        done = Published() if self._full else self._publishers[0].forget(self._changed())
         products = signals.Lookup(self._model.items.ids)
-        with ThreadPoolExecutor(1, "publisher") as pool:
-            size = block_events or signals.BLOCK_EVENTS
-            for block in signals.blocks(self._reader, select, products, self._model.vocabulary, block_events=size):
+        found = signals.blocks(
+            self._reader,
+            signals.ALL if self._full else signals.CHANGED,
+            products,
+            self._model.vocabulary,
+            block_events=block_events or signals.BLOCK_EVENTS,
+        )
+        with ThreadPoolExecutor(len(self._publishers), "publisher") as pool:
+            under_way: deque[Future[Published]] = deque()
+            for number, block in enumerate(found):
                 text = self._text(block)
-                done += pending.result() if pending else Published()
-                pending = pool.submit(self._publisher.publish, block, text, last, self._full)
+                if len(under_way) == len(self._publishers):  # the one whose turn it is has finished, in order
+                    done += under_way.popleft().result()
+                publisher = self._publishers[number % len(self._publishers)]
+                under_way.append(pool.submit(publisher.publish, block, text, last, self._full))
                 users, events, last = users + len(block.users), events + len(block.events), block.users[-1]
                 self._say(f"{users:,} users, {events:,} signals")
-            done += pending.result() if pending else Published()
+            for future in under_way:
+                done += future.result()
         if self._full:
-            done += self._publisher.sweep(last)
+            done += self._publishers[0].sweep(last)
         return {"model_version": self._model.version, "users": users, "signals": events, "published": done}
 
     def _changed(self) -> list[Any]:
