@@ -57,8 +57,8 @@ select
     e.is_pending as is_pending,         -- Whether it is feedback that no profile has taken in yet.
     e.occasion as occasion,             -- Occasion of the swipe session as the app names it; NULL: none stated, or feedback.
     e.recipient as recipient,           -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback.
-    uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
+    (uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
         1024 * e.value + e.weight,
         4 * coalesce(hashtext(e.occasion), 0)::int8 + coalesce(hashtext(e.recipient), 0) + 3 * e.is_explicit::int + 5 * e.is_about_price::int
-    )))) >> 16 as digest                -- 48-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
+    )))) >> 16)::bigint as digest                -- 48-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
 from events as e

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"pandas", "numpy", "sklearn", "scipy", "altair", "vl_convert", "matplotlib"}
 
 _IMPORT = """
-import json, sys, time, warnings
+import json, sys, warnings
 seen = []
 warnings.showwarning = lambda message, category, filename, *rest: seen.append([category.__name__, str(message), filename])
 warnings.simplefilter("always")
@@ -28,11 +28,9 @@ if {loud}:
     import aclue_pipeline.defs.beta as beta
     beta.quiet = nullcontext
 import dagster
-begin = time.perf_counter()
 import aclue_pipeline.definitions as d
 d.defs.resolve_asset_graph()
-took = time.perf_counter() - begin
-print(json.dumps({{"modules": sorted(sys.modules), "took": took, "warnings": seen}}))
+print(json.dumps({{"modules": sorted(sys.modules), "warnings": seen}}))
 """
 
 
@@ -57,11 +55,6 @@ def quiet_import() -> dict:
 
 def test_importing_needs_no_database_and_nothing_heavy(quiet_import: dict) -> None:
     assert not HEAVY & set(quiet_import["modules"])
-
-
-def test_importing_is_quick(quiet_import: dict) -> None:
-    # 0.5 s beside Dagster's own import on an idle machine; tests run beside each other.
-    assert quiet_import["took"] < 3
 
 
 def test_no_warning_originates_in_our_code(quiet_import: dict) -> None:
