@@ -4,7 +4,7 @@
 -- owner: team:data
 
 -- Fast: at the pace since a measurement that is a week old or older, half as large again within a week, and 16 MB at least.
--- Swollen: 10,000 dead rows at least, and more than a fifth (warn) or as many (error) of the living.
+-- Swollen: 100,000 dead rows at least (fewer are gone with the next autovacuum), and more than a fifth (warn) or as many (error) of the living.
 with before as (
     select distinct on (m.table_name)
         m.table_name as table_name,
@@ -34,7 +34,7 @@ judged as (
         b.measured_at as measured_at,
         b.days as days,
         coalesce((n.bytes - b.bytes) / b.days * 7 >= greatest(0.5 * b.bytes, 16 * 1024 * 1024), false) as fast,
-        n.dead >= 10000 and n.dead > 0.2 * n.living as swollen
+        n.dead >= 100000 and n.dead > 0.2 * n.living as swollen
     from sizes as n
     left join before as b on b.table_name = n.table_name
 )

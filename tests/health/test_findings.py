@@ -119,7 +119,7 @@ def test_a_table_that_grew_no_faster_than_its_size_allows_is_not_found(db: Datab
 
 def test_a_table_full_of_dead_rows_is_found(db: Database) -> None:
     run(db, "create table public.queue (id int) with (autovacuum_enabled = off)")
-    run(db, "insert into public.queue select generate_series(1, 12000)", "delete from public.queue where id > 100")
+    run(db, "insert into public.queue select generate_series(1, 120000)", "delete from public.queue where id > 100")
     [finding] = health.examine(db)
     assert (finding.finding, finding.severity, finding.object) == ("table_growth", "error", "public.queue")
     assert finding.mend.startswith("vacuum (analyze) public.queue")
