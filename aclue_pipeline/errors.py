@@ -83,7 +83,7 @@ class KeysPending(AclueError):
 
 
 class VerificationFailed(AclueError):
-    """A blocking check is red."""
+    """A success criterion is not met."""
 
     exit_code = 15
 

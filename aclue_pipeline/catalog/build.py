@@ -226,7 +226,7 @@ def _plain_columns(table: Table) -> str:
     """The columns of a CREATE TABLE with nothing but their types: a temporary copy may hold no foreign keys."""
     from sqlglot import exp
 
-    from aclue_pipeline.catalog.read import parsed
+    from aclue_pipeline.catalog.statement import parsed
 
     parts = parsed(table.sql, table.path).find_all(exp.ColumnDef)
     return ", ".join(f"{part.this.sql('postgres')} {part.args['kind'].sql('postgres')}" for part in parts)

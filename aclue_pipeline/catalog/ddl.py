@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aclue_pipeline.catalog import sqltext
+from aclue_pipeline.catalog.statement import described, parsed
 from aclue_pipeline.catalog.table import Column
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ def read(*paths: Path) -> list[Declared]:
 
 def read_texts(texts: dict[Path, str]) -> list[Declared]:
     from sqlglot import exp
-
-    from aclue_pipeline.catalog.read import parsed
 
     trees, comments = [], []
     for path, text in texts.items():
@@ -81,7 +80,6 @@ def _created(tree: "exp.Create", path: Path) -> Declared:
 def _add(one: Declared, part: "exp.ColumnDef") -> None:
     from sqlglot import exp
 
-    from aclue_pipeline.catalog.read import described
     from aclue_pipeline.catalog.types import base_type
 
     # The parser hangs a last column's comment on whichever part of it came last.
@@ -92,8 +90,6 @@ def _add(one: Declared, part: "exp.ColumnDef") -> None:
 
 
 def _commented(comment: re.Match[str], found: dict[str, Declared]) -> None:
-    from aclue_pipeline.catalog.read import described
-
     name, said = comment["name"].replace('"', ""), comment["said"].replace("''", "'")
     table, _, column = (name, "", "") if comment["kind"].lower() == "table" else name.rpartition(".")
     one = found.get(table if "." in table else f"public.{table}")

@@ -4,7 +4,8 @@ from sql/ alone, so that `aclue docs --check` can hold the committed pages to it
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aclue_pipeline.catalog.read import DECLARED_ROOMS, DERIVED_ROOMS, shown, tables
+from aclue_pipeline.catalog.read import DECLARED_ROOMS, DERIVED_ROOMS, tables
+from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import Column, Source, Table
 
 ROOMS = (*DECLARED_ROOMS, *DERIVED_ROOMS)

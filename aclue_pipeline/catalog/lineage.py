@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from aclue_pipeline.catalog import basis
-from aclue_pipeline.catalog.read import DERIVED_ROOMS, parsed, shown, table, tables
+from aclue_pipeline.catalog.read import DERIVED_ROOMS, table, tables
+from aclue_pipeline.catalog.statement import parsed, shown
 from aclue_pipeline.catalog.table import SELECTED, Column, Source, Table
 from aclue_pipeline.errors import SqlFileError
 

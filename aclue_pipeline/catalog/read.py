@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aclue_pipeline.catalog import sqltext
+from aclue_pipeline.catalog.statement import described, parsed, shown
 from aclue_pipeline.catalog.table import ENSURED, Column, Table
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from aclue_pipeline.settings import sql_folder
@@ -288,58 +289,11 @@ def _declared(root: Path) -> list[Table]:
     return found
 
 
-# --- shared with ddl.py and lineage.py --------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=128)
-def parsed(sql: str, path: Path) -> "exp.Expr":
-    """One statement as a tree (not to be changed), its trailing comments on their projections.
-
-    Raises SqlFileError with the parser's reason.
-    """
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
-    try:
-        trees = sqlglot.parse(_joined_comments(sql), dialect="postgres")
-    except SqlglotError as error:
-        raise SqlFileError(f"{shown(path)}: {str(error).splitlines()[0]}") from error
-    if len(trees) != 1 or trees[0] is None:
-        raise SqlFileError(f"{shown(path)}: the file must hold one statement")
-    return trees[0]
-
-
-def _joined_comments(sql: str) -> str:
-    """A comment line right below a trailing comment, indented further than the code before that, continues it."""
-    lines: list[str] = []
-    indent: int | None = None
-    for line in sql.splitlines():
-        stripped = line.lstrip()
-        deep = len(line) - len(stripped)
-        if indent is not None and stripped.startswith("--") and deep > indent:
-            lines[-1] += " " + stripped.removeprefix("--").strip()
-            continue
-        indent = deep if "--" in stripped and not stripped.startswith("--") else None
-        lines.append(line)
-    return "\n".join(lines)
-
-
 def _column(name: str, comments: list[str] | None, type_: str | None = None) -> Column:
     return described(name, " ".join(comment.strip() for comment in comments or ()), type_)
-
-
-def described(name: str, description: str, type_: str | None = None) -> Column:
-    """A column from its comment; the mark [pii] in it becomes a tag."""
-    said = " ".join(description.replace("[pii]", "").split())
-    return Column(name, said, type_, pii="[pii]" in description)
 
 
 def _upstream(tree: "exp.Expr") -> tuple[str, ...]:
     from sqlglot import exp
 
     return tuple(sorted({f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db and t.db != "pg_catalog"}))
-
-
-def shown(path: Path) -> str:
-    """A file's name as a person finds it."""
-    return "/".join(("sql", *path.parts[-2:]))

@@ -53,7 +53,7 @@ def url(context: Context, database: str) -> None:
 
 @db.command(
     context_settings={"ignore_unknown_options": True},
-    epilog='Example:  aclue db psql --as anon -- -c "select count(*) from affiliate_clicks"',
+    epilog='Example:  aclue db psql --as anon -- -c "select count(*) from products"',
 )
 @click.option(
     "--as", "who", metavar="anon|USER_ID|service_role", help="Take this role and its JWT claims, as a request does."

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from aclue_pipeline.demo.tour import Told
 
 
-@click.group(invoke_without_command=True, epilog="Example:  aclue demo --no-ui")
+@click.group(
+    invoke_without_command=True, short_help="The whole graph on sample data.", epilog="Example:  aclue demo --no-ui"
+)
 @click.option("--no-ui", is_flag=True, help="End after the summary instead of serving the UI.")
 @click.option(
     "--port",

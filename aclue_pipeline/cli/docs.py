@@ -8,7 +8,7 @@ from aclue_pipeline.cli.context import json_option, print_json
 from aclue_pipeline.errors import DocsOutdated
 
 
-@click.command(epilog="Example:  aclue docs --check")
+@click.command(short_help="Write the data dictionary.", epilog="Example:  aclue docs --check")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a page is not what sql/ says.")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages (docs/tables).")
 @json_option
@@ -29,14 +29,18 @@ def docs(check: bool, to: Path | None, as_json: bool) -> None:
         click.echo(f"{folder}: {', '.join(names) + ' written' if names else 'as sql/ says, nothing to write'}")
 
 
-@click.command(epilog="Example:  aclue lineage revenue_daily.actual_commission")
+@click.command(
+    short_help="Show what a column rests on, as a tree.",
+    epilog="Example:  aclue lineage revenue_daily.actual_commission",
+)
 @click.argument("name", metavar="TABLE[.COLUMN]", required=False)
-@click.option("--used-by", is_flag=True, help="The other way: which columns rest on it.")
+@click.option("--used-by", is_flag=True, help="The other way, one step: which columns rest on it.")
 @json_option
 def lineage(name: str | None, used_by: bool, as_json: bool) -> None:
     """Show as a tree what a column, or a table, rests on, down to the app's tables; without a name, list the tables.
 
-    A column rests on the columns whose values enter it (branches) and on those that decide which rows count ("decided by").
+    A column rests on the columns whose values enter it (branches, followed to the app's tables; count(*) stands as the key of what
+    it counts) and on those that decide which rows count ("decided by", one step down).
     """
     from aclue_pipeline.catalog import lineage as trees
     from aclue_pipeline.catalog import tables

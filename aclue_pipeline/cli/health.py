@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _COLOURS = {"error": "red", "warn": "yellow"}
 
 
-@click.command(epilog="Example:  aclue health table_growth --json")
+@click.command(
+    short_help="Slow statements, useless indexes, growth.", epilog="Example:  aclue health table_growth --json"
+)
 @click.argument("names", metavar="[FINDING]...", nargs=-1)
 @json_option
 @click.pass_obj

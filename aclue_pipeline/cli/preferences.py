@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aclue_pipeline.preferences import Quality
 
 
-@click.group(epilog="Example:  aclue preferences recalculate")
+@click.group(short_help="Taste profiles from swipes and feedback.", epilog="Example:  aclue preferences recalculate")
 def preferences() -> None:
     """Taste profiles (public.user_preferences) from swipes and feedback."""
 
@@ -86,12 +86,12 @@ def evaluate(context: Context, movielens: Path | None, yes: bool, as_json: bool)
         click.echo(f"{row['users_group']:<8} {row['predictor']:<12} {row['judgements']:>10,} {numbers}")
 
 
-@preferences.command(epilog="Example:  aclue --demo preferences show 5b1c6b0e-8f9a-5c39-9c2c-0a4b5d1f6f10")
+@preferences.command(epilog="Example:  aclue --demo preferences show 0073356a-b032-5ba8-8c51-18e9b4adb988")
 @click.argument("user_id", type=click.UUID)
 @json_option
 @click.pass_obj
 def show(context: Context, user_id: Any, as_json: bool) -> None:
-    """Show one user's profile. An unknown user has none: the population's taste holds, with confidence 0."""
+    """Show one user's profile; exit code 20 if there is none yet."""
     from aclue_pipeline.errors import NothingFound
     from aclue_pipeline.postgres import query
 

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.group(epilog="Example:  aclue revenue rebuild --from 2026-03-01 --to 2026-03-31")
+@click.group(
+    short_help="What affiliate clicks brought, day by day.",
+    epilog="Example:  aclue revenue rebuild --from 2026-03-01 --to 2026-03-31",
+)
 def revenue() -> None:
     """What affiliate clicks brought: revenue_daily, commission_daily, product_revenue_daily."""
 
 
-@click.group(epilog="Example:  aclue funnel rebuild --trailing")
+@click.group(short_help="How far sessions went, day by day.", epilog="Example:  aclue funnel rebuild --trailing")
 def funnel() -> None:
     """How far sessions went: session_funnel_daily, ctr_by_position_daily."""
 

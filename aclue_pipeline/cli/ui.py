@@ -18,21 +18,19 @@ from aclue_pipeline.settings import checkout, get_settings
 ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell needs to speak to the same instance
 
 
-@click.command(epilog="Example:  aclue ui --demo --port 3100")
+@click.command(short_help="Serve the Dagster UI until Ctrl-C.", epilog="Example:  aclue --demo ui --port 3100")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
     help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
 )
-@click.option("--demo", is_flag=True, help="On the demo's embedded server, schedules running.")
 @click.option("--read-only", is_flag=True, help="For looking only: nothing can be started or switched from the UI.")
 @click.pass_obj
-def ui(context: Context, port: int | None, demo: bool, read_only: bool) -> None:
+def ui(context: Context, port: int | None, read_only: bool) -> None:
     """Serve the Dagster UI until Ctrl-C, which also cancels what is running.
 
     Dagster's own tables live in the database that ACLUE_DAGSTER_URL names, which is never the app's.
     """
-    context.demo = context.demo or demo
     serve(context, port, read_only)
 
 

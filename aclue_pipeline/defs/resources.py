@@ -20,7 +20,7 @@ def database(_context: dg.InitResourceContext) -> Iterator[Database]:
     url = get_settings().database_url
     if url is None:
         raise DatabaseNotNamed(
-            "no database is named: set ACLUE_DATABASE_URL, or start the demo's UI by `aclue ui --demo`"
+            "no database is named: set ACLUE_DATABASE_URL, or start the demo's UI by `aclue --demo ui`"
         )
     opened = Database(url.get_secret_value())
     try:

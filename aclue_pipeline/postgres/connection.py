@@ -36,6 +36,11 @@ def parse_url(url: str, driver: str = "postgresql+psycopg") -> "sa.URL":
         raise SettingsError(
             f"{parsed.drivername}:// is no PostgreSQL URL; it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
         )
+    if "@" in (parsed.database or "") or "/" in (parsed.database or "") or not 0 < (parsed.port or 5432) < 65536:
+        # A raw / in the password ends the host there: what follows is part of a secret, so nothing of it is repeated.
+        raise SettingsError(
+            "the database URL cannot be read: percent-encode / @ # ? and % in the password; a port is 1 to 65535"
+        )
     parsed = parsed.set(drivername=driver)
     if not is_local(parsed) and parsed.query.get("sslmode") not in _SECURE:
         raise InsecureConnection(f"{parsed.host} is another host: add sslmode=require (or verify-full) to its URL")
@@ -155,12 +160,12 @@ class Database:
 
         try:
             yield
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
             named = self._named(error.orig)
             if named is None:
                 raise
             raise named from None
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             named = self._named(error)
             if named is None:
                 raise
@@ -169,6 +174,8 @@ class Database:
     def _named(self, error: BaseException | None) -> AclueError | None:
         """The named error for a failure to connect; None for a failure of a statement."""
         text = str(error)
+        if "invalid connection option" in text or "invalid sslmode" in text:
+            return SettingsError(f"the database URL has an option that does not exist ({text.splitlines()[0].strip()})")
         if (
             "password authentication failed" in text
             or "no pg_hba.conf entry" in text

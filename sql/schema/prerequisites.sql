@@ -12,7 +12,7 @@ select
     name as name,
     oid is not null as met,
     'missing' as trouble,
-    case when name = 'auth.users' then 'Supabase makes it: is this a Supabase database?' else 'it belongs to the app: deploy the app''s own schema first' end as remedy
+    case when name = 'auth.users' then 'Supabase makes it: is this a Supabase database?' else 'the app''s own schema comes first: deploy that' end as remedy
 from app_table
 union all
 select

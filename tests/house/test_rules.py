@@ -94,7 +94,16 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
     codes = [kind.exit_code for kind in kinds]
     assert len(set(codes)) == len(codes), "two errors share an exit code: append the next free number"
     assert 2 not in codes, "2 is click's code for a usage error"
-    assert all(kind.__doc__ for kind in kinds)
+    page = (ROOT / "docs" / "exit-codes.md").read_text()
+    for kind in kinds:
+        line = f"| {kind.exit_code} | {kind.__name__} | {' '.join((kind.__doc__ or '').split())} |"
+        assert kind is errors.AclueError or line in page, f"docs/exit-codes.md lacks: {line}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (path for path in _tracked() if path.suffix == ".md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}, which is not there"
 
 
 def test_every_dependency_is_there_for_a_reason() -> None:

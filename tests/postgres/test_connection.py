@@ -44,6 +44,16 @@ def test_what_is_no_postgresql_url_says_how_one_looks(url: str) -> None:
         parse_url(url)
 
 
+@pytest.mark.parametrize(
+    "url", [f"postgresql://u:p@{SECRET}/x#y@db.example.com:5432/z", f"postgresql://u:{SECRET}@localhost:92219/x"]
+)
+def test_what_may_be_part_of_a_password_is_never_repeated(url: str) -> None:
+    with pytest.raises(SettingsError, match="percent-encode") as raised:
+        parse_url(url)
+    assert "x#y" not in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
 def test_the_label_and_the_repr_hold_no_secret() -> None:
     database = Database(f"postgresql://someone:{SECRET}@localhost:5432/shop")
     assert database.label == "localhost/shop"
@@ -63,8 +73,9 @@ def _connect(url: str) -> None:
         (lambda url: url.replace("//postgres:", "//nobody:"), WrongPassword),
         (lambda url: url + "_not_there", Unreachable),
         (lambda url: "postgresql://postgres:x@127.0.0.1:1/aclue", Unreachable),
+        (lambda url: url + "?sslmod=require", SettingsError),
     ],
-    ids=["wrong password", "unknown user", "unknown database", "nobody listens"],
+    ids=["wrong password", "unknown user", "unknown database", "nobody listens", "unknown option"],
 )
 def test_a_failed_connection_is_one_named_line_without_the_password(server, change, error) -> None:
     url = server.url()
