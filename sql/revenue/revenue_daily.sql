@@ -33,7 +33,7 @@ counted as (
         v.device_type as device_type,
         coalesce(sum(v.clicks) filter (where v.verdict <> 'duplicate'), 0)::bigint as clicks,
         coalesce(sum(v.clicks) filter (where v.verdict = 'valid'), 0)::bigint as valid_clicks,
-        count(*) filter (where v.verdict = 'valid') as people,
+        count(v.person_id) filter (where v.verdict = 'valid') as people,
         coalesce(sum(v.conversions) filter (where v.verdict = 'valid'), 0)::bigint as conversions,
         sum(v.expected_commission) filter (where v.verdict = 'valid') as expected_commission,
         sum(v.actual_commission) filter (where v.verdict = 'valid') as reported_commission,
