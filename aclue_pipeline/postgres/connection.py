@@ -173,9 +173,13 @@ class Database:
 
     def _named(self, error: BaseException | None) -> AclueError | None:
         """The named error for a failure to connect; None for a failure of a statement."""
+        import psycopg
+
         text = str(error)
         if "invalid connection option" in text or "invalid sslmode" in text:
             return SettingsError(f"the database URL has an option that does not exist ({text.splitlines()[0].strip()})")
+        if not isinstance(error, psycopg.OperationalError):
+            return None  # a statement's own failure, whatever words are in it
         if (
             "password authentication failed" in text
             or "no pg_hba.conf entry" in text

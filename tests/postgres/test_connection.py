@@ -128,3 +128,15 @@ def test_money_stays_exact_in_a_frame(empty_db: Database) -> None:
     with empty_db.begin() as connection:
         money = frame(connection, "select 0.10::numeric(10,2) as pounds from generate_series(1, :n)", n=3)
     assert sum(money["pounds"]) == Decimal("0.30")
+
+
+@pytest.mark.database
+def test_a_statement_that_fails_keeps_its_own_error(empty_db: Database) -> None:
+    import sqlalchemy as sa
+
+    def unknown_table() -> None:
+        with empty_db.begin() as connection:
+            query(connection, "select * from public.database_roles")
+
+    with pytest.raises(sa.exc.ProgrammingError, match="does not exist"):
+        unknown_table()
