@@ -105,12 +105,17 @@ def show(context: Context, user_id: Any, as_json: bool) -> None:
         print_json(rows[0])
         return
     for name, value in rows[0].items():
-        click.echo(f"{name:<24} {_best(value) if isinstance(value, dict) and name != 'ml_features' else value}")
+        click.echo(f"{name:<24} {_readable(name, value)}")
 
 
-def _best(scores: dict[str, Any]) -> str:
-    """The highest first."""
-    return ", ".join(f"{name} {score}" for name, score in sorted(scores.items(), key=lambda pair: -pair[1])[:8])
+def _readable(name: str, value: Any) -> Any:
+    """Scores with the highest first, prices with the lowest; what only programs read is left to --json."""
+    if name in ("ml_features", "embedding_vector"):
+        return "for programs: see --json" if value else value
+    if isinstance(value, dict):
+        pairs = sorted(value.items(), key=lambda pair: pair[1], reverse=name != "price_range")
+        return ", ".join(f"{of} {score}" for of, score in pairs)
+    return value
 
 
 def _writable(context: Context, yes: bool) -> "Database":
