@@ -2,19 +2,20 @@
 which the clocks change), and the database they are loaded into. What is true of a world, tests/oracles/ says."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from aclue_pipeline import catalog
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.postgres.copy import copy_in
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
 
@@ -198,6 +199,14 @@ def database_of_worlds(server: EmbeddedServer) -> Iterator[Database]:
     databases.close()
 
 
+def copy_in(pg: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(*table.split(".")), names)
+    with pg.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
 def load(db: Database, world: dict[str, list[dict[str, Any]]]) -> None:
     """Put the world's events in the place of whatever is there."""
     with db.psycopg() as pg:
@@ -213,6 +222,18 @@ def rows_of(db: Database, table: str, statement: str) -> list[dict[str, Any]]:
 
     with db.psycopg() as pg, pg.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement.format(table)).fetchall()
+
+
+def pieces_agree(db: Database, name: str, world: dict[str, list[dict[str, Any]]], size: int) -> bool:
+    """Whether rebuilding the world's days, `size` at a time, finds nothing to write after they were rebuilt all at once."""
+    load(db, world)
+    first, last = span(world)
+    table = catalog.table(name)
+    catalog.replace_days(db, table, first, last)
+    piece = size * timedelta(days=1)
+    starts = [first + piece * n for n in range((last - first) // piece + 1)]
+    again = [catalog.replace_days(db, table, begin, min(begin + piece - timedelta(days=1), last)) for begin in starts]
+    return not [result for results in again for result in results if result.changed]
 
 
 def published(db: Database, name: str, first: date, last: date, **parameters: Any) -> dict[tuple[Any, ...], Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aclue_pipeline.catalog.read import DECLARED_ROOMS, DERIVED_ROOMS, tables
 from aclue_pipeline.catalog.statement import shown
-from aclue_pipeline.catalog.table import Column, Source, Table
+from aclue_pipeline.catalog.table import Source, Table
 
 ROOMS = (*DECLARED_ROOMS, *DERIVED_ROOMS)
 
@@ -134,8 +134,3 @@ def _address(table: Table) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def silent_columns() -> list[tuple[Table, Column]]:
-    """Columns without a description, of tables that are ours."""
-    return [(t, c) for t in tables().values() if t.kind != "app" for c in t.columns if not c.description]

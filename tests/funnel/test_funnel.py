@@ -12,7 +12,7 @@ from aclue_pipeline import catalog
 from aclue_pipeline.postgres import Database
 from tests.oracles import funnel
 from tests.oracles.numbers import day
-from tests.worlds import FEW, USERS, ZONE, load, published, span, worlds
+from tests.worlds import FEW, USERS, ZONE, load, pieces_agree, published, span, worlds
 
 pytestmark = pytest.mark.database
 
@@ -80,14 +80,7 @@ def test_every_session_is_in_one_day_or_in_a_named_bucket(world_db: Database, wo
 def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing(
     world_db: Database, world: Any, size: int, name: str
 ) -> None:
-    load(world_db, world)
-    first, last = span(world)
-    table = catalog.table(name)
-    catalog.replace_days(world_db, table, first, last)
-    while first <= last:
-        again = catalog.replace_days(world_db, table, first, min(first + (size - 1) * DAY, last))
-        assert not [result for result in again if result.changed]
-        first += size * DAY
+    assert pieces_agree(world_db, name, world, size)
 
 
 @FEW

@@ -14,7 +14,7 @@ from tests.oracles import revenue
 from tests.oracles.clicks import verdicts
 from tests.oracles.numbers import day, total
 from tests.oracles.views import kept_views
-from tests.worlds import FEW, ZONE, load, published, span, worlds
+from tests.worlds import FEW, ZONE, load, pieces_agree, published, span, worlds
 
 pytestmark = pytest.mark.database
 
@@ -73,14 +73,7 @@ def sold(clicks: list[dict[str, Any]]) -> int:
 def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing(
     world_db: Database, world: Any, size: int, name: str
 ) -> None:
-    load(world_db, world)
-    first, last = span(world)
-    table = catalog.table(name)
-    catalog.replace_days(world_db, table, first, last)
-    while first <= last:
-        again = catalog.replace_days(world_db, table, first, min(first + (size - 1) * DAY, last))
-        assert not [result for result in again if result.changed]
-        first += size * DAY
+    assert pieces_agree(world_db, name, world, size)
 
 
 @FEW
