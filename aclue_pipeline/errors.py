@@ -95,7 +95,7 @@ class RowsExist(AclueError):
 
 
 class DocsOutdated(AclueError):
-    """Generated pages differ from what is committed."""
+    """Generated pages differ from what sql/ says, or another file stands in their place."""
 
     exit_code = 17
 

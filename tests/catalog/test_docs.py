@@ -35,7 +35,7 @@ def test_docs_writes_what_differs_and_check_says_it(shop: Shop, tmp_path: Path) 
     assert run("docs", "--to", str(to)).exit_code == 0
     assert sorted(path.name for path in to.iterdir()) == ["README.md", "app.md", "revenue.md", "staging.md"]
     assert run("docs", "--check", "--to", str(to)).exit_code == 0
-    (to / "gone.md").write_text("a room that was")
+    (to / "gone.md").write_text(docs.MARK + "\na room that was")
     shop.change("revenue/sales.sql", "Orders of the day.", "Orders of that day.")
     outdated = run("docs", "--check", "--to", str(to))
     assert isinstance(outdated.exception, DocsOutdated)
@@ -43,6 +43,24 @@ def test_docs_writes_what_differs_and_check_says_it(shop: Shop, tmp_path: Path) 
     assert json.loads(run("docs", "--to", str(to), "--json").output)["written"] == ["gone.md", "revenue.md"]
     assert not (to / "gone.md").exists()
     assert docs.outdated(to) == []
+
+
+def test_docs_deletes_and_overwrites_nothing_that_it_did_not_write(shop: Shop, tmp_path: Path) -> None:
+    """A folder named by mistake may hold pages of somebody else, in any encoding."""
+    (tmp_path / "notes.md").write_bytes(b"# My notes, caf\xe9\n")
+    (tmp_path / "folder.md").mkdir()
+    assert run("docs", "--to", str(tmp_path)).exit_code == 0
+    assert run("docs", "--check", "--to", str(tmp_path)).exit_code == 0
+    assert (tmp_path / "notes.md").read_bytes() == b"# My notes, caf\xe9\n"
+    before = (tmp_path / "app.md").read_text()
+    (tmp_path / "app.md").write_text(before + "edited by hand, which the mark forbids")
+    (tmp_path / "README.md").write_text("# My own\n")
+    refused = run("docs", "--to", str(tmp_path))
+    assert isinstance(refused.exception, DocsOutdated)
+    assert str(tmp_path / "README.md") in str(refused.exception)
+    assert "\n" not in str(refused.exception)
+    assert (tmp_path / "README.md").read_text() == "# My own\n"
+    assert "edited by hand" in (tmp_path / "app.md").read_text(), "a refusal comes before the first page is written"
 
 
 def test_lineage_is_a_tree_or_json(shop: Shop) -> None:
