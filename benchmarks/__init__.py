@@ -27,7 +27,7 @@ class Result:
 @contextmanager
 def deployed_database() -> Iterator[Database]:
     """An empty database of shape A with the five tables and every derived one, on a server of its own (fsync on)."""
-    from aclue_pipeline import catalog, schema
+    from aclue_pipeline import derived, schema
     from aclue_pipeline.postgres import app
 
     with tempfile.TemporaryDirectory() as folder:
@@ -37,7 +37,7 @@ def deployed_database() -> Iterator[Database]:
             app.install(server.url("aclue", SUPERUSER), shape="a")
             database = Database(server.url())
             schema.deploy(database)
-            catalog.ensure_tables(database)
+            derived.ensure_tables(database)
             yield database
             database.close()
         finally:

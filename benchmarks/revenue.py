@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from aclue_pipeline import catalog
-from aclue_pipeline.catalog.days import replace_days
+from aclue_pipeline.derived.days import replace_days
 from aclue_pipeline.postgres import Database, query, script
 from benchmarks import Result, deployed_database
 

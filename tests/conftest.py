@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aclue_pipeline.postgres import Database
+from aclue_pipeline import catalog, derived
+from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from tests.support.shop import APP, Shop
 
 FAST = {
     "fsync": "off",
@@ -57,11 +59,11 @@ def app_b(server: EmbeddedServer, name: str) -> None:
 
 
 def _deploy(server: EmbeddedServer, name: str) -> None:
-    from aclue_pipeline import catalog, schema
+    from aclue_pipeline import schema
 
     database = Database(server.url(name))
     schema.deploy(database)
-    catalog.ensure_tables(database)
+    derived.ensure_tables(database)
     database.close()
 
 
@@ -167,3 +169,19 @@ def deployed_db(databases: Databases) -> Database:
 @pytest.fixture
 def deployed_db_b(databases: Databases) -> Database:
     return databases.copy("deployed_b")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(tmp_path / "sql")
+    with catalog.reading(shop.root):
+        yield shop
+
+
+@pytest.fixture
+def shop_db(shop: Shop, empty_db: Database) -> Database:
+    """The small shop's database, with the app's table and the derived ones."""
+    with empty_db.begin() as connection:
+        script(connection, APP)
+    derived.ensure_tables(empty_db)
+    return empty_db

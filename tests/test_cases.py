@@ -6,8 +6,8 @@ import pytest
 
 from aclue_pipeline import catalog
 from aclue_pipeline.catalog.table import SELECTED
-from tests.catalog.cases import Case, check, read_cases
 from tests.conftest import Databases
+from tests.support.cases import Case, check, read_cases
 
 CASES = Path(__file__).parent / "cases"
 

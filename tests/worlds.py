@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from aclue_pipeline import catalog
+from aclue_pipeline import catalog, derived
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
@@ -229,17 +229,17 @@ def pieces_agree(db: Database, name: str, world: dict[str, list[dict[str, Any]]]
     load(db, world)
     first, last = span(world)
     table = catalog.table(name)
-    catalog.replace_days(db, table, first, last)
+    derived.replace_days(db, table, first, last)
     piece = size * timedelta(days=1)
     starts = [first + piece * n for n in range((last - first) // piece + 1)]
-    again = [catalog.replace_days(db, table, begin, min(begin + piece - timedelta(days=1), last)) for begin in starts]
+    again = [derived.replace_days(db, table, begin, min(begin + piece - timedelta(days=1), last)) for begin in starts]
     return not [result for results in again for result in results if result.changed]
 
 
 def published(db: Database, name: str, first: date, last: date, **parameters: Any) -> dict[tuple[Any, ...], Any]:
     """Compute the days, and the table's rows by their grain, bookkeeping left out."""
     table = catalog.table(name)
-    catalog.replace_days(db, table, first, last, parameters=parameters)
+    derived.replace_days(db, table, first, last, parameters=parameters)
     found = rows_of(db, table.key, "select * from {}")
     values = [column.name for column in table.columns if not column.bookkeeping and column.name not in table.grain]
     return {

@@ -120,7 +120,7 @@ def _readable(name: str, value: Any) -> Any:
 
 def _writable(context: Context, yes: bool) -> "Database":
     """The named database, with the tables of this room. Raises SchemaIncomplete where it is not deployed."""
-    from aclue_pipeline.catalog import ensure_tables
+    from aclue_pipeline.derived import ensure_tables
 
     database = context.database()
     context.confirm_write(database, yes)

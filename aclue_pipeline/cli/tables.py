@@ -10,7 +10,8 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, progres
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aclue_pipeline.catalog import DayResult, Table
+    from aclue_pipeline.catalog import Table
+    from aclue_pipeline.derived import DayResult
     from aclue_pipeline.postgres import Database
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -49,7 +50,7 @@ def _rebuild_command(room: str) -> click.Command:
     def rebuild(
         context: Context, first: datetime | None, last: datetime | None, trailing: bool, yes: bool, as_json: bool
     ) -> None:
-        from aclue_pipeline.catalog import rebuild_range
+        from aclue_pipeline.derived import rebuild_range
 
         if trailing and first:
             raise click.UsageError("say either --trailing or --from DAY")
@@ -78,7 +79,7 @@ def _date(given: datetime | None) -> date | None:
 def _rebuild(
     database: "Database", room: str, first: date, last: date, say: "Callable[[str], None]"
 ) -> "dict[str, list[DayResult]]":
-    from aclue_pipeline.catalog import replace_days
+    from aclue_pipeline.derived import replace_days
 
     results = {}
     for table in _daily(room):
@@ -149,7 +150,7 @@ def _outdated_command(room: str) -> click.Command:
     @json_option
     @click.pass_obj
     def outdated(context: Context, as_json: bool) -> None:
-        from aclue_pipeline.catalog import outdated_days
+        from aclue_pipeline.derived import outdated_days
 
         database = context.database()
         found = {table.key: outdated_days(database, table) for table in _daily(room)}

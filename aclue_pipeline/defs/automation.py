@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from aclue_pipeline.catalog import tables, trailing_range
+from aclue_pipeline.catalog import tables
 from aclue_pipeline.defs import app, schema
 from aclue_pipeline.defs.describe import key_of
+from aclue_pipeline.derived import trailing_range
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:

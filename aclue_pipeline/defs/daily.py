@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, outdated_days, replace_days, tables
+from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.metadata import markdown_table, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look, view_asset
+from aclue_pipeline.derived import outdated_days, replace_days
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
-    from aclue_pipeline.catalog import DayResult
+    from aclue_pipeline.derived import DayResult
     from aclue_pipeline.postgres import Database
 
 _SCHEDULED = (

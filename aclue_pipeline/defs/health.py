@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, ensure, tables
+from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import describe
 from aclue_pipeline.defs.metadata import metadata
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look
+from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
     from aclue_pipeline.health import Finding

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.catalog import ensure, tables
+from aclue_pipeline.catalog import tables
 from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.metadata import markdown_table, metadata, records
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.schema import KEY as SCHEMA
 from aclue_pipeline.defs.sql_checks import checks_of
 from aclue_pipeline.defs.staging import look, view_asset
+from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database

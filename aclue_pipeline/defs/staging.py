@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, ensure, tables
+from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import describe
 from aclue_pipeline.defs.metadata import PREVIEW_ROWS, metadata
 from aclue_pipeline.defs.metadata import preview as preview_of
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.sql_checks import checks_of
+from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -129,7 +129,7 @@ def _load(stage: Stage, say: Callable[[str], None]) -> Told:
 
 def _derive(stage: Stage) -> None:
     """Views and empty tables, so that every job finds what it reads, in whatever order it looks."""
-    from aclue_pipeline.catalog import ensure_tables
+    from aclue_pipeline.derived import ensure_tables
 
     ensure_tables(stage.database)
 

@@ -3,7 +3,8 @@ sql/health/table_growth.sql."""
 
 from typing import TYPE_CHECKING
 
-from aclue_pipeline.catalog import ensure, table
+from aclue_pipeline.catalog import table
+from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database

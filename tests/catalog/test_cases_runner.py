@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from aclue_pipeline.postgres import Database
-from tests.catalog.cases import check, load, read_cases
 from tests.conftest import Databases
+from tests.support.cases import check, load, read_cases
 
 CASE = """
 - name: an order counts in its shop

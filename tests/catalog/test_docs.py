@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from aclue_pipeline.catalog import docs
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.errors import DocsOutdated, NothingFound
-from tests.catalog.conftest import Shop
+from tests.support.shop import Shop
 
 
 def run(*arguments: str) -> Result:

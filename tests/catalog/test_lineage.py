@@ -9,7 +9,7 @@ from aclue_pipeline import catalog
 from aclue_pipeline.catalog import basis, lineage
 from aclue_pipeline.catalog.table import Column, Table
 from aclue_pipeline.errors import NothingFound, SqlFileError
-from tests.catalog.conftest import Shop
+from tests.support.shop import Shop
 
 
 def known(key: str, grain: str, columns: str) -> Table:

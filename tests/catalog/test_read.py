@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aclue_pipeline import catalog
 from aclue_pipeline.catalog import sqltext
 from aclue_pipeline.errors import SqlFileError
-from tests.catalog.conftest import Shop
+from tests.support.shop import Shop
 
 
 def test_a_file_says_everything_about_its_table(shop: Shop) -> None:

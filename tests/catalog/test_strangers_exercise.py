@@ -12,8 +12,8 @@ import pytest
 
 from aclue_pipeline import catalog
 from aclue_pipeline.catalog import docs, lineage
-from tests.catalog.cases import check, read_cases
 from tests.conftest import Databases
+from tests.support.cases import check, read_cases
 
 SQL = """-- One row per day and device: how often products were shown to friends.
 -- kind: daily

@@ -16,7 +16,7 @@ TEMPLATE = "defs_demo"
 @pytest.fixture(scope="session")
 def demo_template(server: EmbeddedServer) -> str:
     """Shape A, deployed, with a small demo in it; a template for copies."""
-    from aclue_pipeline import catalog, schema
+    from aclue_pipeline import derived, schema
     from aclue_pipeline.demo.load import load
     from aclue_pipeline.postgres import app
     from aclue_pipeline.postgres.server import SUPERUSER
@@ -26,7 +26,7 @@ def demo_template(server: EmbeddedServer) -> str:
     app.install(server.url(TEMPLATE, SUPERUSER), shape="a")
     database = Database(server.url(TEMPLATE))
     schema.deploy(database)
-    catalog.ensure_tables(database)
+    derived.ensure_tables(database)
     load(database, users=USERS, days=DAYS)
     database.close()
     return TEMPLATE

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from aclue_pipeline.catalog import replace_days, tables
+from aclue_pipeline.catalog import tables
 from aclue_pipeline.demo import breaks
 from aclue_pipeline.demo.breaks import REPEATED, break_, broken, reset
 from aclue_pipeline.demo.load import load, loaded
 from aclue_pipeline.demo.simulator import EVENTS
+from aclue_pipeline.derived import replace_days
 from aclue_pipeline.errors import NothingFound, RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.verify import verify

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from aclue_pipeline import catalog
+from aclue_pipeline import catalog, derived
 from aclue_pipeline.catalog import sql_root
 from aclue_pipeline.defs.sql_checks import read
 from aclue_pipeline.postgres import Database
@@ -25,7 +25,7 @@ def compute(db: Database) -> None:
         pg.execute("delete from pipeline.days")
     for table in catalog.tables().values():
         if table.kind == "daily":
-            catalog.replace_days(db, table, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
+            derived.replace_days(db, table, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
 
 
 def red(db: Database) -> set[str]:

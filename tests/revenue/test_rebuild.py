@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from aclue_pipeline.catalog import rebuild_range
 from aclue_pipeline.cli import main
+from aclue_pipeline.derived import rebuild_range
 from aclue_pipeline.errors import NoSuchDay
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
-from tests.catalog.cases import load
 from tests.conftest import Databases
+from tests.support.cases import load
 
 RANGE = ("--from", "2026-02-27", "--to", "2026-03-02")
 CONVERT = """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aclue_pipeline import catalog
+from aclue_pipeline import catalog, derived
 from aclue_pipeline.postgres import Database
 from tests.oracles import revenue
 from tests.oracles.clicks import verdicts
@@ -108,4 +108,4 @@ def test_a_late_conversion_restates_its_click_day_and_its_conversion_day_and_no_
 
 
 def restated(db: Database, name: str, *days: Any) -> list[Any]:
-    return [result.day for result in catalog.replace_days(db, catalog.table(name), *days) if result.changed]
+    return [result.day for result in derived.replace_days(db, catalog.table(name), *days) if result.changed]

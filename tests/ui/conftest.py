@@ -97,7 +97,7 @@ class Ui:
 
 def new_database(server: EmbeddedServer, name: str, deploy: bool = True) -> Database:
     """The app in shape A, with our tables."""
-    from aclue_pipeline import catalog, schema
+    from aclue_pipeline import derived, schema
     from aclue_pipeline.postgres import app
 
     server.drop_database(name)
@@ -106,7 +106,7 @@ def new_database(server: EmbeddedServer, name: str, deploy: bool = True) -> Data
     database = Database(server.url(name))
     if deploy:
         schema.deploy(database)
-        catalog.ensure_tables(database)
+        derived.ensure_tables(database)
     return database
 
 

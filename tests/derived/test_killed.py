@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from aclue_pipeline.postgres import Database, query, script
-from tests.catalog.conftest import Shop
+from tests.support.shop import Shop
 
 BACKFILL = """
 import os, sys
 from datetime import date
 from pathlib import Path
-from aclue_pipeline import catalog
+from aclue_pipeline import catalog, derived
 from aclue_pipeline.postgres import Database
 
 with catalog.reading(Path(os.environ["SHOP"])):
     db = Database(os.environ["SHOP_URL"])
-    catalog.ensure_tables(db)
+    derived.ensure_tables(db)
     print("begin", flush=True)
-    catalog.replace_days(db, catalog.table("sales"), date(2025, 1, 1), date(2025, 12, 31))
+    derived.replace_days(db, catalog.table("sales"), date(2025, 1, 1), date(2025, 12, 31))
 """
 
 

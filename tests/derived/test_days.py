@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aclue_pipeline import catalog
-from aclue_pipeline.catalog.days import DayResult, bounds, days, months
+from aclue_pipeline import catalog, derived
+from aclue_pipeline.derived.days import DayResult, bounds, days, months
 from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.postgres import Database, query, script
-from tests.catalog.conftest import Shop
+from tests.support.shop import Shop
 
 FIRST = date(2026, 3, 1)
 
@@ -28,7 +28,7 @@ def order(db: Database, *values: tuple[int, str, str, str]) -> None:
 
 
 def rebuild(db: Database, first: date = FIRST, last: date | None = None) -> list[DayResult]:
-    return catalog.replace_days(db, catalog.table("sales"), first, last or first)
+    return derived.replace_days(db, catalog.table("sales"), first, last or first)
 
 
 @pytest.mark.database
@@ -84,14 +84,14 @@ def test_days_outside_the_range_are_not_touched(shop_db: Database) -> None:
 def test_the_days_that_are_missing_are_known(shop_db: Database) -> None:
     sales = catalog.table("sales")
     rebuild(shop_db, date(2026, 3, 2))
-    assert catalog.missing_days(shop_db, sales, FIRST, date(2026, 3, 3)) == [FIRST, date(2026, 3, 3)]
+    assert derived.missing_days(shop_db, sales, FIRST, date(2026, 3, 3)) == [FIRST, date(2026, 3, 3)]
 
 
 @pytest.mark.database
 def test_a_run_says_its_name_in_the_rows_it_wrote(shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"))
-    catalog.replace_days(shop_db, catalog.table("sales"), FIRST, FIRST, run_id="one")
-    catalog.replace_days(shop_db, catalog.table("sales"), FIRST, FIRST, run_id="two")
+    derived.replace_days(shop_db, catalog.table("sales"), FIRST, FIRST, run_id="one")
+    derived.replace_days(shop_db, catalog.table("sales"), FIRST, FIRST, run_id="two")
     assert rows(shop_db, "run_id") == [{"run_id": "one"}]
 
 
@@ -169,7 +169,7 @@ def test_a_run_killed_in_the_middle_leaves_whole_months(shop_db: Database) -> No
         raise Killed
 
     with pytest.raises(Killed):
-        catalog.replace_days(shop_db, catalog.table("sales"), FIRST, date(2026, 4, 30), progress=after_march)
+        derived.replace_days(shop_db, catalog.table("sales"), FIRST, date(2026, 4, 30), progress=after_march)
     assert [row["day"] for row in rows(shop_db)] == [date(2026, 3, 10)]
     changed = [result.day for result in rebuild(shop_db, FIRST, date(2026, 4, 30)) if result.changed]
     assert changed == [date(2026, 4, 10)]
@@ -239,10 +239,10 @@ def test_a_table_of_kind_table_is_replaced_whole_and_only_where_it_differs(shop:
     )
     shops = catalog.table("shops")
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"), (2, "2026-03-01 10:00+00", "Rye", "1"))
-    assert catalog.replace_table(shop_db, shops, run_id="one") == catalog.Replaced(2, 2, 0)
-    assert not catalog.replace_table(shop_db, shops).changed
+    assert derived.replace_table(shop_db, shops, run_id="one") == derived.Replaced(2, 2, 0)
+    assert not derived.replace_table(shop_db, shops).changed
     order(shop_db, (3, "2026-03-02 10:00+00", "Ely", "1"))
-    assert catalog.replace_table(shop_db, shops, run_id="two") == catalog.Replaced(2, 1, 1)
+    assert derived.replace_table(shop_db, shops, run_id="two") == derived.Replaced(2, 1, 1)
     with shop_db.begin() as connection:
         assert query(connection, "select shop, orders, run_id from analytics.shops order by 1") == [
             {"shop": "Ely", "orders": 2, "run_id": "two"},

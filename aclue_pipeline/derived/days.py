@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from aclue_pipeline.catalog.build import bound, compute, ensure, named_errors
 from aclue_pipeline.catalog.table import ADDED, Table
+from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
 from aclue_pipeline.errors import NoSuchDay, SqlFileError
 
 if TYPE_CHECKING:

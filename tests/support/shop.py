@@ -1,12 +1,8 @@
 """A small shop of its own: one table of the app, one view, one daily table, so that these tests stand whatever the rooms hold."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from aclue_pipeline import catalog
-from aclue_pipeline.postgres import Database, script
 
 APP = """
 create table public.orders (
@@ -71,19 +67,3 @@ class Shop:
         text = (self.root / path).read_text()
         assert old in text
         self.write(path, text.replace(old, new))
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(tmp_path / "sql")
-    with catalog.reading(shop.root):
-        yield shop
-
-
-@pytest.fixture
-def shop_db(shop: Shop, empty_db: Database) -> Database:
-    """The small shop's database, with the app's table and the derived ones."""
-    with empty_db.begin() as connection:
-        script(connection, APP)
-    catalog.ensure_tables(empty_db)
-    return empty_db

@@ -14,7 +14,7 @@ import yaml
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from aclue_pipeline import catalog
+from aclue_pipeline import catalog, derived
 from aclue_pipeline.postgres import Database
 
 NAMES = uuid.UUID("5b0d3f3e-6d2c-4c55-9d6a-0a1c1b7f2e10")
@@ -79,9 +79,9 @@ def check(case: Case, db: Database, admin: Database) -> None:
     load(admin, case.given)
     if table.kind == "daily":
         assert case.range, f"{case}: a daily table needs `range: [first day, last day]`"
-        catalog.replace_days(db, table, *case.range, parameters=case.parameters)
+        derived.replace_days(db, table, *case.range, parameters=case.parameters)
     elif table.kind == "table":
-        catalog.replace_table(db, table, parameters=case.parameters)
+        derived.replace_table(db, table, parameters=case.parameters)
     else:
         assert table.kind == "view", (
             f"{case}: cases are for tables made by a SELECT, {table.key} is of kind {table.kind}"
