@@ -12,7 +12,8 @@ from aclue_pipeline.errors import DeployerBusy, KeysPending, SchemaIncomplete, V
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.schema.fingerprint import fingerprint
-from aclue_pipeline.schema.objects import How
+from aclue_pipeline.schema.objects import How, Statement
+from aclue_pipeline.schema.objects.thing import EXCLUSIVE
 from aclue_pipeline.schema.plan import Left, Plan, Step, plan_on
 from aclue_pipeline.schema.preflight import OLDEST, preflight
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
@@ -63,7 +64,7 @@ def deploy(
     """Make the database what sql/schema declares, running only what is missing or different; nothing where nothing is.
 
     Raises what preflight raises, DeployerBusy beside another deployer, KeysPending when a lock could not be had within
-    `give_up` (running again goes on from there), VerificationFailed where rows break a constraint.
+    `give_up` (running again goes on from there), VerificationFailed where rows break a constraint (all else is deployed).
     """
     began = time.monotonic()
     with deployer(database, lock=not dry_run) as connection:
@@ -128,11 +129,36 @@ def _run(connection: "sa.Connection", todo: Plan, patience: Patience, progress: 
             _plainly(session, step, patience)
             done(step)
         run_unnoticed(session, of(How.KEY), patience, done)
+        impossible = []
         for step in of(How.VALIDATE):
-            _plainly(session, step, patience)
-            done(step)
+            broken = _broken(session, step, patience)
+            if broken:
+                impossible.append(broken)
+            else:
+                done(step)
     except GaveUp as reason:
         raise _pending(reason) from None
+    if impossible:
+        raise VerificationFailed(
+            f"all else is deployed; impossible: {'; '.join(impossible)}; mend them, then deploy again"
+        )
+
+
+def _broken(session: "psycopg.Connection[Any]", step: Step, patience: Patience) -> str:
+    """Validate a constraint. A CHECK that rows break is taken off again; then says so, with their number and the query."""
+    from psycopg import errors, sql
+
+    (validate,) = step.statements
+    try:
+        _plainly(session, step, patience)
+        return ""
+    except errors.CheckViolation:
+        undo = Statement(validate.key, "broken", validate.undo, How.MEND, EXCLUSIVE)
+        locks = ((f"public.{undo.key.table}", undo.lock),)
+        run_unnoticed(session, [Step(f"undo {undo.key}", undo.how, (undo,), locks)], patience, lambda step: None)
+        asked = sql.SQL("select count(*) from {}").format(sql.SQL(validate.broken))
+        (count,) = session.execute(asked).fetchone() or (0,)
+        return f"{validate.key}: {count:,} rows break it ({validate.broken})"
 
 
 def _plainly(session: "psycopg.Connection[Any]", step: Step, patience: Patience) -> None:
@@ -147,7 +173,7 @@ def _plainly(session: "psycopg.Connection[Any]", step: Step, patience: Patience)
     except (errors.LockNotAvailable, errors.QueryCanceled):
         session.rollback()
         raise GaveUp([step], None) from None
-    except (errors.ForeignKeyViolation, errors.CheckViolation) as error:
+    except errors.ForeignKeyViolation as error:
         key = step.statements[0].key
         detail = error.diag.message_detail or error.diag.message_primary
         raise VerificationFailed(

@@ -1,6 +1,7 @@
 """What is still to be done: the declared objects laid beside the observed ones, and the statements that make the difference go
 away, in the order and in the transactions in which they are run. Reads only; running them is apply.py's work."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -135,8 +136,15 @@ def _mended(changes: Iterator[Change]) -> tuple[list[Statement], list[Left]]:
         if kind == "comment" and Key("column", table, name.removeprefix("column ")) in absent:
             continue
         try:
-            if kind == "grants" and any(key.table == table for key in absent):
+            gone = [key.name for key in absent if key.kind == "column" and key.table == table]
+            if gone and kind == "grants":
                 raise LeftAlone("they name a column that is not there")
+            if (
+                change.declared
+                and kind == "constraint"
+                and set(gone) & set(re.findall(r"\w+", change.declared.definition))
+            ):
+                raise LeftAlone("it names a column that is not there")
             statements += list(KINDS[kind].mended(change))
         except LeftAlone as reason:
             left.append(Left(change.key, str(reason)))

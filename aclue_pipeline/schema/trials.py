@@ -18,7 +18,11 @@ LEAST = {
     "recommendation_feedback": ("recommendation_id", "product_id", "feedback_value", "model_version"),
 }
 #: The time that a condition such as "25 hours old" speaks of.
-EVENT_TIME = {"affiliate_clicks": "click_timestamp", "product_views": "view_timestamp"}
+EVENT_TIME = {
+    "affiliate_clicks": "click_timestamp",
+    "session_analytics": "started_at",
+    "product_views": "view_timestamp",
+}
 
 _BY_TYPE = {
     "boolean": "false",

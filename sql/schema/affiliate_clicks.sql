@@ -34,7 +34,24 @@ create table if not exists public.affiliate_clicks (
     constraint affiliate_clicks_expected_commission_check check (expected_commission >= 0),
     constraint affiliate_clicks_actual_commission_check check (actual_commission >= 0),
     constraint affiliate_clicks_converted_has_time check (is_converted is not true or conversion_timestamp is not null),
-    constraint affiliate_clicks_commission_is_converted check (actual_commission is null or is_converted is true)
+    constraint affiliate_clicks_commission_is_converted check (actual_commission is null or is_converted is true),
+    -- What a client may write is bounded, so that it stops nobody who reads it: no text is endless, no number NaN, no time infinite.
+    constraint affiliate_clicks_anonymous_id_length check (length(anonymous_id) <= 200),
+    constraint affiliate_clicks_session_id_length check (length(session_id) <= 200),
+    constraint affiliate_clicks_source_page_length check (length(source_page) <= 2000),
+    constraint affiliate_clicks_affiliate_network_length check (length(affiliate_network) <= 200),
+    constraint affiliate_clicks_affiliate_url_length check (length(affiliate_url) <= 4000),
+    constraint affiliate_clicks_user_agent_length check (length(user_agent) <= 1000),
+    constraint affiliate_clicks_referrer_url_length check (length(referrer_url) <= 4000),
+    constraint affiliate_clicks_utm_source_length check (length(utm_source) <= 200),
+    constraint affiliate_clicks_utm_medium_length check (length(utm_medium) <= 200),
+    constraint affiliate_clicks_utm_campaign_length check (length(utm_campaign) <= 200),
+    constraint affiliate_clicks_expected_commission_is_number check (expected_commission <> 'NaN'),
+    constraint affiliate_clicks_actual_commission_is_number check (actual_commission <> 'NaN'),
+    constraint affiliate_clicks_click_timestamp_is_finite check (isfinite(click_timestamp)),
+    constraint affiliate_clicks_conversion_timestamp_is_finite check (isfinite(conversion_timestamp)),
+    constraint affiliate_clicks_created_at_is_finite check (isfinite(created_at)),
+    constraint affiliate_clicks_updated_at_is_finite check (isfinite(updated_at))
 );
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.
@@ -72,6 +89,10 @@ create index if not exists idx_affiliate_clicks_click_time on public.affiliate_c
 create index if not exists idx_affiliate_clicks_conversion_time on public.affiliate_clicks using btree (conversion_timestamp) where conversion_timestamp is not null;
 create index if not exists idx_affiliate_clicks_updated on public.affiliate_clicks using btree (updated_at);
 
+create or replace trigger affiliate_clicks_fill_in
+    before insert on public.affiliate_clicks
+    for each row when (current_user in ('anon', 'authenticated') and (new.click_timestamp is null or new.id is null))
+    execute function public.aclue_fill_in('click_timestamp');
 create or replace trigger affiliate_clicks_touch_updated_at
     before update on public.affiliate_clicks
     for each row execute function public.aclue_touch_updated_at();
@@ -121,6 +142,7 @@ comment on index public.idx_affiliate_clicks_updated is 'Serves the search for r
 comment on policy affiliate_clicks_service_role on public.affiliate_clicks is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy affiliate_clicks_read_own on public.affiliate_clicks is 'A user reads the own clicks; ownerless rows hold other visitors'' addresses and are nobody''s. The sub-select asks for the caller once per statement.';
 comment on policy affiliate_clicks_insert_own_or_ownerless on public.affiliate_clicks is 'Clients record clicks of their own or of nobody, at about the present time; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on trigger affiliate_clicks_fill_in on public.affiliate_clicks is 'What a client leaves out or gives as NULL is now, or a new id, and the insert policy judges that; from the server NULL stays NULL, so that loaded history is not dated today.';
 comment on trigger affiliate_clicks_touch_updated_at on public.affiliate_clicks is 'Keeps updated_at, by which changed rows are found.';
 
 -- Foreign keys last: they lock tables of the app.

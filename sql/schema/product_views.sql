@@ -31,7 +31,16 @@ create table if not exists public.product_views (
     constraint product_views_view_position_check check (view_position >= 1),
     constraint product_views_view_duration_seconds_check check (view_duration_seconds >= 0),
     constraint product_views_relevance_score_check check (relevance_score >= 0 and relevance_score <= 1),
-    constraint product_views_predicted_interest_check check (predicted_interest >= 0 and predicted_interest <= 1)
+    constraint product_views_predicted_interest_check check (predicted_interest >= 0 and predicted_interest <= 1),
+    -- What a client may write is bounded, so that it stops nobody who reads it: no text is endless, no number NaN, no time infinite.
+    constraint product_views_session_id_length check (length(session_id) <= 200),
+    constraint product_views_search_query_length check (length(search_query) <= 1000),
+    constraint product_views_filter_criteria_length check (octet_length(filter_criteria::text) <= 16384),
+    constraint product_views_device_type_length check (length(device_type) <= 200),
+    constraint product_views_viewport_size_length check (length(viewport_size) <= 200),
+    constraint product_views_screen_density_is_number check (screen_density <> 'NaN'),
+    constraint product_views_view_timestamp_is_finite check (isfinite(view_timestamp)),
+    constraint product_views_created_at_is_finite check (isfinite(created_at))
 );
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.
@@ -67,6 +76,11 @@ create index if not exists idx_product_views_user on public.product_views using 
 create index if not exists idx_product_views_session on public.product_views using btree (session_id, product_id);
 create index if not exists idx_product_views_recommendation on public.product_views using btree (recommendation_id) where recommendation_id is not null;
 create index if not exists idx_product_views_time on public.product_views using brin (view_timestamp);
+
+create or replace trigger product_views_fill_in
+    before insert on public.product_views
+    for each row when (current_user in ('anon', 'authenticated') and (new.view_timestamp is null or new.id is null))
+    execute function public.aclue_fill_in('view_timestamp');
 
 comment on table public.product_views is 'One row per product shown to (impression) or looked at by somebody, with where it stood and what was done. Appended in about the order of time, very many rows; no anonymous_id: a visitor is known by the session.';
 comment on column public.product_views.id is 'Identity of the view; a client may choose it, so that a delivery sent twice is refused as the same row.';
@@ -108,6 +122,7 @@ comment on index public.idx_product_views_time is 'Serves scans of one day (clic
 comment on policy product_views_service_role on public.product_views is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy product_views_read_own on public.product_views is 'A user reads the own views; ownerless rows are nobody''s. The sub-select asks for the caller once per statement.';
 comment on policy product_views_insert_own_or_ownerless on public.product_views is 'Clients record views of their own or of nobody, at about the present time; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on trigger product_views_fill_in on public.product_views is 'What a client leaves out or gives as NULL is now, or a new id, and the insert policy judges that; from the server NULL stays NULL, so that loaded history is not dated today.';
 
 -- Foreign keys last: they lock tables of the app.
 alter table public.product_views drop constraint if exists product_views_product_id_fkey,

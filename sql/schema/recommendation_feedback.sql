@@ -40,7 +40,15 @@ create table if not exists public.recommendation_feedback (
     constraint recommendation_feedback_feedback_source_check check (feedback_source in ('recommendation_list', 'email', 'push_notification', 'in_app', 'web_app')),
     constraint recommendation_feedback_position_in_list_check check (position_in_list >= 1),
     constraint recommendation_feedback_original_confidence_score_check check (original_confidence_score >= 0 and original_confidence_score <= 1),
-    constraint recommendation_feedback_training_weight_check check (training_weight >= 0)
+    constraint recommendation_feedback_training_weight_check check (training_weight >= 0),
+    -- What a client may write is bounded, so that it stops nobody who reads it: no text is endless, no number NaN, no time infinite.
+    constraint recommendation_feedback_comment_length check (length(comment) <= 1000),
+    constraint recommendation_feedback_feedback_tags_length check (cardinality(feedback_tags) <= 100 and octet_length(feedback_tags::text) <= 16384),
+    constraint recommendation_feedback_session_id_length check (length(session_id) <= 200),
+    constraint recommendation_feedback_model_version_length check (length(model_version) <= 200),
+    constraint recommendation_feedback_training_weight_is_number check (training_weight <> 'NaN'),
+    constraint recommendation_feedback_processing_timestamp_is_finite check (isfinite(processing_timestamp)),
+    constraint recommendation_feedback_created_at_is_finite check (isfinite(created_at))
 );
 
 -- Feedback is accepted only on a recommendation made to that very user. A function with its owner's rights, so that the answer does not hang on

@@ -59,7 +59,34 @@ create table if not exists public.session_analytics (
     constraint session_analytics_engagement_score_check check (engagement_score >= 0 and engagement_score <= 1),
     constraint session_analytics_ends_after_start check (ended_at >= started_at),
     constraint session_analytics_registered_has_time check (has_registered is not true or registration_timestamp is not null),
-    constraint session_analytics_converted_has_time check (has_converted is not true or conversion_timestamp is not null)
+    constraint session_analytics_converted_has_time check (has_converted is not true or conversion_timestamp is not null),
+    -- What a client may write is bounded, so that it stops nobody who reads it: no text is endless, no number NaN, no time infinite.
+    constraint session_analytics_session_id_length check (length(session_id) <= 200),
+    constraint session_analytics_anonymous_id_length check (length(anonymous_id) <= 200),
+    constraint session_analytics_landing_page_length check (length(landing_page) <= 2000),
+    constraint session_analytics_exit_page_length check (length(exit_page) <= 2000),
+    constraint session_analytics_page_sequence_length check (cardinality(page_sequence) <= 100 and octet_length(page_sequence::text) <= 16384),
+    constraint session_analytics_device_type_length check (length(device_type) <= 200),
+    constraint session_analytics_browser_length check (length(browser) <= 200),
+    constraint session_analytics_operating_system_length check (length(operating_system) <= 200),
+    constraint session_analytics_screen_resolution_length check (length(screen_resolution) <= 200),
+    constraint session_analytics_country_code_length check (length(country_code) <= 200),
+    constraint session_analytics_city_length check (length(city) <= 200),
+    constraint session_analytics_timezone_length check (length(timezone) <= 200),
+    constraint session_analytics_referrer_url_length check (length(referrer_url) <= 4000),
+    constraint session_analytics_utm_source_length check (length(utm_source) <= 200),
+    constraint session_analytics_utm_medium_length check (length(utm_medium) <= 200),
+    constraint session_analytics_utm_campaign_length check (length(utm_campaign) <= 200),
+    constraint session_analytics_utm_content_length check (length(utm_content) <= 200),
+    constraint session_analytics_utm_term_length check (length(utm_term) <= 200),
+    constraint session_analytics_conversion_value_is_number check (conversion_value <> 'NaN'),
+    constraint session_analytics_started_at_is_finite check (isfinite(started_at)),
+    constraint session_analytics_ended_at_is_finite check (isfinite(ended_at)),
+    constraint session_analytics_last_activity_at_is_finite check (isfinite(last_activity_at)),
+    constraint session_analytics_registration_timestamp_is_finite check (isfinite(registration_timestamp)),
+    constraint session_analytics_conversion_timestamp_is_finite check (isfinite(conversion_timestamp)),
+    constraint session_analytics_created_at_is_finite check (isfinite(created_at)),
+    constraint session_analytics_updated_at_is_finite check (isfinite(updated_at))
 );
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.
@@ -85,7 +112,12 @@ create policy session_analytics_read_own on public.session_analytics
 drop policy if exists session_analytics_insert_own_or_ownerless on public.session_analytics;
 create policy session_analytics_insert_own_or_ownerless on public.session_analytics
     as permissive for insert to anon, authenticated
-    with check (user_id is null or (current_user <> 'anon' and user_id = (select auth.uid())));
+    with check (
+        (user_id is null or (current_user <> 'anon' and user_id = (select auth.uid())))
+        and started_at is not null
+        and least(started_at, ended_at, last_activity_at, registration_timestamp) >= now() - '1 day'::interval
+        and greatest(started_at, ended_at, last_activity_at, registration_timestamp) <= now() + '00:05:00'::interval
+    );
 
 create index if not exists idx_session_analytics_user on public.session_analytics using btree (user_id, started_at desc) where user_id is not null;
 create index if not exists idx_session_analytics_anonymous on public.session_analytics using btree (anonymous_id, started_at) where anonymous_id is not null;
@@ -93,6 +125,10 @@ create index if not exists idx_session_analytics_started on public.session_analy
 create index if not exists idx_session_analytics_active on public.session_analytics using btree (last_activity_at) where is_active;
 create index if not exists idx_session_analytics_updated on public.session_analytics using btree (updated_at);
 
+create or replace trigger session_analytics_fill_in
+    before insert on public.session_analytics
+    for each row when (current_user in ('anon', 'authenticated') and (new.started_at is null or new.id is null))
+    execute function public.aclue_fill_in('started_at');
 create or replace trigger session_analytics_touch_updated_at
     before update on public.session_analytics
     for each row execute function public.aclue_touch_updated_at();
@@ -102,7 +138,7 @@ comment on column public.session_analytics.id is 'Identity of the row; events re
 comment on column public.session_analytics.session_id is 'The browser session as the client names it; the same text in clicks and views. Not the id of a swipe session.';
 comment on column public.session_analytics.user_id is 'Who was signed in. NULL: a visitor without account, or an account deleted since. [pii]';
 comment on column public.session_analytics.anonymous_id is 'The visitor''s browser identity before signing in. NULL: none was kept. [pii]';
-comment on column public.session_analytics.started_at is 'When the first page was opened: step 1 of the funnel and the day the session is counted on. NULL: loaded without a date, belongs to no day.';
+comment on column public.session_analytics.started_at is 'When the first page was opened: step 1 of the funnel and the day the session is counted on; by the client''s clock held to a day back and five minutes ahead, by the server''s if not given. NULL: loaded without a date, belongs to no day.';
 comment on column public.session_analytics.ended_at is 'When the session was closed, at or after started_at. NULL: still open, or never closed properly.';
 comment on column public.session_analytics.duration_seconds is 'Elapsed seconds from start to end as the client measured them. NULL: not ended.';
 comment on column public.session_analytics.last_activity_at is 'Last sign of life; sessions idle for long are closed by it. NULL: none after the start.';
@@ -165,7 +201,8 @@ comment on index public.idx_session_analytics_updated is 'Serves the search for 
 
 comment on policy session_analytics_service_role on public.session_analytics is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy session_analytics_read_own on public.session_analytics is 'A user reads the own sessions; ownerless rows are nobody''s. The sub-select asks for the caller once per statement.';
-comment on policy session_analytics_insert_own_or_ownerless on public.session_analytics is 'Clients open sessions of their own or of nobody; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on policy session_analytics_insert_own_or_ownerless on public.session_analytics is 'Clients open sessions of their own or of nobody, at about the present time; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on trigger session_analytics_fill_in on public.session_analytics is 'What a client leaves out or gives as NULL is now, or a new id, and the insert policy judges that; from the server NULL stays NULL, so that loaded history is not dated today.';
 comment on trigger session_analytics_touch_updated_at on public.session_analytics is 'Keeps updated_at, by which changed rows are found.';
 
 -- Foreign keys last: they lock tables of the app.

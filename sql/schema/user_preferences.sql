@@ -40,7 +40,21 @@ create table if not exists public.user_preferences (
     constraint user_preferences_data_quality_score_check check (data_quality_score >= 0 and data_quality_score <= 1),
     constraint user_preferences_confidence_level_check check (confidence_level >= 0 and confidence_level <= 1),
     constraint user_preferences_swipes_add_up check (total_swipes = right_swipes + left_swipes),
-    constraint user_preferences_rate_follows_swipes check (engagement_rate = case when total_swipes = 0 then 0 else round(right_swipes::numeric / total_swipes, 4) end)
+    constraint user_preferences_rate_follows_swipes check (engagement_rate = case when total_swipes = 0 then 0 else round(right_swipes::numeric / total_swipes, 4) end),
+    -- What a client may write is bounded, so that it stops nobody who reads it: no text is endless, no number NaN, no time infinite.
+    constraint user_preferences_category_preferences_length check (octet_length(category_preferences::text) <= 16384),
+    constraint user_preferences_price_range_length check (octet_length(price_range::text) <= 16384),
+    constraint user_preferences_liked_brands_length check (cardinality(liked_brands) <= 100 and octet_length(liked_brands::text) <= 16384),
+    constraint user_preferences_disliked_brands_length check (cardinality(disliked_brands) <= 100 and octet_length(disliked_brands::text) <= 16384),
+    constraint user_preferences_brand_scores_length check (octet_length(brand_scores::text) <= 16384),
+    constraint user_preferences_style_scores_length check (octet_length(style_scores::text) <= 16384),
+    constraint user_preferences_colour_preferences_length check (octet_length(colour_preferences::text) <= 16384),
+    constraint user_preferences_occasion_preferences_length check (octet_length(occasion_preferences::text) <= 16384),
+    constraint user_preferences_recipient_preferences_length check (octet_length(recipient_preferences::text) <= 16384),
+    constraint user_preferences_similarity_threshold_is_number check (similarity_threshold <> 'NaN'),
+    constraint user_preferences_last_calculated_is_finite check (isfinite(last_calculated)),
+    constraint user_preferences_created_at_is_finite check (isfinite(created_at)),
+    constraint user_preferences_updated_at_is_finite check (isfinite(updated_at))
 ) with (fillfactor = 70);
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.

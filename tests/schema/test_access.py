@@ -103,7 +103,14 @@ class TestEveryLineCanFail:
                 # The naive policy: a visitor who sends a token's claims passes for its user.
                 """alter policy session_analytics_insert_own_or_ownerless on public.session_analytics
                    with check (user_id is null or user_id = auth.uid())""",
-                ["anon may not insert claimed rows of session_analytics"],
+                [
+                    "anon may not insert claimed rows of session_analytics",
+                    *(
+                        f"{who} {when} rows of session_analytics"
+                        for who in ("anon may not insert ownerless", "authenticated may not insert own")
+                        for when in ("25 hours old", "6 minutes ahead")
+                    ),
+                ],
             ),
             (
                 """alter policy product_views_insert_own_or_ownerless on public.product_views

@@ -3,8 +3,10 @@
 import pytest
 
 from aclue_pipeline import schema
+from aclue_pipeline.errors import VerificationFailed
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema.objects import How
+from aclue_pipeline.schema.scripts import table_names
 
 pytestmark = pytest.mark.database
 
@@ -46,6 +48,8 @@ MENDED = {
     "a trigger disabled": "alter table affiliate_clicks disable trigger affiliate_clicks_touch_updated_at",
     "a trigger at another time": """create or replace trigger user_preferences_derive_swipe_figures
         before insert on user_preferences for each row execute function aclue_derive_swipe_figures()""",
+    "a trigger's condition": """create or replace trigger affiliate_clicks_fill_in before insert on affiliate_clicks for each row
+        when (current_user = 'anon' and new.click_timestamp is null) execute function aclue_fill_in('click_timestamp')""",
     "a function replaced": """create or replace function aclue_touch_updated_at() returns trigger language plpgsql set search_path to ''
         as $$ begin return new; end $$""",
     "a function's search_path": "alter function aclue_is_recommended_to_caller(uuid) reset search_path",
@@ -136,6 +140,7 @@ def test_a_column_that_nothing_could_fill_is_left_to_a_person(app_db: Database) 
     assert not done.changed
     assert [str(left.key) for left in done.left] == [
         "column landing_page on session_analytics",
+        "constraint session_analytics_landing_page_length",
         "grants table public.session_analytics",
     ]
     by_hand(app_db, "delete from session_analytics")
@@ -162,8 +167,6 @@ def test_what_a_killed_build_left_is_dropped_and_built_again(databases, app_db: 
 
 
 def test_rows_that_break_a_key_are_named(databases, app_db: Database) -> None:
-    from aclue_pipeline.errors import VerificationFailed
-
     schema.deploy(app_db)
     by_hand(app_db, """
         alter table product_views drop constraint product_views_product_id_fkey;
@@ -177,3 +180,79 @@ def test_rows_that_break_a_key_are_named(databases, app_db: Database) -> None:
         assert query(
             connection, "select convalidated from pg_constraint where conname = 'product_views_product_id_fkey'"
         ) == [{"convalidated": True}]
+
+
+#: What a deployment of 0.1.0 lacks: bounds on what clients write, and the trigger that fills in what they leave out.
+OF_0_1_0 = """
+do $$
+declare
+    one record;
+begin
+    for one in
+        select conrelid::regclass as of, conname from pg_constraint
+        where contype = 'c' and connamespace = 'public'::regnamespace and conname ~ '_(length|is_number|is_finite)$'
+    loop
+        execute format('alter table %s drop constraint %I', one.of, one.conname);
+    end loop;
+end
+$$;
+drop function aclue_fill_in() cascade;
+alter policy session_analytics_insert_own_or_ownerless on session_analytics
+    with check (user_id is null or (current_user <> 'anon' and user_id = (select auth.uid())));
+"""
+
+
+def checks(database: Database) -> dict[str, bool]:
+    """The CHECKs of the deployed tables, and whether each is valid."""
+    with database.begin() as connection:
+        rows = query(
+            connection,
+            """select conname, convalidated from pg_constraint
+               where contype = 'c' and connamespace = 'public'::regnamespace and conrelid::regclass::text = any(:tables)""",
+            tables=list(table_names()),
+        )
+    return {row["conname"]: row["convalidated"] for row in rows}
+
+
+def test_a_deployment_of_the_first_release_gets_the_bounds_and_what_its_rows_break_is_said_and_not_left(
+    app_db: Database,
+) -> None:
+    whole = schema.deploy(app_db).fingerprint
+    everything = checks(app_db)
+    by_hand(app_db, OF_0_1_0)
+    assert len(checks(app_db)) < len(everything) - 60
+    by_hand(app_db, """
+        insert into session_analytics (session_id, landing_page, city) values
+            ('fine', '/', 'London'), ('long', '/', repeat('x', 201)), ('longer', '/' , repeat('x', 2671)), ('late', '/', null);
+        update session_analytics set last_activity_at = 'infinity' where session_id = 'late';
+        """)  # fmt: skip
+    for _ in range(2):
+        with pytest.raises(VerificationFailed) as failed:
+            schema.deploy(app_db)
+        said = str(failed.value)
+        assert "impossible: constraint session_analytics_city_length: 2 rows break it" in said
+        assert "session_analytics_last_activity_at_is_finite: 1 rows break it" in said
+        assert "(public.session_analytics where not (length(city) <= 200))" in said
+        impossible = {"session_analytics_city_length", "session_analytics_last_activity_at_is_finite"}
+        assert checks(app_db) == {name: True for name in everything if name not in impossible}
+        by_hand(app_db, "update session_analytics set is_active = false")
+    by_hand(app_db, "delete from session_analytics where session_id <> 'fine'")
+    assert schema.deploy(app_db).fingerprint == whole
+    assert not schema.plan(app_db).statements
+
+
+def test_a_check_that_rows_forbid_to_tighten_is_again_what_it_was(app_db: Database) -> None:
+    schema.deploy(app_db)
+    name = "product_views_search_query_length"
+    by_hand(app_db, f"""
+        alter table product_views drop constraint {name}, add constraint {name} check (length(search_query) <= 1001);
+        insert into products (id, title) values ('00000000-0000-0000-0000-000000000001', 'mug');
+        insert into product_views (product_id, session_id, search_query) select id, 's', repeat('x', 1001) from products;
+        """)  # fmt: skip
+    with pytest.raises(VerificationFailed, match=f"{name}: 1 rows break it"):
+        schema.deploy(app_db)
+    with app_db.begin() as connection:
+        found = query(
+            connection, f"select pg_get_constraintdef(oid) as said from pg_constraint where conname = '{name}'"
+        )
+    assert "<= 1001" in found[0]["said"]

@@ -1,6 +1,6 @@
 """What a row may say: every CHECK, every trigger, every foreign key's consequence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres import Database, claims, query
+from aclue_pipeline.schema.probes import become
 from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.schema.trials import EVENT_TIME
 
 pytestmark = pytest.mark.database
 
@@ -24,6 +26,61 @@ VALID: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 NOW, EARLIER = "2026-03-01 10:00+00", "2026-03-01 09:00+00"
+
+#: Columns that must not be NaN, or infinite.
+NUMBERS = {
+    "affiliate_clicks": "expected_commission actual_commission",
+    "user_preferences": "similarity_threshold",
+    "session_analytics": "conversion_value",
+    "product_views": "screen_density",
+    "recommendation_feedback": "training_weight",
+}
+TIMES = {
+    "affiliate_clicks": "click_timestamp conversion_timestamp created_at updated_at",
+    "user_preferences": "last_calculated created_at updated_at",
+    "session_analytics": "started_at ended_at last_activity_at registration_timestamp conversion_timestamp created_at updated_at",
+    "product_views": "view_timestamp created_at",
+    "recommendation_feedback": "processing_timestamp created_at",
+}
+
+
+def text(length: int) -> str:
+    return "ß" * length
+
+
+def json(length: int) -> str:
+    return f'{{"x": "{"x" * (length - 9)}"}}'
+
+
+def listed(length: int) -> list[str]:
+    return ["x" * (length - 2)]  # and its brackets
+
+
+#: The longest value that each bounded column takes.
+LONGEST: list[tuple[str, str, int, Callable[[int], Any]]] = [
+    (table, column, limit, value)
+    for table, limit, value, columns in [
+        ("affiliate_clicks", 200, text, "anonymous_id session_id affiliate_network utm_source utm_medium utm_campaign"),
+        ("affiliate_clicks", 1_000, text, "user_agent"),
+        ("affiliate_clicks", 2_000, text, "source_page"),
+        ("affiliate_clicks", 4_000, text, "affiliate_url referrer_url"),
+        ("user_preferences", 16_384, json, "category_preferences price_range brand_scores style_scores colour_preferences"),
+        ("user_preferences", 16_384, json, "occasion_preferences recipient_preferences"),
+        ("user_preferences", 16_384, listed, "liked_brands disliked_brands"),
+        ("session_analytics", 200, text, "session_id anonymous_id device_type browser operating_system screen_resolution country_code"),
+        ("session_analytics", 200, text, "city timezone utm_source utm_medium utm_campaign utm_content utm_term"),
+        ("session_analytics", 2_000, text, "landing_page exit_page"),
+        ("session_analytics", 4_000, text, "referrer_url"),
+        ("session_analytics", 16_384, listed, "page_sequence"),
+        ("product_views", 200, text, "session_id device_type viewport_size"),
+        ("product_views", 1_000, text, "search_query"),
+        ("product_views", 16_384, json, "filter_criteria"),
+        ("recommendation_feedback", 200, text, "session_id model_version"),
+        ("recommendation_feedback", 1_000, text, "comment"),
+        ("recommendation_feedback", 16_384, listed, "feedback_tags"),
+    ]
+    for column in columns.split()
+]  # fmt: skip
 
 #: For each CHECK, what it refuses.
 REFUSED: list[tuple[str, str, dict[str, Any]]] = [
@@ -72,6 +129,10 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("recommendation_feedback", "position_in_list_check", {"position_in_list": 0}),
     ("recommendation_feedback", "original_confidence_score_check", {"original_confidence_score": 1.1}),
     ("recommendation_feedback", "training_weight_check", {"training_weight": -1}),
+    *((table, f"{column}_is_number", {column: "NaN"}) for table, columns in NUMBERS.items() for column in columns.split()),
+    *((table, f"{column}_is_finite", {column: "infinity"}) for table, columns in TIMES.items() for column in columns.split()),
+    *((table, f"{column}_length", {column: value(limit + 1)}) for table, column, limit, value in LONGEST),
+    *((table, f"{column}_length", {column: ["x"] * 101}) for table, column, _, value in LONGEST if value is listed),
 ]  # fmt: skip
 
 
@@ -100,13 +161,103 @@ def test_the_least_row_is_accepted(pg: psycopg.Connection, table: str) -> None:
     insert(pg, table)
 
 
-@pytest.mark.parametrize(("table", "name", "given"), REFUSED, ids=[f"{table}: {given}" for table, _, given in REFUSED])
+@pytest.mark.parametrize(
+    ("table", "name", "given"), REFUSED, ids=[f"{table}, {name}: {str(given)[:20]}" for table, name, given in REFUSED]
+)
 def test_each_check_refuses_what_it_is_for(
     pg: psycopg.Connection, table: str, name: str, given: dict[str, Any]
 ) -> None:
     with pytest.raises(psycopg.errors.CheckViolation) as caught:
         insert(pg, table, **given)
     assert caught.value.diag.constraint_name == f"{table}_{name}"
+
+
+WHO = {"anon": claims.anon(), "authenticated": claims.user(ANN), "service_role": claims.service_role()}
+
+
+def written(pg: psycopg.Connection, role: str, table: str, column: str, value: Any) -> str:
+    """What comes of the role's writing the value: "accepted", "not granted", or the name of what refuses it."""
+    verb = "update" if (role, table) == ("authenticated", "user_preferences") else "insert"
+    row = VALID[table] | ({"user_id": ANN} if role == "authenticated" else {}) | {column: value}
+    try:
+        with pg.transaction(force_rollback=True):
+            if verb == "update":
+                insert(pg, table)
+            become(pg, WHO[role])
+            (may,) = pg.execute("select has_column_privilege(%s, %s, %s)", [table, column, verb]).fetchone() or ()
+            if not may:
+                return "not granted"
+            if verb == "update":
+                pg.execute(sql.SQL("update user_preferences set {} = %s").format(sql.Identifier(column)), [value])
+            else:
+                insert(pg, table, **row)
+    except psycopg.errors.CheckViolation as error:
+        return str(error.diag.constraint_name)
+    except psycopg.errors.InsufficientPrivilege as error:
+        return str(error).partition(" for table")[0]
+    return "accepted"
+
+
+@pytest.mark.parametrize("role", WHO)
+def test_whoever_writes_the_longest_is_accepted_and_one_more_is_refused(pg: psycopg.Connection, role: str) -> None:
+    tried = set()
+    for table, column, limit, value in LONGEST:
+        outcome = written(pg, role, table, column, value(limit))
+        assert outcome in ("accepted", "not granted"), (table, column)
+        if outcome == "accepted":
+            tried.add((table, column))
+            assert written(pg, role, table, column, value(limit + 1)) == f"{table}_{column}_length"
+        if outcome == "accepted" and value is listed:
+            assert written(pg, role, table, column, ["x"] * 100) == "accepted"
+    assert len(tried) == {"anon": 33, "authenticated": 46, "service_role": 46}[role]
+
+
+@pytest.mark.parametrize("role", WHO)
+def test_whoever_writes_no_number_is_nan_and_no_time_infinite_or_from_another_age(
+    pg: psycopg.Connection, role: str
+) -> None:
+    for table, columns in NUMBERS.items():
+        for column in columns.split():
+            assert written(pg, role, table, column, "NaN") in (f"{table}_{column}_is_number", "not granted")
+    clients = role != "service_role"  # the server may load history, and what it expects
+    tried = set()
+    for table, columns in TIMES.items():
+        for column in columns.split():
+            refused = {
+                "new row violates row-level security policy",
+                f"{table}_{column}_is_finite",
+                f"{table}_ends_after_start",
+            }
+            for value in ("infinity", "-infinity", "0001-01-01", "4713-01-01 BC", "9999-12-31", "294276-12-31"):
+                outcome = written(pg, role, table, column, value)
+                if "infinity" in value or clients:
+                    assert outcome in (*refused, "not granted"), (table, column, value)
+                if outcome != "not granted":
+                    tried.add(column)
+    events = {
+        "click_timestamp",
+        "started_at",
+        "ended_at",
+        "last_activity_at",
+        "registration_timestamp",
+        "view_timestamp",
+    }
+    assert tried >= events
+    assert tried == events or not clients
+
+
+@pytest.mark.parametrize("role", WHO)
+def test_what_a_client_leaves_out_is_now_and_a_new_id_and_what_the_server_does_stays(
+    pg: psycopg.Connection, role: str
+) -> None:
+    for table, column in EVENT_TIME.items():
+        become(pg, WHO[role])
+        insert(pg, table, **{column: None})
+        if role != "service_role":
+            insert(pg, table, id=None, session_id="t")
+        pg.execute("reset role")
+        rows = pg.execute(f"select {column} = now(), id is null from {table}").fetchall()
+        assert rows == ([(None, False)] if role == "service_role" else [(True, False)] * 2)
 
 
 def test_no_check_is_left_untried(standing: Database) -> None:

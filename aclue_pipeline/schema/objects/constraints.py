@@ -1,6 +1,6 @@
 """Constraints: primary keys, uniqueness, CHECKs and foreign keys. NOT NULL belongs to the columns (only from 18 on does the
 server list it here). On a table in use a constraint is added NOT VALID, which asks for a brief lock, and validated afterwards,
-which stops nobody."""
+which stops nobody. A CHECK that rows break does not stay: it would refuse their conversion and the deletion of their users."""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from aclue_pipeline.schema.objects.thing import (
     How,
     Key,
     LeftAlone,
+    Observed,
     Statement,
     quoted,
 )
@@ -64,7 +65,7 @@ def mended(change: Change) -> Iterator[Statement]:
         raise LeftAlone("not ours; what it refuses, somebody wanted refused")
     (add,) = change.declared.sql
     if change.observed is not None and normal(change.observed.definition) == normal(change.declared.definition):
-        yield validated(key)  # as declared, but the rows that were there before it are not proved
+        yield validated(key, change.declared)  # as declared, but the rows that were there before it are not proved
         return
     kind = change.declared.definition.split()[0].lower()
     if kind in ("primary", "unique"):
@@ -79,10 +80,16 @@ def mended(change: Change) -> Iterator[Statement]:
         yield Statement(key, change.why, text, How.KEY, EXCLUSIVE if drop else NO_WRITES, other)
     else:
         yield from change.statements(text)
-    yield validated(key)
+    yield validated(key, change.declared, change.observed)
 
 
-def validated(key: Key) -> Statement:
-    """Prove that the rows already there keep to the constraint."""
-    text = f"alter table public.{key.table} validate constraint {quoted(key.name)}"
-    return Statement(key, "not validated", text, How.VALIDATE)
+def validated(key: Key, declared: Declared, before: Observed | None = None) -> Statement:
+    """Prove that the rows already there keep to the constraint; `before`: what stood under its name."""
+    alter, name = f"alter table public.{key.table}", quoted(key.name)
+    check = re.match(r"check (\(.*\))$", declared.definition, re.DOTALL)
+    broken = f"public.{key.table} where not {check[1]}" if check else ""
+    undo = f"{alter} drop constraint {name}" + (
+        f", add constraint {name} {before.definition} not valid" if before else ""
+    )
+    text = f"{alter} validate constraint {name}"
+    return Statement(key, "not validated", text, How.VALIDATE, broken=broken, undo=undo)

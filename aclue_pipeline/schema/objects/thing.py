@@ -49,7 +49,8 @@ class How(IntEnum):
 @dataclass(frozen=True)
 class Statement:
     """One statement to run. `why`: missing, different, not declared, invalid, not validated. `lock`: the mode that the
-    table is locked in by it, "" where readers and writers are not disturbed; `references`: the other table, for a key."""
+    table is locked in by it, "" where readers and writers are not disturbed; `references`: the other table, for a key; `broken`: for
+    a CHECK to be validated, the FROM … WHERE of the rows that break it; `undo`: brings back what was there before it."""
 
     key: Key
     why: str
@@ -57,6 +58,8 @@ class Statement:
     how: How
     lock: str = ""
     references: str = ""
+    broken: str = ""
+    undo: str = ""
 
 
 EXCLUSIVE = "ACCESS EXCLUSIVE"

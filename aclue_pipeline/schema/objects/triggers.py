@@ -1,6 +1,7 @@
 """Triggers, and the functions that triggers and policies call. A trigger that no file declares may be a web hook of the app's,
 so it is left; it shows in the fingerprint."""
 
+import re
 from collections.abc import Iterator
 
 from aclue_pipeline.schema import normal as forms
@@ -8,6 +9,8 @@ from aclue_pipeline.schema.objects.thing import NO_WRITES, Change, Declared, Key
 from aclue_pipeline.schema.scripts import Script
 
 KIND = "trigger"
+
+_WHEN = re.compile(r" when (\(.*\)) (execute function .*)$", re.IGNORECASE | re.DOTALL)
 
 OBSERVED = """
 select c.relname as table_name, t.tgname as name,
@@ -19,7 +22,9 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.
 
 
 def normal(definition: str) -> str:
-    return forms.words(definition).replace("create or replace trigger", "create trigger", 1)
+    said = forms.words(definition).replace("create or replace trigger", "create trigger", 1)
+    when = _WHEN.search(definition)
+    return said if when is None else f"{said.partition(' when(')[0]} {forms.expression(when[1])} {forms.words(when[2])}"
 
 
 def declared(script: Script) -> Iterator[Declared]:
