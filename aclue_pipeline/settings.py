@@ -1,6 +1,7 @@
 """Settings: what the environment says, typed and checked. Every one has a name, a default and a line in .env.example.
 Where a value is *used* is each room's business; nothing here opens a connection or reads a file."""
 
+import re
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
     half_life_days: float = Field(180, gt=0, description="Days after which an event weighs half in a profile.")
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI; the next free one if taken.")
+    ui_hosts: str = Field("", description="Names the UI answers to besides localhost, comma separated.")
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
     pg_bin: Path | None = Field(None, description="Folder of other server binaries for the embedded server.")
     home: Path = Field(default_factory=_default_home, description="Data directory: embedded server, Dagster's home.")
@@ -57,6 +59,22 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"{value!r} is no IANA time zone, such as Europe/London") from error
         return value
+
+    @field_validator("ui_hosts")
+    @classmethod
+    def _bare_names(cls, value: str) -> str:
+        for name in _names(value):
+            if not re.fullmatch(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]", name):
+                raise ValueError(f"{name!r} is no host name: write ui.example.com, without scheme, port or wildcard")
+        return value
+
+    @property
+    def ui_host_names(self) -> frozenset[str]:
+        return _names(self.ui_hosts)
+
+
+def _names(value: str) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in value.split(",") if name.strip())
 
 
 @lru_cache(maxsize=1)

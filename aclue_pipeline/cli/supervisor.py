@@ -129,10 +129,10 @@ class Family:
         logs.mkdir(parents=True, exist_ok=True)
         serve = ["-m", MODULE, "-a", "defs", "--location-name", LOCATION, "--socket", str(code_socket)]
         look = ["-w", str(workspace)]
-        web = ["-h", "127.0.0.1", "-p", str(self.port), *(["--read-only"] if self.read_only else [])]
+        web = ["--host", "127.0.0.1", "--port", str(self.port), *(["--read-only"] if self.read_only else [])]
         commands = {
             "code-server": ["dagster", "code-server", "start", *serve],
-            "webserver": ["dagster_webserver", *look, *web],
+            "webserver": ["aclue_pipeline.cli.guard", "--workspace", str(workspace), *web],
             "daemon": ["dagster._daemon", "run", *look],
         }
         for name in commands:

@@ -121,6 +121,7 @@ def start(server: EmbeddedServer, home: Path, database: Database, storage: str, 
         "ACLUE_HOME": str(home),
         "ACLUE_DATABASE_URL": database.url,
         "ACLUE_DAGSTER_URL": server.url(storage).replace("postgresql://", "postgres://"),
+        "ACLUE_UI_HOSTS": "ui.example.com, pipeline.example.com",
     }
     output = (home / "said").open("w")
     process = subprocess.Popen(

@@ -1,0 +1,115 @@
+"""Dagster's webserver behind a guard. By itself it runs a mutation for any GET, whichever page made the browser send it and
+whatever name the browser knew it by: a picture in a text that a stranger wrote was enough to start or end runs. Behind the
+guard it answers to its own names only, to no other site's page, and changes nothing by GET."""
+
+import re
+from collections.abc import Set
+from pathlib import Path
+
+import click
+import uvicorn
+from dagster import DagsterInstance
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._utils.log import configure_loggers
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, OperationType, parse
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aclue_pipeline.settings import get_settings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+POLL_MILLISECONDS = 2000  # how often an open page asks again
+STATEMENT_TIMEOUT, POOL_RECYCLE, MAX_OVERFLOW = 15_000, 3600, 20  # the webserver's own defaults: ms, s, connections
+
+
+class Guard:
+    """ASGI in, ASGI out: a request, a websocket's upgrade included, reaches `app` or gets one line that says why not."""
+
+    def __init__(self, app: ASGIApp, names: Set[str]) -> None:
+        self.app = app
+        self.names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = _refusal(scope, self.names) if scope["type"] in ("http", "websocket") else None
+        if refused is None:
+            await self.app(scope, receive, send)
+            return
+        status, sentence = refused
+        headers = {"x-content-type-options": "nosniff"}  # the sentence repeats what the request said
+        await PlainTextResponse(f"{sentence}\n", status, headers)(scope, receive, send)
+
+
+def _refusal(scope: Scope, names: Set[str]) -> tuple[int, str] | None:
+    """The status and the sentence for a request that must not reach the webserver. Where a header comes twice, the guard and the
+    webserver could each believe another one: then there is none."""
+    headers = Headers(scope=scope)
+    host = _only(headers.getlist("host")).lower()
+    if re.sub(r":\d+$", "", host) not in names:
+        return 421, f"{host!r} is no name of this UI: open it as localhost, or add its name to ACLUE_UI_HOSTS"
+    method = scope.get("method", "GET")  # a websocket's upgrade is a GET
+    if method not in ("GET", "HEAD", "POST"):
+        return 405, f"nothing here answers {method!r}: use GET or POST"
+    for origin in headers.getlist("origin"):
+        if origin.partition("://")[2].lower() != host:
+            return 403, f"a page of {origin!r} may not use {host!r}: open the UI itself (a proxy must keep Host)"
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not _follows_link(method, headers):
+        return 403, "a page of another site may not use this UI: open the UI itself"
+    if method == "POST":
+        # What a form or a fetch without preflight can send is refused, also `text/plain; application/json` and no type at
+        # all, which the webserver takes.
+        if _only(headers.getlist("content-type")).partition(";")[0].strip().lower() != "application/json":
+            return 415, "what is posted here must be JSON: send it with Content-Type: application/json"
+        return None
+    # Not equal to "/graphql": the webserver's routes take "/graphql\n" as well.
+    documents = QueryParams(scope["query_string"]).getlist("query") if "graphql" in scope["path"].lower() else []
+    if not all(map(_is_query, documents)):
+        return 405, "by GET this UI only answers queries: send a mutation by POST, as JSON"
+    return None
+
+
+def _only(values: list[str]) -> str:
+    return values[0] if len(values) == 1 else ""
+
+
+def _follows_link(method: str, headers: Headers) -> bool:
+    """Whether a person came here from a page elsewhere, a chat or a mail; a frame in that page is no visit."""
+    how = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return method != "POST" and how == ("navigate", "document")
+
+
+def _is_query(document: str) -> bool:
+    """Whether every operation of the document only reads, whichever of them `operationName` chooses."""
+    try:
+        definitions = parse(document).definitions
+    except (GraphQLError, RecursionError):
+        return False
+    return all(
+        isinstance(d, FragmentDefinitionNode)
+        or (isinstance(d, OperationDefinitionNode) and d.operation is OperationType.QUERY)
+        for d in definitions
+    )
+
+
+@click.command()
+@click.option("--host", required=True)
+@click.option("--port", type=int, required=True)
+@click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--read-only", is_flag=True)
+def main(host: str, port: int, workspace: Path, read_only: bool) -> None:
+    """What `dagster-webserver` does with its own options, with the guard around its application."""
+    configure_loggers()
+    names = LOOPBACK | {host} | get_settings().ui_host_names
+    with DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, MAX_OVERFLOW)
+        target = WorkspaceFileTarget(paths=[str(workspace)])
+        with WorkspaceProcessContext(instance, target, version=__version__, read_only=read_only) as context:
+            app = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MILLISECONDS)
+            uvicorn.run(Guard(app, names), host=host, port=port, log_level="warning", lifespan="off")
+
+
+if __name__ == "__main__":
+    main()
