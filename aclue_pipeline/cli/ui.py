@@ -141,6 +141,8 @@ def _keep_copy(home: Path, environment: dict[str, str]) -> None:
     path = home / ENVIRONMENT_COPY
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        # PG* would redirect Dagster's own storage, as aclue_pipeline.postgres says.
+        handle.write("unset $(env | sed -n 's/^\\(PG[A-Z_]*\\)=.*/\\1/p')\n")
         handle.writelines(f"{name}='{value}'\n" for name, value in environment.items())
 
 

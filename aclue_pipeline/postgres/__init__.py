@@ -1,6 +1,13 @@
 """PostgreSQL: connections, bulk copy, locks, the embedded server and the stand-in for Supabase on it.
 What is *asked* of a database belongs to the rooms."""
 
-from aclue_pipeline.postgres.connection import Database, frame, query, script
+import os
+
+# libpq fills what a URL leaves open from PG* variables, and PGHOSTADDR even leads to another server than the URL's host. Every
+# process that connects comes through here first, and its children inherit: the named database is the database.
+for _name in [name for name in os.environ if name.startswith("PG")]:
+    del os.environ[_name]
+
+from aclue_pipeline.postgres.connection import Database, frame, query, script  # noqa: E402
 
 __all__ = ["Database", "frame", "query", "script"]

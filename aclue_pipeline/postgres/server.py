@@ -204,8 +204,7 @@ class EmbeddedServer:
 
     @property
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return kept | {"TZ": "UTC", "LC_ALL": "C.UTF-8"}
+        return os.environ | {"TZ": "UTC", "LC_ALL": "C.UTF-8"}
 
     @cached_property
     def _unprivileged(self) -> list[str]:

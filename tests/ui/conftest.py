@@ -19,6 +19,7 @@ import pytest
 
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from tests.libpq import HOSTILE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ACLUE = "from aclue_pipeline.cli import main; main()"
@@ -118,6 +119,7 @@ def start(server: EmbeddedServer, home: Path, database: Database, storage: str, 
     # Told by ACLUE_HOME, which only this UI's processes have.
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("ACLUE_", "DAGSTER_"))},
+        **HOSTILE,  # every test of the UI is one that PG* variables reach none of its processes
         "ACLUE_HOME": str(home),
         "ACLUE_DATABASE_URL": database.url,
         "ACLUE_DAGSTER_URL": server.url(storage).replace("postgresql://", "postgres://"),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import urllib.request
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from aclue_pipeline.catalog import tables
 from aclue_pipeline.definitions import defs
+from tests.libpq import HOSTILE
 
 pytestmark = [pytest.mark.xdist_group("ui")]
 
@@ -81,6 +83,14 @@ def test_the_data_directory_is_dagsters_home(ui) -> None:
     assert copy.stat().st_mode & 0o777 == 0o600
     assert f"DAGSTER_HOME='{ui.home}'" in copy.read_text()
     assert "postgresql+psycopg2://" in copy.read_text(), "psycopg 3 cannot serve Dagster's event log (traps 1, 2)"
+
+
+def test_another_shell_that_reads_the_copy_forgets_what_libpq_would_read(ui) -> None:
+    command = ["sh", "-c", f"set -a; . '{ui.home}/environment'; env"]
+    said = subprocess.run(command, env=os.environ | HOSTILE, capture_output=True, text=True)
+    assert said.stderr == ""
+    assert f"DAGSTER_HOME={ui.home}" in said.stdout.splitlines()
+    assert not [line for line in said.stdout.splitlines() if line.startswith("PG")]
 
 
 @pytest.mark.browser
