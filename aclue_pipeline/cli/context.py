@@ -1,4 +1,4 @@
-"""What every command shares: which database was named, and asking before writing to another host."""
+"""What every command shares: which database was named, and asking before writing to it."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
     from aclue_pipeline.postgres.server import EmbeddedServer
 
-yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing to another host.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
@@ -55,16 +55,23 @@ class Context:
             raise DatabaseNotNamed("no database is named: set ACLUE_DATABASE_URL, or say --demo (aclue --demo …)")
         return Database(url.get_secret_value())
 
-    def confirm_write(self, database: "Database", yes: bool) -> None:
-        """Ask, naming host and database, before writing to another host.
+    def confirm_write(self, database: "Database", yes: bool, destroys: str = "") -> None:
+        """Ask before writing to any database but the demo's: also on this machine, where a tunnel may lead anywhere.
+        What `destroys` something (said in its own words) asks for the database's name.
 
         Raises Cancelled where the answer is no, or nobody is there to ask.
         """
-        if database.is_local or yes:
+        if self.demo or yes:
             return
+        where = f"database {database.name} on {database.host}"
         if not sys.stdin.isatty():
-            raise Cancelled(f"this would write to {database.label}; say --yes to allow it without being asked")
-        if not click.confirm(f"Write to database {database.name} on {database.host}?", err=True):
+            raise Cancelled(f"this would {destroys or 'write'} in {where}; say --yes to allow it without being asked")
+        if destroys:
+            question = f"This will {destroys} in {where}. Type the database's name to go on"
+            agreed = click.prompt(question, default="", show_default=False, err=True).strip() == database.name
+        else:
+            agreed = click.confirm(f"Write to {where}?", err=True)
+        if not agreed:
             raise Cancelled(f"nothing was written to {database.label}")
 
 

@@ -14,7 +14,7 @@ def test_it_rebuilds_the_tables_of_its_room(deployed_db: Database, monkeypatch: 
     monkeypatch.setenv("ACLUE_DATABASE_URL", deployed_db.url)
     get_settings.cache_clear()
     with pytest.raises(SystemExit) as stopped:
-        main(["funnel", "rebuild", "--from", "2026-03-01", "--to", "2026-03-01", "--json"])
+        main(["funnel", "rebuild", "--yes", "--from", "2026-03-01", "--to", "2026-03-01", "--json"])
     get_settings.cache_clear()
     assert not stopped.value.code
     told = json.loads(capsys.readouterr().out)

@@ -42,7 +42,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list
 
 @pytest.mark.database
 def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: Database, capsys) -> None:
-    code, out, err = said(capsys, "revenue", "rebuild", *RANGE)
+    code, out, err = said(capsys, "revenue", "rebuild", "--yes", *RANGE)
     assert code == 0
     assert out[0].startswith("2026-03-01  analytics.product_revenue_daily: 1 row")
     assert out[1].startswith("2026-03-01  analytics.revenue_daily: 1 row, clicks 0 → 1")
@@ -51,7 +51,7 @@ def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: D
     assert len(err) == 3 * 2, "a line of progress for each table and month"
     with db.begin() as connection:
         script(connection, CONVERT)
-    code, out, _ = said(capsys, "revenue", "rebuild", *RANGE)
+    code, out, _ = said(capsys, "revenue", "rebuild", "--yes", *RANGE)
     assert [line.split(":")[0] for line in out[:-3]] == [
         "2026-03-01  analytics.product_revenue_daily",
         "2026-03-01  analytics.revenue_daily",
@@ -63,11 +63,11 @@ def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: D
 
 @pytest.mark.database
 def test_a_second_run_writes_nothing_and_machines_read_json(db: Database, capsys) -> None:
-    _, out, _ = said(capsys, "revenue", "rebuild", *RANGE, "--json")
+    _, out, _ = said(capsys, "revenue", "rebuild", "--yes", *RANGE, "--json")
     first = {table["table"]: table for table in json.loads("\n".join(out))}
     [day] = first["analytics.revenue_daily"]["changed"]
     assert (day["day"], day["rows"], day["headline"]["clicks"]) == ("2026-03-01", 1, {"before": 0, "after": 1})
-    _, out, _ = said(capsys, "revenue", "rebuild", *RANGE, "--json")
+    _, out, _ = said(capsys, "revenue", "rebuild", "--yes", *RANGE, "--json")
     for table in json.loads("\n".join(out)):
         assert (table["from"], table["to"], table["days"]) == ("2026-02-27", "2026-03-02", 4)
         assert table["changed"] == []
@@ -80,7 +80,7 @@ def test_without_a_range_it_is_the_trailing_days_up_to_yesterday(
 ) -> None:
     monkeypatch.setenv("ACLUE_TRAILING_DAYS", "3")
     get_settings.cache_clear()
-    _, out, _ = said(capsys, "revenue", "rebuild", *arguments, "--json")
+    _, out, _ = said(capsys, "revenue", "rebuild", "--yes", *arguments, "--json")
     yesterday = datetime.now(ZoneInfo("Europe/London")).date() - timedelta(days=1)
     for table in json.loads("\n".join(out)):
         assert (table["from"], table["to"]) == (str(yesterday - timedelta(days=2)), str(yesterday))
@@ -88,7 +88,7 @@ def test_without_a_range_it_is_the_trailing_days_up_to_yesterday(
 
 @pytest.mark.database
 def test_days_of_an_older_version_are_listed_with_what_mends_them(db: Database, capsys) -> None:
-    said(capsys, "revenue", "rebuild", *RANGE)
+    said(capsys, "revenue", "rebuild", "--yes", *RANGE)
     code, out, _ = said(capsys, "revenue", "outdated")
     assert (code, out) == (0, ["every computed day comes from the SQL that the files have now"])
     with db.begin() as connection:
@@ -101,7 +101,7 @@ def test_days_of_an_older_version_are_listed_with_what_mends_them(db: Database, 
         "analytics.revenue_daily: 2 days of an older version of its SQL",
         "    mend: aclue revenue rebuild --from 2026-03-01 --to 2026-03-02",
     ]
-    said(capsys, *out[1].split("aclue ")[1].split())
+    said(capsys, *out[1].split("aclue ")[1].split(), "--yes")
     assert said(capsys, "revenue", "outdated", "--json")[1][1] == '  "analytics.commission_daily": [],'
     assert len(said(capsys, "revenue", "outdated")[1]) == 1
 
@@ -121,7 +121,7 @@ def test_days_of_an_older_version_are_listed_with_what_mends_them(db: Database, 
 def test_days_that_do_not_exist_are_one_line_and_nothing_is_written(
     db: Database, capsys, first: str, last: str, says: str
 ) -> None:
-    code, out, err = said(capsys, "revenue", "rebuild", "--from", first, "--to", last)
+    code, out, err = said(capsys, "revenue", "rebuild", "--yes", "--from", first, "--to", last)
     assert (code, out, len(err)) == (24, [], 1)
     assert says in err[0]
     with db.begin() as connection:
@@ -132,7 +132,7 @@ def test_days_that_do_not_exist_are_one_line_and_nothing_is_written(
 def test_an_undeployed_schema_is_one_line(app_db: Database, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)
     get_settings.cache_clear()
-    code, _, err = said(capsys, "revenue", "rebuild", *RANGE)
+    code, _, err = said(capsys, "revenue", "rebuild", "--yes", *RANGE)
     get_settings.cache_clear()
     assert (code, len(err)) == (11, 1)
     assert "run `aclue deploy` first" in err[0]

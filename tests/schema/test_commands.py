@@ -32,11 +32,11 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 def test_deploy_says_what_it_did_and_then_that_there_is_nothing_to_do(named: Database, capsys) -> None:
     code, out, _ = said(capsys, "deploy", "--dry-run")
     assert (code, out.count("notify pgrst")) == (0, 11)
-    code, out, err = said(capsys, "deploy")
+    code, out, err = said(capsys, "deploy", "--yes")
     assert code == 0
     assert "fingerprint" in out
     assert "key product_views_product_id_fkey … done" in err
-    code, out, _ = said(capsys, "deploy", "--json")
+    code, out, _ = said(capsys, "deploy", "--yes", "--json")
     assert code == 0
     assert json.loads(out)["changed"] is False
     assert said(capsys, "schema", "plan")[1] == "all is as declared\n"
@@ -48,7 +48,7 @@ def test_keys_pending_is_one_line_with_an_exit_code_of_its_own(named: Database, 
     other = Database(named.url)
     with other.begin() as connection:
         script(connection, "lock table public.products in row exclusive mode")
-        code, out, err = said(capsys, "deploy", "--give-up", "0.2s")
+        code, out, err = said(capsys, "deploy", "--yes", "--give-up", "0.2s")
     other.close()
     assert (code, out) == (14, "")
     assert err.splitlines()[-1].startswith("aclue: deployed, keys pending: ")
@@ -58,11 +58,11 @@ def test_rollback_refuses_rows_and_drops_the_rest(named: Database, capsys) -> No
     schema.deploy(named)
     with named.begin() as connection:
         script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
-    code, _, err = said(capsys, "rollback")
+    code, _, err = said(capsys, "rollback", "--yes")
     assert code == 16
     assert "--discard-data" in err
-    assert said(capsys, "rollback", "product_views")[:2] == (0, f"dropped product_views on {named.label}\n")
-    code, _, err = said(capsys, "rollback", "nonsense")
+    assert said(capsys, "rollback", "--yes", "product_views")[:2] == (0, f"dropped product_views on {named.label}\n")
+    code, _, err = said(capsys, "rollback", "--yes", "nonsense")
     assert code == 20
 
 
