@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10  # seconds
 _SECURE = {"require", "verify-ca", "verify-full"}
+_SCHEME = re.compile(r"([\w+]+)://")
+# One way to read it, or none: a raw @ / ? # or % in a password would move the place where the host begins.
+_URL = re.compile(
+    r"[\w+]+://"
+    r"(?:(?:[^@/?#%]|%[0-9A-Fa-f]{2})*@)?"  # user and password
+    r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.,-]+)?(?::[0-9]+)?"  # hosts and port
+    r"(?:/[^@?]*)?(?:\?[^@]*)?"
+)
+_LOOKS_LIKE = "it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
 
 
 def parse_url(url: str, driver: str = "postgresql+psycopg") -> "sa.URL":
@@ -26,40 +35,39 @@ def parse_url(url: str, driver: str = "postgresql+psycopg") -> "sa.URL":
     """
     import sqlalchemy as sa
 
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        raise SettingsError(f"the database URL cannot be read; {_LOOKS_LIKE}")
+    if scheme[1].split("+")[0] not in ("postgres", "postgresql"):
+        raise SettingsError(f"{scheme[1]}:// is no PostgreSQL URL; {_LOOKS_LIKE}")
+    parsed = sa.make_url(url) if _URL.fullmatch(url) else None
+    if parsed is None or not 0 < (parsed.port or 5432) < 65536:
+        # What stands where the host should be may be part of a password, so nothing of it is repeated.
         raise SettingsError(
-            "the database URL cannot be read; it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
-        ) from None
-    if parsed.drivername.split("+")[0] not in ("postgres", "postgresql"):
-        raise SettingsError(
-            f"{parsed.drivername}:// is no PostgreSQL URL; it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
+            "the database URL cannot be read: percent-encode @ / ? # and % in user and password"
+            " (@ is %40, / is %2F, ? is %3F, # is %23, % is %25); a host is a name or an address, a port 1 to 65535"
         )
-    if "@" in (parsed.database or "") or "/" in (parsed.database or "") or not 0 < (parsed.port or 5432) < 65536:
-        # A raw / in the password ends the host there: what follows is part of a secret, so nothing of it is repeated.
+    if elsewhere := {"dbname", "service", "servicefile"} & parsed.query.keys():
         raise SettingsError(
-            "the database URL cannot be read: percent-encode / @ # ? and % in the password; a port is 1 to 65535"
+            f"the database URL names a database by {min(elsewhere)}=: write host and database before the ?"
         )
     parsed = parsed.set(drivername=driver)
-    if not is_local(parsed) and parsed.query.get("sslmode") not in _SECURE:
-        raise InsecureConnection(f"{parsed.host} is another host: add sslmode=require (or verify-full) to its URL")
+    if not all(map(_is_loopback, _hosts(parsed))) and parsed.query.get("sslmode") not in _SECURE:
+        raise InsecureConnection(
+            f"{', '.join(_hosts(parsed))} is another host: add sslmode=require (or verify-full) to its URL"
+        )
     return parsed
 
 
-def is_local(url: "sa.URL") -> bool:
-    """Whether the server can only be on this machine: a socket, localhost, a loopback address."""
-    hosts = [url.host] if url.host else []
-    extra = url.query.get("host", ())
-    hosts += [extra] if isinstance(extra, str) else list(extra)
-    extra = url.query.get("hostaddr", ())
-    hosts += [extra] if isinstance(extra, str) else list(extra)
-    return all(_is_loopback(name) for host in hosts for name in host.split(","))
+def _hosts(url: "sa.URL") -> list[str]:
+    """Every host that the URL names, also those in its options, which the driver prefers; none means a local socket."""
+    named = [url.host or "", *url.normalized_query.get("host", ()), *url.normalized_query.get("hostaddr", ())]
+    return [host for text in named for host in text.split(",") if host]
 
 
 def _is_loopback(host: str) -> bool:
     host = re.sub(r":\d+$", "", host) if host.count(":") == 1 else host
-    if host in ("", "localhost") or host.startswith("/"):
+    if host == "localhost" or host.startswith("/"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -82,11 +90,7 @@ class Database:
 
     @property
     def host(self) -> str:
-        return self._url.host or str(self._url.query.get("host", "local socket"))
-
-    @property
-    def is_local(self) -> bool:
-        return is_local(self._url)
+        return ", ".join(_hosts(self._url)) or "local socket"
 
     @property
     def label(self) -> str:

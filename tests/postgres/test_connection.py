@@ -1,6 +1,12 @@
 """Connections: which URLs are accepted, what a failure is called, and that no secret shows."""
 
+import re
+import sys
+from urllib.parse import quote, unquote
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from aclue_pipeline.errors import InsecureConnection, SettingsError, Unreachable, WrongPassword
 from aclue_pipeline.postgres import Database, frame, query, script
@@ -9,9 +15,9 @@ from aclue_pipeline.postgres.connection import parse_url
 SECRET = "s3cret"
 
 
-@pytest.mark.parametrize("given", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
-def test_every_way_to_write_the_scheme_means_psycopg_3(given: str) -> None:
-    assert parse_url(f"{given}://u:{SECRET}@localhost/x").drivername == "postgresql+psycopg"
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_every_way_to_write_the_scheme_means_psycopg_3(scheme: str) -> None:
+    assert parse_url(f"{scheme}://u:{SECRET}@localhost/x").drivername == "postgresql+psycopg"
 
 
 @pytest.mark.parametrize(
@@ -44,14 +50,81 @@ def test_what_is_no_postgresql_url_says_how_one_looks(url: str) -> None:
         parse_url(url)
 
 
-@pytest.mark.parametrize(
-    "url", [f"postgresql://u:p@{SECRET}/x#y@db.example.com:5432/z", f"postgresql://u:{SECRET}@localhost:92219/x"]
+PERCENT_ENCODE = (
+    "the database URL cannot be read: percent-encode @ / ? # and % in user and password"
+    " (@ is %40, / is %2F, ? is %3F, # is %23, % is %25); a host is a name or an address, a port 1 to 65535"
 )
-def test_what_may_be_part_of_a_password_is_never_repeated(url: str) -> None:
-    with pytest.raises(SettingsError, match="percent-encode") as raised:
-        parse_url(url)
-    assert "x#y" not in str(raised.value)
-    assert SECRET not in str(raised.value)
+resolved: list[tuple[object, ...]] = []
+sys.addaudithook(lambda event, arguments: resolved.append(arguments) if event == "socket.getaddrinfo" else None)
+
+
+def _refused_unasked(url: str) -> None:
+    """… with a sentence in which nothing of the URL stands, and before any name is looked up."""
+    resolved.clear()
+    with pytest.raises(SettingsError) as raised, Database(url).begin():
+        pass
+    assert str(raised.value) == PERCENT_ENCODE
+    assert resolved == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:p@{}/x#y@db.example.com:5432/z",
+        "u:{}@localhost:92219/x",
+        "u:p@{}@localhost/x",
+        "u@{}:p@localhost/x",
+        "u:{}#p@localhost/x",
+        "u:{}?p@localhost/x",
+        "u:{}/p@localhost/x",
+        "u:{}%p@localhost/x",
+        "u:p@%2F{}/x",
+        "u:p@ {}/x",
+        "u:p@local:{}/x",
+        "u:p@localhost/x?password=a@{}",
+        "u:p@localhost,10.0.0.1@{}/x",
+    ],
+)
+def test_a_url_that_can_be_read_in_two_ways_is_refused_without_a_word_of_it(rest: str) -> None:
+    _refused_unasked(f"postgresql://{rest.format(SECRET)}?sslmode=require")
+
+
+@pytest.mark.parametrize("character", "@/?#%")
+@given(before=st.text(st.characters(codec="utf-8")), after=st.text(st.characters(codec="utf-8")))
+def test_a_raw_password_is_refused_whatever_else_is_in_it(character: str, before: str, after: str) -> None:
+    assume(character != "%" or not re.match("[0-9A-Fa-f]{2}", after))  # this one reads as if it were encoded
+    _refused_unasked(f"postgresql://u:{before}{character}{after}@db.example.com/x?sslmode=require")
+
+
+@given(password=st.text(st.characters(codec="utf-8", exclude_characters="\0")), ready=st.booleans())
+def test_a_password_is_read_whole_or_not_at_all(password: str, ready: bool) -> None:
+    written = quote(password, safe="") if ready else password
+    url = f"postgresql://u:{written}@db.example.com:5432/x?sslmode=require"
+    if not ready and (set("@/?#") & set(password) or re.search(r"%(?![0-9A-Fa-f]{2})", password)):
+        _refused_unasked(url)
+        return
+    parsed = parse_url(url)
+    assert (parsed.username, parsed.host, parsed.port, parsed.database) == ("u", "db.example.com", 5432, "x")
+    assert (parsed.password or "") == (password if ready else unquote(password))
+    assert parse_url(Database(url).url) == parsed, "another process is told the same"
+
+
+def test_a_url_that_can_be_read_does_ask_the_resolver() -> None:
+    resolved.clear()
+    with pytest.raises(Unreachable):
+        _connect("postgresql://u:p%40w@nobody.invalid/x?sslmode=require")
+    assert [host for host, *_ in resolved] == ["nobody.invalid"]
+
+
+@pytest.mark.parametrize("name", ["dbname", "service", "servicefile"])
+def test_a_url_names_its_database_in_one_place(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"by {name}="):
+        parse_url(f"postgresql://u:p@localhost/x?{name}=elsewhere")
+
+
+def test_the_label_shows_the_host_that_the_driver_takes() -> None:
+    assert Database("postgresql://u@localhost/x?host=127.0.0.2").label == "localhost, 127.0.0.2/x"
+    assert Database("postgresql://u@/x?host=/var/run/postgresql").label == "/var/run/postgresql/x"
 
 
 def test_the_label_and_the_repr_hold_no_secret() -> None:
