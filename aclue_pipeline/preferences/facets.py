@@ -1,5 +1,6 @@
-"""What a taste is described by: one entry per facet. A new facet is one entry here and its values in
-sql/preferences/item_features.sql (a product's) or sql/preferences/signals.sql (the occasion of a swipe)."""
+"""What a taste is described by. A new facet is an entry here, a column of user_preferences, and its values: of a product in
+sql/preferences/item_features.sql and taste_items.sql, read and stored by store.py; of a swipe's round in staging/swipes.sql and
+signals.sql, read by signals.py and versions.py. lineage.py names both columns."""
 
 from typing import Final, NamedTuple
 

@@ -100,6 +100,7 @@ LINEAGE: Final[dict[str, Any]] = {
         "events": ["pipeline.signals.event_id"],
         "latest_at": ["pipeline.signals.at"],
         "digest": ["pipeline.signals.digest"],
+        "cut": [],
         "model_version": ["pipeline.taste_models.version"],
         "is_adjusted": ["public.user_preferences.updated_at", "public.user_preferences.last_calculated"],
     },

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aclue_pipeline.preferences.rows import COLUMNS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
     import psycopg
 
@@ -63,13 +65,13 @@ _INSERT: Final = """
         and not exists (select from public.user_preferences p where p.user_id = b.user_id)
 """
 _FINGERPRINTS: Final = """
-    insert into pipeline.profile_fingerprints as f (user_id, events, latest_at, digest, model_version, is_adjusted)
+    insert into pipeline.profile_fingerprints as f (user_id, events, latest_at, digest, model_version, is_adjusted, cut)
     select b.user_id, b.events, timestamptz '2000-01-01 00:00:00+00' + b.latest * interval '1 microsecond', b.digest, b.model_version,
-        coalesce(p.is_adjusted, false)
+        coalesce(p.is_adjusted, false), %s
     from pg_temp.fingerprint_block b left join pg_temp.profile_block p on p.user_id = b.user_id
     where exists (select from auth.users u where u.id = b.user_id)
     on conflict (user_id) do update set events = excluded.events, latest_at = excluded.latest_at, digest = excluded.digest,
-        model_version = excluded.model_version, is_adjusted = f.is_adjusted or excluded.is_adjusted
+        model_version = excluded.model_version, is_adjusted = f.is_adjusted or excluded.is_adjusted, cut = excluded.cut
 """
 _FEEDBACK: Final = """
     update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
@@ -111,9 +113,10 @@ class Published:
 class Publisher:
     """Writes through one connection; each call is one transaction."""
 
-    def __init__(self, pg: "psycopg.Connection[Any]", version: str) -> None:
+    def __init__(self, pg: "psycopg.Connection[Any]", version: str, cut: "datetime") -> None:
         self._pg = pg
         self._version = version
+        self._cut = cut
         self._pg.execute(_named(_TABLES))
         self._pg.commit()
 
@@ -163,7 +166,7 @@ class Publisher:
             adjusted = self._pg.execute(_named(_KEEP_ADJUSTED)).rowcount
             written = self._pg.execute(_named(_UPDATE)).rowcount + self._pg.execute(_named(_INSERT)).rowcount
         self._copy(_COPY_FINGERPRINTS, _fingerprint_lines(block.users, block.fingerprints, self._version))
-        self._pg.execute(_FINGERPRINTS)
+        self._pg.execute(_FINGERPRINTS, [self._cut])
         feedback = 0
         if len(block.pending):
             feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount

@@ -80,6 +80,7 @@ class _Run:
         full: bool,
         say: Callable[[str], None],
     ) -> None:
+        from aclue_pipeline.preferences import signals
         from aclue_pipeline.preferences.publish import Publisher
         from aclue_pipeline.preferences.store import load_model
 
@@ -91,7 +92,8 @@ class _Run:
         # A parallel right anti join leaves all its rows, and all work on them, to one worker (PostgreSQL 16 to 18).
         reader.execute("set local enable_parallel_hash = off")
         self._model = self._met(load_model(reader))
-        self._publishers = [Publisher(writer, self._model.version) for writer in writers]
+        ((cut,),) = reader.execute(f"select {signals.CUT}").fetchall()
+        self._publishers = [Publisher(writer, self._model.version, cut) for writer in writers]
 
     def _met(self, model: "TasteModel") -> "TasteModel":
         """The model with the products that are new to it, stored before any profile rests on them."""

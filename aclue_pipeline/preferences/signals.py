@@ -14,6 +14,9 @@ from aclue_pipeline.preferences.catalogue import UUID
 if TYPE_CHECKING:
     import psycopg
 
+#: Events from here on wait for a later pass, as sql/preferences/signals.sql has it.
+CUT: Final = "date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'"
+
 _CHUNK_ROWS: Final = 25_000
 BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
 

@@ -6,14 +6,15 @@
 
 -- Styles and colours are what the tags and the features (style, material, theme, colour) say, and what pipeline.taste_words
 -- knows of the title's words. A model version keeps these values as they were when it first met the product.
+-- Every value is a key of somebody's profile: words are cut to 60 characters, names to 100; of a title the first 1,000 are read.
 with said as (
-    select p.product_id as product_id, lower(btrim(t.tag)) as word, 'style' as otherwise
+    select p.product_id as product_id, left(lower(btrim(t.tag)), 60) as word, 'style' as otherwise
     from staging.products as p
     cross join lateral unnest(p.tags) as t (tag)
     union all
     select
         p.product_id as product_id,
-        lower(btrim(v.value)) as word,
+        left(lower(btrim(v.value)), 60) as word,
         case when f.key in ('colour', 'color', 'colours', 'colors') then 'colour' else 'style' end as otherwise
     from staging.products as p
     cross join lateral jsonb_each(case when jsonb_typeof(p.features) = 'object' then p.features else '{}'::jsonb end) as f (key, value)
@@ -24,7 +25,7 @@ with said as (
     union all
     select p.product_id as product_id, t.word as word, null::text as otherwise
     from staging.products as p
-    cross join lateral regexp_split_to_table(lower(p.title), '[^[:alnum:]-]+') as t (word)
+    cross join lateral regexp_split_to_table(lower(left(p.title, 1000)), '[^[:alnum:]-]+') as t (word)
 ),
 facets as (
     select
@@ -44,8 +45,8 @@ usual as (
 )
 select
     p.product_id as product_id,                                             -- The product.
-    nullif(btrim(regexp_replace(p.category, '[[:cntrl:][:space:]]+', ' ', 'g')), '') as category,  -- Its category: slug (catalogue shape A) or lower-case name (B); NULL: none given.
-    nullif(btrim(regexp_replace(p.brand, '[[:cntrl:][:space:]]+', ' ', 'g')), '') as brand,        -- Its brand as the catalogue spells it; NULL: none given.
+    nullif(btrim(regexp_replace(left(p.category, 100), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as category,  -- Its category: slug (catalogue shape A) or lower-case name (B); NULL: none given.
+    nullif(btrim(regexp_replace(left(p.brand, 100), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as brand,        -- Its brand as the catalogue spells it; NULL: none given.
     coalesce(f.style, '{}'::text[]) as style,                               -- Styles and materials, lower case, in order; empty: none known.
     coalesce(f.colour, '{}'::text[]) as colour,                             -- Colours, lower case, in order; empty: none known.
     case when p.price > 0 then p.price::float8 end as price,                -- Price in the catalogue's currency units; NULL: none given, or 0.

@@ -6,8 +6,10 @@
 
 -- Swipes: right and up are likes, up with more weight, left is a dislike, down was seen without a judgement. Weight grows with the time
 -- spent (saturating: 5 s or an unknown time weigh 1, 0 s 0.8, never more than 1.2) and with how far the stated strength is from undecided (1 to 1.5).
--- Feedback: its value, weighted by its training weight, implicit less than explicit; what is not validated, has no weight or says 0 is left
--- out. A tag such as too_expensive speaks about the price, not about the product.
+-- Feedback: its value, weighted by its training weight, implicit less than explicit; what was found implausible (is_validated is false, not NULL),
+-- has no weight or says 0 is left out. A tag such as too_expensive speaks about the price, not about the product.
+-- What a client sends may be any number and any time: staging.swipes clamps the numbers; a time before 2000 or from the cut on, which is the end of
+-- the next UTC day, is left out, and taken in by the first pass whose cut lies behind it. Clamped to now it would change a profile every hour.
 -- Anonymous swipes belong to nobody's taste. The hash functions are the server's own, cheap, and stable for a given server.
 with events as (
     select
@@ -17,7 +19,7 @@ with events as (
         s.swipe_id as event_id,
         case s.judgement when 'dislike' then -1 when 'seen' then 0 else 1 end::float8 as value,
         case s.judgement when 'super_like' then float8 '1.6' when 'seen' then float8 '0.5' else float8 '1' end
-            * case when s.time_spent_seconds >= 0 then float8 '0.8' + float8 '0.4' * s.time_spent_seconds / (s.time_spent_seconds + 5) else float8 '1' end
+            * case when s.time_spent_seconds >= 0 then float8 '0.8' + float8 '0.4' * s.time_spent_seconds / (s.time_spent_seconds::float8 + 5) else float8 '1' end
             * (float8 '1' + abs(coalesce(s.preference_strength::float8, float8 '0.5') - float8 '0.5')) as weight,
         s.judgement as source,
         s.judgement <> 'seen' as is_explicit,
@@ -26,7 +28,7 @@ with events as (
         nullif(s.occasion, '') as occasion,
         nullif(s.recipient, '') as recipient
     from staging.swipes as s
-    where s.user_id is not null and s.product_id is not null and s.at is not null
+    where s.user_id is not null and s.product_id is not null
     union all
     select
         f.user_id as user_id,
@@ -34,15 +36,16 @@ with events as (
         coalesce(f.created_at, timestamptz '2000-01-01 00:00:00+00') as at,
         f.id as event_id,
         f.feedback_value::float8 as value,
-        coalesce(f.training_weight::float8, float8 '1') * case f.feedback_type when 'explicit' then float8 '1' else float8 '0.4' end as weight,
+        coalesce(nullif(f.training_weight, 'NaN')::float8, float8 '1') * case f.feedback_type when 'explicit' then float8 '1' else float8 '0.4' end as weight,
         'feedback' as source,
-        f.feedback_type = 'explicit' as is_explicit,
+        f.feedback_type is not distinct from 'explicit' as is_explicit,
         f.feedback_value < 0 and coalesce(f.feedback_tags && array['too_expensive', 'too_cheap', 'overpriced', 'price'], false) as is_about_price,
         f.is_processed is not true as is_pending,
         null::text as occasion,
         null::text as recipient
     from public.recommendation_feedback as f
-    where coalesce(f.is_validated, true) and f.feedback_value <> 0 and coalesce(f.training_weight, 1) > 0
+    where coalesce(f.is_validated, true) and f.feedback_value between -1 and 1 and f.feedback_value <> 0
+        and coalesce(nullif(f.training_weight, 'NaN'), 1) > 0
 )
 select
     e.user_id as user_id,               -- Who judged. [pii]
@@ -60,5 +63,7 @@ select
     (uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
         1024 * e.value + e.weight,
         4 * coalesce(hashtext(e.occasion), 0)::int8 + coalesce(hashtext(e.recipient), 0) + 3 * e.is_explicit::int + 5 * e.is_about_price::int
-    )))) >> 16)::bigint as digest                -- 48-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
+    )))) >> 24)::bigint as digest                -- 40-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
 from events as e
+where e.at >= timestamptz '2000-01-01 00:00:00+00'
+    and e.at < date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'

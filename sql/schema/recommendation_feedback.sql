@@ -117,7 +117,7 @@ comment on column public.recommendation_feedback.original_confidence_score is 'P
 comment on column public.recommendation_feedback.training_weight is 'How much the reaction counts in training, 1 is normal, 0 is not at all; set by the server. NULL: as 1.';
 comment on column public.recommendation_feedback.is_processed is 'True once a profile has taken the reaction in, set in the profile''s own transaction. NULL: taken as not processed.';
 comment on column public.recommendation_feedback.processing_timestamp is 'When a profile took the reaction in. NULL: not yet.';
-comment on column public.recommendation_feedback.is_validated is 'False if the server found the reaction implausible; then training leaves it out. NULL: not judged, left out too.';
+comment on column public.recommendation_feedback.is_validated is 'False if the server found the reaction implausible; then training leaves it out. NULL: not judged, which counts as plausible.';
 comment on column public.recommendation_feedback.validation_notes is 'Why the server found the reaction implausible. NULL: nothing to say.';
 comment on column public.recommendation_feedback.created_at is 'When the row reached the database, by the server''s clock. NULL: loaded without it.';
 

@@ -134,7 +134,7 @@ comment on column public.user_preferences.super_likes is 'Number of swipes up, w
 comment on column public.user_preferences.engagement_rate is 'Share of judgements that were likes, 0 to 1, rounded to four places; 0 when there are none. Filled by a trigger where the writer does not give it.';
 comment on column public.user_preferences.ml_features is 'Full-precision inputs of the predictor (base rate, facet weights, variances); programs read these, never the rounded scores. NULL: not calculated yet.';
 comment on column public.user_preferences.embedding_vector is 'The user''s position in the taste space of calculation_version; comparable only within one version line. NULL: not calculated yet.';
-comment on column public.user_preferences.cluster_id is 'Segment of users with similar vectors; its number keeps its meaning across model versions. NULL: not assigned.';
+comment on column public.user_preferences.cluster_id is 'Segment of users with similar vectors, numbered anew by each calculation_version, the largest 0. NULL: not assigned.';
 comment on column public.user_preferences.similarity_threshold is 'Least similarity, 0 to 1, at which others'' taste may be used in recommendations to this user. The user may adjust it. NULL: as the app decides.';
 comment on column public.user_preferences.last_calculated is 'When the pipeline last wrote this profile. NULL: never, the row was made by the app.';
 comment on column public.user_preferences.calculation_version is 'The taste model version the profile was computed with. NULL: never computed.';
@@ -155,7 +155,7 @@ comment on constraint user_preferences_swipes_add_up on public.user_preferences 
 comment on constraint user_preferences_rate_follows_swipes on public.user_preferences is 'The rate is that of the counters, rounded to the column''s scale: compared unrounded, no row with one like of three could ever be written.';
 
 comment on index public.user_preferences_pkey is 'Serves every request for a profile, the upsert of a recalculation, the read and update policies and the foreign key.';
-comment on index public.idx_user_preferences_segment is 'Serves lists of the members of one segment. Segments are aligned across versions, so a recalculation seldom changes the column and updates stay HOT.';
+comment on index public.idx_user_preferences_segment is 'Serves lists of the members of one segment. A new like seldom moves a user to another, so that updates stay HOT; the first recalculation after a new model version, which numbers its segments anew, rewrites most entries.';
 comment on index public.idx_user_preferences_created is 'Serves counts of new profiles per day. The column never changes, so updates stay HOT.';
 
 comment on policy user_preferences_service_role on public.user_preferences is 'The server and the pipeline read and write everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';

@@ -9,6 +9,8 @@
 -- by the user for swipes of no round: `is not distinct from` reaches no index, and one swipe's repeats would be looked for among all.
 -- The browser session (a swipe carries none) is found by user and time: that user's session that had begun and not ended;
 -- of several the one begun last. This is the one place where that join is defined; a swipe without user never has one.
+-- What a client sends is any number and any text: strengths are clamped and words cut here, once for all readers. Times stay as sent (infinity and
+-- the year 294276 among them); which of them count is the reader's rule.
 select
     d.id as swipe_id, -- The swipe's id in public.swipe_interactions.
     d.user_id as user_id, -- User who swiped; NULL: an anonymous visitor, of whom nothing else is known. [pii]
@@ -20,15 +22,18 @@ select
         when 'left' then 'dislike'
         else 'seen'
     end as judgement, -- What it means: like, super_like, dislike, or seen (skipped without judgement).
-    d.swipe_timestamp as at, -- When it was made; NULL: never recorded.
-    d.time_spent_seconds as time_spent_seconds, -- Seconds the product was looked at before; NULL where not measured.
-    d.preference_strength as preference_strength, -- Strength the app recorded, 0 to 1; NULL where it recorded none.
+    d.swipe_timestamp as at, -- When it was made, as the client says; NULL: never recorded.
+    case when d.time_spent_seconds >= 0 then least(d.time_spent_seconds, 86400) end as time_spent_seconds, -- Seconds the product was looked at
+                                                                                -- before, at most a day's; NULL where not measured, or below 0.
+    case
+        when d.preference_strength <> 'NaN' then least(greatest(d.preference_strength, 0), 1)
+    end::numeric(3, 2) as preference_strength, -- Strength the app recorded, clamped to 0 to 1; NULL where it recorded none, or no number.
     d.session_id as session_id, -- Round of swiping in public.swipe_sessions (not the browser session); NULL where none.
     r.session_type as session_type, -- Kind of round: discovery, onboarding, category_exploration, gift_selection; NULL where no round.
-    r.occasion as occasion, -- Occasion named for the round; NULL where none was.
-    r.recipient_relationship as recipient, -- Who the gift is for (relationship); NULL where not said.
-    r.recipient_age_range as recipient_age_range, -- Age range of whom it is for; NULL where not said.
-    r.recipient_gender as recipient_gender, -- Gender of whom it is for; NULL where not said.
+    left(r.occasion, 60) as occasion, -- Occasion named for the round, its first 60 characters; NULL where none was.
+    left(r.recipient_relationship, 60) as recipient, -- Who the gift is for (relationship), the first 60 characters; NULL where not said.
+    left(r.recipient_age_range, 60) as recipient_age_range, -- Age range of whom it is for, the first 60 characters; NULL where not said.
+    left(r.recipient_gender, 60) as recipient_gender, -- Gender of whom it is for, the first 60 characters; NULL where not said.
     (
         select s.session_id
         from staging.sessions as s

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -258,7 +259,7 @@ def test_a_user_deleted_while_the_block_is_written_takes_nobody_along(shop: Data
         with shop.begin() as connection:
             query(connection, "delete from auth.users where id = md5('user7')::uuid")
         text = lines(block.users, profiles(block.events, model), model)
-        done = Publisher(writer, model.version).publish(block, text)
+        done = Publisher(writer, model.version, datetime.now(UTC)).publish(block, text)
     assert done.written == len(block.users) - 1 == len(profiles_in(shop)) == len(fingerprints_in(shop))
 
 

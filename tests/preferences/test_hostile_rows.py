@@ -1,0 +1,443 @@
+"""What a client may write, and a catalogue may hold, ends nobody else's profile: one test per hostile value, then whatever
+hypothesis thinks of. Swipes and rounds are the app's tables under the app's policies, feedback and adjustments ours."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from aclue_pipeline import preferences
+from aclue_pipeline.catalog import sql_root
+from aclue_pipeline.defs.sql_checks import read
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.preferences import signals
+from tests.conftest import Databases
+from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock
+
+pytestmark = pytest.mark.database
+
+Row = Mapping[str, Any]
+
+
+def known(name: str) -> str:
+    """The id under which the shop has a user or a product."""
+    return str(uuid.UUID(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()))
+
+
+ME, MUG, TIP = known("user5"), known("product7"), known("tip")  # who writes, about what, and on which recommendation
+SOME = "00000000-0000-4000-8000-000000000001"
+CHECK = sql_root() / "preferences" / "checks" / "signals_within_bounds.sql"
+
+
+@pytest.fixture(scope="module")
+def stocked(server: Any) -> Iterator[str]:
+    """A small shop with a model and everybody's profile; a template for copies."""
+    databases = Databases(server)
+    db = databases.copy("deployed")
+    stock(db, users=25, products=30, swipes=500)
+    with db.psycopg() as pg:
+        for older in ("training_weight_is_number", "created_at_is_finite"):  # CHECKs that older rows may break
+            pg.execute(f"alter table public.recommendation_feedback drop constraint recommendation_feedback_{older}")
+        write(pg, "service_role", "recommendations", {"id": TIP, "user_id": ME, "product_id": MUG})
+    preferences.train(db)
+    preferences.recalculate(db, full=True)
+    db.close()
+    yield db.name
+    databases.close()
+
+
+def _copy(server: Any, template: str) -> Iterator[Database]:
+    name = f"{template}_copy_{uuid.uuid4().hex[:6]}"
+    server.create_database(name, template=template)
+    db = Database(server.url(name))
+    yield db
+    db.close()
+    server.drop_database(name)
+
+
+@pytest.fixture
+def shop(server: Any, stocked: str) -> Iterator[Database]:
+    yield from _copy(server, stocked)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(server: Any, stocked: str) -> Iterator[Database]:
+    yield from _copy(server, stocked)
+
+
+def write(pg: "psycopg.Connection[Any]", role: str, table: str, row: Row, where: Row | None = None) -> None:
+    """Insert a row, or update those `where`, as the app's client or server does: under the policies, and ME where it signs in."""
+    claims = {"role": role} | ({"sub": ME} if role == "authenticated" else {})
+    pg.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps(claims)])
+    pg.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+    into, names = sql.Identifier("public", table), [sql.Identifier(name) for name in row]
+    values = list(row.values())
+    if where is None:
+        places = sql.SQL(", ").join(sql.Placeholder() * len(names))
+        pg.execute(sql.SQL("insert into {} ({}) values ({})").format(into, sql.SQL(", ").join(names), places), values)
+    else:
+        sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(name) for name in names)
+        tests = sql.SQL(" and ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in where)
+        pg.execute(sql.SQL("update {} set {} where {}").format(into, sets, tests), [*values, *where.values()])
+    pg.execute("reset role")
+
+
+def others(db: Database) -> list[dict[str, Any]]:
+    return [row for row in profiles_in(db) if str(row["user_id"]) != ME]
+
+
+def is_harmless(db: Database) -> None:
+    """Nobody else's profile moves, with the model there is; a new one is trained, and everybody recalculated."""
+    before = others(db)
+    assert preferences.recalculate(db).users <= 1
+    assert others(db) == before
+    assert preferences.recalculate(db, full=True).published.written == 0
+    preferences.train(db)
+    preferences.recalculate(db)
+    assert len(others(db)) == len(before)
+
+
+def is_the_same(db: Database) -> None:
+    """What was hostile stands there by now as what it counts as: the same version is trained, every profile as it was."""
+    before = profiles_in(db)
+    assert not preferences.train(db).is_new
+    preferences.recalculate(db, full=True)
+    assert profiles_in(db) == before
+
+
+# --- swipes and rounds of swiping -----------------------------------------------------------------------------------------
+
+SWIPE: Row = {
+    "id": SOME,
+    "user_id": ME,
+    "product_id": MUG,
+    "swipe_direction": "right",
+    "swipe_timestamp": "2026-03-01 10:00+00",
+}
+FAR = "294276-12-31 23:59:59+00"
+
+#: What is written, and the ordinary value that it counts as; None: the whole row as if it were not there.
+SWIPES: dict[str, tuple[Row, Row | None]] = {
+    "swiped at infinity": ({"swipe_timestamp": "infinity"}, None),
+    "swiped at -infinity": ({"swipe_timestamp": "-infinity"}, None),
+    "swiped in the year 294276": ({"swipe_timestamp": FAR}, None),
+    "swiped in the year 1": ({"swipe_timestamp": "0001-01-01 00:00+00"}, None),
+    "swiped in the year 4713 BC": ({"swipe_timestamp": "4713-01-01 00:00+00 BC"}, None),
+    "looked at for 68 years": ({"time_spent_seconds": 2147483647}, {"time_spent_seconds": 86_400}),
+    "looked at for minus 68 years": ({"time_spent_seconds": -2147483648}, {"time_spent_seconds": None}),
+    "looked at for minus 5 seconds": ({"time_spent_seconds": -5}, {"time_spent_seconds": None}),
+    "a strength that is no number": ({"preference_strength": "NaN"}, {"preference_strength": None}),
+    "a strength of 9.99": ({"preference_strength": "9.99"}, {"preference_strength": 1}),
+    "a strength of -9.99": ({"preference_strength": "-9.99"}, {"preference_strength": 0}),
+}
+
+
+@pytest.mark.parametrize("value", SWIPES)
+def test_one_swipe_stops_nobodys_profile(shop: Database, value: str) -> None:
+    hostile, counts_as = SWIPES[value]
+    with shop.psycopg() as pg:
+        write(pg, "authenticated", "swipe_interactions", {**SWIPE, **hostile})
+    is_harmless(shop)
+    with shop.psycopg() as pg:
+        pg.execute("delete from public.swipe_interactions where id = %s", [SOME])
+        if counts_as is not None:
+            write(pg, "authenticated", "swipe_interactions", {**SWIPE, **counts_as})
+    is_the_same(shop)
+
+
+WORDS = {
+    "of a megabyte": ("x" * 1_000_000, "x" * 60),
+    "of two bytes a letter": ("ö" * 500_000, "ö" * 60),
+    "of quotes and control characters": ("\"'\\\t\n\r\x01{},", "\"'\\\t\n\r\x01{},"),
+}
+
+
+@pytest.mark.parametrize("value", WORDS)
+def test_one_round_of_swiping_stops_nobodys_profile(shop: Database, value: str) -> None:
+    hostile, counts_as = ({"occasion": text, "recipient_relationship": text} for text in WORDS[value])
+    with shop.psycopg() as pg:
+        write(pg, "authenticated", "swipe_sessions", {"id": SOME, "user_id": ME})
+        write(pg, "authenticated", "swipe_interactions", {**SWIPE, "session_id": SOME})
+        write(pg, "authenticated", "swipe_sessions", hostile, where={"id": SOME})
+    is_harmless(shop)
+    (mine,) = [row for row in profiles_in(shop) if str(row["user_id"]) == ME]
+    assert counts_as["occasion"] in mine["occasion_preferences"]
+    assert counts_as["recipient_relationship"] in mine["recipient_preferences"]
+    with shop.psycopg() as pg:
+        write(pg, "authenticated", "swipe_sessions", counts_as, where={"id": SOME})
+    is_the_same(shop)
+
+
+# --- feedback -----------------------------------------------------------------------------------------------------------------
+
+FEEDBACK: Row = {
+    "id": SOME,
+    "recommendation_id": TIP,
+    "user_id": ME,
+    "product_id": MUG,
+    "feedback_type": "explicit",
+    "feedback_value": "-1",
+    "model_version": "1",
+}
+
+#: The same; some of it only the app's server may write.
+REACTIONS: dict[str, tuple[str, Row, Row | None]] = {
+    "neither said nor done": ("authenticated", {"feedback_type": None}, {"feedback_type": "implicit"}),
+    "tags within tags": ("authenticated", {"feedback_tags": "{{a,b},{price,NULL}}"}, {"feedback_tags": "{price}"}),
+    "a weight that is no number": ("service_role", {"training_weight": "NaN"}, {"training_weight": None}),
+    "given at infinity": ("service_role", {"created_at": "infinity"}, None),
+    "given at -infinity": ("service_role", {"created_at": "-infinity"}, None),
+    "given in the year 294276": ("service_role", {"created_at": FAR}, None),
+    "given in the year 1": ("service_role", {"created_at": "0001-01-01 00:00+00"}, None),
+}
+
+
+@pytest.mark.parametrize("value", REACTIONS)
+def test_one_piece_of_feedback_stops_nobodys_profile(shop: Database, value: str) -> None:
+    role, hostile, counts_as = REACTIONS[value]
+    with shop.psycopg() as pg:
+        write(pg, role, "recommendation_feedback", {**FEEDBACK, **hostile})
+    is_harmless(shop)
+    with shop.psycopg() as pg:
+        if counts_as is None:
+            pg.execute("delete from public.recommendation_feedback where id = %s", [SOME])
+        else:
+            write(pg, "service_role", "recommendation_feedback", counts_as, where={"id": SOME})
+    is_the_same(shop)
+
+
+@pytest.mark.parametrize("value", ["NaN", "9.99", "-9.99"])
+def test_feedback_without_a_value_from_minus_1_to_1_is_refused(shop: Database, value: str) -> None:
+    with shop.psycopg() as pg, pytest.raises(psycopg.errors.CheckViolation):
+        write(pg, "authenticated", "recommendation_feedback", {**FEEDBACK, "feedback_value": value})
+
+
+# --- products -----------------------------------------------------------------------------------------------------------------
+
+PRODUCTS: dict[str, tuple[Row, Row]] = {
+    "a price that is no number": ({"price_min": "NaN", "price_max": "NaN"}, {"price_min": None, "price_max": None}),
+    "half a price that is no number": ({"price_min": "NaN", "price_max": 8}, {"price_min": 8, "price_max": 8}),
+    "a price below nothing": ({"price_min": "-99999999.99", "price_max": None}, {"price_min": None, "price_max": None}),
+    "the highest price there is": ({"price_max": "99999999.99"}, {"price_max": "99999999.99"}),
+    "a commission that is no number": ({"commission_rate": "NaN"}, {"commission_rate": None}),
+    "a title of a megabyte": ({"title": "Red " + "blue " * 200_000}, {"title": "Red blue"}),
+    "a title of one word": ({"title": "x" * 1_000_000}, {"title": "x"}),
+    "a brand of a megabyte": ({"brand": "B" * 1_000_000}, {"brand": "B" * 100}),
+    "a tag of a megabyte": ({"tags": ["t" * 1_000_000]}, {"tags": ["t" * 60]}),
+    "a tag that is none": ({"tags": [None, "wood"]}, {"tags": ["wood"]}),
+    "features that are a list": ({"features": '[1, {"style": 2}]'}, {"features": "{}"}),
+    "features that are null": ({"features": "null"}, {"features": "{}"}),
+    "features within features": (
+        {"features": '{"style": {"colour": []}, "colour": [[1], null], "theme": 1e300}'},
+        {"features": '{"colour": ["[1]"]}'},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", PRODUCTS)
+def test_one_product_stops_nobodys_profile(shop: Database, value: str) -> None:
+    """One that the model knows, and one that it does not."""
+    hostile, counts_as = PRODUCTS[value]
+    with shop.psycopg() as pg:
+        write(pg, "service_role", "products", {"id": SOME, "title": "Plain thing", "price_min": 5, "price_max": 5})
+        for product in (SOME, MUG):
+            write(pg, "service_role", "products", hostile, where={"id": product})
+            swipe = {**SWIPE, "id": str(uuid.uuid4()), "product_id": product}
+            write(pg, "authenticated", "swipe_interactions", swipe)
+    is_harmless(shop)
+    with shop.psycopg() as pg:
+        for product in (SOME, MUG):
+            write(pg, "service_role", "products", counts_as, where={"id": product})
+    is_the_same(shop)
+
+
+def test_a_price_that_is_no_number_is_none_in_the_other_catalogue_shape_too(databases: Any) -> None:
+    db = databases.copy("deployed_b")
+    with db.psycopg() as pg:
+        for title, price in (("Jug", 4), ("Mug", "NaN")):
+            write(pg, "service_role", "products", {"title": title, "category": "Kitchen", "price": price})
+        assert pg.execute("select price, price_min, price_max from staging.products order by title").fetchall() == [
+            (4, 4, 4),
+            (None, None, None),
+        ]
+        features = pg.execute("select price, relative_price from pipeline.item_features order by price").fetchall()
+    assert features == [(4, 0), (None, 0)]
+
+
+# --- the cut --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "taken"),
+    [
+        ("timestamptz '2000-01-01 00:00+00'", 1),
+        ("timestamptz '2000-01-01 00:00+00' - interval '1 microsecond'", 0),
+        ("date_trunc('day', now(), 'UTC') + interval '48 hours' - interval '1 microsecond'", 1),
+        ("date_trunc('day', now(), 'UTC') + interval '48 hours'", 0),
+    ],
+)
+def test_an_event_counts_from_2000_to_the_end_of_the_next_utc_day(shop: Database, at: str, taken: int) -> None:
+    with shop.psycopg() as pg:
+        row = pg.execute(f"select ({at})::text").fetchone()
+        assert row is not None
+        write(pg, "authenticated", "swipe_interactions", {**SWIPE, "swipe_timestamp": row[0]})
+    assert preferences.recalculate(shop).users == taken
+    assert preferences.recalculate(shop, full=True).published.written == 0
+
+
+def test_an_event_is_taken_in_by_the_first_pass_whose_cut_it_is_before(shop: Database) -> None:
+    before, marks = profiles_in(shop), fingerprints_in(shop)
+    cut = scalar(shop, "select date_trunc('day', now(), 'UTC') + interval '48 hours'")
+    assert {mark["cut"] for mark in marks} == {cut}
+    with shop.psycopg() as pg:
+        write(pg, "authenticated", "swipe_interactions", {**SWIPE, "swipe_direction": "up", "swipe_timestamp": cut})
+    assert preferences.recalculate(shop).users == 0
+    assert (profiles_in(shop), fingerprints_in(shop)) == (before, marks)
+    _move_the_clock(shop)
+    assert preferences.recalculate(shop).users == 1
+    assert {row["user_id"]: row["super_likes"] for row in profiles_in(shop)} == {
+        row["user_id"]: row["super_likes"] + (str(row["user_id"]) == ME) for row in before
+    }
+    assert preferences.recalculate(shop, full=True).published.written == 0
+
+
+def _move_the_clock(db: Database) -> None:
+    """The view as it will be tomorrow."""
+    with db.psycopg() as pg:
+        row = pg.execute("select pg_get_viewdef('pipeline.signals'::regclass)").fetchone()
+        assert row is not None
+        assert "now()" in row[0]
+        pg.execute(
+            "create or replace view pipeline.signals as " + row[0].replace("now()", "now() + interval '24 hours'")
+        )
+
+
+def test_the_cut_is_said_alike_wherever_it_is_said() -> None:
+    for path in (sql_root() / "preferences" / "signals.sql", CHECK):
+        assert signals.CUT in path.read_text(), path
+
+
+def test_the_hashes_of_sixteen_million_signals_of_one_user_can_be_summed(shop: Database) -> None:
+    assert scalar(shop, "select max(abs(digest)) from pipeline.signals") < 2**63 // 2**24
+
+
+# --- the check ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_check_is_green_where_every_number_can_be(shop: Database) -> None:
+    judged = read(CHECK).judge(shop)
+    assert judged.passed
+    assert judged.description == "no number, date or word had to be clamped or left out"
+
+
+def test_the_check_warns_and_counts_what_was_clamped_or_left_out_by_cause(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        for hostile, _ in SWIPES.values():
+            write(pg, "authenticated", "swipe_interactions", {**SWIPE, **hostile, "id": str(uuid.uuid4())})
+        for role, hostile, _ in REACTIONS.values():
+            write(pg, role, "recommendation_feedback", {**FEEDBACK, **hostile, "id": str(uuid.uuid4())})
+        write(pg, "authenticated", "swipe_sessions", {"user_id": ME, "occasion": "x" * 61})
+        write(pg, "service_role", "products", {"price_min": "NaN"}, where={"id": MUG})
+    judged = read(CHECK).judge(shop)
+    assert not judged.passed
+    counted = {name: value.value for name, value in (judged.metadata or {}).items()}
+    causes = {"too_early": 5, "too_late": 4, "time_spent": 3, "strength": 3, "weight": 1, "words": 1, "price": 1}
+    assert {name: counted[name] for name in causes} == causes
+    assert counted["mend"]
+
+
+# --- whatever else a client thinks of ---------------------------------------------------------------------------------------------
+
+_INSTANT = st.none() | st.datetimes().map(str) | st.sampled_from(
+    ["infinity", "-infinity", FAR, "4713-01-01 00:00+00 BC", "9999-12-31 00:00+00", "2000-01-01 00:00+00"]
+)  # fmt: skip
+_HUNDREDTHS = st.sampled_from(["NaN", "9.99", "-9.99"]) | st.integers(-110, 110).map(lambda n: str(n / 100))
+_INTEGER = st.none() | st.integers(-(2**31), 2**31 - 1)
+_WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=80)
+_TEXT = st.none() | _WORD | st.integers(1, 200_000).map(lambda n: "long " * n)
+_WORDS = st.none() | st.lists(st.none() | _WORD, max_size=3)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(-1e300, 1e300) | _WORD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORD, inner, max_size=3),
+    max_leaves=5,
+).map(json.dumps)
+_CLIENT = st.sampled_from(["authenticated", "authenticated", "anon"])
+
+
+def _rows(table: str, **columns: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, str, Row]]:
+    return st.tuples(st.just(table), _CLIENT, st.fixed_dictionaries(columns))
+
+
+_ROW = st.one_of(
+    _rows(
+        "swipe_interactions",
+        product_id=st.none() | st.integers(1, 30).map(lambda n: known(f"product{n}")),
+        session_id=st.none() | st.integers(1, 4).map(lambda n: known(f"session5/{n}")),
+        swipe_direction=st.sampled_from(["left", "right", "up", "down"]),
+        swipe_timestamp=_INSTANT,
+        time_spent_seconds=_INTEGER,
+        preference_strength=st.none() | _HUNDREDTHS,
+        interaction_context=_JSON,
+    ),
+    _rows("swipe_sessions", occasion=_TEXT, recipient_relationship=_TEXT, recipient_gender=_TEXT, started_at=_INSTANT),
+    _rows(
+        "recommendation_feedback",
+        recommendation_id=st.just(TIP),
+        product_id=st.integers(1, 30).map(lambda n: known(f"product{n}")),
+        model_version=st.just("1"),
+        feedback_type=st.sampled_from([None, "explicit", "implicit"]),
+        feedback_value=_HUNDREDTHS,
+        dwell_time_seconds=_INTEGER,
+        feedback_tags=_WORDS,
+        comment=_TEXT,
+    ),
+    _rows(
+        "user_preferences",
+        category_preferences=_JSON,
+        price_range=_JSON,
+        price_sensitivity=st.none() | _HUNDREDTHS,
+        liked_brands=_WORDS,
+    ),
+)
+
+
+def _send(pg: "psycopg.Connection[Any]", table: str, role: str, row: Row) -> None:
+    """As the client would; what rights, policies or the table refuse is refused."""
+    mine = {"user_id": ME if role == "authenticated" else None}
+    try:
+        with pg.transaction():
+            if table == "user_preferences":
+                write(pg, role, table, row, where=mine)
+            elif table == "swipe_sessions":  # the words of a round that swipes belong to
+                write(pg, role, table, row, where={"id": known("session5/1")})
+            else:
+                write(pg, role, table, {**row, **mine})
+    except psycopg.Error:
+        pass
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_ROW, min_size=1, max_size=8))
+def test_whatever_a_client_writes_everybody_elses_profile_stays(
+    fuzzed: Database, rows: list[tuple[str, str, Row]]
+) -> None:
+    """Each example on top of those before it: what they wrote stays."""
+    before, version = others(fuzzed), scalar(fuzzed, "select version from pipeline.taste_models")
+    with fuzzed.psycopg() as pg:
+        for row in rows:
+            _send(pg, *row)
+    assert preferences.recalculate(fuzzed).users <= 1
+    assert others(fuzzed) == before
+    assert preferences.recalculate(fuzzed, full=True).published.written == 0
+    preferences.train(fuzzed)
+    assert "NaN" not in scalar(fuzzed, "select string_agg(parameters::text, '') from pipeline.taste_models")
+    with fuzzed.psycopg() as pg:  # back to the version whose profiles are known
+        pg.execute("delete from pipeline.taste_models where version <> %s", [version])
+        pg.execute("delete from pipeline.taste_items where model_version <> %s", [version])
