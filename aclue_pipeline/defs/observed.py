@@ -226,8 +226,12 @@ def _judge_freshness(connection: "sa.Connection", promise: Fresh) -> dg.AssetChe
     import sqlalchemy as sa
 
     schema, name = promise.table.split(".")
-    newest: datetime | None = connection.execute(
-        sa.select(sa.func.max(sa.column(promise.column))).select_from(sa.table(name, schema=schema))
+    time: sa.ColumnClause[datetime] = sa.column(promise.column)
+    # A client's clock may say infinity or the year 4713 BC; what is to come says nothing of what came.
+    newest = connection.execute(
+        sa.select(sa.func.max(time))
+        .select_from(sa.table(name, schema=schema))
+        .where(time.between(sa.text("timestamptz '2000-01-01 00:00:00+00'"), sa.func.now()))
     ).scalar_one()
     age = datetime.now(UTC) - newest if newest is not None else None
     passed = age is None or age <= promise.within

@@ -277,6 +277,21 @@ def test_stale_sources_warn_and_do_not_block(run, demo_db: Database) -> None:
     assert red.metadata["hours old"].value > 24 * 300
 
 
+def test_one_swipe_at_the_end_of_time_hides_no_staleness_and_stops_no_check(run, demo_db: Database) -> None:
+    with demo_db.psycopg() as pg:
+        pg.execute("update public.swipe_interactions set swipe_timestamp = swipe_timestamp - interval '1 year'")
+        for at in ("infinity", "294276-12-31", "-infinity", "4713-01-01 BC"):
+            pg.execute(
+                """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+                   select user_id, product_id, swipe_direction, %s from public.swipe_interactions limit 1""",
+                [at],
+            )
+    result = run("observe")
+    assert result.success
+    red = {e.check_name: e for e in result.get_asset_check_evaluations() if not e.passed}
+    assert red["freshness"].metadata["hours old"].value > 24 * 300
+
+
 def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.DagsterInstance) -> None:
     from aclue_pipeline.definitions import run_job
 
