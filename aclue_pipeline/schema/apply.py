@@ -32,7 +32,8 @@ set lock_timeout = 0;
 set statement_timeout = 0;
 set idle_in_transaction_session_timeout = 0;
 set client_connection_check_interval = '1s';
-set search_path = ''
+set search_path = '';
+set row_security = off
 """
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.objects import KINDS, Change, How, Key, LeftAlone, Statement, constraints
 from aclue_pipeline.schema.objects.thing import EXCLUSIVE, NO_WRITES
@@ -76,6 +76,7 @@ class Plan:
 def plan(database: Database) -> Plan:
     """The statements still needed on this database; none where all is as declared."""
     with database.begin() as connection:
+        query(connection, "set local row_security = off")
         return plan_on(connection)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from aclue_pipeline import catalog
 from aclue_pipeline.errors import DependentsExist, KeysPending, NothingFound, RowsExist
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
@@ -17,11 +18,11 @@ from aclue_pipeline.schema.scripts import scripts, table_names
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
 
 if TYPE_CHECKING:
+    import psycopg
     import sqlalchemy as sa
 
-#: Schemas whose views are made from the tables by ourselves, and can be made again.
-DERIVED = ("staging", "analytics", "pipeline")
 _ROWS_CAME = "AC001"
+_STILL_NEEDED = "2BP01"  # dependent_objects_still_exist
 
 # A row may come between looking and dropping; under the lock it cannot.
 _ONLY_IF_EMPTY = """do $$
@@ -44,7 +45,8 @@ def rollback(
     """Drop the named tables (all five where none is named) with what belongs to them; returns those that were there.
 
     Raises NothingFound for a name that is none of ours, RowsExist where a table holds rows and `discard_data` is not set,
-    DependentsExist where somebody else's views read it, KeysPending where a lock could not be had, DeployerBusy.
+    DependentsExist where something of somebody else's would go along (all of it is named), MissingPrivilege where row level
+    security hides rows from this role, KeysPending where a lock could not be had, DeployerBusy.
     """
     from psycopg import DatabaseError
 
@@ -55,7 +57,8 @@ def rollback(
         doomed = tuple(table for table in wanted if table in there)
         if not discard_data:
             _refuse_rows(connection, doomed)
-        _refuse_dependents(connection, doomed)
+        functions = _functions(there - set(doomed))
+        _refuse_dependents(connection, doomed, functions)
         require_ownership(connection, doomed)
 
         def done(step: Step) -> None:
@@ -63,21 +66,30 @@ def rollback(
 
         try:
             run_unnoticed(pg(connection), list(_key_steps(connection, doomed, discard_data)), patience, done)
-            run_unnoticed(pg(connection), [_table_step(table, discard_data) for table in doomed], patience, done)
+            run_unnoticed(pg(connection), list(_table_steps(connection, doomed, discard_data)), patience, done)
         except GaveUp as reason:
             raise KeysPending(
                 f"gave up waiting, still to be dropped: {reason}{f'; {reason.blocker}' if reason.blocker else ''};"
                 " run `aclue rollback` again, which goes on from there"
             ) from None
         except DatabaseError as error:
-            if error.sqlstate != _ROWS_CAME:
+            came = _came_meanwhile(error)
+            if came is None:
                 raise
-            raise RowsExist(
-                f"{error.diag.message_primary} was written to meanwhile and stays; keep a copy and say --discard-data,"
-                " or run `aclue deploy`, which puts back what was already taken off"
-            ) from None
-        _drop_functions(connection, there - set(doomed))
+            raise came from None
+        for function in functions:
+            query(connection, f"drop function if exists {function}")
     return doomed
+
+
+def _came_meanwhile(error: "psycopg.DatabaseError") -> RowsExist | DependentsExist | None:
+    back = "or run `aclue deploy`, which puts back what was already taken off"
+    if error.sqlstate == _ROWS_CAME:
+        said = f"{error.diag.message_primary} was written to meanwhile and stays; keep a copy and say --discard-data, {back}"
+        return RowsExist(said)
+    if error.sqlstate == _STILL_NEEDED:
+        return DependentsExist(f"{error.diag.message_detail} and came meanwhile; drop or change it first, {back}")
+    return None
 
 
 def _wanted(tables: Sequence[str]) -> tuple[str, ...]:
@@ -101,22 +113,65 @@ def _rows_exist(tables: Sequence[str]) -> RowsExist:
     )
 
 
-def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str]) -> None:
-    """Views of the derived schemas go along (they are made again by the next job); anybody else's must not."""
-    rows = query(
-        connection,
-        """select distinct v.oid::regclass::text as view, d.refobjid::regclass::text as table
-           from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
-           where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
-               and d.refobjid = any(select to_regclass('public.' || quote_ident(name)) from unnest(cast(:tables as text[])) as name)
-               and v.relnamespace::regnamespace::text <> all(:derived)
-           order by 1""",
-        tables=list(tables),
-        derived=list(DERIVED),
-    )
-    if rows:
-        views = ", ".join(dict.fromkeys(row["view"] for row in rows))
-        raise DependentsExist(f"{views} would be dropped along, which is not ours; drop or change it first")
+#: All that would go with the tables and functions or keep them from going, whatever class it belongs to, as PostgreSQL itself
+#: follows it; without what is a part of something else in the list (a view's rule, a key's triggers, a child's columns) and the
+#: tables' own NOT NULL and defaults.
+_DEPENDENTS = """
+with recursive root (classid, objid) as (
+    select 'pg_class'::regclass::oid, oid from pg_class where relnamespace = 'public'::regnamespace and relname = any(:tables)
+    union all
+    select 'pg_proc'::regclass::oid, oid from pg_proc where 'public.' || proname = any(:functions)
+),
+member (classid, objid, objsubid) as (
+    select classid, objid, 0 from root
+    union
+    select further.*
+    from member m cross join lateral (
+        select d.classid, d.objid, d.objsubid from pg_depend d
+        where d.refclassid = m.classid and d.refobjid = m.objid and (m.objsubid = 0 or m.objsubid = d.refobjsubid)
+        union all
+        select d.refclassid, d.refobjid, d.refobjsubid from pg_depend d
+        where d.classid = m.classid and d.objid = m.objid and d.deptype = 'i'
+    ) further
+)
+select distinct said.type || ' ' || said.identity as named
+from member m cross join lateral pg_identify_object(m.classid, m.objid, m.objsubid) said
+where (m.classid, m.objid) not in (select classid, objid from root) and said.schema is distinct from 'pg_toast'
+    and not exists (
+        select from pg_depend d join member whole on whole.classid = d.refclassid and whole.objid = d.refobjid
+        where d.classid = m.classid and d.objid = m.objid and (d.deptype = 'i' or (
+            d.deptype = 'a' and (whole.classid, whole.objid) not in (select classid, objid from root)
+            and whole.objid in (select oid from pg_class where relkind in ('r', 'p', 'm')))))
+    and not (m.classid = 'pg_attrdef'::regclass
+        and exists (select from pg_attrdef f join root on root.objid = f.adrelid where f.oid = m.objid))
+    and not (m.classid = 'pg_constraint'::regclass
+        and exists (select from pg_constraint k join root on root.objid = k.conrelid where k.oid = m.objid and k.contype = 'n'))
+order by 1
+"""
+
+
+def _dependents(connection: "sa.Connection", tables: Sequence[str], functions: Sequence[str] = ()) -> list[str]:
+    rows = query(connection, _DEPENDENTS, tables=list(tables), functions=list(functions))
+    return [row["named"] for row in rows]
+
+
+def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str], functions: Sequence[str]) -> None:
+    """Views of ours go along (the next job makes them again); anybody else's objects must not."""
+    ours = set(_views())
+    for kind, table, name in objects.declared(scripts()):
+        what = {"constraint": "table constraint"}.get(kind, kind)
+        ours.add(f"{what} public.{name}" if kind == "index" else f"{what} {name} on public.{table}")
+    others = [named for named in _dependents(connection, tables, functions) if named not in ours]
+    if others:
+        raise DependentsExist(
+            f"nothing was dropped, since {', '.join(others)} {'is' if len(others) == 1 else 'are'} not ours and would go along;"
+            " drop or change it first"
+        )
+
+
+def _views() -> dict[str, str]:
+    """The names of our views by how PostgreSQL identifies them."""
+    return {f"view {table.key}": table.key for table in catalog.tables().values() if table.kind == "view"}
 
 
 def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
@@ -129,10 +184,17 @@ def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data:
             yield Step(f"drop key {key.name}", How.KEY, _guarded(key, drop, discard_data), locks)
 
 
-def _table_step(table: str, discard_data: bool) -> Step:
-    drop = f"drop table if exists public.{quoted(table)} cascade"
-    guarded = _guarded(Key("table", table, table), drop, discard_data)
-    return Step(f"drop table {table}", How.MEND, guarded, ((f"public.{table}", EXCLUSIVE),))
+def _table_steps(connection: "sa.Connection", tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
+    """Each table with the views of ours on it."""
+    ours = _views()
+    for table in tables:
+        views = [ours[named] for named in _dependents(connection, [table]) if named in ours]
+        drop = f"drop table if exists public.{quoted(table)} restrict"
+        if views:
+            drop = f"drop view if exists {', '.join(views)} restrict; {drop}"
+        guarded = _guarded(Key("table", table, table), drop, discard_data)
+        with_them = f", with {', '.join(views)}" if views else ""
+        yield Step(f"drop table {table}{with_them}", How.MEND, guarded, ((f"public.{table}", EXCLUSIVE),))
 
 
 def _guarded(key: Key, drop: str, discard_data: bool) -> tuple[Statement, ...]:
@@ -140,10 +202,7 @@ def _guarded(key: Key, drop: str, discard_data: bool) -> tuple[Statement, ...]:
     return tuple(Statement(key, "rolled back", text, How.MEND, EXCLUSIVE) for text in texts)
 
 
-def _drop_functions(connection: "sa.Connection", kept: set[str]) -> None:
+def _functions(kept: set[str]) -> list[str]:
     """A table's own functions go with it, the shared ones with the last table."""
-    for script in scripts():
-        if script.table in kept or (not script.table and kept):
-            continue
-        for statement in script.having("function"):
-            query(connection, f"drop function if exists {statement.name}")
+    gone = [script for script in scripts() if script.table not in kept and (script.table or not kept)]
+    return [statement.name for script in gone for statement in script.having("function")]

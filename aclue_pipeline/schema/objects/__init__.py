@@ -4,6 +4,7 @@ One module per kind of object; each says how its kind is declared, observed and 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from aclue_pipeline.errors import MissingPrivilege
 from aclue_pipeline.postgres import query
 from aclue_pipeline.schema.objects import (
     columns,
@@ -62,11 +63,21 @@ def existing(connection: "sa.Connection", scripts: Sequence[Script]) -> set[str]
 
 
 def has_rows(connection: "sa.Connection", table: str) -> bool:
-    """Whether a table of ours holds a row, whatever row level security shows to others."""
-    from psycopg import sql
+    """Whether a table of ours holds a row. Raises MissingPrivilege where row level security would hide some, if the session's
+    `row_security` is off; else they would read as none."""
+    import sqlalchemy as sa
+    from psycopg import errors, sql
 
     asked = sql.SQL("select exists (select from public.{}) as some").format(sql.Identifier(table))
-    return bool(query(connection, asked.as_string(None))[0]["some"])
+    try:
+        return bool(query(connection, asked.as_string(None))[0]["some"])
+    except sa.exc.ProgrammingError as error:
+        if not isinstance(error.orig, errors.InsufficientPrivilege):
+            raise
+        raise MissingPrivilege(
+            f"row level security hides rows of {table} from this role, or it may not read them; log in as the owner (without FORCE"
+            " ROW LEVEL SECURITY) or as a role with BYPASSRLS"
+        ) from None
 
 
 def observed(connection: "sa.Connection", scripts: Sequence[Script]) -> dict[Key, Observed]:
