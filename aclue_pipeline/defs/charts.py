@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import dagster as dg
-
 from aclue_pipeline.catalog import Table
-from aclue_pipeline.defs.metadata import INLINE
+from aclue_pipeline.defs.metadata import INLINE, Markdown
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,14 +23,16 @@ _WIDTH, _HEIGHT = 240, 40
 _BLUE = "#4263eb"
 
 
-def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, dg.MetadataValue[Any]]:
+def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Markdown | str]:
     """Sparkline of a daily table's newest days, and where numbers moved the charts; empty without headline columns or rows."""
     rows = _per_day(connection, table) if table.headline else []
     if not rows:
         return {}
     first = table.headline[0]
     recent = [row[first] for row in rows[-_SPARK_DAYS:]]
-    told = {f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")}
+    told: dict[str, Markdown | str] = {
+        f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")
+    }
     if moved:
         told["chart"] = embedded(time_chart(rows, table.headline, _money(connection, table)), table.name)
     if moved and table.room == "funnel" and len(table.headline) > 2:
@@ -84,9 +84,7 @@ def _money(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
-def sparkline(
-    values: Sequence[float], title: str, last: str = "on the last day", form: str = ",.0f"
-) -> dg.MetadataValue[Any]:
+def sparkline(values: Sequence[float], title: str, last: str = "on the last day", form: str = ",.0f") -> Markdown:
     """A line of at most 1,000 characters, Markdown included: the UI shows it without a click. `last` says what the last value is."""
     low, high = min(0.0, *values), max(1e-9, *values)
     step = _WIDTH / max(len(values) - 1, 1)
@@ -101,13 +99,13 @@ def sparkline(
     picture = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})"
     text = f"{picture}\n\n{values[-1]:{form}} {last}, at most {high:{form}}"
     assert len(text) < INLINE, f"a sparkline of {len(text)} characters"
-    return dg.MetadataValue.md(text)
+    return Markdown(text)
 
 
 _SAFE = "/:=',-!."  # characters that a data URI inside Markdown may hold as they are
 
 
-def embedded(chart: "alt.TopLevelMixin", title: str) -> dg.MetadataValue[Any]:
+def embedded(chart: "alt.TopLevelMixin", title: str) -> Markdown | str:
     """The chart as an SVG image inside Markdown; a sentence instead where it would be too large."""
     import vl_convert
 
@@ -116,8 +114,8 @@ def embedded(chart: "alt.TopLevelMixin", title: str) -> dg.MetadataValue[Any]:
     )  # a tenth of a pixel is exact enough
     text = f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
     if len(text) > MAX_BYTES:
-        return dg.MetadataValue.text(f"the chart is left out: {len(text):,} bytes are too many for the event log")
-    return dg.MetadataValue.md(text)
+        return f"the chart is left out: {len(text):,} bytes are too many for the event log"
+    return Markdown(text)
 
 
 def time_chart(

@@ -10,7 +10,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import charts, describe
-from aclue_pipeline.defs.metadata import markdown_table, metadata
+from aclue_pipeline.defs.metadata import check_result, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look, view_asset
 from aclue_pipeline.derived import outdated_days, replace_days
@@ -85,7 +85,7 @@ def of_range(database: "Database", table: Table, results: Sequence["DayResult"])
         return {
             **charts.of_daily(connection, table, moved=any(result.changed for result in results)),
             "summary": summary(results),
-            "days": dg.MetadataValue.md(markdown_table(list(map(line, _worth_showing(results))))),
+            "days": tabular(map(line, _worth_showing(results))),
             **look(connection, table),
         }
 
@@ -130,13 +130,7 @@ def _same_sql(database: "Database", table: Table) -> dg.AssetCheckResult:
     }
     if outdated:
         told["mend"] = f"aclue {table.room} rebuild --from {outdated[0]} --to {outdated[-1]}"
-    return dg.AssetCheckResult(
-        passed=not outdated,
-        check_name="same_sql",
-        asset_key=describe.key_of(table.key),
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(outdated)} days come from an older version of the SQL"
-        if outdated
-        else "every day comes from this SQL",
-        metadata=metadata(told),
+    says = (
+        f"{len(outdated)} days come from an older version of the SQL" if outdated else "every day comes from this SQL"
     )
+    return check_result(describe.key_of(table.key), "same_sql", not outdated, says, told, warn=True)

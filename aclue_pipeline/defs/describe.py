@@ -11,6 +11,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Column, Source, Table, sql_root, tables
 from aclue_pipeline.defs import beta
+from aclue_pipeline.defs.metadata import Markdown, value_of
 
 _LINKS = 4  # more of them and the sentence before them is lost
 
@@ -75,9 +76,9 @@ def table_metadata(table: Table) -> dict[str, Any]:
     }
     if any(column.direct for column in table.columns):
         told["dagster/column_lineage"] = column_lineage(table)
-        told["lineage"] = dg.MetadataValue.md(lineage_table(table))
+        told["lineage"] = value_of(Markdown(lineage_table(table)))
     if table.kind in ("view", "daily", "table"):
-        told["sql"] = dg.MetadataValue.md(f"```sql\n{table.sql.strip()}\n```")
+        told["sql"] = value_of(Markdown(f"```sql\n{table.sql.strip()}\n```"))
     return told
 
 

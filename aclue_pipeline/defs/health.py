@@ -9,7 +9,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import describe
-from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.metadata import check_result, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look
 from aclue_pipeline.derived import ensure
@@ -47,18 +47,15 @@ def finding_asset(table: Table) -> dg.AssetsDefinition:
         told = {
             "dagster/row_count": len(found),
             "found": dict(Counter(one.severity for one in found)),
-            "findings": dg.MetadataValue.md(
-                "\n".join(map(_sentence, found[:_SHOWN])) or "nothing found: in good health"
-            ),
+            "findings": tabular(map(_line, found[:_SHOWN])) if found else "nothing found: in good health",
         }
         yield dg.MaterializeResult(metadata=metadata(told), check_results=[_judge(table, found)])
 
     return finding
 
 
-def _sentence(one: "Finding") -> str:
-    # Not a table: its cells are cut where a sentence begins to say something.
-    return f"- **{one.severity}** `{one.object}` {one.detail} → *{one.mend}*"
+def _line(one: "Finding") -> dict[str, str]:
+    return {"severity": one.severity, "object": one.object, "found": one.detail, "mend": one.mend}
 
 
 def _judge(table: Table, found: "Sequence[Finding]") -> dg.AssetCheckResult:
@@ -66,16 +63,14 @@ def _judge(table: Table, found: "Sequence[Finding]") -> dg.AssetCheckResult:
     chronic = [one for one in found if one.severity == "warn"]
     blind = [one for one in found if one.severity == "not applicable"]
     worst = next(iter([*acute, *chronic, *blind]), None)
-    return dg.AssetCheckResult(
-        passed=not acute and not chronic,
-        check_name=_CHECK,
-        asset_key=describe.key_of(table.key),
-        severity=dg.AssetCheckSeverity.ERROR if acute else dg.AssetCheckSeverity.WARN,
-        description=f"{worst.object}: {worst.detail}" if worst else "nothing found",
-        metadata=metadata(
-            {"applicable": not blind, "errors": len(acute), "warnings": len(chronic)}
-            | ({"mend": worst.mend} if worst else {})
-        ),
+    return check_result(
+        describe.key_of(table.key),
+        _CHECK,
+        not acute and not chronic,
+        f"{worst.object}: {worst.detail}" if worst else "nothing found",
+        {"applicable": not blind, "errors": len(acute), "warnings": len(chronic)}
+        | ({"mend": worst.mend} if worst else {}),
+        warn=not acute,
     )
 
 

@@ -1,8 +1,12 @@
 """Values as Dagster takes them. Its event log refuses numpy and pandas scalars, Decimals, dates and UUIDs *after* the work is
-done, which loses the result; so every metadata value of ours passes here. No database, no asset."""
+done, which loses the result; and its UI renders Markdown, which in a stranger's text would send a reader's browser anywhere. So
+every metadata value and every check's result of ours passes here. No database, no asset."""
 
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +21,14 @@ if TYPE_CHECKING:
 INLINE = 1000
 
 PREVIEW_ROWS = 5
-_CELL = 24
+_CELL = 400  # characters: a sentence stays whole, what a client wrote does not grow without bounds
+
+
+@dataclass(frozen=True)
+class Markdown:
+    """Markdown of our own making: links and pictures, of words that stand in this repository. No value of a table belongs in it."""
+
+    source: str
 
 
 def metadata(values: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
@@ -27,13 +38,15 @@ def metadata(values: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
 
 def value_of(value: Any) -> dg.MetadataValue[Any]:
     """One value: numbers stay numbers (a Decimal as float: the UI plots it, the table holds it exactly), aware times become
-    time stamps, frames Markdown tables, collections JSON; whatever is left becomes its text."""
+    time stamps, frames tables, collections JSON; whatever is left becomes its text, which is never Markdown."""
     if isinstance(value, dg.MetadataValue):
         return value
+    if isinstance(value, Markdown):
+        return dg.MetadataValue.md(value.source)
     if isinstance(value, Path):
         return dg.MetadataValue.path(value)
     if type(value).__name__ == "DataFrame":
-        return dg.MetadataValue.md(markdown_table(records(value), list(map(str, value.columns))))
+        return tabular(records(value), list(map(str, value.columns)))
     if isinstance(value, datetime) and value.tzinfo is not None and not _missing(value):
         return dg.MetadataValue.timestamp(value.timestamp())
     match plain(value):
@@ -92,43 +105,52 @@ def _missing(value: Any) -> bool:
     return isinstance(value, (float, Decimal)) and math.isnan(value)
 
 
-def markdown_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
-    """Rows as a Markdown table; cells are cut, so that one long text does not push the others out of sight."""
+def tabular(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> dg.MetadataValue[Any]:
+    """Rows as Dagster's own table, whose cells are text to the UI. `columns`: those of the first row, unless named."""
     rows = list(rows)
     names = list(columns) or (list(rows[0]) if rows else [])
-    if not names:
-        return "(empty)"
-    lines = [" | ".join(names), " | ".join("---" for _ in names)]
-    lines += [" | ".join(_cell(row.get(name)) for name in names) for row in rows]
-    return "\n".join(f"| {line} |" for line in lines)
+    found = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows]
+    return dg.MetadataValue.table(found, None if found else dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
-def preview(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dg.MetadataValue[Any]:
-    """The first rows and as many columns as stand on the asset's page without a click."""
-    shown = list(columns)
-    while True:
-        text = markdown_table(rows[:PREVIEW_ROWS], shown)
-        if len(shown) < len(columns):
-            text += f"\n\n… and {len(columns) - len(shown)} more columns"
-        if len(text) < INLINE or len(shown) <= 2:
-            return dg.MetadataValue.md(text)
-        shown.pop()
-
-
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> str | int | float | bool | None:
     match plain(value):
-        case None:
-            return ""
-        case bool(truth):
-            return "yes" if truth else "no"
         case float(number):
-            text = f"{number:.4f}".rstrip("0").rstrip(".")
-        case dict(parts):
-            text = ", ".join(f"{name} {_cell(part)}" for name, part in parts.items())
-        case list(parts):
-            text = ", ".join(map(_cell, parts))
+            return round(number, 4)
+        case int(number) if abs(number) < 2**53:  # bool too
+            return number
+        case None:
+            return None
+        case str(text):
+            pass
         case other:
-            text = str(other)
-    if len(text) > _CELL and not text.startswith("["):  # links stay whole
-        text = text[: _CELL - 1] + "…"
-    return text.replace("|", "\\|").replace("\n", " ")
+            text = json.dumps(other, ensure_ascii=False)
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def check_result(
+    asset: dg.AssetKey, name: str, passed: bool, says: str, told: Mapping[str, Any], warn: bool = False
+) -> dg.AssetCheckResult:
+    """What a check found: a sentence, its evidence, and how bad it is where it failed."""
+    return dg.AssetCheckResult(
+        passed=passed,
+        check_name=name,
+        asset_key=asset,
+        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+        description=escaped(says),
+        metadata=metadata(told),
+    )
+
+
+#: What begins something in one line of Markdown; a name_with_underscores does not.
+_MARK = re.compile(r"[\\`*\[<~]|(?<!\w)_|_(?!\w)|&(?=[#\w])|^[#>+=-]")
+_APART = re.compile(r"(?i)(?=://|@)|(?<=\bwww)(?=\.)")
+
+
+def escaped(text: str) -> str:
+    """Text for where Dagster renders Markdown and has no other way, as in what a check says: it is shown as it stands.
+
+    Addresses would become links even so; a word joiner, which nobody sees, keeps them apart.
+    """
+    apart = _APART.sub("\u2060", " ".join(text.split()))
+    return re.sub(r"^(\d+)([.)])(?= |$)", r"\1\\\2", _MARK.sub(r"\\\g<0>", apart))

@@ -11,7 +11,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import beta
 from aclue_pipeline.defs.describe import key_of
-from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.metadata import check_result, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
 
 if TYPE_CHECKING:
@@ -127,13 +127,8 @@ class Contract:
         if not passed:
             told["mend"] = self.mend
         words = "; ".join(([f"missing: {', '.join(missing)}"] if missing else []) + wrong)
-        return dg.AssetCheckResult(
-            passed=passed,
-            check_name="contract",
-            asset_key=key_of(self.table),
-            description=words or f"all {len(expected)} columns are there, with their types",
-            metadata=metadata(told),
-        )
+        words = words or f"all {len(expected)} columns are there, with their types"
+        return check_result(key_of(self.table), "contract", passed, words, told)
 
 
 def contract_checks(name: str, contracts: Sequence[Contract]) -> dg.AssetChecksDefinition:
@@ -235,21 +230,14 @@ def _judge_freshness(connection: "sa.Connection", promise: Fresh) -> dg.AssetChe
     ).scalar_one()
     age = datetime.now(UTC) - newest if newest is not None else None
     passed = age is None or age <= promise.within
-    return dg.AssetCheckResult(
-        passed=passed,
-        check_name="freshness",
-        asset_key=key_of(promise.table),
-        severity=dg.AssetCheckSeverity.WARN,
-        description="the table is empty" if age is None else f"newest {promise.column} {_hours(age)} ago",
-        metadata=metadata(
-            {
-                "applicable": age is not None,
-                f"newest {promise.column}": newest,
-                "hours old": age and round(age.total_seconds() / 3600, 1),
-                "hours allowed": promise.within.total_seconds() / 3600,
-            }
-        ),
-    )
+    # Not the time itself: it is one visitor's.
+    told = {
+        "applicable": age is not None,
+        "hours old": age and round(age.total_seconds() / 3600, 1),
+        "hours allowed": promise.within.total_seconds() / 3600,
+    }
+    says = "the table is empty" if age is None else f"newest {promise.column} {_hours(age)} ago"
+    return check_result(key_of(promise.table), "freshness", passed, says, told, warn=True)
 
 
 def _hours(span: timedelta) -> str:

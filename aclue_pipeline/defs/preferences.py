@@ -10,7 +10,7 @@ from pydantic import Field
 
 from aclue_pipeline.catalog import tables
 from aclue_pipeline.defs import charts, describe
-from aclue_pipeline.defs.metadata import markdown_table, metadata, records
+from aclue_pipeline.defs.metadata import metadata, records
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.schema import KEY as SCHEMA
 from aclue_pipeline.defs.sql_checks import checks_of
@@ -128,7 +128,7 @@ def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
     if not rows:
         return {}
     profiles = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
-    told = {
+    told: dict[str, Any] = {
         "confidence of profiles": charts.sparkline(
             profiles, "profiles by confidence, 0 to 1", "profiles with full confidence"
         )
@@ -160,8 +160,7 @@ def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]
     told: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
     if not measured:
         quality = evaluate(database)
-        scores = records(quality.scores)
-        told["scores"] = dg.MetadataValue.md(markdown_table(scores))
+        told["scores"] = quality.scores
         told["log_loss"] = quality.log_loss("profile")
         told["log_loss of the user's own rate"] = quality.log_loss("user_rate")
         if len(quality.reliability):

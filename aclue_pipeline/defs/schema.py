@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aclue_pipeline.catalog import Table, tables
 from aclue_pipeline.defs import beta, describe
-from aclue_pipeline.defs.metadata import markdown_table, metadata
+from aclue_pipeline.defs.metadata import check_result, escaped, metadata, tabular
 from aclue_pipeline.defs.observed import Contract, Fresh, contract_checks, freshness_checks, look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.errors import SettingsError, VerificationFailed
@@ -85,7 +85,7 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = KEY) -> tupl
         "database": str(connection.engine.url.database),
         "server": ".".join(map(str, connection.dialect.server_version_info or ())),
         "tables": len(rows),
-        "deployed": dg.MetadataValue.md(markdown_table(rows) if rows else "nothing: run the job `deploy_schema`"),
+        "deployed": tabular(rows) if rows else "nothing: run the job deploy_schema",
     }
     return fingerprint(connection), told
 
@@ -118,18 +118,12 @@ def success_criteria(
 
     for finding in verify(database):
         if dg.AssetCheckKey(KEY, finding.name) in context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(
-                passed=finding.passed,
-                check_name=finding.name,
-                asset_key=KEY,
-                description=finding.evidence,
-                metadata=_evidence(finding),
-            )
+            yield check_result(KEY, finding.name, finding.passed, finding.evidence, _evidence(finding))
 
 
-def _evidence(finding: "Finding") -> dict[str, dg.MetadataValue[Any]]:
+def _evidence(finding: "Finding") -> dict[str, Any]:
     told: dict[str, Any] = {"applicable": finding.applicable, "evidence": finding.evidence}
-    return metadata(told if finding.passed else {**told, "mend": finding.mend})
+    return told if finding.passed else {**told, "mend": finding.mend}
 
 
 contract = contract_checks(
@@ -194,8 +188,8 @@ def judge(context: dg.OpExecutionContext, database: "Database") -> None:
                 asset_key=KEY,
                 check_name=finding.name,
                 passed=finding.passed,
-                metadata=_evidence(finding),
-                description=finding.evidence,
+                metadata=metadata(_evidence(finding)),
+                description=escaped(finding.evidence),
                 blocking=finding.blocking,
             )
         )

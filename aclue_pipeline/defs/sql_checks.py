@@ -18,7 +18,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import sql_root
 from aclue_pipeline.defs.describe import key_of, shown_path
-from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.metadata import check_result
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.postgres import Database
@@ -62,15 +62,9 @@ class SqlCheck:
         if len(rows) != 1 or "passed" not in names:
             raise SqlFileError(f"{shown_path(self.path)}: a check returns one row with a column `passed`")
         row: dict[str, Any] = dict(zip(names, rows[0], strict=True))
-        passed, says = bool(row.pop("passed")), row.pop("says", None)
-        return dg.AssetCheckResult(
-            passed=passed,
-            check_name=self.name,
-            asset_key=key_of(self.asset),
-            severity=dg.AssetCheckSeverity.WARN if self.severity == "warn" else dg.AssetCheckSeverity.ERROR,
-            description=says,
-            metadata=metadata(row if passed or not self.mend else {**row, "mend": self.mend}),
-        )
+        passed, says = bool(row.pop("passed")), row.pop("says", None) or ""
+        told = row if passed or not self.mend else {**row, "mend": self.mend}
+        return check_result(key_of(self.asset), self.name, passed, says, told, warn=self.severity == "warn")
 
 
 def checks_of(room: str) -> list[dg.AssetChecksDefinition]:

@@ -1,6 +1,7 @@
 """Whatever SQL, numpy or pandas makes of a value, Dagster must take it: it refuses only after the work is done."""
 
 import datetime as dt
+import re
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aclue_pipeline.defs.metadata import INLINE, markdown_table, metadata, plain, preview
+from aclue_pipeline.defs.metadata import Markdown, escaped, metadata, plain, tabular
 from aclue_pipeline.postgres import Database, query
 
 #: One value of every type a result of ours can have.
@@ -31,7 +32,8 @@ PYTHON_VALUES = {
     "pandas time": pd.Timestamp("2026-01-01", tz="UTC"), "pandas naive time": pd.Timestamp("2026-01-01"), "pandas NaT": pd.NaT,
     "pandas NA": pd.NA, "pandas interval": pd.Timedelta(hours=1), "frame": pd.DataFrame({"n": [1, None], "d": [Decimal("1.1"), None]}),
     "series item": pd.Series([1], dtype="Int64")[0], "set": {1}, "tuple": (Decimal(1), uuid.UUID(int=1)), "path": Path("sql/x.sql"),
-    "nested": {"at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 3: [np.float32(1)]}, "already": dg.MetadataValue.md("**x**"),
+    "nested": {"at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 3: [np.float32(1)]}, "already": dg.MetadataValue.text("x"),
+    "ours": Markdown("**x**"),
 }  # fmt: skip
 
 
@@ -74,12 +76,24 @@ def test_what_is_missing_is_null_everywhere() -> None:
     assert plain([None, float("nan"), Decimal("NaN"), pd.NA, pd.NaT, np.float64("nan")]) == [None] * 6
 
 
-def test_a_preview_stands_on_the_page_without_a_click() -> None:
-    rows = [{f"column_{n}": "word " * 20 for n in range(40)}] * 50
-    shown = preview(rows, list(rows[0])).value
-    assert len(shown) < INLINE
-    assert "more columns" in shown
+def test_a_table_holds_every_type_as_text_or_number_and_no_long_text() -> None:
+    row = {**PYTHON_VALUES, "huge": 2**63, "long": "word " * 1000, "none": None}
+    del row["already"], row["ours"], row["frame"]
+    [record] = materialised({"rows": tabular([row, row][:1])})["rows"].value.records
+    assert record.data.keys() == row.keys()
+    assert record.data["numpy float"] == 2.5
+    assert record.data["nested"] == '{"at": "2026-01-01T00:00:00+00:00", "3": [1.0]}'
+    assert max(len(str(cell)) for cell in record.data.values()) <= 400
+    assert [column.name for column in tabular([], ["a", "b"]).value.schema.columns] == ["a", "b"]
 
 
-def test_a_cell_cannot_break_the_table() -> None:
-    assert markdown_table([{"a": "x|y\nz"}]).splitlines()[-1] == "| x\\|y z |"
+def test_text_never_becomes_markdown() -> None:
+    told = materialised({"text": "[x](/y)", "ours": Markdown("[x](/y)")})
+    assert type(told["text"]) is dg.TextMetadataValue
+    assert type(told["ours"]) is dg.MarkdownMetadataValue
+
+
+def test_escaped_text_has_no_mark_left() -> None:
+    assert escaped("1. [a](b)\n\n# c_d") == r"1\. \[a](b) # c_d"
+    assert escaped("1,200 of 3.5 (45%) - see sql/x_y.sql: ok!") == "1,200 of 3.5 (45%) - see sql/x_y.sql: ok!"
+    assert not re.search(r"https://|www\.|a@b", escaped("https://x www.x a@b.c"))

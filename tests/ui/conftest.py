@@ -56,7 +56,7 @@ class Ui:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    def launch(self, job: str, config: dict[str, Any] | None = None) -> str:
+    def launch(self, job: str, config: dict[str, Any] | None = None, tags: dict[str, str] | None = None) -> str:
         """The id of a new run of the job."""
         answer = self.ask(
             """mutation($e: ExecutionParams!) { launchRun(executionParams: $e) {
@@ -68,6 +68,7 @@ class Ui:
                     "jobName": job,
                 },
                 "runConfigData": config or {},
+                "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]},
             },
         )["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
