@@ -2,18 +2,19 @@
 done is remembered in demo.broken, in the transaction that does it. Undoing leaves updated_at at the time of the undoing: whoever
 looks for changed rows must find that these changed again."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from aclue_pipeline.errors import NothingFound, RowsExist
-from aclue_pipeline.postgres import Database, query
-from aclue_pipeline.settings import get_settings
+import sqlalchemy as sa
+from psycopg import sql
 
-if TYPE_CHECKING:
-    import sqlalchemy as sa
+from aclue_pipeline.errors import NothingFound, RowsExist
+from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.settings import get_settings
 
 REPEATED: Final = 25  # clicks that are delivered twice
 
@@ -41,8 +42,6 @@ def break_(db: Database, what: str) -> Broken:
 
     Raises NothingFound for another name or where the demo has no row to break, RowsExist where it is broken already.
     """
-    import json
-
     if what not in BREAKS:
         raise NothingFound(f"there is no break {what}; there are {', '.join(BREAKS)}")
     with db.begin() as connection:
@@ -61,7 +60,7 @@ def break_(db: Database, what: str) -> Broken:
     return done
 
 
-def broken(connection: "sa.Connection") -> list[str]:
+def broken(connection: sa.Connection) -> list[str]:
     """What is broken on purpose now, oldest first."""
     if not query(connection, "select to_regclass('demo.broken') is not null as there")[0]["there"]:
         return []
@@ -88,7 +87,7 @@ _READ_POLICY: Final = """
 """
 
 
-def _open_policy(connection: "sa.Connection") -> tuple[Broken, dict[str, Any]]:
+def _open_policy(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
     query(connection, "set local search_path = ''")  # so that every name in the condition is given with its schema
     policies = query(connection, _READ_POLICY)
     if not policies:
@@ -99,7 +98,7 @@ def _open_policy(connection: "sa.Connection") -> tuple[Broken, dict[str, Any]]:
     return Broken("policy", says), {"name": name, "condition": condition}
 
 
-def _close_policy(connection: "sa.Connection", undo: dict[str, Any]) -> None:
+def _close_policy(connection: sa.Connection, undo: dict[str, Any]) -> None:
     query(connection, "set local search_path = ''")
     policies = query(connection, _READ_POLICY)
     # Deploying has perhaps mended it already.
@@ -107,11 +106,7 @@ def _close_policy(connection: "sa.Connection", undo: dict[str, Any]) -> None:
         _alter_policy(connection, undo["name"], undo["condition"])
 
 
-def _alter_policy(connection: "sa.Connection", name: str, condition: str) -> None:
-    from psycopg import sql
-
-    from aclue_pipeline.postgres import script
-
+def _alter_policy(connection: sa.Connection, name: str, condition: str) -> None:
     # The condition is the catalogue's own text, which no parameter can carry.
     statement = sql.SQL("alter policy {} on public.affiliate_clicks using ({})").format(
         sql.Identifier(name), sql.SQL(condition)
@@ -122,7 +117,7 @@ def _alter_policy(connection: "sa.Connection", name: str, condition: str) -> Non
 # --- duplicate-clicks -------------------------------------------------------------------------------------------------
 
 
-def _repeat_clicks(connection: "sa.Connection") -> tuple[Broken, dict[str, Any]]:
+def _repeat_clicks(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
     """Delivers clicks again a second later that have nothing near them, so that they are kept and the repeats are not."""
     rows = query(
         connection,
@@ -154,7 +149,7 @@ def _repeat_clicks(connection: "sa.Connection") -> tuple[Broken, dict[str, Any]]
     return Broken("duplicate-clicks", says), {"ids": [row["id"] for row in rows]}
 
 
-def _take_back_clicks(connection: "sa.Connection", undo: dict[str, Any]) -> None:
+def _take_back_clicks(connection: sa.Connection, undo: dict[str, Any]) -> None:
     query(connection, "delete from public.affiliate_clicks where id = any(cast(:ids as uuid[]))", ids=undo["ids"])
 
 
@@ -163,7 +158,7 @@ def _take_back_clicks(connection: "sa.Connection", undo: dict[str, Any]) -> None
 _LAG: Final = timedelta(days=5)
 
 
-def _convert_late(connection: "sa.Connection") -> tuple[Broken, dict[str, Any]]:
+def _convert_late(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
     """Lets one click that earned nothing so far convert five days after it was made, well within the trailing days."""
     rows = query(
         connection,
@@ -193,7 +188,7 @@ def _convert_late(connection: "sa.Connection") -> tuple[Broken, dict[str, Any]]:
     return Broken("late-conversion", says, days), {"id": click["id"]}
 
 
-def _take_back_conversion(connection: "sa.Connection", undo: dict[str, Any]) -> None:
+def _take_back_conversion(connection: sa.Connection, undo: dict[str, Any]) -> None:
     query(
         connection,
         """update public.affiliate_clicks

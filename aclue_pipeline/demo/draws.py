@@ -3,10 +3,9 @@ So an event is the same in whatever batch of users or range of days it is made, 
 
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 _GOLDEN = 0x9E3779B97F4A7C15  # splitmix64's step
 _HEX = b"0123456789abcdef"
@@ -18,10 +17,8 @@ class Draws:
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def bits(self, purpose: str, *keys: Any) -> "np.ndarray":
+    def bits(self, purpose: str, *keys: Any) -> np.ndarray:
         """64 even bits (splitmix64 over seed, purpose and keys)."""
-        import numpy as np
-
         with np.errstate(over="ignore"):
             state = _mixed(
                 np.uint64(self.seed & 0xFFFFFFFFFFFFFFFF) + np.uint64(zlib.crc32(purpose.encode())) * np.uint64(_GOLDEN)
@@ -30,69 +27,53 @@ class Draws:
                 state = _mixed((state ^ np.asarray(key).astype(np.int64).astype(np.uint64)) + np.uint64(_GOLDEN))
         return np.asarray(state)
 
-    def uniform(self, purpose: str, *keys: Any) -> "np.ndarray":
+    def uniform(self, purpose: str, *keys: Any) -> np.ndarray:
         """Even in [0, 1)."""
         return (self.bits(purpose, *keys) >> 11) * 2.0**-53
 
-    def normal(self, purpose: str, *keys: Any) -> "np.ndarray":
+    def normal(self, purpose: str, *keys: Any) -> np.ndarray:
         """Standard normal (Box and Muller)."""
-        import numpy as np
-
         radius = np.sqrt(-2 * np.log1p(-self.uniform(purpose + "/radius", *keys)))
         return radius * np.cos(2 * np.pi * self.uniform(purpose + "/angle", *keys))
 
-    def exponential(self, purpose: str, *keys: Any) -> "np.ndarray":
+    def exponential(self, purpose: str, *keys: Any) -> np.ndarray:
         """Exponential with mean 1."""
-        import numpy as np
-
         return -np.log1p(-self.uniform(purpose, *keys))
 
-    def choice(self, purpose: str, weights: Sequence[float], *keys: Any) -> "np.ndarray":
+    def choice(self, purpose: str, weights: Sequence[float], *keys: Any) -> np.ndarray:
         """Positions in `weights`, each as often as it weighs."""
-        import numpy as np
-
         edges = np.cumsum(np.asarray(weights, dtype=float))
         return np.searchsorted(edges[:-1] / edges[-1], self.uniform(purpose, *keys), side="right")
 
-    def uuids(self, purpose: str, *keys: Any) -> "np.ndarray":
+    def uuids(self, purpose: str, *keys: Any) -> np.ndarray:
         """UUIDs as text (version 8: made by an application's own rule)."""
-        import numpy as np
-
         high, low = (np.atleast_1d(self.bits(purpose + half, *keys)).astype(">u8") for half in ("/high", "/low"))
         octets = np.concatenate([high[:, None].view(np.uint8), low[:, None].view(np.uint8)], axis=1)
         octets[:, 6] = octets[:, 6] & 0x0F | 0x80
         octets[:, 8] = octets[:, 8] & 0x3F | 0x80
         return _texts(octets, dashes=(8, 12, 16, 20))
 
-    def names(self, prefix: str, purpose: str, *keys: Any) -> "np.ndarray":
+    def names(self, prefix: str, purpose: str, *keys: Any) -> np.ndarray:
         """Text identifiers `prefix` + 16 hexadecimal digits."""
-        import numpy as np
-
         octets = np.atleast_1d(self.bits(purpose, *keys)).astype(">u8")[:, None].view(np.uint8)
         return np.char.add(prefix, _texts(octets).astype(str)).astype(object)
 
 
-def where_said(mask: "np.ndarray", values: "np.ndarray") -> "np.ndarray":
+def where_said(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The values where the mask holds, None elsewhere."""
-    import numpy as np
-
     chosen = np.full(len(values), None, dtype=object)
     chosen[mask] = values[mask]
     return chosen
 
 
 def _mixed(state: Any) -> Any:
-    import numpy as np
-
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
 
 
-def _texts(octets: "np.ndarray", dashes: Sequence[int] = ()) -> "np.ndarray":
+def _texts(octets: np.ndarray, dashes: Sequence[int] = ()) -> np.ndarray:
     """Rows of octets as hexadecimal text, with a dash before each of these digits."""
-    import numpy as np
-
     digits = np.frombuffer(_HEX, dtype=np.uint8)
     text = np.stack([digits[octets >> 4], digits[octets & 15]], axis=2).reshape(len(octets), 2 * octets.shape[1])
     text = np.insert(text, list(dashes), ord("-"), axis=1)

@@ -6,10 +6,8 @@ import io
 import sys
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 PACKED = Path(__file__).parent / "online_retail.zip"
 
@@ -22,8 +20,6 @@ _GUEST = "0"  # the year's sample writes a missing customer so
 
 def pack(folder: Path, target: Path = PACKED) -> dict[str, int]:
     """Write the packed file; returns the number of products, lines and orders in it."""
-    import pandas as pd
-
     lines = pd.read_csv(folder / "order_lines.csv.gz", dtype={"CustomerID": str, "StockCode": str, "InvoiceNo": str})
     orders = pd.read_csv(folder / "orders.csv.gz", dtype={"CustomerID": str, "InvoiceNo": str})
     products = _products(lines)
@@ -40,10 +36,8 @@ def pack(folder: Path, target: Path = PACKED) -> dict[str, int]:
     return {name: len(table) for name, table in tables.items()}
 
 
-def read() -> "dict[str, pd.DataFrame]":
+def read() -> dict[str, pd.DataFrame]:
     """The packed tables products, lines and orders, every code a string, dates as time stamps (UK local time)."""
-    import pandas as pd
-
     tables = {}
     with zipfile.ZipFile(PACKED) as archive:
         for name in ("products", "lines", "orders"):
@@ -56,7 +50,7 @@ def read() -> "dict[str, pd.DataFrame]":
     return tables
 
 
-def _products(lines: "pd.DataFrame") -> "pd.DataFrame":
+def _products(lines: pd.DataFrame) -> pd.DataFrame:
     """One row per stock code (upper case): its most frequent name, least and greatest price paid, in GBP."""
     sold = lines[(lines["UnitPrice"] > 0) & (lines["Quantity"] > 0)]
     sold = sold.assign(
@@ -77,7 +71,7 @@ def _products(lines: "pd.DataFrame") -> "pd.DataFrame":
     ]
 
 
-def _lines(lines: "pd.DataFrame", products: "pd.DataFrame") -> "pd.DataFrame":
+def _lines(lines: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
     """The lines that are products bought or sent back: no price or name of the shop's own book-keeping, no name twice."""
     lines = lines.assign(StockCode=lines["StockCode"].str.upper(), CustomerID=lines["CustomerID"].replace(_GUEST, None))
     kept = lines[lines["StockCode"].isin(products["StockCode"]) & (lines["UnitPrice"] > 0) & (lines["Quantity"] != 0)]

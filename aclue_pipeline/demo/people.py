@@ -1,19 +1,19 @@
 """The people of the demo by number: the shop's real customers first, then invented ones who resemble them. Who they are, what
 they like, and which device they hold; what they *do* is in `visits`."""
 
+import json
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import numpy as np
+import pandas as pd
 
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.planted import BASE_RATE, PRICE_SENSITIVITY, TASTE_SPREAD, TASTE_WEIGHTS
 from aclue_pipeline.demo.shop import REAL_DAYS, shop
 from aclue_pipeline.demo.vocabulary import CATEGORIES
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 _PEOPLE: Final = uuid.UUID("5f1d5a0e-8a52-5d3c-9f43-5c1f0b6e2a10")  # name space of user ids
 _EVIDENCE: Final = 4.0  # purchases that weigh as much as the population's taste
@@ -23,19 +23,17 @@ _EVIDENCE: Final = 4.0  # purchases that weigh as much as the population's taste
 class People:
     """A block of people; every array has one entry (or row) for each."""
 
-    numbers: "np.ndarray"
-    twins: "np.ndarray"  # the real customer each is, or resembles
-    joined: "np.ndarray"  # day of registration, relative to the anchor
-    order_rate: "np.ndarray"  # orders a day
-    base_rate: "np.ndarray"  # logit
-    category_taste: "np.ndarray"  # people × categories, logit
-    trait_taste: "np.ndarray"  # people × traits, logit
-    sensitivity: "np.ndarray"  # logit per unit of log relative price
+    numbers: np.ndarray
+    twins: np.ndarray  # the real customer each is, or resembles
+    joined: np.ndarray  # day of registration, relative to the anchor
+    order_rate: np.ndarray  # orders a day
+    base_rate: np.ndarray  # logit
+    category_taste: np.ndarray  # people × categories, logit
+    trait_taste: np.ndarray  # people × traits, logit
+    sensitivity: np.ndarray  # logit per unit of log relative price
 
-    def likes(self, who: "np.ndarray", product: "np.ndarray") -> "np.ndarray":
+    def likes(self, who: np.ndarray, product: np.ndarray) -> np.ndarray:
         """Probability that person `who` (a position in this block) likes `product`: the planted truth."""
-        import numpy as np
-
         facts = product_facts()
         weights = TASTE_WEIGHTS
         logit = self.base_rate[who] + weights["category"] * self.category_taste[who, shop().category[product]]
@@ -49,16 +47,13 @@ class People:
 class ProductFacts:
     """What tastes meet in a product."""
 
-    traits: "np.ndarray"  # products × traits, each row's entries adding up to 1 (or 0)
-    popularity: "np.ndarray"  # z-score of the logarithm of its sales
-    relative_price: "np.ndarray"  # logarithm of its price against the median of its category
+    traits: np.ndarray  # products × traits, each row's entries adding up to 1 (or 0)
+    popularity: np.ndarray  # z-score of the logarithm of its sales
+    relative_price: np.ndarray  # logarithm of its price against the median of its category
 
 
 @lru_cache(maxsize=1)
 def product_facts() -> ProductFacts:
-    import numpy as np
-    import pandas as pd
-
     known = shop()
     sales = np.log1p(np.bincount(known.lines["product"], minlength=len(known.codes)))
     price = pd.Series(np.log(np.maximum(known.price, 0.01)))
@@ -71,8 +66,6 @@ def product_facts() -> ProductFacts:
 
 def people(draws: Draws, first: int, last: int) -> People:
     """The people numbered first to last − 1."""
-    import numpy as np
-
     known = shop()
     numbers = np.arange(first, last)
     real = numbers < len(known.customers)
@@ -92,17 +85,14 @@ def people(draws: Draws, first: int, last: int) -> People:
     )
 
 
-def _noise(draws: Draws, what: str, numbers: "np.ndarray", width: int) -> "np.ndarray":
-    import numpy as np
-
+def _noise(draws: Draws, what: str, numbers: np.ndarray, width: int) -> np.ndarray:
     return TASTE_SPREAD * draws.normal(what, numbers[:, None], np.arange(width)[None, :])
 
 
-def _real_tastes(twins: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+def _real_tastes(twins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How much more often than everybody each customer bought of a category, or a style or colour: log ratios, shrunk to 0."""
-    import numpy as np
 
-    def taste(bought: "np.ndarray") -> "np.ndarray":
+    def taste(bought: np.ndarray) -> np.ndarray:
         share = (bought.sum(axis=0) + 1) / (bought.sum() + bought.shape[1])
         own = (bought[twins] + _EVIDENCE * share) / (bought[twins].sum(axis=1, keepdims=True) + _EVIDENCE)
         return np.clip(np.log(own / share), -2, 2)
@@ -112,10 +102,8 @@ def _real_tastes(twins: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
 
 
 @lru_cache(maxsize=1)
-def _bought() -> "tuple[np.ndarray, np.ndarray]":
+def _bought() -> tuple[np.ndarray, np.ndarray]:
     """Lines of each customer by category, and by trait."""
-    import numpy as np
-
     known = shop()
     lines = known.lines[known.lines["customer"] >= 0]
     who, product = lines["customer"].to_numpy(), lines["product"].to_numpy()
@@ -126,25 +114,19 @@ def _bought() -> "tuple[np.ndarray, np.ndarray]":
     return counts, traits
 
 
-def names(numbers: "np.ndarray") -> "list[str]":
+def names(numbers: np.ndarray) -> list[str]:
     """A name for each person: the customer number of a real one, an invented number above all of those."""
     customers = shop().customers
     return [str(customers[n]) if n < len(customers) else str(100_000 + n) for n in numbers]
 
 
-def user_ids(numbers: "np.ndarray") -> "np.ndarray":
+def user_ids(numbers: np.ndarray) -> np.ndarray:
     """The user id of each person: uuid5 of the name."""
-    import numpy as np
-
     return np.array([str(uuid.uuid5(_PEOPLE, name)) for name in names(numbers)], dtype=object)
 
 
-def users(block: People, moment: "np.ndarray") -> "pd.DataFrame":
+def users(block: People, moment: np.ndarray) -> pd.DataFrame:
     """Rows of auth.users; `moment` is when each registered. The addresses are nobody's (example.com)."""
-    import json
-
-    import pandas as pd
-
     countries = shop().countries[block.twins]
     return pd.DataFrame({
         "id": user_ids(block.numbers),

@@ -1,9 +1,9 @@
 """What the simulator plants on purpose, so that a fit or a check can be held against it. Real behaviour plants nothing here."""
 
-from typing import TYPE_CHECKING, Final
+from datetime import date, timedelta
+from typing import Final
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 #: How likely a visitor likes a product: logit = base rate of the person + these weights × (taste of the category, mean taste of
 #: the styles and colours, popularity as a z-score, −sensitivity × log of the price against the category's median).
@@ -28,23 +28,50 @@ EXPLICIT_SHARE: Final = 0.12  # of recommendations shown get explicit feedback
 CLICK_AFTER_LIKE: Final = 0.45
 POSITION_DECAY: Final = 0.06
 
+#: An order line is clicked, but few sales are credited to the click (bought later by another way, cookie refused): the other
+#: clicks are window-shopping. Of an order of n lines that is credited, each line is with the chance 1 / √n.
+CREDITED_ORDERS: Final = 0.1
+LATER_ORDERS: Final = 0.35  # bought on a later day than clicked
+BEYOND_WINDOW: Final = 0.06  # of those: after more than 30 days
+NEVER_REPORTED: Final = 0.04  # conversions whose commission the network never reports
+CANCELLED_ORDERS: Final = 0.02  # of simulated order lines; the real ones are as they are
+REVERSED_SALES: Final = 0.06  # of sales the network takes back weeks after it reported them
+INCONSISTENT_CONVERSIONS: Final = 0.01  # a conversion time, but is_converted false
+REPEATS_EARN: Final = 0.4  # of repeated clicks that are credited: the network reports the sale for both
+LATE_NETWORK: Final = (
+    1  # position in NETWORKS of the one whose sales of the late month are told four to six weeks later
+)
+
 #: Shares of traffic that is not as it should be.
 DUPLICATE_CLICKS: Final = 0.012  # delivered again within two seconds
 DUPLICATE_SWIPES: Final = 0.005  # the same swipe, same time, another id
-LATE_CLICKS: Final = 0.02  # arrived hours or days after they happened
+LATE_CLICKS: Final = 0.02  # arrived hours, days or weeks after they happened
+LATE_VISITS: Final = 0.004  # whose views arrive a day or two later: the telephone was offline
 UNDATED_CLICKS: Final = 0.001
 CLICKS_WITHOUT_AGENT: Final = 0.02
-INCONSISTENT_CONVERSIONS: Final = 0.003  # a conversion time, but is_converted false
 SESSIONS_WITHOUT_ROW: Final = 0.02
 SESSIONS_MISCOUNTED: Final = 0.03
-LATER_CONVERSIONS: Final = 0.35  # of orders: bought on a later day than clicked
-BEYOND_WINDOW: Final = 0.02  # of those: after more than 30 days
-CANCELLED_ORDERS: Final = 0.02  # of simulated order lines; the real ones are as they are
-NEVER_REPORTED: Final = 0.03  # conversions whose commission the network never reports
+SIGN_INS: Final = 0.12  # of members' visits begin before they sign in, so that the anonymous id is kept beside the user
+SHARED_BROWSERS: Final = 40  # one of so many people uses a neighbour's browser
+
+#: A campaign: days, counted from the anchor, in which its letter brings visits of its own.
+CAMPAIGN: Final = "gifts-in-good-time"
+CAMPAIGN_DAYS: Final = range(-40, -28)
+CAMPAIGN_RISE: Final = 1.8  # of the visits without an order in these days
+
+#: From this day on, counted from the anchor, one person's account and one product are no longer there: deleted by the app.
+DEPARTURE_DAY: Final = -5
+ERASED_PERSON: Final = 4
+DELETED_PRODUCT_RANK: Final = 3  # among the products most sold
 
 
-def swipe_doubt(seconds: "np.ndarray", strength: "np.ndarray") -> "np.ndarray":
+def swipe_doubt(seconds: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """Chance that a swipe has the opposite sign of what its visitor thinks; strength 0 (none) to 1 (full)."""
-    import numpy as np
-
     return SWIPE_DOUBT * np.exp(-seconds / SWIPE_SECONDS) * (1 - STRENGTH_GAIN * strength)
+
+
+def late_month(anchor: date) -> range:
+    """The days, counted from the anchor, of the calendar month that is reported late: the last one that ended four weeks before."""
+    end = (anchor - timedelta(days=28)).replace(day=1)
+    start = (end - timedelta(days=1)).replace(day=1)
+    return range((start - anchor).days, (end - anchor).days)

@@ -1,18 +1,18 @@
 """The gift shop as arrays: its products, its customers and what they really bought, moved by whole weeks to the anchor.
 Real, and only real: what customers saw, liked or clicked is drawn in `visits`."""
 
+import zlib
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
 
 from aclue_pipeline.demo.pack import read
 from aclue_pipeline.demo.vocabulary import CATEGORIES, COLOURS, STYLES, Reading, read_title
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 LAST_REAL_DAY: Final = date(2011, 12, 9)
 REAL_DAYS: Final = 374  # 2010-12-01 to 2011-12-09, both included
@@ -21,8 +21,6 @@ MONTHS: Final = 12
 
 def anchor_for(today: date) -> date:
     """The day to which the last real day moves: the same weekday, within the seven days before `today`."""
-    from datetime import timedelta
-
     return today - timedelta(days=(today - LAST_REAL_DAY).days % 7 or 7)
 
 
@@ -30,27 +28,25 @@ def anchor_for(today: date) -> date:
 class Shop:
     """Products by number (`codes` is sorted), customers by number (those with known lines first, then by a stable shuffle)."""
 
-    codes: "np.ndarray"
-    titles: "np.ndarray"
+    codes: np.ndarray
+    titles: np.ndarray
     readings: tuple[Reading, ...]
-    price_min: "np.ndarray"  # GBP
-    price_max: "np.ndarray"
-    category: "np.ndarray"  # position in CATEGORIES
-    traits: "np.ndarray"  # products × (styles, colours), 0 or 1
-    popularity: "np.ndarray"  # months × products: cumulative share of what is sold in that month of the year
-    customers: "np.ndarray"  # customer numbers as text
-    countries: "np.ndarray"  # ISO 3166 codes
-    first_day: "np.ndarray"  # days since the last real day (≤ 0) of each customer's first order
-    order_rate: "np.ndarray"  # orders a day
-    orders: "pd.DataFrame"  # customer, invoice, day (≤ 0), minute (−1: not known)
+    price_min: np.ndarray  # GBP
+    price_max: np.ndarray
+    category: np.ndarray  # position in CATEGORIES
+    traits: np.ndarray  # products × (styles, colours), 0 or 1
+    popularity: np.ndarray  # months × products: cumulative share of what is sold in that month of the year
+    customers: np.ndarray  # customer numbers as text
+    countries: np.ndarray  # ISO 3166 codes
+    first_day: np.ndarray  # days since the last real day (≤ 0) of each customer's first order
+    order_rate: np.ndarray  # orders a day
+    orders: pd.DataFrame  # customer, invoice, day (≤ 0), minute (−1: not known)
     #: customer (−1: guest), invoice, day, minute, product, price, cancelled_day (NaN: never), cancelled_minute, again
-    lines: "pd.DataFrame"
+    lines: pd.DataFrame
 
     @property
-    def price(self) -> "np.ndarray":
+    def price(self) -> np.ndarray:
         """The price a click expects to earn from: the middle of the range, in GBP, rounded to pence."""
-        import numpy as np
-
         return np.round((self.price_min + self.price_max) / 2 + 1e-9, 2)
 
 
@@ -89,9 +85,6 @@ _COUNTRY_CODES: Final = {
 @lru_cache(maxsize=1)
 def shop() -> Shop:
     """The packed data, read once a process (about half a second)."""
-    import numpy as np
-    import pandas as pd
-
     tables = read()
     products = tables["products"].sort_values("StockCode", ignore_index=True)
     readings = tuple(read_title(title) for title in products["Description"])
@@ -119,11 +112,7 @@ def shop() -> Shop:
     )
 
 
-def _customers(tables: "dict[str, pd.DataFrame]") -> "pd.Series[Any]":
-    import zlib
-
-    import pandas as pd
-
+def _customers(tables: dict[str, pd.DataFrame]) -> pd.Series:
     known = tables["lines"]["CustomerID"].dropna().unique()
     numbers = pd.Series(pd.unique(pd.concat([pd.Series(known), tables["orders"]["CustomerID"]])), name="number")
     order = pd.DataFrame(
@@ -132,11 +121,8 @@ def _customers(tables: "dict[str, pd.DataFrame]") -> "pd.Series[Any]":
     return numbers.iloc[order.sort_values(["later", "shuffle"]).index].reset_index(drop=True)
 
 
-def _lines(lines: "pd.DataFrame", customers: "pd.Series[Any]", codes: "pd.Series[Any]") -> "pd.DataFrame":
+def _lines(lines: pd.DataFrame, customers: pd.Series, codes: pd.Series) -> pd.DataFrame:
     """Purchases in order of time; a line that was sent back is its purchase, cancelled."""
-    import numpy as np
-    import pandas as pd
-
     numbers = pd.Series(customers.index, index=customers)
     at = lines["InvoiceDate"]
     table = pd.DataFrame({
@@ -176,10 +162,8 @@ def _unseen_purchase(line: "dict[Hashable, Any]") -> "dict[Hashable, Any]":
     return bought | before | {"cancelled_day": line["day"], "cancelled_minute": line["minute"]}
 
 
-def _orders(orders: "pd.DataFrame", lines: "pd.DataFrame", customers: "pd.Series[Any]") -> "pd.DataFrame":
+def _orders(orders: pd.DataFrame, lines: pd.DataFrame, customers: pd.Series) -> pd.DataFrame:
     """Every order of a known customer: those with lines at their minute, those that are only a date at none."""
-    import pandas as pd
-
     numbers = pd.Series(customers.index, index=customers)
     dated = pd.DataFrame({
         "customer": orders["CustomerID"].map(numbers),
@@ -192,9 +176,7 @@ def _orders(orders: "pd.DataFrame", lines: "pd.DataFrame", customers: "pd.Series
     return both.sort_values(["customer", "day", "minute", "invoice"], ignore_index=True)
 
 
-def _traits(readings: tuple[Reading, ...]) -> "np.ndarray":
-    import numpy as np
-
+def _traits(readings: tuple[Reading, ...]) -> np.ndarray:
     columns = {name: number for number, name in enumerate([*STYLES, *COLOURS])}
     traits = np.zeros((len(readings), len(columns)))
     for row, reading in enumerate(readings):
@@ -202,10 +184,8 @@ def _traits(readings: tuple[Reading, ...]) -> "np.ndarray":
     return traits
 
 
-def _popularity(lines: "pd.DataFrame", products: int) -> "np.ndarray":
+def _popularity(lines: pd.DataFrame, products: int) -> np.ndarray:
     """Shares by month of the year, each month's own sales mixed with the whole year's, never 0."""
-    import numpy as np
-
     month = (np.datetime64(LAST_REAL_DAY) + lines["day"].to_numpy()).astype("datetime64[M]").astype(int) % MONTHS
     monthly = np.zeros((MONTHS, products))
     np.add.at(monthly, (month, lines["product"].to_numpy()), 1)

@@ -3,19 +3,23 @@ the UI shows it. A step whose ground has not changed since it was done is not do
 
 The order is a real one: the schema is deployed beside the app's own tables, and only then do events arrive."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import dagster as dg
+
+from aclue_pipeline import schema
+from aclue_pipeline.catalog import tables
+from aclue_pipeline.definitions import run_job
 from aclue_pipeline.demo.load import Loaded, load, loaded
 from aclue_pipeline.demo.simulator import UNSETTLED_DAYS
-from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.derived import ensure_tables
+from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 _STEPS = """
 create schema if not exists demo;
@@ -45,7 +49,7 @@ class Stage:
 
     database: Database
     admin_url: Callable[[], str]
-    instance: "Callable[[], dg.DagsterInstance]"
+    instance: Callable[[], dg.DagsterInstance]
     users: int | None = None
     days: int | None = None
 
@@ -94,8 +98,6 @@ JOBS = (
 
 def install(database: Database, admin_url: Callable[[], str], say: Callable[[str], None]) -> None:
     """The stand-in for the app's tables where there are none, and the demo's own memory."""
-    from aclue_pipeline.postgres import app, script
-
     with database.begin() as connection:
         there = query(connection, "select to_regclass('public.products') is not null as there")[0]["there"]
     if not there:
@@ -106,8 +108,6 @@ def install(database: Database, admin_url: Callable[[], str], say: Callable[[str
 
 
 def _deploy(stage: Stage, say: Callable[[str], None]) -> Told:
-    from aclue_pipeline import schema
-
     _, told = _remembered(stage.database, "deploy_schema")
     if told is not None and not schema.plan(stage.database).steps:
         return told
@@ -129,8 +129,6 @@ def _load(stage: Stage, say: Callable[[str], None]) -> Told:
 
 def _derive(stage: Stage) -> None:
     """Views and empty tables, so that every job finds what it reads, in whatever order it looks."""
-    from aclue_pipeline.derived import ensure_tables
-
     ensure_tables(stage.database)
 
 
@@ -143,10 +141,6 @@ class Ground(NamedTuple):
 
 
 def _ground(now: Loaded, job: Job) -> Ground:
-    import hashlib
-
-    from aclue_pipeline.catalog import tables
-
     versions = [f"{key} {table.code_version}" for key, table in sorted(tables().items()) if table.room in job.rooms]
     digest = hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]
     return Ground(f"{now.users} people from {now.first_day}, code {digest}", now.last_day)
@@ -182,8 +176,6 @@ def _run(
     days: tuple[date, date] | None = None,
     config: dict[str, Any] | None = None,
 ) -> Told:
-    from aclue_pipeline.definitions import run_job
-
     began = time.monotonic()
     say(says)
     result = run_job(

@@ -1,120 +1,97 @@
-"""What a visit carries besides its cards: who it says it is, device and browser, where it came from, where it landed."""
+"""What a visit carries besides its cards, by column of the tables: who it says it is, device and browser, where it came from, where
+it landed."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import numpy as np
+import pandas as pd
+
+from aclue_pipeline.demo import planted
 from aclue_pipeline.demo.draws import Draws, where_said
 from aclue_pipeline.demo.people import People, user_ids
 from aclue_pipeline.demo.shop import shop
-from aclue_pipeline.demo.visits import ANONYMOUS, BOT, GUEST, JOIN, source
+from aclue_pipeline.demo.visits import ANONYMOUS, BOT, BROWSE, GUEST, JOIN
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-_DEVICES: Final = ("mobile", "desktop", "tablet")
-_MOZILLA: Final = "Mozilla/5.0 "
-_WEBKIT: Final = " AppleWebKit/537.36 Chrome/130.0.0.0 "
-# Two outfits for each device: browser, operating system, screen, agent.
-_OUTFITS: Final = (
-    (
-        (
-            "Safari",
-            "iOS",
-            "390x844",
-            _MOZILLA + "(iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148",
-        ),
-        ("Chrome", "Android", "412x915", _MOZILLA + "(Linux; Android 15; Pixel 8)" + _WEBKIT + "Mobile Safari/537.36"),
-    ),
-    (
-        ("Chrome", "Windows", "1920x1080", _MOZILLA + "(Windows NT 10.0; Win64; x64)" + _WEBKIT + "Safari/537.36"),
-        ("Firefox", "Linux", "1920x1080", _MOZILLA + "(X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0"),
-    ),
-    (
-        (
-            "Safari",
-            "iPadOS",
-            "820x1180",
-            _MOZILLA + "(iPad; CPU OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
-        ),
-        ("Chrome", "Android", "800x1280", _MOZILLA + "(Linux; Android 14; SM-X710)" + _WEBKIT + "Safari/537.36"),
-    ),
-)
-_BOTS: Final = (
-    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-    "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
-    "python-requests/2.32.3",
-)
-# utm_source, utm_medium, referrer; the first is a visit of its own accord
-_CAME_FROM: Final = (
+_M, _W = "Mozilla/5.0 ", " AppleWebKit/537.36 Chrome/130.0.0.0 "
+# Two outfits for each device: browser, operating system, screen, agent. The telephone's second is the app itself.
+_OUTFITS: Final = np.array([
+    [("Safari", "iOS", "390x844", _M + "(iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148"),
+     ("aclue", "Android", "412x915", "Dalvik/2.1.0 (Linux; U; Android 15; Pixel 8 Build/AP4A)")],
+    [("Chrome", "Windows", "1920x1080", _M + "(Windows NT 10.0; Win64; x64)" + _W + "Safari/537.36"),
+     ("Firefox", "Linux", "1920x1080", _M + "(X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0")],
+    [("Safari", "iPadOS", "820x1180", _M + "(iPad; CPU OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"),
+     ("Chrome", "Android", "800x1280", _M + "(Linux; Android 14; SM-X710)" + _W + "Safari/537.36")],
+], dtype=object)  # fmt: skip
+_DEVICES: Final = np.array(["mobile", "desktop", "tablet"], dtype=object)
+_BOTS: Final = np.array([
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "python-requests/2.32.3",
+], dtype=object)  # fmt: skip
+# utm_source, utm_medium, referrer; the first is a visit of its own accord, the last the campaign's letter
+_CAME_FROM: Final = np.array([
     (None, None, None), ("google", "cpc", "https://www.google.com/"), ("newsletter", "email", None), ("instagram", "social", "https://www.instagram.com/"),
     ("pinterest", "social", "https://www.pinterest.com/"), ("google", "organic", "https://www.google.com/"),
-)  # fmt: skip
+], dtype=object)  # fmt: skip
 _CAME_SHARES: Final = (45, 15, 12, 10, 8, 10)
+_LETTER: Final = 2
 #: How cards are shown → the page on which the visit lands, and the page a click comes from.
 _PAGES: Final = {
-    "swipe": ("/discover", "discover"),
-    "recommendations": ("/recommendations", "recommendations"),
-    "search": ("/search", "search"),
-    "category": ("/category", "category"),
-    "direct": ("/product", "product"),
-    "related": ("/product", "related"),
-    "trending": ("/", "trending"),
-}
-_CAMPAIGNS: Final = ("gifts-for-everyone", "autumn-finds", "christmas", None)
+    "swipe": ("/discover", "discover"), "recommendations": ("/recommendations", "recommendations"), "search": ("/search", "search"),
+    "category": ("/category", "category"), "direct": ("/product", "product"),
+    "related": ("/product", "related"), "trending": ("/", "trending"),
+}  # fmt: skip
+_CAMPAIGNS: Final = np.array(["gifts-for-everyone", "autumn-finds", "christmas", None], dtype=object)
+_CITIES: Final = np.array(
+    ["London", "Manchester", "Birmingham", "Leeds", "Glasgow", "Bristol", "Cardiff", "Belfast"], dtype=object
+)
+_ADDRESSES: Final = np.array(["192.0.2.", "198.51.100.", "203.0.113."])  # the three blocks kept for documentation
 _DAYS_A_VISITOR_IS_KNOWN: Final = 40  # days for which a browser keeps the anonymous id
 
 
-def dressed(draws: Draws, block: People, table: "pd.DataFrame") -> "pd.DataFrame":
-    """The visits with session_id, user_id, anonymous_id (None where there is none), device and origin, by column of the tables."""
-    import numpy as np
-
-    key, kind, who = (table[name].to_numpy() for name in ("key", "kind", "who"))
+def dressed(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
+    """The visits with all that; user_id and anonymous_id are None where there is none."""
+    key, kind, who, day = (table[name].to_numpy() for name in ("key", "kind", "who", "day"))
     person = block.numbers[who]
-    known, joining = kind < ANONYMOUS, kind == JOIN
+    known, joining, bot = kind < ANONYMOUS, kind == JOIN, kind == BOT
     away = draws.uniform("device", key) < 0.15
     device = np.where(
         away, draws.choice("other device", (5, 3, 2), key), draws.choice("own device", (60, 32, 8), person)
     )
-    device = np.where(kind == BOT, 1, device)
-    browser = draws.choice("browser", (1, 1), person)
-    outfits = np.array(_OUTFITS, dtype=object)
-    origin = np.array(_CAME_FROM, dtype=object)[draws.choice("origin", _CAME_SHARES, key)]
-    agent = np.where(
-        kind == BOT,
-        np.array(_BOTS, dtype=object)[draws.choice("bot", (4, 2, 2, 1), person)],
-        outfits[device, browser, 3],
-    )
-    shown_by = source(draws, table)
-    paid = np.isin(origin[:, 1], ("cpc", "social", "email"))
-    visitor = np.where(joining, 0, 1 + (table["day"].to_numpy() + 10_000) // _DAYS_A_VISITOR_IS_KNOWN)
-    visitor = np.where(kind == GUEST, key, np.where(kind == BOT, -1, visitor))
-    names = draws.names("anon-", "visitor", person, visitor)
+    device = np.where(bot, 1, device)
+    outfit = _OUTFITS[device, draws.choice("browser", (1, 1), person)]
+    by_letter = np.isin(kind, (BROWSE, ANONYMOUS)) & np.isin(day, planted.CAMPAIGN_DAYS)
+    by_letter &= draws.uniform("letter", key) < 0.5
+    origin = _CAME_FROM[np.where(by_letter, _LETTER, draws.choice("origin", _CAME_SHARES, key))]
+    campaign = np.where(by_letter, planted.CAMPAIGN, _CAMPAIGNS[draws.choice("campaign", (4, 2, 3, 1), key)])
+    # A browser keeps the id with which it came before signing in; some browsers are a neighbour's.
+    signs_in = (kind == BROWSE) & (draws.uniform("signs in", key) < planted.SIGN_INS)
+    owner = np.where(person % planted.SHARED_BROWSERS == 1, person - 1, person)
+    visitor = np.select([kind == GUEST, bot], [key, -1], 1 + (day + 10_000) // _DAYS_A_VISITOR_IS_KNOWN)
+    city = _CITIES[draws.choice("city", (8, 2, 2, 1, 1, 1, 1, 1), person)]
+    country = np.where(known, shop().countries[block.twins][who], "GB").astype(object)
+    address = 1 + (draws.uniform("address", host := np.where(known, person, key)) * 254).astype(int)
     return table.assign(
         person=person,
         session_id=draws.names("s-", "session", key),
         user_id=where_said(known, user_ids(block.numbers)[who]),
-        anonymous_id=where_said(~known | joining, names),
-        source=shown_by,
-        landing_page=np.array([_PAGES[name][0] for name in shown_by], dtype=object),
-        source_page=np.array([_PAGES[name][1] for name in shown_by], dtype=object),
-        device_type=np.array(_DEVICES, dtype=object)[device],
-        browser=outfits[device, browser, 0],
-        operating_system=outfits[device, browser, 1],
-        screen_resolution=outfits[device, browser, 2],
-        user_agent=agent,
-        # From the three blocks that are kept for documentation.
-        ip_address=_addresses(draws, np.where(known, person, key)),
-        country_code=np.where(known, shop().countries[block.twins][who], "GB"),
-        referrer_url=origin[:, 2],
+        anonymous_id=where_said(~known | joining | signs_in, draws.names("anon-", "visitor", owner, visitor)),
+        landing_page=np.array([_PAGES[name][0] for name in table["view_source"]], dtype=object),
+        source_page=np.array([_PAGES[name][1] for name in table["view_source"]], dtype=object),
+        device_type=_DEVICES[device],
+        browser=outfit[:, 0],
+        operating_system=outfit[:, 1],
+        screen_resolution=outfit[:, 2],
+        viewport_size=outfit[:, 2],
+        screen_density=np.where(device == 1, 1.0, 3.0),
+        user_agent=np.where(bot, _BOTS[draws.choice("bot", (4, 2, 2, 1), person)], outfit[:, 3]),
+        ip_address=np.char.add(_ADDRESSES[draws.choice("address block", (1, 1, 1), host)], address.astype(str)).astype(
+            object
+        ),
+        country_code=country,
+        city=where_said(country == "GB", city),
+        timezone="Europe/London",
         utm_source=origin[:, 0],
         utm_medium=origin[:, 1],
-        utm_campaign=where_said(paid, np.array(_CAMPAIGNS, dtype=object)[draws.choice("campaign", (4, 2, 3, 1), key)]),
+        referrer_url=origin[:, 2],
+        utm_campaign=where_said(np.isin(origin[:, 1], ("cpc", "social", "email")), campaign),
     )
-
-
-def _addresses(draws: Draws, who: "np.ndarray") -> "np.ndarray":
-    import numpy as np
-
-    blocks = np.array(["192.0.2.", "198.51.100.", "203.0.113."])[draws.choice("address block", (1, 1, 1), who)]
-    return np.char.add(blocks, (1 + (draws.uniform("address", who) * 254).astype(int)).astype(str)).astype(object)

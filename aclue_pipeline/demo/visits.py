@@ -6,107 +6,91 @@ that end in no order, visitors without an account, bots, and everything after th
 (day 0 is the last real day), minutes and seconds from local midnight."""
 
 import zlib
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
 
 from aclue_pipeline.demo import planted
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People
 from aclue_pipeline.demo.shop import LAST_REAL_DAY, shop
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
 BROWSE, ORDER, JOIN, ANONYMOUS, GUEST, BOT = range(6)  # kinds of visit; ANONYMOUS and later ones have no user
 LONGEST_LAG: Final = 44  # days from a click to its order
 _HOURS: Final = (1, 2, 4, 6, 8, 9, 10, 9, 8, 8, 8, 9, 10, 9, 7, 5)  # weight of each hour from 7 to 22
 _GUEST_HOSTS: Final = 929  # guests' invoices are spread over so many people, so that a small load has its share
+_MEAN_CARDS: Final = np.array([4.0, 1.4, 6.0, 2.2, 1.2, 4.0])  # shown beside what is bought, by kind of visit
+SOURCES: Final = ("swipe", "recommendations", "search", "category", "direct", "related", "trending")
+_SOURCE_SHARES: Final = {
+    BROWSE: (45, 25, 10, 10, 0, 6, 4), ORDER: (65, 35, 0, 0, 0, 0, 0), JOIN: (100, 0, 0, 0, 0, 0, 0),
+    ANONYMOUS: (45, 0, 20, 20, 8, 3, 4), GUEST: (100, 0, 0, 0, 0, 0, 0), BOT: (0, 0, 0, 0, 100, 0, 0),
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Visits:
-    """`visits`: one row each, in order of (day, key): key, who (position in the block), day, kind, order_day and order_second
-    (NaN without an order), invoice. `cards`: visit (row of visits), product, thinks (1 likes, −1 does not, 0 passes), bought,
-    real (a line of the shop's book), again (bought before), price (GBP paid), cancelled (seconds since the anchor's midnight)."""
+def visits(draws: Draws, block: People, first: int, last: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The visits of a block of people on the days first to last, both included, and their cards.
 
-    visits: "pd.DataFrame"
-    cards: "pd.DataFrame"
-
-
-def visits(draws: Draws, block: People, first: int, last: int) -> Visits:
-    """The visits of a block of people on the days first to last, both included."""
-    import pandas as pd
-
+    Visits, in order of (day, key): key, who (position in the block), day, kind, order_day and order_second (NaN without an order),
+    invoice, view_source (by which of SOURCES its cards were shown). Cards, in the order shown: visit (row of visits), product,
+    thinks (1 likes, −1 does not, 0 passes), bought, again (bought before), price (GBP paid), cancelled (seconds since the
+    anchor's midnight; NaN: kept).
+    """
     orders = _orders(draws, block, first, last)
-    bought = _bought(draws, block, orders)
     table = pd.concat([orders, *_drawn_visits(draws, block, first, last)], ignore_index=True)
-    bought["visit"] = bought["visit"].map(pd.Series(range(len(orders)), index=orders["key"])).astype(int)
-    order = table.sort_values(["day", "key"]).index
-    renumbered = pd.Series(range(len(order)), index=order)
-    table = table.loc[order].reset_index(drop=True)
-    bought["visit"] = bought["visit"].map(renumbered)
-    cards = pd.concat([bought, _shown(draws, block, table)], ignore_index=True)
-    cards = cards.drop_duplicates(["visit", "product"])
+    table = table.sort_values(["day", "key"], ignore_index=True)
+    table["view_source"] = _source(draws, table)
+    bought = _bought(draws, block, orders)
+    bought["visit"] = bought.pop("key").map(pd.Series(table.index, index=table["key"]))
+    cards = pd.concat([bought, _shown(draws, block, table)], ignore_index=True).drop_duplicates(["visit", "product"])
     shuffle = draws.bits("position", table["key"].to_numpy()[cards["visit"]], cards["product"].to_numpy())
-    cards = cards.assign(shuffle=shuffle).sort_values(["visit", "shuffle"]).drop(columns="shuffle")
-    return Visits(table, cards.reset_index(drop=True))
+    cards = cards.assign(shuffle=shuffle).sort_values(["visit", "shuffle"], ignore_index=True).drop(columns="shuffle")
+    return table, cards
+
+
+def _source(draws: Draws, table: pd.DataFrame) -> np.ndarray:
+    """By which of SOURCES each visit's cards were shown; whoever buys does so from swipes or recommendations."""
+    chosen = np.empty(len(table), dtype=object)
+    kind, key = table["kind"].to_numpy(), table["key"].to_numpy()
+    for which, shares in _SOURCE_SHARES.items():
+        mask = kind == which
+        chosen[mask] = np.array(SOURCES, dtype=object)[draws.choice("source", shares, key[mask])]
+    return chosen
 
 
 # --- visits that end in an order
 
 
-def _orders(draws: Draws, block: People, first: int, last: int) -> "pd.DataFrame":
+def _orders(draws: Draws, block: People, first: int, last: int) -> pd.DataFrame:
     """Visits in the range whose order, perhaps on a later day, is real or drawn."""
-    import numpy as np
-    import pandas as pd
-
     orders = pd.concat([_real_orders(block), _drawn_orders(draws, block, first, last + LONGEST_LAG)], ignore_index=True)
-    key = orders["key"].to_numpy()
-    minute = np.where(
-        orders["order_minute"] < 0, 510 + draws.uniform("order minute", key) * 660, orders["order_minute"]
-    )
-    orders["order_second"] = np.floor(minute) * 60 + np.floor(draws.uniform("order second", key) * 60)
+    key, minute = orders["key"].to_numpy(), orders.pop("minute")
+    at = np.where(minute < 0, 510 + draws.uniform("order minute", key) * 660, minute)
+    orders["order_second"] = np.floor(at) * 60 + np.floor(draws.uniform("order second", key) * 60)
     lag = 1 + np.minimum(draws.exponential("lag", key) * 6, 29).astype(int)
     beyond = draws.uniform("beyond window", key) < planted.BEYOND_WINDOW
     lag = np.where(beyond, 31 + (draws.uniform("far lag", key) * 14).astype(int), lag)
-    lag = np.where(draws.uniform("later", key) < planted.LATER_CONVERSIONS, lag, 0)
+    lag = np.where(draws.uniform("later", key) < planted.LATER_ORDERS, lag, 0)
     # Nobody comes before the day after joining; a guest comes and buys.
     lag = np.where(orders["kind"] == GUEST, 0, np.minimum(orders["order_day"] - block.joined[orders["who"]] - 1, lag))
     orders["day"] = orders["order_day"] - lag
-    return (
-        orders[(orders["day"] >= first) & (orders["day"] <= last)].drop(columns="order_minute").reset_index(drop=True)
-    )
+    return orders[orders["day"].between(first, last)].reset_index(drop=True)
 
 
-def _real_orders(block: People) -> "pd.DataFrame":
-    import numpy as np
-    import pandas as pd
-
+def _real_orders(block: People) -> pd.DataFrame:
     known = shop()
-    low, high = int(block.numbers[0]), int(block.numbers[-1]) + 1
-    own = known.orders[(known.orders["customer"] >= low) & (known.orders["customer"] < high)].assign(kind=ORDER)
-    own = own.assign(who=own["customer"] - low)
-    guests = known.lines.loc[known.lines["customer"] < 0, ["customer", "invoice", "day", "minute"]].drop_duplicates(
-        "invoice"
-    )
-    hosts = np.array([zlib.crc32(invoice.encode()) % _GUEST_HOSTS for invoice in guests["invoice"]], dtype=int)
-    guests = guests.assign(kind=GUEST, who=hosts - low)[(hosts >= low) & (hosts < high)]
-    both = pd.concat([own, guests], ignore_index=True)
-    keys = [zlib.crc32(invoice.encode()) for invoice in both["invoice"]]
-    return (
-        both.assign(key=np.array(keys, dtype=np.int64))
-        .rename(columns={"day": "order_day", "minute": "order_minute"})
-        .drop(columns="customer")
-    )
+    guests = known.lines.loc[known.lines["customer"] < 0, ["customer", "invoice", "day", "minute"]]
+    both = pd.concat([known.orders, guests.drop_duplicates("invoice")], ignore_index=True)
+    key = np.array([zlib.crc32(invoice.encode()) for invoice in both["invoice"]], dtype=np.int64)
+    guest = both.pop("customer").to_numpy()
+    who = np.where(guest < 0, key % _GUEST_HOSTS, guest) - int(block.numbers[0])
+    both = both.rename(columns={"day": "order_day"}).assign(key=key, who=who, kind=np.where(guest < 0, GUEST, ORDER))
+    return both[both["who"].between(0, len(block.numbers) - 1)]
 
 
-def _drawn_orders(draws: Draws, block: People, first: int, last: int) -> "pd.DataFrame":
+def _drawn_orders(draws: Draws, block: People, first: int, last: int) -> pd.DataFrame:
     """Orders of the days after the real ones; of invented people, of every day. The shop is closed on Saturdays."""
-    import numpy as np
-    import pandas as pd
-
     who, day = _happens(draws, "order", block, first, last, np.minimum(block.order_rate * 7 / 6, 0.4)[:, None])
     real = block.numbers[who] < len(shop().customers)
     open_ = (day + LAST_REAL_DAY.weekday()) % 7 != 5
@@ -116,28 +100,22 @@ def _drawn_orders(draws: Draws, block: People, first: int, last: int) -> "pd.Dat
     invoice = np.char.add(np.char.add("S", person.astype(str)), np.char.add("-", (day + 10_000).astype(str)))
     key = draws.bits("order key", person, day).astype(np.int64)
     return pd.DataFrame(
-        {"key": key, "who": who, "kind": ORDER, "order_day": day, "order_minute": -1, "invoice": invoice.astype(object)}
+        {"key": key, "who": who, "kind": ORDER, "order_day": day, "minute": -1, "invoice": invoice.astype(object)}
     )
 
 
-def _bought(draws: Draws, block: People, orders: "pd.DataFrame") -> "pd.DataFrame":
-    """The cards that were bought, `visit` still the visit's key."""
-    import pandas as pd
-
+def _bought(draws: Draws, block: People, orders: pd.DataFrame) -> pd.DataFrame:
+    """The cards that were bought, with the key of their visit."""
     lines = shop().lines.merge(orders[["invoice", "key"]], on="invoice")
-    real = pd.DataFrame({
-        "visit": lines["key"], "product": lines["product"], "thinks": 1, "bought": True, "real": True, "again": lines["again"],
-        "price": lines["price"], "cancelled": lines["cancelled_day"] * 86400 + lines["cancelled_minute"] * 60,
-    })  # fmt: skip
+    real = lines[["key", "product", "again", "price"]].assign(
+        cancelled=lines["cancelled_day"] * 86400 + lines["cancelled_minute"] * 60
+    )
     without = orders[~orders["key"].isin(lines["key"])].reset_index(drop=True)
-    return pd.concat([real, _drawn_lines(draws, block, without)], ignore_index=True)
+    return pd.concat([real, _drawn_lines(draws, block, without)], ignore_index=True).assign(thinks=1, bought=True)
 
 
-def _drawn_lines(draws: Draws, block: People, orders: "pd.DataFrame") -> "pd.DataFrame":
+def _drawn_lines(draws: Draws, block: People, orders: pd.DataFrame) -> pd.DataFrame:
     """Lines of orders of which only the date is known: earlier products of the customer, else popular ones to the taste."""
-    import numpy as np
-    import pandas as pd
-
     key = orders["key"].to_numpy()
     row = np.repeat(np.arange(len(orders)), 1 + np.minimum(draws.exponential("lines", key) * 1.1, 6).astype(int))
     nth = _nth(row)
@@ -147,22 +125,19 @@ def _drawn_lines(draws: Draws, block: People, orders: "pd.DataFrame") -> "pd.Dat
     second = day * 86400 + orders["order_second"].to_numpy()[row]
     sent_back = draws.uniform("sent back", key, nth) < planted.CANCELLED_ORDERS
     after = 86400 * (2 + 22 * draws.uniform("sent back after", key, nth))
-    known = shop()
-    share = draws.uniform("price", key, nth)
+    low, high = shop().price_min[product], shop().price_max[product]
     return pd.DataFrame({
-        "visit": key, "product": product, "thinks": 1, "bought": True, "real": False, "again": again,
-        "price": np.round(known.price_min[product] + share * (known.price_max - known.price_min)[product], 2),
-        # Before the anchor cancellations are real, or there is none.
+        "key": key, "product": product, "again": again,
+        "price": np.round(low + draws.uniform("price", key, nth) * (high - low), 2),
+        # Before the anchor what was sent back is real, or there is none.
         "cancelled": np.where(sent_back & (day > 0), np.floor(second + after), np.nan),
     })  # fmt: skip
 
 
 def _earlier_product(
-    draws: Draws, person: "np.ndarray", day: "np.ndarray", key: "np.ndarray", nth: "np.ndarray"
-) -> "tuple[np.ndarray, np.ndarray]":
+    draws: Draws, person: np.ndarray, day: np.ndarray, key: np.ndarray, nth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """One of the lines the customer has before that day; whether there is one and it is taken (3 times of 5)."""
-    import numpy as np
-
     customer, days, product = _line_book()
     start = np.searchsorted(customer, person)
     count = np.searchsorted(customer * 10_000 + days, person * 10_000 + day) - start
@@ -171,63 +146,43 @@ def _earlier_product(
 
 
 @lru_cache(maxsize=1)
-def _line_book() -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+def _line_book() -> tuple[np.ndarray, ...]:
     """Customer, day and product of every known customer's lines, in that order."""
     lines = shop().lines
     lines = lines[lines["customer"] >= 0].sort_values(["customer", "day"], kind="stable")
-    return lines["customer"].to_numpy(), lines["day"].to_numpy(), lines["product"].to_numpy()
+    return tuple(lines[name].to_numpy() for name in ("customer", "day", "product"))
 
 
 # --- visits that do not
 
 
-def _drawn_visits(draws: Draws, block: People, first: int, last: int) -> "list[pd.DataFrame]":
-    import numpy as np
-
-    season = np.where(np.isin(_month(np.arange(first, last + 1)), (8, 9, 10, 11)), 1.3, 0.9)[None, :]
-    rates = {
-        BROWSE: (0.008 + 0.5 * block.order_rate)[:, None] * season,
-        ANONYMOUS: 0.016 * season,
-        BOT: 0.0008 * season,
-    }
-    frames = []
-    for kind, rate in rates.items():
+def _drawn_visits(draws: Draws, block: People, first: int, last: int) -> list[pd.DataFrame]:
+    days = np.arange(first, last + 1)
+    season = np.where(np.isin(_month(days), (8, 9, 10, 11)), 1.3, 0.9)
+    rise = np.where(np.isin(days, planted.CAMPAIGN_DAYS), planted.CAMPAIGN_RISE, 1.0)
+    everybody = np.arange(len(block.numbers))[(block.joined >= first) & (block.joined <= last)]
+    drawn = [(JOIN, everybody, block.joined[everybody])]
+    for kind, rate in (
+        (BROWSE, (0.008 + 0.5 * block.order_rate)[:, None] * season * rise),
+        (ANONYMOUS, 0.016 * season * rise),
+        (BOT, 0.0008 * season),
+    ):
         who, day = _happens(draws, f"visit {kind}", block, first, last, rate)
-        kept = day > block.joined[who] if kind == BROWSE else np.ones(len(day), dtype=bool)
-        frames.append(_visit_frame(draws, kind, block, who[kept], day[kept]))
-    everybody = np.arange(len(block.numbers))
-    joining = (block.joined >= first) & (block.joined <= last)
-    frames.append(_visit_frame(draws, JOIN, block, everybody[joining], block.joined[joining]))
-    return frames
+        kept = (day > block.joined[who]) | (kind != BROWSE)
+        drawn.append((kind, who[kept], day[kept]))
+    return [
+        pd.DataFrame({"key": visit_key(draws, kind, block.numbers[who], day), "who": who, "kind": kind, "day": day})
+        for kind, who, day in drawn
+    ]
 
 
-def join_key(draws: Draws, block: People) -> "np.ndarray":
-    """The key of the visit in which each person joined."""
-    return _visit_key(draws, JOIN, block.numbers, block.joined)
-
-
-def _visit_key(draws: Draws, kind: int, person: "np.ndarray", day: "np.ndarray") -> "np.ndarray":
-    import numpy as np
-
+def visit_key(draws: Draws, kind: int, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """The key of a person's visit of that kind and day."""
     return draws.bits(f"visit key {kind}", person, day).astype(np.int64)
 
 
-def _visit_frame(draws: Draws, kind: int, block: People, who: "np.ndarray", day: "np.ndarray") -> "pd.DataFrame":
-    import numpy as np
-    import pandas as pd
-
-    key = _visit_key(draws, kind, block.numbers[who], day)
-    return pd.DataFrame(
-        {"key": key, "who": who, "kind": kind, "day": day, "order_day": np.nan, "order_second": np.nan, "invoice": None}
-    ).astype({"invoice": object})
-
-
-def _happens(
-    draws: Draws, what: str, block: People, first: int, last: int, rate: Any
-) -> "tuple[np.ndarray, np.ndarray]":
+def _happens(draws: Draws, what: str, block: People, first: int, last: int, rate: Any) -> tuple[np.ndarray, np.ndarray]:
     """The (position, day) pairs on which something with this daily probability happens."""
-    import numpy as np
-
     days = np.arange(first, last + 1)
     who, nth = np.nonzero(draws.uniform(what, block.numbers[:, None], days[None, :]) < rate)
     return who, days[nth]
@@ -236,81 +191,40 @@ def _happens(
 # --- cards that were not bought
 
 
-def _shown(draws: Draws, block: People, table: "pd.DataFrame") -> "pd.DataFrame":
+def _shown(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
     """Popular products of those days that were shown beside: disliked, or passed over, by who bought something else."""
-    import numpy as np
-    import pandas as pd
-
     kind, key = table["kind"].to_numpy(), table["key"].to_numpy()
-    mean = np.array([4.0, 1.4, 6.0, 2.2, 1.2, 4.0])[kind]
-    count = np.minimum(1 + draws.exponential("cards", key) * mean, 25).astype(int)
+    count = np.minimum(1 + draws.exponential("cards", key) * _MEAN_CARDS[kind], 25).astype(int)
     bounced = np.isin(kind, (BROWSE, ANONYMOUS)) & (draws.uniform("bounce", key) < 0.18)
     row = np.repeat(np.arange(len(table)), np.where(bounced, 0, count))
     key, who, day, kind = key[row], table["who"].to_numpy()[row], table["day"].to_numpy()[row], kind[row]
     nth = _nth(row)
     popular = _popular(draws, "shown", day, key, nth)
     # A recommender shows better than chance, and a person alone (kind < ANONYMOUS) can be recommended to.
-    recommended = (kind < ANONYMOUS) & np.isin(source(draws, table)[row], ("recommendations",))
+    recommended = (kind < ANONYMOUS) & (table["view_source"].to_numpy()[row] == "recommendations")
     product = np.where(recommended, _to_taste(draws, "recommended", block, who, day, key, nth), popular)
     likes = draws.uniform("thinks", key, nth) < block.likes(who, product)
-    passes = draws.uniform("passes", key, nth) < 0.08
-    buying = np.isin(kind, (ORDER, GUEST))
-    thinks = np.where(likes, np.where(buying | passes, 0, 1), -1)
-    return pd.DataFrame(
-        {
-            "visit": row,
-            "product": product,
-            "thinks": thinks,
-            "bought": False,
-            "real": False,
-            "again": False,
-            "price": np.nan,
-            "cancelled": np.nan,
-        }
-    )
+    passes = np.isin(kind, (ORDER, GUEST)) | (draws.uniform("passes", key, nth) < 0.08)
+    thinks = np.where(likes, np.where(passes, 0, 1), -1)
+    return pd.DataFrame({"visit": row, "product": product, "thinks": thinks, "bought": False, "again": False})
 
 
-SOURCES: Final = ("swipe", "recommendations", "search", "category", "direct", "related", "trending")
-_SOURCE_SHARES: Final = {
-    BROWSE: (45, 25, 10, 10, 0, 6, 4), ORDER: (65, 35, 0, 0, 0, 0, 0), JOIN: (100, 0, 0, 0, 0, 0, 0),
-    ANONYMOUS: (45, 0, 20, 20, 8, 3, 4), GUEST: (100, 0, 0, 0, 0, 0, 0), BOT: (0, 0, 0, 0, 100, 0, 0),
-}  # fmt: skip
-
-
-def source(draws: Draws, table: "pd.DataFrame") -> "np.ndarray":
-    """By which of SOURCES each visit's cards were shown; whoever buys does so from swipes or recommendations."""
-    import numpy as np
-
-    chosen = np.empty(len(table), dtype=object)
-    kind, key = table["kind"].to_numpy(), table["key"].to_numpy()
-    for which, shares in _SOURCE_SHARES.items():
-        mask = kind == which
-        chosen[mask] = np.array(SOURCES, dtype=object)[draws.choice("source", shares, key[mask])]
-    return chosen
-
-
-def start_second(draws: Draws, key: "np.ndarray") -> "np.ndarray":
+def start_second(draws: Draws, key: np.ndarray) -> np.ndarray:
     """Local second of the day at which a visit begins that is not bound to an order's time."""
-    import numpy as np
-
     return (7 + draws.choice("hour", _HOURS, key)) * 3600 + np.floor(draws.uniform("second", key) * 3000)
 
 
 def _to_taste(
-    draws: Draws, what: str, block: People, who: "np.ndarray", day: "np.ndarray", key: "np.ndarray", nth: "np.ndarray"
-) -> "np.ndarray":
+    draws: Draws, what: str, block: People, who: np.ndarray, day: np.ndarray, key: np.ndarray, nth: np.ndarray
+) -> np.ndarray:
     """Of three popular products the one that the person likes best."""
-    import numpy as np
-
     three = np.stack([_popular(draws, f"{what} {which}", day, key, nth) for which in range(3)])
     likes = np.stack([block.likes(who, product) for product in three])
     return np.take_along_axis(three, likes.argmax(axis=0)[None, :], axis=0)[0]
 
 
-def _popular(draws: Draws, what: str, day: "np.ndarray", key: "np.ndarray", nth: "np.ndarray") -> "np.ndarray":
+def _popular(draws: Draws, what: str, day: np.ndarray, key: np.ndarray, nth: np.ndarray) -> np.ndarray:
     """A product, drawn by what is sold in that month of the year."""
-    import numpy as np
-
     month, chance = _month(day), draws.uniform(what, key, nth)
     product = np.zeros(len(chance), dtype=int)
     for which, edges in enumerate(shop().popularity):
@@ -319,15 +233,11 @@ def _popular(draws: Draws, what: str, day: "np.ndarray", key: "np.ndarray", nth:
     return product
 
 
-def _month(day: "np.ndarray") -> "np.ndarray":
+def _month(day: np.ndarray) -> np.ndarray:
     """Month of the year (0 to 11) in which the shop sold what it sells on that day."""
-    import numpy as np
-
     return (np.datetime64(LAST_REAL_DAY) + np.asarray(day).astype(int)).astype("datetime64[M]").astype(int) % 12
 
 
-def _nth(row: "np.ndarray") -> "np.ndarray":
+def _nth(row: np.ndarray) -> np.ndarray:
     """For sorted row numbers: 0, 1, 2 … within each."""
-    import numpy as np
-
     return np.arange(len(row)) - np.searchsorted(row, row)

@@ -55,7 +55,8 @@ def test_a_load_fills_every_table_and_again_adds_nothing(deployed_db: Database) 
 
 
 def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(deployed_db: Database, databases: Any) -> None:
-    """Three steps to where one goes at once: nothing moves, nothing is missing, nothing is twice."""
+    """Four steps to where one goes at once: nothing moves, nothing is missing, nothing is twice; who was deleted between is gone."""
+    load(deployed_db, users=30, days=40, today=TODAY - timedelta(days=9), until=TODAY - timedelta(days=30))
     load(deployed_db, users=30, days=40, today=TODAY - timedelta(days=9))
     load(deployed_db, users=30, today=TODAY)
     load(deployed_db, users=60, days=89, today=TODAY)

@@ -1,13 +1,19 @@
 """The simulator gives the same rows for the same seed, and rows that could have happened."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
 
-from aclue_pipeline.demo.pack import read
+from aclue_pipeline.demo.acts import acts
+from aclue_pipeline.demo.catalogue import clickable
+from aclue_pipeline.demo.draws import Draws
+from aclue_pipeline.demo.people import People, user_ids
+from aclue_pipeline.demo.planted import CAMPAIGN, CAMPAIGN_DAYS, late_month, swipe_doubt
 from aclue_pipeline.demo.shop import LAST_REAL_DAY, anchor_for, shop
 from aclue_pipeline.demo.simulator import EVENTS, Simulator, simulate
+from aclue_pipeline.demo.visitors import dressed
+from aclue_pipeline.demo.visits import BROWSE, visits
 
 ANCHOR = date(2026, 3, 20)
 UNTIL = date(2026, 3, 24)
@@ -16,6 +22,12 @@ UNTIL = date(2026, 3, 24)
 @pytest.fixture(scope="module")
 def frames() -> dict[str, pd.DataFrame]:
     return simulate(ANCHOR, seed=7, users=120, until=UNTIL)
+
+
+@pytest.fixture(scope="module")
+def many() -> tuple[Simulator, People]:
+    simulator = Simulator(ANCHOR, 7)
+    return simulator, simulator.people(0, 900)
 
 
 def clicks(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -34,22 +46,32 @@ def test_the_same_seed_gives_the_same_rows(frames: dict[str, pd.DataFrame]) -> N
         pd.testing.assert_frame_equal(rows, again[table])
 
 
+def real_lines(frames: dict[str, pd.DataFrame]) -> set[tuple[str, str]]:
+    """User and product of the shop's own lines, of people and products that are still there."""
+    lines = shop().lines[lambda each: each["customer"].between(0, 119)]
+    users = user_ids(lines["customer"].to_numpy())
+    products = clickable(Draws(7))["product_id"].to_numpy()[lines["product"]]
+    there = set(frames["auth.users"]["id"]), set(frames["public.products"]["id"])
+    return {(u, p) for u, p in zip(users, products, strict=True) if u in there[0] and p in there[1]}
+
+
+def pairs(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(zip(rows["user_id"], rows["product_id"], strict=True))
+
+
 def test_another_seed_gives_other_swipes_but_the_same_real_orders(frames: dict[str, pd.DataFrame]) -> None:
     other = simulate(ANCHOR, seed=8, users=120, until=UNTIL)
-    assert set(frames["public.swipe_interactions"]["id"]).isdisjoint(other["public.swipe_interactions"]["id"])
-    invoices = set(read()["lines"]["InvoiceNo"]) & set(clicks(frames)["order_id"].dropna())
-    assert invoices
-    assert invoices <= set(clicks(other)["order_id"].dropna())
+    swipes, others = frames["public.swipe_interactions"], other["public.swipe_interactions"]
+    assert set(swipes["id"]).isdisjoint(others["id"])
+    assert len(real_lines(frames)) > 500
+    for told in (swipes, others):
+        assert real_lines(frames) <= pairs(told[told["swipe_direction"].isin(["right", "up"])])
 
 
 def test_fewer_people_are_a_part_of_more(frames: dict[str, pd.DataFrame]) -> None:
     fewer = simulate(ANCHOR, seed=7, users=50, until=UNTIL)
     for table in EVENTS:
-        key = "id"
-        both = frames[table][frames[table][key].isin(fewer[table][key])]
-        pd.testing.assert_frame_equal(
-            both.sort_values(key, ignore_index=True), fewer[table].sort_values(key, ignore_index=True)
-        )
+        assert by_id(frames[table][frames[table]["id"].isin(fewer[table]["id"])]) == by_id(fewer[table])
 
 
 @pytest.mark.parametrize("day", range(14))
@@ -65,22 +87,26 @@ def test_an_anchor_that_is_no_whole_number_of_weeks_away_is_refused() -> None:
         Simulator(date(2026, 3, 21), 7)
 
 
-def test_real_lines_become_liked_cards_and_converted_clicks(frames: dict[str, pd.DataFrame]) -> None:
-    known = shop()
-    lines = known.lines[(known.lines["customer"] >= 0) & (known.lines["customer"] < 120)]
-    made = clicks(frames)
-    converted = made[made["order_id"].isin(lines["invoice"])]
-    assert (
-        converted.drop_duplicates(["order_id", "product_id"]).shape[0]
-        == lines.drop_duplicates(["invoice", "product"]).shape[0]
-    )
-    whole = lines.drop_duplicates("invoice")  # an invoice is as old as its first line
+def test_real_lines_are_clicked_and_what_is_credited_converts_at_the_orders_minute(
+    frames: dict[str, pd.DataFrame],
+) -> None:
+    assert real_lines(frames) <= pairs(clicks(frames))
+    whole = shop().lines.drop_duplicates("invoice")  # an invoice is as old as its first line
     moved = (
         pd.Timestamp(ANCHOR) + pd.to_timedelta(whole["day"], unit="D") + pd.to_timedelta(whole["minute"], unit="min")
     )
-    real = set(zip(whole["invoice"], moved, strict=True))
+    converted = clicks(frames)[clicks(frames)["order_id"].isin(whole["invoice"])]
     told = converted["conversion_timestamp"].dt.tz_convert("Europe/London").dt.tz_localize(None).dt.floor("min")
-    assert set(zip(converted["order_id"], told, strict=True)) == real
+    assert len(converted) > 30
+    assert set(zip(converted["order_id"], told, strict=True)) <= set(zip(whole["invoice"], moved, strict=True))
+
+
+def test_most_clicks_are_window_shopping(frames: dict[str, pd.DataFrame]) -> None:
+    people = clicks(frames)[~clicks(frames)["user_agent"].str.contains("bot|python", case=False, na=False)]
+    assert 0.02 < people["is_converted"].mean() < 0.06
+    lines = people[people["is_converted"]].groupby("order_id").size()
+    assert (lines > 1).any()
+    assert (lines == 1).mean() > 0.4
 
 
 def test_a_click_follows_a_view_of_the_product_in_the_session(frames: dict[str, pd.DataFrame]) -> None:
@@ -92,8 +118,10 @@ def test_a_click_follows_a_view_of_the_product_in_the_session(frames: dict[str, 
     assert (joined["click_timestamp"] > joined["viewed"]).all()
 
 
-def test_a_conversion_follows_its_click(frames: dict[str, pd.DataFrame]) -> None:
-    converted = clicks(frames).dropna(subset=["conversion_timestamp", "click_timestamp"])
+def test_a_conversion_follows_its_click(many: tuple[Simulator, People]) -> None:
+    made = many[0].batch(many[1], -200, 4).new["public.affiliate_clicks"]
+    assert (made["is_converted"] & made["actual_commission"].isna()).any()
+    converted = made.dropna(subset=["conversion_timestamp", "click_timestamp"])
     lag = converted["conversion_timestamp"] - converted["click_timestamp"]
     assert (lag > pd.Timedelta(0)).all()
     assert (lag > pd.Timedelta(days=1)).any()
@@ -147,6 +175,66 @@ def test_nobody_acts_before_joining(frames: dict[str, pd.DataFrame]) -> None:
     assert (swipes["swipe_timestamp"] >= swipes["user_id"].map(joined)).all()
 
 
+def test_a_month_is_reported_weeks_late_by_one_network(many: tuple[Simulator, People]) -> None:
+    month = late_month(ANCHOR)
+    assert 28 <= len(month) <= 31
+    simulator, block = many
+    told = simulator.batch(block, month[0] - 44, 4).new["public.affiliate_clicks"]
+    early = simulator.batch(block, month[0] - 44, month[-1] + 20).new["public.affiliate_clicks"]
+    day = (
+        told["conversion_timestamp"].dt.tz_convert("Europe/London").dt.tz_localize(None) - pd.Timestamp(ANCHOR)
+    ).dt.days
+    ordered = told[day.between(month[0], month[-1]) & told["order_id"].notna()]
+    unknown = ordered[~ordered["id"].isin(early.loc[early["order_id"].notna(), "id"])]
+    assert len(unknown) > 5
+    assert set(unknown["affiliate_network"]) == {"awin"}
+
+
+def test_money_is_taken_back_after_it_was_reported(many: tuple[Simulator, People]) -> None:
+    simulator, block = many
+    before = simulator.batch(block, -120, -14).new["public.affiliate_clicks"].set_index("id")
+    since = simulator.batch(block, -120, 4, known_until=-14).changed["public.affiliate_clicks"].set_index("id")
+    earned = before[before["actual_commission"] > 0].index.intersection(since.index)
+    assert (since.loc[earned, "actual_commission"] == 0).sum() >= 2
+
+
+def test_a_campaign_brings_visits_of_its_own_for_its_days(frames: dict[str, pd.DataFrame]) -> None:
+    sessions = frames["public.session_analytics"]
+    day = (sessions["started_at"].dt.tz_convert("Europe/London").dt.tz_localize(None) - pd.Timestamp(ANCHOR)).dt.days
+    assert set(day[sessions["utm_campaign"] == CAMPAIGN]) <= set(CAMPAIGN_DAYS)
+    assert (sessions["utm_campaign"] == CAMPAIGN).sum() > 20
+
+
+def test_visitors_come_again_and_some_sign_in(frames: dict[str, pd.DataFrame]) -> None:
+    sessions = frames["public.session_analytics"]
+    anonymous = sessions[sessions["user_id"].isna()]
+    assert anonymous["anonymous_id"].duplicated().any()
+    seen = sessions.dropna(subset=["user_id", "anonymous_id"]).groupby("anonymous_id")["user_id"].nunique()
+    assert anonymous["anonymous_id"].isin(seen[seen == 1].index).sum() > 20
+    assert (seen > 1).any()
+
+
+def test_an_erased_person_and_a_deleted_product_leave_what_foreign_keys_leave(frames: dict[str, pd.DataFrame]) -> None:
+    simulator = Simulator(ANCHOR, 7)
+    before = simulate(ANCHOR, seed=7, users=120, until=ANCHOR - timedelta(days=6))
+    for table, gone in simulator.departing.items():
+        assert gone in set(before[table]["id"])
+        assert gone not in set(frames[table]["id"])
+    user, product = simulator.departing.values()
+    for table in EVENTS:
+        of_user, of_product = before[table]["user_id"] == user, before[table].get("product_id") == product
+        assert of_user.any(), table
+        assert not (frames[table]["user_id"] == user).any(), table
+        if "product_id" in frames[table]:
+            assert not (frames[table]["product_id"] == product).any(), table
+            of_user &= ~of_product
+        left = frames[table].set_index("id")["user_id"].reindex(before[table].loc[of_user, "id"])
+        if table in ("public.session_analytics", "public.product_views", "public.affiliate_clicks"):
+            assert left.index.isin(frames[table]["id"]).all(), table
+        else:
+            assert not left.index.isin(frames[table]["id"]).any(), table
+
+
 def test_every_reference_is_to_a_row_that_is_there(frames: dict[str, pd.DataFrame]) -> None:
     for table, column, target in (
         ("public.swipe_interactions", "session_id", "public.swipe_sessions"),
@@ -174,18 +262,12 @@ def test_a_later_look_adds_and_converts_and_takes_nothing_back() -> None:
         assert by_id(together) == by_id(after.new[table])
 
 
-def test_planted_swipe_reliability_is_what_the_swipes_show() -> None:
+def test_planted_swipe_reliability_is_what_the_swipes_show(many: tuple[Simulator, People]) -> None:
     """Cards looked at for long and judged strongly are rarely wrong, those thrown at once often."""
-    from aclue_pipeline.demo.acts import acts
-    from aclue_pipeline.demo.planted import swipe_doubt
-    from aclue_pipeline.demo.visits import BROWSE
-
-    simulator = Simulator(ANCHOR, 7)
-    block = simulator.people(0, 900)
-    visits, cards = acts(simulator.draws, simulator.clock, block, *simulator._visits(block, -200, 0))
-    drawn = cards[
-        (visits["kind"].to_numpy()[cards["visit"]] == BROWSE) & (cards["thinks"] != 0) & (cards["direction"] != "up")
-    ]
+    simulator, block = many
+    table, cards = visits(simulator.draws, block, -200, 0)
+    _, cards = acts(simulator.draws, simulator.clock, block, dressed(simulator.draws, block, table), cards)
+    drawn = cards[(cards["kind"] == BROWSE) & (cards["thinks"] != 0) & (cards["direction"] != "up")]
     wrong = (drawn["direction"] == "right") != (drawn["thinks"] > 0)
     doubt = swipe_doubt(drawn["seconds"].to_numpy(), (drawn["strength"] - 0.5).abs().to_numpy() * 2)
     for low, high in ((0, 0.02), (0.02, 0.05), (0.05, 0.3)):
