@@ -140,3 +140,9 @@ class NoSuchDay(AclueError):
     """A day for which no daily table has a partition: before the first, not over yet, or a range turned round."""
 
     exit_code = 24
+
+
+class NotJudged(AclueError):
+    """A success criterion could not be tried."""
+
+    exit_code = 26

@@ -108,13 +108,13 @@ def rollback(context: Context, tables: tuple[str, ...], discard_data: bool, give
 @json_option
 @click.pass_obj
 def verify(context: Context, as_json: bool) -> None:
-    """Judge the deployment by the guide's success criteria; exit code 15 if one fails.
+    """Judge the deployment by the guide's success criteria; exit code 15 if one fails, 26 if one cannot be judged.
 
     Leaves nothing behind: what is tried is rolled back.
     """
     from dataclasses import asdict
 
-    from aclue_pipeline.errors import VerificationFailed
+    from aclue_pipeline.errors import NotJudged, VerificationFailed
     from aclue_pipeline.schema.verify import verify as judged
 
     database = context.database()
@@ -125,14 +125,17 @@ def verify(context: Context, as_json: bool) -> None:
         click.echo(f"judging {database.label}", err=True)
         for finding in findings:
             click.echo(_line(finding))
-    red = [finding.name for finding in findings if not finding.passed]
+    red = [finding.name for finding in findings if finding.judged and not finding.passed]
     if red:
         raise VerificationFailed(f"{', '.join(red)} failed; mend as said above, then verify again")
+    unjudged = [finding.name for finding in findings if not finding.judged]
+    if unjudged:
+        raise NotJudged(f"{', '.join(unjudged)} could not be judged; do as said above, then verify again")
 
 
 def _line(finding: Any) -> str:
-    if not finding.applicable:
-        return f"{click.style('–', dim=True)} {finding.name}: not judged here, {finding.evidence}"
+    if not finding.judged:
+        return f"{click.style('–', fg='yellow')} {finding.name}: {finding.evidence}"
     if finding.passed:
         return f"{click.style('✓', fg='green')} {finding.name}: {finding.evidence}"
     return f"{click.style('✗', fg='red')} {finding.name}: {finding.evidence}\n    mend: {finding.mend}"

@@ -14,7 +14,7 @@ from aclue_pipeline.defs import beta, describe
 from aclue_pipeline.defs.metadata import check_result, escaped, metadata, tabular
 from aclue_pipeline.defs.observed import Contract, Fresh, contract_checks, freshness_checks, look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.errors import SettingsError, VerificationFailed
+from aclue_pipeline.errors import NotJudged, SettingsError, VerificationFailed
 from aclue_pipeline.schema.criteria import CRITERIA
 
 if TYPE_CHECKING:
@@ -118,11 +118,17 @@ def success_criteria(
 
     for finding in verify(database):
         if dg.AssetCheckKey(KEY, finding.name) in context.selected_asset_check_keys:
-            yield check_result(KEY, finding.name, finding.passed, finding.evidence, _evidence(finding))
+            warns = _severity(finding) == dg.AssetCheckSeverity.WARN
+            yield check_result(KEY, finding.name, finding.passed, finding.evidence, _evidence(finding), warns)
+
+
+def _severity(finding: "Finding") -> dg.AssetCheckSeverity:
+    """What is not judged is a warning where it does not block."""
+    return dg.AssetCheckSeverity.ERROR if finding.judged or finding.blocking else dg.AssetCheckSeverity.WARN
 
 
 def _evidence(finding: "Finding") -> dict[str, Any]:
-    told: dict[str, Any] = {"applicable": finding.applicable, "evidence": finding.evidence}
+    told: dict[str, Any] = {"judged": finding.judged, "evidence": finding.evidence}
     return told if finding.passed else {**told, "mend": finding.mend}
 
 
@@ -177,7 +183,8 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
 
 
 def judge(context: dg.OpExecutionContext, database: "Database") -> None:
-    """Record the success criteria as this run's checks. Raises VerificationFailed where a blocking one is red."""
+    """Record the success criteria as this run's checks. Raises VerificationFailed where a blocking one failed, NotJudged
+    where none did but one could not be judged."""
     from aclue_pipeline.schema.verify import verify
 
     findings = verify(database)
@@ -188,6 +195,7 @@ def judge(context: dg.OpExecutionContext, database: "Database") -> None:
                 asset_key=KEY,
                 check_name=finding.name,
                 passed=finding.passed,
+                severity=_severity(finding),
                 metadata=metadata(_evidence(finding)),
                 description=escaped(finding.evidence),
                 blocking=finding.blocking,
@@ -195,7 +203,8 @@ def judge(context: dg.OpExecutionContext, database: "Database") -> None:
         )
     red = [finding for finding in findings if finding.blocking and not finding.passed]
     if red:
-        raise VerificationFailed("; ".join(f"{f.name}: {f.evidence} ({f.mend})" for f in red))
+        kind = VerificationFailed if any(finding.judged for finding in red) else NotJudged
+        raise kind("; ".join(f"{f.name}: {f.evidence} ({f.mend})" for f in red))
 
 
 @dg.job(

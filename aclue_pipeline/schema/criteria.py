@@ -1,5 +1,6 @@
 """The deployment guide's success criteria, performance targets and security validation: one entry each in CRITERIA, judged
-with evidence. What a database cannot be judged on (too small, nobody to try with) passes as not applicable, with the reason.
+with evidence. What cannot be tried here (nobody to try with, a table locked) neither passes nor fails; a plan on tables too small
+to matter passes, and says so.
 
 One cause turns one criterion red: what depends on a missing or unguarded table leaves that table to the criterion about it."""
 
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from aclue_pipeline.schema import functional, speed
 from aclue_pipeline.schema.access import Line
-from aclue_pipeline.schema.finding import NOTHING_THERE, Finding, Verdict, verdict
+from aclue_pipeline.schema.finding import NOTHING_THERE, Finding, Verdict, not_judged, verdict
 from aclue_pipeline.schema.probes import CannotTry
 from aclue_pipeline.schema.scripts import table_names
 from aclue_pipeline.schema.site import Site
@@ -33,10 +34,17 @@ class Criterion:
         try:
             said = self.judge(site)
         except CannotTry as error:
-            said = Verdict(True, str(error), applicable=False)
+            said = not_judged(str(error))
         except psycopg.Error as error:
             said = Verdict(False, f"could not be judged: {str(error).strip().partition(chr(10))[0]}")
-        return Finding(self.name, said.passed, said.applicable, self.blocking, said.evidence, self.mend)
+        return Finding(
+            self.name,
+            said.passed,
+            said.judged,
+            self.blocking,
+            said.evidence,
+            self.mend if said.judged else "aclue verify",
+        )
 
 
 def _tables_created(site: Site) -> Verdict:

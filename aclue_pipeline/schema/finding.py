@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One criterion judged. `name` is stable and usable as a check's name; what cannot be judged here (`applicable` false)
-    passes, and the evidence says why. A red `blocking` finding means that what follows would be wrong or unsafe."""
+    """One criterion: passed, failed or not judged (`judged` false: neither; the evidence begins with "not judged" and says why and
+    what to do). `name` is stable and usable as a check's name. Unless a `blocking` one passed, what follows may be wrong or unsafe."""
 
     name: str
     passed: bool
-    applicable: bool
+    judged: bool
     blocking: bool
     evidence: str
     mend: str
@@ -23,10 +23,15 @@ class Verdict:
 
     passed: bool
     evidence: str
-    applicable: bool = True
+    judged: bool = True
 
 
-NOTHING_THERE = Verdict(True, "none of the tables that this judges is there", applicable=False)
+def not_judged(reason: str) -> Verdict:
+    """Neither passed nor failed."""
+    return Verdict(False, f"not judged: {reason}", judged=False)
+
+
+NOTHING_THERE = not_judged("none of the tables that this judges is there; deploy, then verify again")
 
 
 def verdict(wrong: Sequence[str], evidence: str) -> Verdict:

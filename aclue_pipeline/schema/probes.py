@@ -2,21 +2,21 @@
 What is tried is decided in trials.py; what a failure means for a deployment, in criteria.py."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.postgres.claims import Identity
 from aclue_pipeline.schema.access import ROLES, Line
-from aclue_pipeline.schema.trials import Cast, Trial, seed, trials
+from aclue_pipeline.schema.trials import Cast, Trial, anything, insertion, seed, trials
 
 if TYPE_CHECKING:
-    from typing import LiteralString
-
     import psycopg
+    from psycopg import sql
 
     Connection = psycopg.Connection[Any]
 
@@ -133,13 +133,8 @@ def casting(pg: "Connection") -> Cast:
     user, guest = _users(pg)
     cast = Cast.new(user, guest, _product(pg))
     for one, recommendation in cast.recommended.items():
-        _make(
-            pg,
-            "a recommendation",
-            """insert into public.recommendations (id, user_id, product_id, confidence_score, algorithm_version, rank_position)
-               values (%s, %s, %s, 0.5, 'probe', 1)""",
-            [recommendation, one, cast.product],
-        )
+        given = {"id": recommendation, "user_id": one, "product_id": cast.product, "confidence_score": "0.5"}
+        _make(pg, "a recommendation is", ("public", "recommendations"), given)
     return cast
 
 
@@ -157,44 +152,103 @@ def may_be_everybody(pg: "Connection") -> None:
 
 
 def _users(pg: "Connection") -> tuple[str, str]:
-    found = _found(pg, "select id::text from auth.users limit 2")
+    """Two users whom the app's tables know, too, where these refer to a table of their own."""
+    from psycopg import sql
+
+    known = pg.execute(_KNOWN_USERS).fetchone()
+    question = sql.Composed([sql.SQL("select u.id::text from auth.users u")])
+    if known is not None:
+        schema, table, key = known
+        condition = sql.SQL(" where exists (select from {} k where k.{} = u.id)")
+        question += condition.format(sql.Identifier(schema, table), sql.Identifier(key))
+    found = _found(pg, question + sql.SQL(" limit 2"))
     while len(found) < 2:
-        what = "a user (auth.users has not two)"
-        found.append(_make(pg, what, "insert into auth.users (id) values (gen_random_uuid()) returning id::text"))
+        user = str(uuid4())
+        given = {"id": user, "email": f"{user}@example.com", "aud": "authenticated", "role": "authenticated"}
+        _make(pg, "two users are", ("auth", "users"), given | {"raw_user_meta_data": "{}"})
+        mine = question + sql.SQL(" and u.id = {}").format(sql.Literal(user))
+        if known is not None and not _found(pg, mine):  # else a trigger made it
+            _make(pg, "two users are", (schema, table), {key: user, "email": given["email"]})
+        found.append(user)
     return found[0], found[1]
 
 
+#: The table and key that the app's user_id refers to, where it is not Supabase's own.
+_KNOWN_USERS = """
+select n.nspname, c.relname, key.attname
+from pg_constraint k
+join pg_attribute own on own.attrelid = k.conrelid and own.attnum = k.conkey[1]
+join pg_attribute key on key.attrelid = k.confrelid and key.attnum = k.confkey[1]
+join pg_class c on c.oid = k.confrelid
+join pg_namespace n on n.oid = c.relnamespace
+where k.contype = 'f' and k.conrelid = to_regclass('public.recommendations') and own.attname = 'user_id'
+    and (n.nspname, c.relname) <> ('auth', 'users')
+"""
+
+
 def _product(pg: "Connection") -> str:
-    found = _found(pg, "select id::text from public.products limit 1")
-    what = "a product (there is none)"
-    return (
-        found[0]
-        if found
-        else _make(pg, what, "insert into public.products (title) values ('probe') returning id::text")
-    )
+    from psycopg import sql
+
+    found = _found(pg, sql.SQL("select id::text from public.products limit 1"))
+    return found[0] if found else new_product(pg)
 
 
-def _found(pg: "Connection", question: "LiteralString") -> list[str]:
+def new_product(pg: "Connection") -> str:
+    """Make a product and return its id. Raises CannotTry."""
+    product = str(uuid4())
+    _make(pg, "a product is", ("public", "products"), {"id": product, "title": "probe"})
+    return product
+
+
+def _found(pg: "Connection", question: "sql.Composable") -> list[str]:
     import psycopg
 
     try:
-        return [one for (one,) in pg.execute(question)]
+        return [one for (one,) in pg.execute(question)]  # type: ignore[call-overload]
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
-        raise CannotTry(f"nothing to try with: {_first_line(error)}") from error
+        raise CannotTry(f"nothing to try with: {_first_line(error)}; let this role read it") from error
 
 
-def _make(pg: "Connection", what: str, statement: "LiteralString", parameters: Sequence[object] = ()) -> str:
+def _make(pg: "Connection", what: str, table: tuple[str, str], given: Mapping[str, str]) -> None:
+    """Insert a row of what is given, as far as there are such columns, and of anything in what the table asks for besides."""
     import psycopg
+    from psycopg import sql
 
     try:
         with pg.transaction():
-            cursor = pg.execute(statement, parameters)
-            row = cursor.fetchone() if cursor.description else None
-            return str(row[0]) if row else ""
+            asked = pg.execute(_COLUMNS, table).fetchall()
+            values: dict[str, sql.Composable] = {
+                name: sql.SQL("{}::{}").format(sql.Literal(given[name]), sql.SQL(kind))
+                if name in given
+                else anything(kind, is_enum)
+                for name, kind, is_enum, required in asked
+                if name in given or required
+            }
+            pg.execute(insertion(sql.Identifier(*table), values))
     except psycopg.Error as error:
+        hooks = ", ".join(name for (name,) in pg.execute(_HOOKS, table))
+        trigger = f"; {'.'.join(table)} has the trigger {hooks}" if hooks else ""
         raise CannotTry(
-            f"nothing to try with: {what} is needed and cannot be made here ({_first_line(error)})"
+            f"nothing to try with: {what} needed and cannot be made here ({_first_line(error)}{trigger});"
+            " make what is needed, then verify again"
         ) from error
+
+
+_COLUMNS = """
+select a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', a.attnotnull and not a.atthasdef and a.attidentity = ''
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_type t on t.oid = a.atttypid
+where n.nspname = %s and c.relname = %s
+"""
+_HOOKS = """
+select t.tgname || ' (' || t.tgfoid::regproc || ')'
+from pg_trigger t
+join pg_class c on c.oid = t.tgrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = %s and c.relname = %s and not t.tgisinternal and t.tgenabled <> 'D' order by 1
+"""
 
 
 def _outcomes(pg: "Connection", groups: list[list[Trial]]) -> list[Outcome]:

@@ -26,6 +26,7 @@ EVENT_TIME = {
 
 _BY_TYPE = {
     "boolean": "false",
+    "date": "now()",
     "double precision[]": "'{0.5}'",
     "inet": "'127.0.0.1'",
     "integer": "1",
@@ -190,7 +191,7 @@ class _Attempt:
             columns["user_id"] = None
         if self.line.condition in _AT:
             columns[EVENT_TIME[self.line.table]] = None
-        return insertion(self.line.table, {column: self.value(column) for column in columns})
+        return insertion(self.table, {column: self.value(column) for column in columns})
 
     def update(self) -> sql.Composed:
         values: dict[str, sql.Composable] = {
@@ -243,9 +244,18 @@ _WHOLE_TABLE = {
 }
 
 
-def insertion(table: str, values: Mapping[str, sql.Composable]) -> sql.Composed:
+def anything(kind: str, is_enum: bool) -> sql.Composed:
+    """Some value of a type as PostgreSQL writes it; text is never twice the same."""
+    if is_enum:
+        return sql.SQL("(enum_range(null::{}))[1]").format(sql.SQL(kind))
+    words = kind.startswith(("text", "character"))
+    value = "gen_random_uuid()::text" if words else _BY_TYPE.get(kind.partition("(")[0], "'0'")
+    return sql.SQL("({})::{}").format(sql.SQL(value), sql.SQL(kind))
+
+
+def insertion(table: sql.Composable, values: Mapping[str, sql.Composable]) -> sql.Composed:
     return sql.SQL("insert into {} ({}) values ({})").format(
-        sql.Identifier("public", table),
+        table,
         sql.SQL(", ").join(map(sql.Identifier, values)),
         sql.SQL(", ").join(values.values()),
     )
@@ -264,7 +274,7 @@ def seed(
     values: dict[str, sql.Composable] = {column: attempt.value(column) for column in ("user_id", *LEAST[table])}
     if table != "user_preferences":
         values["id"] = sql.Literal(cast.rows[owner])
-    return insertion(table, values | dict(given or {}))
+    return insertion(attempt.table, values | dict(given or {}))
 
 
 def _right(line: Line, columns: tuple[str, ...]) -> sql.Composed | None:

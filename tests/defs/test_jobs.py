@@ -189,8 +189,19 @@ def test_every_criterion_is_a_check_with_evidence(run) -> None:
     for evaluation in evaluations:
         assert evaluation.passed, evaluation
         assert evaluation.metadata["evidence"].value
-    unjudged = [e for e in evaluations if not e.metadata["applicable"].value]
-    assert all(len(e.metadata["evidence"].value) > 10 for e in unjudged)
+    assert all(e.metadata["judged"].value for e in evaluations)
+
+
+def test_what_cannot_be_judged_is_a_warning_where_it_does_not_block_and_an_error_where_it_does(
+    run, demo_db: Database
+) -> None:
+    with demo_db.psycopg() as pg:
+        pg.execute("lock table public.affiliate_clicks in access exclusive mode")
+        found = run("verify_schema", raise_on_error=False).get_asset_check_evaluations()
+    unjudged = {e.check_name: e.severity.value for e in found if not e.metadata["judged"].value}
+    assert (unjudged["user_data_isolated"], unjudged["index_usage"]) == ("ERROR", "WARN")
+    assert all(e.description.startswith("not judged: ") for e in found if not e.metadata["judged"].value)
+    assert not any(e.passed for e in found if e.check_name in unjudged)
 
 
 def test_a_broken_policy_turns_one_check_red_with_its_mending_command(run, demo_db: Database) -> None:

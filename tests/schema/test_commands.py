@@ -66,6 +66,22 @@ def test_rollback_refuses_rows_and_drops_the_rest(named: Database, capsys) -> No
     assert code == 20
 
 
+def test_verify_ends_with_15_where_one_fails_and_26_where_one_could_not_be_judged(
+    databases, named: Database, capsys
+) -> None:
+    schema.deploy(named)
+    assert said(capsys, "verify")[0] == 0
+    with databases.admin(named).begin() as connection:
+        script(connection, "revoke insert on auth.users from postgres")
+    code, out, err = said(capsys, "verify")
+    assert code == 26
+    assert "– user_data_isolated: not judged: " in out
+    assert "could not be judged" in err.splitlines()[-1]
+    with named.begin() as connection:
+        script(connection, "alter table public.product_views disable row level security")
+    assert said(capsys, "verify")[0] == 15
+
+
 @pytest.mark.parametrize(("written", "meant"), [("45s", 45), ("10min", 600), ("1.5 h", 5400), ("2m", 120)])
 def test_a_length_of_time_as_people_write_it(written: str, meant: int) -> None:
     assert Duration().convert(written, None, None) == timedelta(seconds=meant)
