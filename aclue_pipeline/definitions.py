@@ -1,5 +1,5 @@
 """The code location: every asset, check, job and schedule, by name of its module (no folder is scanned: an installed wheel has no
-pyproject to scan from). Importing this opens no connection and loads neither pandas nor scikit-learn."""
+pyproject to scan from). Importing this reads nothing, opens no connection and loads neither pandas nor scikit-learn."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import app, automation, beta, funnel, health, preferences, resources, revenue, schema, staging
 
 if TYPE_CHECKING:
@@ -15,20 +16,26 @@ if TYPE_CHECKING:
 ROOMS = (app, schema, staging, preferences, revenue, funnel, health)
 
 
-def build_defs(**overrides: Any) -> dg.Definitions:
-    """The definitions, with resources replaced by name: `build_defs(database=Database(url))`."""
+def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitions:
+    """The definitions of what the SQL files say (of `catalog`, read already), with resources replaced by name:
+    `build_defs(database=Database(url))`."""
+    catalog = catalog or Catalog.load()
+    built = [room.build(catalog) for room in ROOMS]
     return dg.Definitions(
-        assets=beta.with_python_references([asset for room in ROOMS for asset in room.assets]),
-        asset_checks=[check for room in ROOMS for check in room.checks],
-        jobs=[*schema.jobs, *automation.jobs],
-        schedules=automation.schedules,
+        assets=beta.with_python_references([asset for assets, _ in built for asset in assets]),
+        asset_checks=[check for _, checks in built for check in checks],
+        jobs=[schema.deploy_schema, *automation.jobs(catalog)],
+        schedules=automation.schedules(),
         resources={"database": resources.database, **overrides},
         # Three assets that do nothing take 14 s with a process each and 0.2 s without; ours are short and few.
         executor=dg.in_process_executor,
     )
 
 
-defs = build_defs()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads."""
+    return build_defs()
 
 
 def run_job(
@@ -38,6 +45,7 @@ def run_job(
     run_config: Mapping[str, Any] | None = None,
     database: "Database | None" = None,
     raise_on_error: bool = True,
+    catalog: Catalog | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run the job `name` to its end in this process, recorded in `instance`: for the demo, the command line and tests; schedules
     and the UI start jobs by themselves. `partition_range`: first and last day (both counted) of the daily tables.
@@ -50,7 +58,7 @@ def run_job(
     if partition_range is not None:
         first, last = partition_range
         tags = {automation.RANGE_START: first.isoformat(), automation.RANGE_END: last.isoformat()}
-    job = build_defs(**overrides).resolve_job_def(name)
+    job = build_defs(catalog, **overrides).resolve_job_def(name)
     return job.execute_in_process(
         instance=instance, run_config=dict(run_config or {}), tags=tags, raise_on_error=raise_on_error
     )

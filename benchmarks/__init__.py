@@ -28,6 +28,7 @@ class Result:
 def deployed_database() -> Iterator[Database]:
     """An empty database of shape A with the five tables and every derived one, on a server of its own (fsync on)."""
     from aclue_pipeline import derived, schema
+    from aclue_pipeline.catalog import Catalog
     from aclue_pipeline.postgres import app
 
     with tempfile.TemporaryDirectory() as folder:
@@ -37,7 +38,7 @@ def deployed_database() -> Iterator[Database]:
             app.install(server.url("aclue", SUPERUSER), shape="a")
             database = Database(server.url())
             schema.deploy(database)
-            derived.ensure_tables(database)
+            derived.ensure_tables(database, Catalog.load())
             yield database
             database.close()
         finally:

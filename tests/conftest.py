@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from tests.support.catalogs import CATALOG
 from tests.support.shop import APP, Shop
 
 FAST = {
@@ -63,7 +64,7 @@ def _deploy(server: EmbeddedServer, name: str) -> None:
 
     database = Database(server.url(name))
     schema.deploy(database)
-    derived.ensure_tables(database)
+    derived.ensure_tables(database, CATALOG)
     database.close()
 
 
@@ -172,10 +173,8 @@ def deployed_db_b(databases: Databases) -> Database:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(tmp_path / "sql")
-    with catalog.reading(shop.root):
-        yield shop
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "sql")
 
 
 @pytest.fixture
@@ -183,5 +182,5 @@ def shop_db(shop: Shop, empty_db: Database) -> Database:
     """The small shop's database, with the app's table and the derived ones."""
     with empty_db.begin() as connection:
         script(connection, APP)
-    derived.ensure_tables(empty_db)
+    derived.ensure_tables(empty_db, shop.catalog)
     return empty_db

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
+from tests.support.catalogs import CATALOG
 
 ZONE = "Europe/London"
 USERS = [uuid.UUID(int=n) for n in (1, 2)]
@@ -228,18 +229,21 @@ def pieces_agree(db: Database, name: str, world: dict[str, list[dict[str, Any]]]
     """Whether rebuilding the world's days, `size` at a time, finds nothing to write after they were rebuilt all at once."""
     load(db, world)
     first, last = span(world)
-    table = catalog.table(name)
-    derived.replace_days(db, table, first, last)
+    table = CATALOG.table(name)
+    derived.replace_days(db, CATALOG, table, first, last)
     piece = size * timedelta(days=1)
     starts = [first + piece * n for n in range((last - first) // piece + 1)]
-    again = [derived.replace_days(db, table, begin, min(begin + piece - timedelta(days=1), last)) for begin in starts]
+    again = [
+        derived.replace_days(db, CATALOG, table, begin, min(begin + piece - timedelta(days=1), last))
+        for begin in starts
+    ]
     return not [result for results in again for result in results if result.changed]
 
 
 def published(db: Database, name: str, first: date, last: date, **parameters: Any) -> dict[tuple[Any, ...], Any]:
     """Compute the days, and the table's rows by their grain, bookkeeping left out."""
-    table = catalog.table(name)
-    derived.replace_days(db, table, first, last, parameters=parameters)
+    table = CATALOG.table(name)
+    derived.replace_days(db, CATALOG, table, first, last, parameters=parameters)
     found = rows_of(db, table.key, "select * from {}")
     values = [column.name for column in table.columns if not column.bookkeeping and column.name not in table.grain]
     return {

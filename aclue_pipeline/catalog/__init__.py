@@ -1,7 +1,7 @@
-"""The catalog: what the SQL files say (`tables`, `table`), what their columns rest on (`lineage`) and the pages about them
-(`docs`), without a database. What follows from them in a database is `derived`'s work."""
+"""The catalog: what the SQL files say, without a database. `Catalog.load(root)` is one immutable value: tables with their columns,
+types, descriptions and lineage, functions, checks; `lineage` and `docs` answer from it. What follows in a database is `derived`'s work."""
 
-from aclue_pipeline.catalog.read import reading, sql_root, table, tables
-from aclue_pipeline.catalog.table import BOOKKEEPING, Column, Source, Table
+from aclue_pipeline.catalog.catalog import Catalog, Described
+from aclue_pipeline.catalog.table import BOOKKEEPING, CheckFile, Column, Function, Source, Table
 
-__all__ = ["BOOKKEEPING", "Column", "Source", "Table", "reading", "sql_root", "table", "tables"]
+__all__ = ["BOOKKEEPING", "Catalog", "CheckFile", "Column", "Described", "Function", "Source", "Table"]

@@ -8,12 +8,11 @@ for; `to_jsonb(p) ->> 'x'` is the column p.x. Pure: a tree and the known tables 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlglot import exp
 
 from aclue_pipeline.catalog.table import Table
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 Pair = tuple[str, str]
 NOTHING: frozenset[Pair] = frozenset()
@@ -94,7 +93,7 @@ class Names:
         return next(iter(self.sources.values())).key if self.sources else NOTHING
 
 
-def of_query(tree: "exp.Expr", tables: Mapping[str, Table]) -> Relation:
+def of_query(tree: exp.Expr, tables: Mapping[str, Table]) -> Relation:
     """The relation that a SELECT is. Raises Unresolved naming a column that is nowhere to be found."""
     return _Walk(tables).query(tree, Names())
 
@@ -105,9 +104,7 @@ class _Walk:
 
     # --- queries: a relation each ---
 
-    def query(self, node: "exp.Expr", names: Names) -> Relation:
-        from sqlglot import exp
-
+    def query(self, node: exp.Expr, names: Names) -> Relation:
         if isinstance(node, exp.Subquery | exp.Paren) and not isinstance(node, exp.Query):
             return self.query(node.this, names)
         names = Names(names)
@@ -121,9 +118,7 @@ class _Walk:
         assert isinstance(node, exp.Select), f"not a query: {node.sql('postgres')}"
         return self._select(node, names)
 
-    def _ctes(self, node: "exp.Expr", names: Names) -> None:
-        from sqlglot import exp
-
+    def _ctes(self, node: exp.Expr, names: Names) -> None:
         for cte in node.ctes if isinstance(node, exp.Query) else ():
             columns = cte.alias_column_names
             body = cte.this
@@ -147,7 +142,7 @@ class _Walk:
         columns = {name: a | b for (name, a), b in zip(one.columns.items(), two.columns.values(), strict=False)}
         return Relation(columns, one.rows | two.rows, one.key | two.key)
 
-    def _values(self, node: "exp.Values", names: Names) -> Relation:
+    def _values(self, node: exp.Values, names: Names) -> Relation:
         width = max((len(row.expressions) for row in node.expressions), default=0)
         columns = {
             f"column{n + 1}": self._any((row.expressions[n : n + 1] for row in node.expressions), names)
@@ -155,7 +150,7 @@ class _Walk:
         }
         return Relation(columns).renamed(node.alias_column_names)
 
-    def _select(self, node: "exp.Query", names: Names) -> Relation:
+    def _select(self, node: exp.Query, names: Names) -> Relation:
         rows = self._from(node, names)
         names.outputs = {p.alias: p.this for p in node.selects if p.alias and not p.is_star}
         names.windows = {w.this.name: w for w in node.args.get("windows") or ()}
@@ -178,19 +173,15 @@ class _Walk:
             key = names.key()
         return Relation(columns, rows, key)
 
-    def _projection(self, node: "exp.Expr", n: int, names: Names) -> dict[str, Basis]:
-        from sqlglot import exp
-
+    def _projection(self, node: exp.Expr, n: int, names: Names) -> dict[str, Basis]:
         if isinstance(node, exp.Star):
             return {name: basis for source in names.sources.values() for name, basis in source.columns.items()}
         if isinstance(node, exp.Column) and node.is_star:
             return dict((names.source(node.table) or Relation({})).columns)
         return {node.alias_or_name or f"column {n}": self._basis(node, names)}
 
-    def _by(self, node: "exp.Expr | None", select: "exp.Query", names: Names) -> Basis:
+    def _by(self, node: exp.Expr | None, select: exp.Query, names: Names) -> Basis:
         """GROUP BY, ORDER BY, DISTINCT ON: a number is the projection in that place, a name may be an output's."""
-        from sqlglot import exp
-
         basis = Basis()
         for item in node.expressions if node else ():
             item = item.this if isinstance(item, exp.Ordered) else item
@@ -201,7 +192,7 @@ class _Walk:
 
     # --- FROM ---
 
-    def _from(self, node: "exp.Expr", names: Names) -> frozenset[Pair]:
+    def _from(self, node: exp.Expr, names: Names) -> frozenset[Pair]:
         """Make the relations of FROM known; what decides which of their rows there are."""
         joins = list(node.args.get("joins") or ())
         start = [node.args["from_"].this] if node.args.get("from_") else []
@@ -216,7 +207,7 @@ class _Walk:
                 rows |= self._of_columns(basis for basis in shared if basis).all
         return rows
 
-    def _source(self, node: "exp.Expr", names: Names) -> frozenset[Pair]:
+    def _source(self, node: exp.Expr, names: Names) -> frozenset[Pair]:
         relation = self._relation(node, names)
         columns = node.alias_column_names if not hasattr(node.this, "alias_column_names") or node.alias else []
         relation = relation.renamed(columns)
@@ -227,9 +218,7 @@ class _Walk:
             rows |= self._source(join.this, names) | self._basis(join.args.get("on"), names).all
         return rows
 
-    def _relation(self, node: "exp.Expr", names: Names) -> Relation:
-        from sqlglot import exp
-
+    def _relation(self, node: exp.Expr, names: Names) -> Relation:
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             return self._table(node, names)
         if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Query):
@@ -241,7 +230,7 @@ class _Walk:
         basis = self._any(([part] for part in parts), names)
         return Relation({}, basis.all, basis.direct, open=lambda _name: basis)
 
-    def _table(self, node: "exp.Table", names: Names) -> Relation:
+    def _table(self, node: exp.Table, names: Names) -> Relation:
         known = names.cte(node.name) if not node.db else None
         if known is not None:
             return known
@@ -268,8 +257,6 @@ class _Walk:
         return basis
 
     def _basis(self, node: Any, names: Names) -> Basis:
-        from sqlglot import exp
-
         if not isinstance(node, exp.Expr):
             return Basis()
         if isinstance(node, exp.Column):
@@ -302,7 +289,7 @@ class _Walk:
                 return field_of
         return self._any([node.iter_expressions()], names)
 
-    def _window(self, node: "exp.Window", names: Names) -> Basis:
+    def _window(self, node: exp.Window, names: Names) -> Basis:
         parts = [
             *(node.args.get("partition_by") or ()),
             *(order.expressions if (order := node.args.get("order")) else ()),
@@ -315,10 +302,8 @@ class _Walk:
             ]
         return self._basis(node.this, names).given(self._any([parts], names))
 
-    def _json_field(self, node: "exp.Expr", names: Names) -> Basis | None:
+    def _json_field(self, node: exp.Expr, names: Names) -> Basis | None:
         """`to_jsonb(p) ->> 'x'`: the column x of p, nothing where p has none; None where it is not of that form."""
-        from sqlglot import exp
-
         call = node.this.this if isinstance(node.this, exp.Paren) else node.this
         if not (
             isinstance(call, exp.Anonymous)
@@ -335,7 +320,7 @@ class _Walk:
             return None
         return relation.column(str(keys[0])) or Basis()
 
-    def _column(self, node: "exp.Column", names: Names) -> Basis:
+    def _column(self, node: exp.Column, names: Names) -> Basis:
         if node.is_star:
             relation = names.source(node.table)
             return Basis(relation.key) if relation else Basis()

@@ -4,14 +4,13 @@ Everything else in them (policies, triggers, functions) is not looked at."""
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from aclue_pipeline.catalog import sqltext
 from aclue_pipeline.catalog.statement import described, parsed
 from aclue_pipeline.catalog.table import Column
-
-if TYPE_CHECKING:
-    from sqlglot import exp
+from aclue_pipeline.catalog.types import base_type
 
 _TABLE = re.compile(r"(create (unlogged )?table|alter table .* add column) ", re.IGNORECASE)
 _COMMENT = re.compile(
@@ -40,8 +39,6 @@ def read(*paths: Path) -> list[Declared]:
 
 
 def read_texts(texts: dict[Path, str]) -> list[Declared]:
-    from sqlglot import exp
-
     trees, comments = [], []
     for path, text in texts.items():
         for statement in sqltext.statements(text):
@@ -63,9 +60,7 @@ def read_texts(texts: dict[Path, str]) -> list[Declared]:
     return list(found.values())
 
 
-def _created(tree: "exp.Create", path: Path) -> Declared:
-    from sqlglot import exp
-
+def _created(tree: exp.Create, path: Path) -> Declared:
     table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     one = Declared(table.db or "public", table.name, path)
     for part in tree.this.expressions if isinstance(tree.this, exp.Schema) else ():
@@ -77,11 +72,7 @@ def _created(tree: "exp.Create", path: Path) -> Declared:
     return one
 
 
-def _add(one: Declared, part: "exp.ColumnDef") -> None:
-    from sqlglot import exp
-
-    from aclue_pipeline.catalog.types import base_type
-
+def _add(one: Declared, part: exp.ColumnDef) -> None:
     # The parser hangs a last column's comment on whichever part of it came last.
     comments = " ".join(comment.strip() for node in part.walk() for comment in node.comments or ())
     one.columns[part.name] = described(part.name, comments, base_type(part.args.get("kind")))
@@ -99,9 +90,7 @@ def _commented(comment: re.Match[str], found: dict[str, Declared]) -> None:
         one.description = said
 
 
-def _altered(tree: "exp.Alter", found: dict[str, Declared]) -> None:
-    from sqlglot import exp
-
+def _altered(tree: exp.Alter, found: dict[str, Declared]) -> None:
     one = found.get(f"{tree.this.db or 'public'}.{tree.this.name}")
     for action in tree.args.get("actions") or ():
         if one and isinstance(action, exp.ColumnDef):

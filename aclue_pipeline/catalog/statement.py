@@ -1,26 +1,21 @@
 """One statement of a SQL file as a tree, and the words that its comments say about a column. Shared by whoever reads files
-(read.py, ddl.py) or trees (lineage.py); which statements there are is their business."""
+(read.py, ddl.py); which statements there are is their business."""
 
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from aclue_pipeline.catalog.table import Column
 from aclue_pipeline.errors import SqlFileError
 
-if TYPE_CHECKING:
-    from sqlglot import exp
 
-
-@lru_cache(maxsize=128)
-def parsed(sql: str, path: Path) -> "exp.Expr":
-    """One statement as a tree (not to be changed), its trailing comments on their projections.
+def parsed(sql: str, path: Path) -> exp.Expr:
+    """One statement as a tree, its trailing comments on their projections.
 
     Raises SqlFileError with the parser's reason.
     """
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
     try:
         trees = sqlglot.parse(_joined_comments(sql), dialect="postgres")
     except SqlglotError as error:

@@ -1,19 +1,28 @@
-"""What a SQL file says, as data: `Table`, `Column`, `Source`. No reading, no database: those stand in the modules beside it."""
+"""What a SQL file says, as data: `Table`, `Column`, `Source`, `Function`, `CheckFile`. No reading, no database: those stand in the
+modules beside it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+from aclue_pipeline.errors import NothingFound
+
+Severity = Literal["blocking", "error", "warn"]
 
 #: Columns that say when and by whom a row was written: they take no part in comparing results and rest on no source.
 BOOKKEEPING = ("computed_at", "run_id", "source_max_updated_at")
 
-#: Those of them that the catalog adds to each table it writes.
+#: Those of them that are added to each table whose rows follow from a SELECT.
 ADDED = ("computed_at", "run_id")
 
 #: Kinds whose rows follow from a SELECT in their file.
-SELECTED = ("view", "daily", "table")
+SELECTED = ("view", "daily", "whole")
 
-#: Kinds that are brought into the database by the catalog; the deployed and the app's are brought there by others.
-ENSURED = (*SELECTED, "python")
+#: Kinds whose file holds a CREATE TABLE; where the rows come from, Python knows.
+CREATED = ("python", "facts")
+
+#: Kinds that `derived` brings into the database; the deployed and the app's are brought there by others.
+ENSURED = (*SELECTED, *CREATED)
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,12 @@ class Column:
 class Table:
     """One table or view, as its file has it.
 
-    kind: view, daily (a table replaced day by day), table (replaced whole), python (the file holds its CREATE TABLE, Python
-    its rows), deployed (sql/schema) or app (sql/app). `sql` is the file's statement without its header.
+    kind: view, daily (replaced day by day), whole (replaced whole), facts (the file holds its CREATE TABLE, the sync its rows),
+    python (likewise, Python), deployed (sql/schema) or app (sql/app). `sql` is the file's statement without its header.
     `clock`: the column that is the partition day of a daily table, else ""; `clock_says`: the header's words about it.
-    `headline`: columns that may be summed over a day, shown for each rebuilt day.
-    `code_version`: changes with the statement or the grain, not with a comment; `fingerprint` with anything in the file.
+    `headline`: columns that may be summed over a day, shown for each rebuilt day. `reads`: how a changed fact becomes days.
+    `upstream`: keys of the tables it is made of; `functions`: of our functions that its SELECT calls.
+    `code_version`: digest of the statement and the grain, not of comments; `fingerprint` changes with anything in the file.
     """
 
     key: str
@@ -76,8 +86,11 @@ class Table:
     clock_says: str = ""
     owner: str = ""
     headline: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    rules: str = ""
     parameters: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
     code_version: str = ""
     fingerprint: str = field(default="", repr=False)
 
@@ -94,6 +107,45 @@ class Table:
         for column in self.columns:
             if column.name == name:
                 return column
-        from aclue_pipeline.errors import NothingFound
-
         raise NothingFound(f"{self.key} has no column {name}; it has {', '.join(c.name for c in self.columns)}")
+
+
+@dataclass(frozen=True)
+class Function:
+    """One SQL function or aggregate, as its file in sql/functions has it.
+
+    `returns`: its type as the file spells it; `type`: the base of that, None where it returns rows. `upstream`: keys of the
+    functions and tables of ours that it names.
+    """
+
+    key: str
+    schema: str
+    name: str
+    arguments: str
+    returns: str
+    type: str | None
+    is_aggregate: bool
+    sql: str
+    path: Path
+    description: str
+    rules: str
+    owner: str
+    upstream: tuple[str, ...]
+    code_version: str
+    fingerprint: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CheckFile:
+    """One check of one table, as sql/<room>/checks/<name>.sql has it: its SELECT returns one row with `passed`, perhaps `says`,
+    and evidence."""
+
+    name: str
+    room: str
+    asset: str
+    severity: Severity
+    description: str
+    remedy: str
+    sql: str
+    path: Path
+    parameters: tuple[str, ...]

@@ -1,14 +1,18 @@
 """Base types: what a reader needs to know of a type (text, int, numeric, timestamptz, …), from a parsed one or a server's.
 Widths and scales are left out on purpose: without a server they cannot be told for an expression."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import Any, cast
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
 
 from aclue_pipeline.catalog.table import Table
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 _SPELLINGS = {
     "int": "int integer smallint bigint serial smallserial bigserial int2 int4 int8",
@@ -27,15 +31,13 @@ _BASE = {spelling: base for base, spellings in _SPELLINGS.items() for spelling i
 
 def base_of(name: str) -> str:
     """The base of a type as a server spells it: "numeric(10,2)" is numeric, "character varying(20)[]" is text[]."""
-    import re
-
     bare = re.sub(r"\([^)]*\)", "", name.strip().lower())
     if bare.endswith("[]"):
         return base_of(bare[:-2]) + "[]"
     return _BASE.get(bare, bare)
 
 
-def base_type(kind: "exp.Expr | None") -> str | None:
+def base_type(kind: exp.Expr | None) -> str | None:
     """The base of a parsed type; None where the parser does not know it."""
     if kind is None:
         return None
@@ -43,12 +45,9 @@ def base_type(kind: "exp.Expr | None") -> str | None:
     return None if shown in ("unknown", "null", "") else base_of(shown)
 
 
-def inferred(table: Table, tree: "exp.Expr", known: Mapping[str, Table]) -> Table:
-    """The table with the base types of its columns, as far as the parser can tell them; None where it cannot."""
-    from sqlglot.errors import SqlglotError
-    from sqlglot.optimizer.annotate_types import annotate_types
-    from sqlglot.optimizer.qualify import qualify
-
+def inferred(table: Table, tree: exp.Expr, known: Mapping[str, Table], functions: Mapping[str, str | None]) -> Table:
+    """The table with the base types of its columns, as far as the parser can tell them; None where it cannot. `functions`: the
+    types of ours."""
     schema: dict[str, Any] = {}
     for key in table.upstream:
         if key in known:
@@ -58,11 +57,13 @@ def inferred(table: Table, tree: "exp.Expr", known: Mapping[str, Table]) -> Tabl
         qualified = qualify(
             tree.copy(), schema=schema, dialect="postgres", validate_qualify_columns=False, identify=False
         )
-        annotated = annotate_types(qualified.transform(_with_known_types), schema=schema, dialect="postgres")
+        annotated = annotate_types(
+            qualified.transform(partial(_with_known_types, functions)), schema=schema, dialect="postgres"
+        )
     except SqlglotError:
         # The parser's optimiser knows less SQL than its parser: a type is a courtesy, the server's word is what counts.
         return table
-    found = {projection.alias_or_name: _of(projection) for projection in cast("exp.Query", annotated).selects}
+    found = {projection.alias_or_name: _of(projection) for projection in cast(exp.Query, annotated).selects}
     return replace(table, columns=tuple(replace(c, type=c.type or found.get(c.name)) for c in table.columns))
 
 
@@ -76,10 +77,8 @@ _FUNCTIONS = {
 }
 
 
-def _with_known_types(node: "exp.Expr") -> "exp.Expr":
+def _with_known_types(functions: Mapping[str, str | None], node: exp.Expr) -> exp.Expr:
     """The same expression with a cast where PostgreSQL's type is certain and the parser's is not."""
-    from sqlglot import exp
-
     certain = None
     if isinstance(node, exp.JSONExtractScalar):
         certain = "text"
@@ -87,13 +86,13 @@ def _with_known_types(node: "exp.Expr") -> "exp.Expr":
         certain = "numeric"
     elif isinstance(node, exp.Anonymous):
         certain = _FUNCTIONS.get(node.name.lower())
+    elif isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        certain = functions.get(f"{node.this.name}.{node.expression.name}".lower())
     return exp.cast(node, certain, dialect="postgres") if certain else node
 
 
-def _of(node: "exp.Expr | None") -> str | None:
+def _of(node: exp.Expr | None) -> str | None:
     """The base type of an annotated expression, looking into what the parser gives up on."""
-    from sqlglot import exp
-
     if node is None:
         return None
     known = base_type(node.type)

@@ -11,6 +11,7 @@ import click
 from aclue_pipeline.errors import Cancelled, DatabaseNotNamed
 
 if TYPE_CHECKING:
+    from aclue_pipeline.catalog import Catalog
     from aclue_pipeline.postgres import Database
     from aclue_pipeline.postgres.server import EmbeddedServer
 
@@ -23,6 +24,13 @@ class Context:
 
     def __init__(self, demo: bool) -> None:
         self.demo = demo
+
+    @cached_property
+    def catalog(self) -> "Catalog":
+        """What the SQL files say, read when a command first asks."""
+        from aclue_pipeline.catalog import Catalog
+
+        return Catalog.load()
 
     @cached_property
     def server(self) -> "EmbeddedServer":

@@ -54,7 +54,7 @@ def _whole(context: Context) -> None:
 
     say("the embedded PostgreSQL server")
     database = context.database()
-    stage = Stage(database, lambda: context.server.url("aclue", SUPERUSER), _instance)
+    stage = Stage(database, context.catalog, lambda: context.server.url("aclue", SUPERUSER), _instance)
     told = list(tour(stage, say))
     _summary(told, figures(database), time.monotonic() - began)
     database.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aclue_pipeline.cli.context import json_option, print_json
+from aclue_pipeline.cli.context import Context, json_option, print_json
 from aclue_pipeline.errors import DocsOutdated
 
 
@@ -12,12 +12,13 @@ from aclue_pipeline.errors import DocsOutdated
 @click.option("--check", is_flag=True, help="Write nothing; fail where a page is not what sql/ says.")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages (docs/tables).")
 @json_option
-def docs(check: bool, to: Path | None, as_json: bool) -> None:
+@click.pass_obj
+def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
     """Write the data dictionary: every table and column, its type, and what it rests on."""
     from aclue_pipeline.catalog import docs as dictionary
 
     folder = to or dictionary.folder()
-    changed = dictionary.outdated(folder) if check else dictionary.write(folder)
+    changed = dictionary.outdated(context.catalog, folder) if check else dictionary.write(context.catalog, folder)
     names = [path.name for path in changed]
     if check and changed:
         raise DocsOutdated(
@@ -36,33 +37,33 @@ def docs(check: bool, to: Path | None, as_json: bool) -> None:
 @click.argument("name", metavar="TABLE[.COLUMN]", required=False)
 @click.option("--used-by", is_flag=True, help="The other way, one step: which columns rest on it.")
 @json_option
-def lineage(name: str | None, used_by: bool, as_json: bool) -> None:
+@click.pass_obj
+def lineage(context: Context, name: str | None, used_by: bool, as_json: bool) -> None:
     """Show as a tree what a column, or a table, rests on, down to the app's tables; without a name, list the tables.
 
     A column rests on the columns whose values enter it (branches, followed to the app's tables; count(*) stands as the key of what
     it counts) and on those that decide which rows count ("decided by", one step down).
     """
     from aclue_pipeline.catalog import lineage as trees
-    from aclue_pipeline.catalog import tables
 
     if name is None:
-        known = tables().values()
+        known = context.catalog.tables.values()
         if as_json:
             print_json([{"table": t.key, "kind": t.kind, "grain": t.grain, "from": t.upstream} for t in known])
         else:
             for table in known:
                 click.echo(f"{table.key:36} {table.kind:9} {table.description}")
         return
-    table_name, column = trees.split(name)
+    table_name, column = trees.split(context.catalog, name)
     if used_by:
-        users = trees.used_by(table_name, column)
+        users = trees.used_by(context.catalog, table_name, column)
         if as_json:
             print_json([{"table": user.table, "column": user.column, "kind": user.kind} for user in users])
         else:
             for user in users:
                 click.echo(f"{user}" + ("" if user.kind == "direct" else "  (decides which rows count)"))
         return
-    tree = trees.tree(table_name, column)
+    tree = trees.tree(context.catalog, table_name, column)
     if as_json:
         print_json(tree.as_dict())
     else:

@@ -22,12 +22,12 @@ _COLOURS = {"error": "red", "warn": "yellow"}
 def health(context: Context, names: tuple[str, ...], as_json: bool) -> None:
     """Look for slow statements, unused or invalid indexes, and tables that grow fast.
 
-    Only reads. Each finding says what mends it; none at all is good health. The exit code is 0 whatever is found.
+    Only reads. Each finding says its remedy; none at all is good health. The exit code is 0 whatever is found.
     """
     from aclue_pipeline.health import examine
 
     database = context.database()
-    found = examine(database, names)
+    found = examine(database, context.catalog, names)
     database.close()
     if as_json:
         print_json([asdict(finding) for finding in found])
@@ -44,4 +44,4 @@ def _show(finding: "Finding") -> None:
     else:
         severity = click.style(finding.severity, fg=_COLOURS.get(finding.severity))
         click.echo(f"{severity} {finding.finding}: {finding.object} {finding.detail}")
-    click.echo(f"    mend: {finding.mend}")
+    click.echo(f"    remedy: {finding.remedy}")

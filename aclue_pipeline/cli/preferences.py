@@ -124,7 +124,7 @@ def _writable(context: Context, yes: bool) -> "Database":
 
     database = context.database()
     context.confirm_write(database, yes)
-    ensure_tables(database, "preferences")
+    ensure_tables(database, context.catalog, "preferences")
     return database
 
 

@@ -100,7 +100,9 @@ def rollback(context: Context, tables: tuple[str, ...], discard_data: bool, give
     context.confirm_write(
         database, yes, f"drop {', '.join(tables) or 'all five tables'}{' with their rows' * discard_data}"
     )
-    dropped = schema.rollback(database, tables, discard_data=discard_data, give_up=give_up, progress=progress())
+    dropped = schema.rollback(
+        database, context.catalog, tables, discard_data=discard_data, give_up=give_up, progress=progress()
+    )
     click.echo(f"dropped {', '.join(dropped)} on {database.label}" if dropped else "nothing to drop")
 
 

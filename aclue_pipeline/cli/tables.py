@@ -10,7 +10,7 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, progres
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aclue_pipeline.catalog import Table
+    from aclue_pipeline.catalog import Catalog
     from aclue_pipeline.derived import DayResult
     from aclue_pipeline.postgres import Database
 
@@ -28,12 +28,6 @@ def revenue() -> None:
 @click.group(short_help="How far sessions went, day by day.", epilog="Example:  aclue funnel rebuild --trailing")
 def funnel() -> None:
     """How far sessions went: session_funnel_daily, ctr_by_position_daily."""
-
-
-def _daily(room: str) -> "list[Table]":
-    from aclue_pipeline.catalog import tables
-
-    return [table for table in tables().values() if table.room == room and table.kind == "daily"]
 
 
 # --- rebuild ----------------------------------------------------------------------------------------------------------
@@ -57,7 +51,7 @@ def _rebuild_command(room: str) -> click.Command:
         database = context.database()
         begin, end = rebuild_range(_date(first), _date(last))
         context.confirm_write(database, yes)
-        results = _rebuild(database, room, begin, end, progress())
+        results = _rebuild(database, context.catalog, room, begin, end, progress())
         database.close()
         if as_json:
             print_json([_as_data(key, days) for key, days in results.items()])
@@ -77,17 +71,17 @@ def _date(given: datetime | None) -> date | None:
 
 
 def _rebuild(
-    database: "Database", room: str, first: date, last: date, say: "Callable[[str], None]"
+    database: "Database", catalog: "Catalog", room: str, first: date, last: date, say: "Callable[[str], None]"
 ) -> "dict[str, list[DayResult]]":
     from aclue_pipeline.derived import replace_days
 
     results = {}
-    for table in _daily(room):
+    for table in catalog.room(room, "daily"):
 
         def month_done(done: "list[DayResult]", key: str = table.key) -> None:
             say(_summary(key, done))
 
-        results[table.key] = replace_days(database, table, first, last, progress=month_done)
+        results[table.key] = replace_days(database, catalog, table, first, last, progress=month_done)
     return results
 
 
@@ -153,7 +147,7 @@ def _outdated_command(room: str) -> click.Command:
         from aclue_pipeline.derived import outdated_days
 
         database = context.database()
-        found = {table.key: outdated_days(database, table) for table in _daily(room)}
+        found = {table.key: outdated_days(database, table) for table in context.catalog.room(room, "daily")}
         database.close()
         if as_json:
             print_json(found)
@@ -162,8 +156,10 @@ def _outdated_command(room: str) -> click.Command:
             if days:
                 click.echo(f"{key}: {_counted(len(days), 'day')} of an older version of its SQL")
         stale = [day for days in found.values() for day in days]
-        mend = f"aclue {room} rebuild --from {min(stale)} --to {max(stale)}" if stale else ""
-        click.echo(f"    mend: {mend}" if stale else "every computed day comes from the SQL that the files have now")
+        remedy = f"aclue {room} rebuild --from {min(stale)} --to {max(stale)}" if stale else ""
+        click.echo(
+            f"    remedy: {remedy}" if stale else "every computed day comes from the SQL that the files have now"
+        )
 
     outdated.help = f"List the days of {room} tables that were computed by another version of their SQL."
     return outdated

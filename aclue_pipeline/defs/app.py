@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import describe
+from aclue_pipeline.defs.checks import Built
 from aclue_pipeline.defs.observed import (
     Contract,
     Fresh,
@@ -23,35 +24,26 @@ _SHAPES = ({"price_min", "price_max", "category_id"}, {"price", "category"})
 _OPTIONAL = {"tags", "affiliate_network", "commission_rate", "availability_status", "retailer", "asin"}
 
 
-def _tables() -> list[Table]:
-    return [table for table in tables().values() if table.kind == "app"]
-
-
-def _contract(table: Table) -> Contract:
+def _contract(catalog: Catalog, table: Table) -> Contract:
     """The columns that our results rest on: an installation may lack what nobody reads."""
     types = {column.name: column.type for column in table.columns}
     differing = _SHAPES[0] | _SHAPES[1] | _OPTIONAL if table.key == "public.products" else set()
     return Contract(
-        table.key,
-        {name: types[name] for name in sorted((columns_read(table.key) & types.keys()) - differing)},
-        mend=f"{table.key} belongs to the app: give it back the column, or change what sql/staging reads",
+        table,
+        {name: types[name] for name in sorted((columns_read(catalog, table.key) & types.keys()) - differing)},
+        remedy=f"{table.key} belongs to the app: give it back the column, or change what sql/staging reads",
         either=tuple({name: types[name] for name in shape} for shape in _SHAPES) if differing else (),
     )
 
 
-sources = observe(
-    [describe.spec(table, GROUP, says=_SCHEDULED, code=False) for table in _tables()], "observe_app", look_at_table
-)
-
-contract = contract_checks("app_contract", [_contract(table) for table in _tables()])
-
-freshness = freshness_checks(
-    "app_freshness",
-    [
+def build(catalog: Catalog) -> Built:
+    tables = catalog.room(GROUP)
+    specs = [describe.spec(catalog, table, GROUP, says=_SCHEDULED, code=False) for table in tables]
+    promises = [
         Fresh("public.swipe_interactions", "swipe_timestamp", timedelta(days=3)),
         Fresh("public.recommendations", "created_at", timedelta(days=7)),
-    ],
-)
-
-assets = [sources]
-checks = [contract, freshness]
+    ]
+    return [observe(specs, "observe_app", look_at_table)], [
+        contract_checks("app_contract", [_contract(catalog, table) for table in tables]),
+        freshness_checks("app_freshness", promises),
+    ]

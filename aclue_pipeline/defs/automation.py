@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from aclue_pipeline.catalog import tables
-from aclue_pipeline.defs import app, schema
+from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.defs import schema
 from aclue_pipeline.defs.describe import key_of
 from aclue_pipeline.derived import trailing_range
 from aclue_pipeline.settings import get_settings
@@ -19,66 +19,74 @@ if TYPE_CHECKING:
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
-_SOURCES = [key for source in (*app.assets, *schema.assets) for key in source.keys]
+_CRITERIA = dg.AssetSelection.checks(schema.success_criteria)
 
 
-def _job(name: str, rooms: Iterable[str], description: str, all_staging: bool = False) -> "AssetJob":
-    """The rooms' assets and checks, the staging views that they read (or all), and the contracts of the sources behind these:
+def jobs(catalog: Catalog) -> "list[AssetJob]":
+    return [
+        dg.define_asset_job(
+            "observe",
+            dg.AssetSelection.assets(schema.KEY, *_sources(catalog)) - _CRITERIA,
+            description="Look at `schema` and every source table: versions, rows, freshness, contracts.",
+            tags={"aclue/room": "observe"},
+        ),
+        # Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics of a
+        # large table say that it was written to.
+        dg.define_asset_job(
+            "verify_schema",
+            _CRITERIA,
+            description="Judge the deployment guide's success criteria: tried out in transactions that are rolled back.",
+            tags={"aclue/room": "schema"},
+        ),
+        _job(
+            catalog,
+            "refresh_preferences",
+            ["preferences"],
+            "Recompute the profiles of users whose events changed, and say how good they are.",
+        ),
+        _job(
+            catalog,
+            "rebuild_revenue_and_funnel",
+            ["revenue", "funnel"],
+            "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written.",
+            all_staging=True,
+        ),
+        _job(catalog, "check_health", ["health"], "Slow statements, unused or invalid indexes, growth of tables."),
+    ]
+
+
+def _sources(catalog: Catalog) -> list[dg.AssetKey]:
+    """The tables that others write."""
+    return [key_of(table.key) for table in [*catalog.room("app"), *schema.event_tables(catalog)]]
+
+
+def _job(catalog: Catalog, name: str, rooms: Iterable[str], description: str, all_staging: bool = False) -> "AssetJob":
+    """The rooms' assets and checks, the staging tables that they read (or all), and the contracts of the sources behind these:
     where a source lacks a column, what reads it is not computed."""
     rooms = list(rooms)
-    read = _read_by([*rooms, "staging"] if all_staging else rooms)
-    read += [key for key, table in tables().items() if all_staging and table.room == "staging" and key not in read]
-    staging = [key_of(key) for key in read if tables()[key].room == "staging"]
-    contracts = [dg.AssetCheckKey(key_of(key), "contract") for key in read if key_of(key) in _SOURCES]
+    read = _read_by(catalog, [*rooms, *(["staging"] if all_staging else [])])
+    staging = [key_of(key) for key in read if catalog.tables[key].room == "staging"]
+    staging += [key_of(table.key) for table in catalog.room("staging") if all_staging and table.key not in read]
+    sources = set(_sources(catalog))
+    contracts = [dg.AssetCheckKey(key_of(key), "contract") for key in read if key_of(key) in sources]
     selection = dg.AssetSelection.groups(*rooms) | dg.AssetSelection.checks(*contracts)
     if staging:
         selection = selection | dg.AssetSelection.assets(*staging)
     return dg.define_asset_job(name, selection, description=description, tags={"aclue/room": "+".join(rooms)})
 
 
-def _read_by(rooms: Iterable[str]) -> list[str]:
+def _read_by(catalog: Catalog, rooms: Iterable[str]) -> list[str]:
     """Tables that the rooms' tables are made of, at any distance."""
-    known = tables()
-    wanted = [key for key, table in known.items() if table.room in rooms]
+    wanted = [key for key, table in catalog.tables.items() if table.room in rooms]
     if "preferences" in rooms:
         wanted.append("public.user_preferences")
     found: dict[str, None] = {}
     while wanted:
-        for upstream in known[wanted.pop()].upstream:
-            if upstream in known and upstream not in found:
+        for upstream in catalog.tables[wanted.pop()].upstream:
+            if upstream in catalog.tables and upstream not in found:
                 found[upstream] = None
                 wanted.append(upstream)
-    return [key for key in known if key in found]
-
-
-_CRITERIA = dg.AssetSelection.checks(schema.success_criteria)
-
-observe = dg.define_asset_job(
-    "observe",
-    dg.AssetSelection.assets(*_SOURCES) - _CRITERIA,
-    description="Look at `schema` and every source table: versions, rows, freshness, contracts.",
-    tags={"aclue/room": "observe"},
-)
-# Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics of a
-# large table say that it was written to.
-verify_schema = dg.define_asset_job(
-    "verify_schema",
-    _CRITERIA,
-    description="Judge the deployment guide's success criteria: tried out in transactions that are rolled back.",
-    tags={"aclue/room": "schema"},
-)
-refresh_preferences = _job(
-    "refresh_preferences",
-    ["preferences"],
-    "Recompute the profiles of users whose events changed, and say how good they are.",
-)
-rebuild_revenue_and_funnel = _job(
-    "rebuild_revenue_and_funnel",
-    ["revenue", "funnel"],
-    "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written.",
-    all_staging=True,
-)
-check_health = _job("check_health", ["health"], "Slow statements, unused or invalid indexes, growth of tables.")
+    return [key for key in catalog.tables if key in found]
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------
@@ -88,38 +96,44 @@ def _status() -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.RUNNING if get_settings().autostart else dg.DefaultScheduleStatus.STOPPED
 
 
-def _schedule(name: str, job: "AssetJob", cron: str, description: str) -> dg.ScheduleDefinition:
+def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
-        name=name, job=job, cron_schedule=cron, execution_timezone=get_settings().timezone, default_status=_status(),
+        name=name, job_name=job, cron_schedule=cron, execution_timezone=get_settings().timezone, default_status=_status(),
         description=description,
     )  # fmt: skip
 
 
-@dg.schedule(
-    name="nightly_revenue_and_funnel",
-    job=rebuild_revenue_and_funnel,
-    cron_schedule="30 4 * * *",  # after every clock change of the night, in any zone
-    execution_timezone=get_settings().timezone,
-    default_status=_status(),
-    description="Every night the trailing days (ACLUE_TRAILING_DAYS) in one run, since conversions arrive late.",
-)
-def nightly_revenue_and_funnel(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
-    first, last = trailing_range(today - timedelta(days=1))
-    if last < first:
-        return dg.SkipReason(f"the first partition (ACLUE_FIRST_DAY) is {first}, which is not over yet")
-    return dg.RunRequest(run_key=f"trailing-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()})
+def _nightly() -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="nightly_revenue_and_funnel",
+        job_name="rebuild_revenue_and_funnel",
+        cron_schedule="30 4 * * *",  # after every clock change of the night, in any zone
+        execution_timezone=get_settings().timezone,
+        default_status=_status(),
+        description="Every night the trailing days (ACLUE_TRAILING_DAYS) in one run, since conversions arrive late.",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
+        first, last = trailing_range(today - timedelta(days=1))
+        if last < first:
+            return dg.SkipReason(f"the first partition (ACLUE_FIRST_DAY) is {first}, which is not over yet")
+        tags = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        return dg.RunRequest(run_key=f"trailing-{last}", tags=tags)
+
+    return nightly
 
 
-jobs = [observe, verify_schema, refresh_preferences, rebuild_revenue_and_funnel, check_health]
-schedules = [
-    _schedule(
-        "observe_sources", observe, "*/15 * * * *", "Every quarter: are the sources there, fresh, and as agreed?"
-    ),
-    _schedule(
-        "daily_verification", verify_schema, "30 5 * * *", "Every morning: do the guide's success criteria hold?"
-    ),
-    _schedule("hourly_preferences", refresh_preferences, "20 * * * *", "Every hour: profiles whose events changed."),
-    nightly_revenue_and_funnel,
-    _schedule("daily_health", check_health, "0 6 * * *", "Every morning: what would slow the database down."),
-]
+def schedules() -> list[dg.ScheduleDefinition]:
+    return [
+        _schedule(
+            "observe_sources", "observe", "*/15 * * * *", "Every quarter: are the sources there, fresh, and as agreed?"
+        ),
+        _schedule(
+            "daily_verification", "verify_schema", "30 5 * * *", "Every morning: do the guide's success criteria hold?"
+        ),
+        _schedule(
+            "hourly_preferences", "refresh_preferences", "20 * * * *", "Every hour: profiles whose events changed."
+        ),
+        _nightly(),
+        _schedule("daily_health", "check_health", "0 6 * * *", "Every morning: what would slow the database down."),
+    ]

@@ -3,13 +3,13 @@ file in sql/revenue or sql/funnel is an asset without a line of Python; what the
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import charts, describe
+from aclue_pipeline.defs.checks import Built, checks_of
 from aclue_pipeline.defs.metadata import check_result, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look, view_asset
@@ -28,26 +28,25 @@ _SCHEDULED = (
 _DAYS_SHOWN = 400
 
 
-@lru_cache(maxsize=1)
 def days() -> dg.DailyPartitionsDefinition:
     """Calendar days of the reporting zone from ACLUE_FIRST_DAY on; a day exists once it is over."""
     settings = get_settings()
     return dg.DailyPartitionsDefinition(start_date=settings.first_day.isoformat(), timezone=settings.timezone)
 
 
-def room_assets(room: str) -> list[dg.AssetsDefinition]:
-    """Every derived table of a room: daily ones partitioned, views as they are."""
-    return [
-        daily_asset(table, room) if table.kind == "daily" else view_asset(table, room)
-        for table in tables().values()
-        if table.room == room and table.kind in ("daily", "view")
+def build_room(catalog: Catalog, room: str) -> Built:
+    """Every derived table of a room, daily ones partitioned, views as they are; and its checks."""
+    assets = [
+        daily_asset(catalog, table) if table.kind == "daily" else view_asset(catalog, table)
+        for table in catalog.room(room, "daily", "view")
     ]
+    return assets, checks_of(catalog, room)
 
 
-def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
+def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     # By multi_asset, whose backfill_policy is stable; that of @asset is beta.
     @dg.multi_asset(
-        specs=[describe.spec(table, group, says=_SCHEDULED)],
+        specs=[describe.spec(catalog, table, table.room, says=_SCHEDULED)],
         name=describe.op_name(table),
         partitions_def=days(),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -62,7 +61,7 @@ def daily_asset(table: Table, group: str) -> dg.AssetsDefinition:
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         keys = context.partition_key_range
         results = replace_days(
-            database, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=context.run.run_id,
+            database, catalog, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=context.run.run_id,
             progress=lambda done: context.log.info(summary(done)),
         )  # fmt: skip
         for result in results:
@@ -129,7 +128,7 @@ def _same_sql(database: "Database", table: Table) -> dg.AssetCheckResult:
         "how many": len(outdated),
     }
     if outdated:
-        told["mend"] = f"aclue {table.room} rebuild --from {outdated[0]} --to {outdated[-1]}"
+        told["remedy"] = f"aclue {table.room} rebuild --from {outdated[0]} --to {outdated[-1]}"
     says = (
         f"{len(outdated)} days come from an older version of the SQL" if outdated else "every day comes from this SQL"
     )

@@ -1,21 +1,20 @@
 """What an asset says about itself, taken from the catalog: key, owner, kinds, tags, columns with their links, lineage, sources.
 Nothing is typed twice; nothing here runs."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Column, Source, Table, sql_root, tables
+from aclue_pipeline.catalog import Catalog, Column, Source, Table
+from aclue_pipeline.catalog.statement import shown
+from aclue_pipeline.catalog.table import SELECTED
 from aclue_pipeline.defs import beta
 from aclue_pipeline.defs.metadata import Markdown, value_of
 
 _LINKS = 4  # more of them and the sentence before them is lost
 
-_KINDS = {"view": "view", "daily": "table", "table": "table", "python": "python", "deployed": "table", "app": "table"}
+_KINDS = {"view": "view", "python": "python"}  # of what is no plain table
 
 
 def key_of(table: str) -> dg.AssetKey:
@@ -29,6 +28,7 @@ def op_name(table: Table) -> str:
 
 
 def spec(
+    catalog: Catalog,
     table: Table,
     group: str,
     *,
@@ -40,7 +40,7 @@ def spec(
 ) -> dg.AssetSpec:
     """The asset of a table. `says` is added to its description (who schedules it); `deps` to what its SELECT reads."""
     read = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
-    upstream = {key_of(key) for key in read if key in tables()}
+    upstream = {key_of(key) for key in read if key in catalog.tables}
     upstream |= {dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in deps}
     return dg.AssetSpec(
         key=key_of(table.key),
@@ -48,10 +48,10 @@ def spec(
         description=description(table, says),
         group_name=group,
         owners=[table.owner or "team:data"],
-        kinds={"postgres", _KINDS[table.kind], *kinds},
+        kinds={"postgres", _KINDS.get(table.kind, "table"), *kinds},
         tags={"aclue/room": group},
         code_version=table.code_version or None if code else None,
-        metadata={**table_metadata(table), **(metadata or {})},
+        metadata={**table_metadata(catalog, table), **(metadata or {})},
     )
 
 
@@ -66,38 +66,33 @@ def description(table: Table, says: str = "") -> str:
     return "\n\n".join(parts)
 
 
-def table_metadata(table: Table) -> dict[str, Any]:
+def table_metadata(catalog: Catalog, table: Table) -> dict[str, Any]:
     """Table name, columns, lineage, and where the SQL stands."""
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "dagster/table_name": table.key,
-        "dagster/column_schema": column_schema(table),
+        "dagster/column_schema": column_schema(catalog, table),
         "dagster/code_references": beta.file_references([("SQL", table.path)]),
-        "source": dg.MetadataValue.text(shown_path(table.path)),
+        "source": dg.MetadataValue.text(shown(table.path)),
     }
     if any(column.direct for column in table.columns):
-        told["dagster/column_lineage"] = column_lineage(table)
-        told["lineage"] = value_of(Markdown(lineage_table(table)))
-    if table.kind in ("view", "daily", "table"):
-        told["sql"] = value_of(Markdown(f"```sql\n{table.sql.strip()}\n```"))
-    return told
-
-
-def shown_path(path: Path) -> str:
-    """sql/revenue/revenue_daily.sql, wherever the folder is."""
-    return str(Path("sql") / path.relative_to(sql_root())) if path.is_relative_to(sql_root()) else path.name
+        metadata["dagster/column_lineage"] = column_lineage(table)
+        metadata["lineage"] = value_of(Markdown(lineage_table(table)))
+    if table.kind in SELECTED:
+        metadata["sql"] = value_of(Markdown(f"```sql\n{table.sql.strip()}\n```"))
+    return metadata
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-def column_schema(table: Table) -> dg.TableSchema:
+def column_schema(catalog: Catalog, table: Table) -> dg.TableSchema:
     """The columns as the UI lists them: what each says, where it comes from and who uses it."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=column.name,
                 type=column.type or "unknown",
-                description=_told(table, column),
+                description=_description(catalog, table, column),
                 constraints=dg.TableColumnConstraints(
                     nullable=column.name not in table.grain, unique=table.grain == (column.name,)
                 ),
@@ -109,12 +104,12 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def _told(table: Table, column: Column) -> str:
+def _description(catalog: Catalog, table: Table, column: Column) -> str:
     """The description, then "from" and "used by" as links: the open-source UI draws no column lineage, but renders these."""
     text = column.description
     if column.direct:
         text += f" ⟵ from {_links(column.direct)}"
-    users = _users().get((table.key, column.name), ())
+    users = [user for user in catalog.users.get((table.key, column.name), ()) if user.kind == "direct"]
     if users:
         text += f" ⟶ used by {_links(users)}"
     return text
@@ -129,20 +124,6 @@ def _links(sources: Iterable[Source]) -> str:
 def link(source: Source) -> str:
     """A column as a link to its table's columns in the UI."""
     return f"[{source.table.split('.')[-1]}.{source.column}](/assets/{source.table.replace('.', '/')}?view=overview)"
-
-
-@lru_cache(maxsize=1)
-def _users_of(_root: Path) -> dict[tuple[str, str], tuple[Source, ...]]:
-    users: dict[tuple[str, str], list[Source]] = defaultdict(list)
-    for table in tables().values():
-        for column in table.columns:
-            for source in column.direct:
-                users[source.table, source.column].append(Source(table.key, column.name))
-    return {of: tuple(found) for of, found in users.items()}
-
-
-def _users() -> dict[tuple[str, str], tuple[Source, ...]]:
-    return _users_of(sql_root())
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:
@@ -161,7 +142,7 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
 
 def lineage_table(table: Table) -> str:
     """| column | comes from | decided by |: the values that enter, and the columns of filters and joins that decide which rows."""
-    shared = _shared_indirect(table)
+    shared = table.decided_by
     lines = ["| column | comes from | and is decided by |", "| --- | --- | --- |"]
     for column in table.columns:
         if column.lineage:
@@ -170,9 +151,3 @@ def lineage_table(table: Table) -> str:
     if shared:
         lines += ["", f"Every column is also decided by: {', '.join(map(link, shared))}."]
     return "\n".join(lines)
-
-
-def _shared_indirect(table: Table) -> list[Source]:
-    """Indirect sources of every column that has any: said once, below the table."""
-    sets = [set(column.indirect) for column in table.columns if column.lineage]
-    return sorted(set.intersection(*sets), key=str) if len(sets) > 1 else []

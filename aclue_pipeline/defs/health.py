@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import describe
+from aclue_pipeline.defs.checks import Built
 from aclue_pipeline.defs.metadata import check_result, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look
@@ -24,11 +25,11 @@ _CHECK = "nothing_to_do_now"
 _SHOWN = 20
 
 
-def finding_asset(table: Table) -> dg.AssetsDefinition:
+def finding_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     """The asset of a finding: the view, and what it finds now."""
 
     @dg.multi_asset(
-        specs=[describe.spec(table, GROUP, says=_SCHEDULED)],
+        specs=[describe.spec(catalog, table, GROUP, says=_SCHEDULED)],
         name=describe.op_name(table),
         check_specs=[
             dg.AssetCheckSpec(
@@ -42,8 +43,8 @@ def finding_asset(table: Table) -> dg.AssetsDefinition:
         from aclue_pipeline.health import examine
 
         with database.begin() as connection:
-            ensure(connection, table)
-        found = examine(database, [table.name])
+            ensure(connection, catalog, table)
+        found = examine(database, catalog, [table.name])
         told = {
             "dagster/row_count": len(found),
             "found": dict(Counter(one.severity for one in found)),
@@ -55,7 +56,7 @@ def finding_asset(table: Table) -> dg.AssetsDefinition:
 
 
 def _line(one: "Finding") -> dict[str, str]:
-    return {"severity": one.severity, "object": one.object, "found": one.detail, "mend": one.mend}
+    return {"severity": one.severity, "object": one.object, "found": one.detail, "remedy": one.remedy}
 
 
 def _judge(table: Table, found: "Sequence[Finding]") -> dg.AssetCheckResult:
@@ -69,28 +70,28 @@ def _judge(table: Table, found: "Sequence[Finding]") -> dg.AssetCheckResult:
         not acute and not chronic,
         f"{worst.object}: {worst.detail}" if worst else "nothing found",
         {"applicable": not blind, "errors": len(acute), "warnings": len(chronic)}
-        | ({"mend": worst.mend} if worst else {}),
+        | ({"remedy": worst.remedy} if worst else {}),
         warn=not acute,
     )
 
 
-def sizes_asset(table: Table) -> dg.AssetsDefinition:
+def sizes_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     """How large every table is today: what growth is told from."""
 
-    @dg.multi_asset(specs=[describe.spec(table, GROUP, says=_SCHEDULED)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table, GROUP, says=_SCHEDULED)], name=describe.op_name(table))
     def sizes(database: DatabaseResource) -> dg.MaterializeResult[None]:
         from aclue_pipeline.health import measure
 
-        measure(database)
+        measure(database, catalog)
         with database.begin() as connection:
             return dg.MaterializeResult(metadata=metadata(look(connection, table)))
 
     return sizes
 
 
-assets = [
-    finding_asset(table) if table.kind == "view" else sizes_asset(table)
-    for table in tables().values()
-    if table.room == GROUP
-]
-checks: list[dg.AssetChecksDefinition] = []
+def build(catalog: Catalog) -> Built:
+    assets = [
+        finding_asset(catalog, table) if table.kind == "view" else sizes_asset(catalog, table)
+        for table in catalog.room(GROUP)
+    ]
+    return assets, []

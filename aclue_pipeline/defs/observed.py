@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import beta
 from aclue_pipeline.defs.describe import key_of
 from aclue_pipeline.defs.metadata import check_result, metadata
@@ -96,14 +96,14 @@ def _read(connection: "sa.Connection", key: dg.AssetKey) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a table must have for our results to be right: columns by name and base type. `mend` says what to do if not.
+    """What a table must have for our results to be right: columns by name and base type. `remedy` says what to do if not.
 
     `either`: further columns, of which one of the sets must be there as a whole (the two catalogue shapes).
     """
 
-    table: str
+    table: Table
     columns: Mapping[str, str | None]
-    mend: str
+    remedy: str
     either: tuple[Mapping[str, str | None], ...] = ()
 
     def judge(self, present: Mapping[str, str]) -> dg.AssetCheckResult:
@@ -116,7 +116,7 @@ class Contract:
             for name, type_ in sorted(expected.items())
             if type_ and name in present and present[name] != type_
         ]
-        declared = {c.name for c in tables()[self.table].columns}
+        declared = {c.name for c in self.table.columns}
         told: dict[str, Any] = {
             "columns looked at": len(expected),
             "missing columns": missing,
@@ -125,10 +125,10 @@ class Contract:
         }
         passed = not missing and not wrong
         if not passed:
-            told["mend"] = self.mend
+            told["remedy"] = self.remedy
         words = "; ".join(([f"missing: {', '.join(missing)}"] if missing else []) + wrong)
         words = words or f"all {len(expected)} columns are there, with their types"
-        return check_result(key_of(self.table), "contract", passed, words, told)
+        return check_result(key_of(self.table.key), "contract", passed, words, told)
 
 
 def contract_checks(name: str, contracts: Sequence[Contract]) -> dg.AssetChecksDefinition:
@@ -139,7 +139,7 @@ def contract_checks(name: str, contracts: Sequence[Contract]) -> dg.AssetChecksD
         specs=[
             dg.AssetCheckSpec(
                 "contract",
-                asset=key_of(contract.table),
+                asset=key_of(contract.table.key),
                 blocking=True,
                 description="Has every column that is read from it, with the type that is expected. Blocks what reads it.",
             )
@@ -150,8 +150,8 @@ def contract_checks(name: str, contracts: Sequence[Contract]) -> dg.AssetChecksD
     def checks(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         with database.begin() as connection:
             for contract in contracts:
-                if dg.AssetCheckKey(key_of(contract.table), "contract") in context.selected_asset_check_keys:
-                    yield contract.judge(columns_of(connection, contract.table))
+                if dg.AssetCheckKey(key_of(contract.table.key), "contract") in context.selected_asset_check_keys:
+                    yield contract.judge(columns_of(connection, contract.table.key))
 
     return checks
 
@@ -170,15 +170,9 @@ def columns_of(connection: "sa.Connection", table: str) -> dict[str, str]:
     return {row["name"]: base_of(row["type"]) for row in rows}
 
 
-def columns_read(table: str) -> set[str]:
+def columns_read(catalog: Catalog, table: str) -> set[str]:
     """Columns of a source that any of our results rests on, by value or by filter."""
-    return {
-        source.column
-        for reader in tables().values()
-        for column in reader.columns
-        for source in column.lineage
-        if source.table == table
-    }
+    return {column for of, column in catalog.users if of == table}
 
 
 # --- freshness --------------------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.catalog import tables
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import charts, describe
+from aclue_pipeline.defs.checks import Built, checks_of
 from aclue_pipeline.defs.metadata import metadata, records
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.schema import KEY as SCHEMA
-from aclue_pipeline.defs.sql_checks import checks_of
 from aclue_pipeline.defs.staging import look, view_asset
 from aclue_pipeline.derived import ensure
 
@@ -29,18 +29,18 @@ _MODELS, _ITEMS = "pipeline.taste_models", "pipeline.taste_items"
 _QUALITY = "analytics.preference_quality"
 
 
-#: What is computed here is computed from these.
-_VIEWS = [table for table in tables().values() if table.room == GROUP and table.kind == "view"]
-_READ = [table.key for table in _VIEWS]
+def _spec(catalog: Catalog, key: str, *deps: str | dg.AssetKey, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
+    return describe.spec(catalog, catalog.tables[key], GROUP, deps=deps, says=_SCHEDULED, kinds=kinds)
 
 
-def _spec(key: str, *deps: str | dg.AssetKey, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
-    return describe.spec(tables()[key], GROUP, deps=deps, says=_SCHEDULED, kinds=kinds)
+def _views(catalog: Catalog) -> list[str]:
+    """What is computed here is computed from these."""
+    return [table.key for table in catalog.room(GROUP, "view")]
 
 
-def _told(database: "Database", key: str) -> dict[str, Any]:
+def _looked(catalog: Catalog, database: "Database", key: str) -> dict[str, Any]:
     with database.begin() as connection:
-        return dict(look(connection, tables()[key]))
+        return dict(look(connection, catalog.tables[key]))
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -54,26 +54,33 @@ class TrainConfig(dg.Config):
     )
 
 
-@dg.multi_asset(
-    specs=[_spec(_MODELS, *_READ, kinds=("scikitlearn",)), _spec(_ITEMS, *_READ)],
-    name="taste_model",
-)
-def taste_model(
-    context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
-) -> Iterator[dg.MaterializeResult[None]]:
-    """The current version, or a new one where it is due."""
-    from aclue_pipeline.preferences import ensure_model, train
-
-    with database.begin() as connection:
-        ensure(connection, tables()[_MODELS], tables()[_ITEMS])
-    trained = train(database) if config.retrain else ensure_model(database)
-    context.log.info(
-        f"{'trained' if trained.is_new else 'current'} version {trained.version}: {trained.events:,} signals"
+def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        specs=[
+            _spec(catalog, _MODELS, *_views(catalog), kinds=("scikitlearn",)),
+            _spec(catalog, _ITEMS, *_views(catalog)),
+        ],
+        name="taste_model",
     )
-    for key in (_MODELS, _ITEMS):
-        yield dg.MaterializeResult(
-            asset_key=describe.key_of(key), metadata=metadata({**asdict(trained), **_told(database, key)})
+    def taste_model(
+        context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """The current version, or a new one where it is due."""
+        from aclue_pipeline.preferences import ensure_model, train
+
+        with database.begin() as connection:
+            ensure(connection, catalog, catalog.tables[_MODELS], catalog.tables[_ITEMS])
+        trained = train(database) if config.retrain else ensure_model(database)
+        context.log.info(
+            f"{'trained' if trained.is_new else 'current'} version {trained.version}: {trained.events:,} signals"
         )
+        for key in (_MODELS, _ITEMS):
+            yield dg.MaterializeResult(
+                asset_key=describe.key_of(key),
+                metadata=metadata({**asdict(trained), **_looked(catalog, database, key)}),
+            )
+
+    return taste_model
 
 
 # --- the profiles -----------------------------------------------------------------------------------------------------
@@ -85,46 +92,48 @@ class RecalculateConfig(dg.Config):
     full: bool = Field(False, description="All users; otherwise those whose events, feedback or model version changed.")
 
 
-@dg.multi_asset(
-    specs=[
-        _spec(_PROFILES, SCHEMA, _MODELS, _ITEMS, *_READ, kinds=("numpy",)),
-        _spec(_FINGERPRINTS, _MODELS, *_READ),
-    ],
-    name="user_preferences",
-)
-def user_preferences(
-    context: dg.AssetExecutionContext, config: RecalculateConfig, database: DatabaseResource
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Profiles, each in one transaction with its fingerprint and the marks on the feedback that it took in."""
-    from aclue_pipeline.preferences import recalculate
+def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        specs=[
+            _spec(catalog, _PROFILES, SCHEMA, _MODELS, _ITEMS, *_views(catalog), kinds=("numpy",)),
+            _spec(catalog, _FINGERPRINTS, _MODELS, *_views(catalog)),
+        ],
+        name="user_preferences",
+    )
+    def user_preferences(
+        context: dg.AssetExecutionContext, config: RecalculateConfig, database: DatabaseResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Profiles, each in one transaction with its fingerprint and the marks on the feedback that it took in."""
+        from aclue_pipeline.preferences import recalculate
 
-    with database.begin() as connection:
-        ensure(connection, tables()[_FINGERPRINTS])
-    done = recalculate(database, full=config.full, progress=context.log.info)
-    did = asdict(done)
-    did |= did.pop("published")
-    yield dg.MaterializeResult(
-        asset_key=describe.key_of(_PROFILES),
-        metadata=metadata(
-            {**_portrait(database, moved=done.published.written > 0), **did, **_told(database, _PROFILES)}
-        ),
-    )
-    yield dg.MaterializeResult(
-        asset_key=describe.key_of(_FINGERPRINTS),
-        metadata=metadata({"users": done.users, **_told(database, _FINGERPRINTS)}),
-    )
+        with database.begin() as connection:
+            ensure(connection, catalog, catalog.tables[_FINGERPRINTS])
+        done = recalculate(database, full=config.full, progress=context.log.info)
+        did = asdict(done)
+        did |= did.pop("published")
+        yield dg.MaterializeResult(
+            asset_key=describe.key_of(_PROFILES),
+            metadata=metadata(
+                {
+                    **_portrait(database, moved=done.published.written > 0),
+                    **did,
+                    **_looked(catalog, database, _PROFILES),
+                }
+            ),
+        )
+        yield dg.MaterializeResult(
+            asset_key=describe.key_of(_FINGERPRINTS),
+            metadata=metadata({"users": done.users, **_looked(catalog, database, _FINGERPRINTS)}),
+        )
+
+    return user_preferences
 
 
 def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
     """How sure the profiles are: a sparkline of the distribution; where they moved, the chart by segment behind a click."""
-    from aclue_pipeline.postgres import query
+    from aclue_pipeline.preferences.figures import confidence_bins
 
-    with database.begin() as connection:
-        rows = query(
-            connection,
-            """select width_bucket(confidence_level, 0, 1.0001, 20) as bin, coalesce(cluster_id, -1) as segment, count(*) as profiles
-               from public.user_preferences where confidence_level is not null group by 1, 2 order by 1, 2""",
-        )
+    rows = confidence_bins(database)
     if not rows:
         return {}
     profiles = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
@@ -141,46 +150,42 @@ def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
 # --- how good they are ------------------------------------------------------------------------------------------------
 
 
-@dg.multi_asset(specs=[_spec(_QUALITY, _PROFILES, _MODELS)], name="preference_quality")
-def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
-    """Measured once a model version: on judgements held out in time, against what knows less."""
-    from aclue_pipeline.postgres import query
-    from aclue_pipeline.preferences import evaluate
+def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
+    @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _PROFILES, _MODELS)], name="preference_quality")
+    def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
+        """Measured once a model version: on judgements held out in time, against what knows less."""
+        from aclue_pipeline.preferences import evaluate
+        from aclue_pipeline.preferences.figures import is_measured
 
-    with database.begin() as connection:
-        ensure(connection, tables()[_QUALITY])
-        measured = bool(
-            query(
-                connection,
-                """select 1 from analytics.preference_quality q join
-                   (select version from pipeline.taste_models order by trained_at desc, version limit 1) m on m.version = q.model_version
-                   limit 1""",
-            )
-        )
-    told: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
-    if not measured:
-        quality = evaluate(database)
-        told["scores"] = quality.scores
-        told["log_loss"] = quality.log_loss("profile")
-        told["log_loss of the user's own rate"] = quality.log_loss("user_rate")
-        if len(quality.reliability):
-            bins = records(quality.reliability)
-            told["reliability"] = charts.embedded(
-                charts.reliability_chart(bins), "predicted against observed share of likes"
-            )
-            told["observed by predicted"] = charts.sparkline(
-                [row["observed"] for row in bins],
-                "observed share of likes by predicted share",
-                "observed in the highest bin",
-                ".2f",
-            )
-    return dg.MaterializeResult(metadata=metadata({**told, **_told(database, _QUALITY)}))
+        with database.begin() as connection:
+            ensure(connection, catalog, catalog.tables[_QUALITY])
+        measured = is_measured(database)
+        told: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
+        if not measured:
+            quality = evaluate(database)
+            told["scores"] = quality.scores
+            told["log_loss"] = quality.log_loss("profile")
+            told["log_loss of the user's own rate"] = quality.log_loss("user_rate")
+            if len(quality.reliability):
+                bins = records(quality.reliability)
+                told["reliability"] = charts.embedded(
+                    charts.reliability_chart(bins), "predicted against observed share of likes"
+                )
+                told["observed by predicted"] = charts.sparkline(
+                    [row["observed"] for row in bins],
+                    "observed share of likes by predicted share",
+                    "observed in the highest bin",
+                    ".2f",
+                )
+        return dg.MaterializeResult(metadata=metadata({**told, **_looked(catalog, database, _QUALITY)}))
+
+    return preference_quality
 
 
-assets = [
-    *(view_asset(table, GROUP) for table in _VIEWS),
-    taste_model,
-    user_preferences,
-    preference_quality,
-]
-checks = checks_of(GROUP)
+def build(catalog: Catalog) -> Built:
+    return [
+        *(view_asset(catalog, table) for table in catalog.room(GROUP, "view")),
+        _taste_model(catalog),
+        _user_preferences(catalog),
+        _preference_quality(catalog),
+    ], checks_of(catalog, GROUP)

@@ -1,9 +1,11 @@
 """Revenue: what clicks brought, by click day and by conversion day. Each table is one file in sql/revenue."""
 
-from aclue_pipeline.defs.daily import room_assets
-from aclue_pipeline.defs.sql_checks import checks_of
+from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.defs.checks import Built
+from aclue_pipeline.defs.daily import build_room
 
 GROUP = "revenue"
 
-assets = room_assets(GROUP)
-checks = checks_of(GROUP)
+
+def build(catalog: Catalog) -> Built:
+    return build_room(catalog, GROUP)

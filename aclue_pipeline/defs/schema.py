@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import beta, describe
+from aclue_pipeline.defs.checks import Built
 from aclue_pipeline.defs.metadata import check_result, escaped, metadata, tabular
 from aclue_pipeline.defs.observed import Contract, Fresh, contract_checks, freshness_checks, look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
@@ -36,29 +37,31 @@ _FRESH = [
     Fresh("public.recommendation_feedback", "created_at", timedelta(days=7)),
 ]
 
-_schema_spec = dg.AssetSpec(
-    KEY,
-    description=(
-        "What is deployed of our five tables: columns, keys, indexes, policies, triggers, grants and comments, as the database"
-        " has them.\n\nIts data version is a fingerprint of all that, so a change by hand shows as a new version."
-        f" Deployed by the job `deploy_schema`. {_SCHEDULED}"
-    ),
-    group_name=GROUP,
-    owners=["team:data"],
-    kinds={"postgres", "ddl"},
-    tags={"aclue/room": "schema"},
-    metadata={
-        "dagster/code_references": beta.file_references(
-            [(table.name, table.path) for table in tables().values() if table.kind == "deployed"]
+
+def _schema_spec(catalog: Catalog) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        KEY,
+        description=(
+            "What is deployed of our five tables: columns, keys, indexes, policies, triggers, grants and comments, as the database"
+            " has them.\n\nIts data version is a fingerprint of all that, so a change by hand shows as a new version."
+            f" Deployed by the job `deploy_schema`. {_SCHEDULED}"
         ),
-        "source": "sql/schema",
-    },
-)
+        group_name=GROUP,
+        owners=["team:data"],
+        kinds={"postgres", "ddl"},
+        tags={"aclue/room": GROUP},
+        metadata={
+            "dagster/code_references": beta.file_references(
+                [(table.name, table.path) for table in catalog.room(GROUP)]
+            ),
+            "source": "sql/schema",
+        },
+    )
 
 
-def event_tables() -> list[Table]:
+def event_tables(catalog: Catalog) -> list[Table]:
     """The deployed tables that the app fills: all but the one that we write."""
-    return [table for table in tables().values() if table.kind == "deployed" and table.name != "user_preferences"]
+    return [table for table in catalog.room(GROUP) if table.name != "user_preferences"]
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -68,6 +71,7 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = KEY) -> tupl
     """The fingerprint, and how much of what is there."""
     from aclue_pipeline.postgres import query
     from aclue_pipeline.schema import fingerprint
+    from aclue_pipeline.schema.scripts import table_names
 
     rows = query(
         connection,
@@ -79,7 +83,7 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = KEY) -> tupl
                   (select count(*) from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal) as triggers,
                   c.relrowsecurity as row_level_security
            from pg_class c where c.oid in (select to_regclass(name) from unnest(cast(:names as text[])) as name) order by 1""",
-        names=[table.key for table in tables().values() if table.kind == "deployed"],
+        names=[f"public.{table}" for table in table_names()],
     )
     told = {
         "database": str(connection.engine.url.database),
@@ -88,15 +92,6 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = KEY) -> tupl
         "deployed": tabular(rows) if rows else "nothing: run the job deploy_schema",
     }
     return fingerprint(connection), told
-
-
-schema = observe([_schema_spec], "observe_schema", look_at_schema)
-
-events = observe(
-    [describe.spec(table, GROUP, deps=[KEY], says=_SCHEDULED, code=False) for table in event_tables()],
-    "observe_events",
-    look_at_table,
-)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -130,14 +125,6 @@ def _severity(finding: "Finding") -> dg.AssetCheckSeverity:
 def _evidence(finding: "Finding") -> dict[str, Any]:
     told: dict[str, Any] = {"judged": finding.judged, "evidence": finding.evidence}
     return told if finding.passed else {**told, "mend": finding.mend}
-
-
-contract = contract_checks(
-    "events_contract",
-    [Contract(table.key, {c.name: c.type for c in table.columns}, mend="aclue deploy") for table in event_tables()],
-)
-
-freshness = freshness_checks("events_freshness", _FRESH)
 
 
 # --- deploying --------------------------------------------------------------------------------------------------------
@@ -216,6 +203,15 @@ def deploy_schema() -> None:
     deploy_op()
 
 
-assets = [schema, events]
-checks = [success_criteria, contract, freshness]
-jobs = [deploy_schema]
+def build(catalog: Catalog) -> Built:
+    events = event_tables(catalog)
+    specs = [describe.spec(catalog, table, GROUP, deps=[KEY], says=_SCHEDULED, code=False) for table in events]
+    contracts = [Contract(table, {c.name: c.type for c in table.columns}, remedy="aclue deploy") for table in events]
+    return [
+        observe([_schema_spec(catalog)], "observe_schema", look_at_schema),
+        observe(specs, "observe_events", look_at_table),
+    ], [
+        success_criteria,
+        contract_checks("events_contract", contracts),
+        freshness_checks("events_freshness", _FRESH),
+    ]

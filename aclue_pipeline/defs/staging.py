@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Table, tables
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import describe
+from aclue_pipeline.defs.checks import Built, checks_of
 from aclue_pipeline.defs.metadata import PREVIEW_ROWS, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.sql_checks import checks_of
 from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ _COUNT_SECONDS = 5
 _PUBLISHED = "analytics"  # the schema of tables that count: no row of theirs is a person's
 
 
-def view_asset(table: Table, group: str, says: str = _SCHEDULED) -> dg.AssetsDefinition:
+def view_asset(catalog: Catalog, table: Table, says: str = _SCHEDULED) -> dg.AssetsDefinition:
     """The asset of a view: brings it up to date, counts it."""
 
-    @dg.multi_asset(specs=[describe.spec(table, group, says=says)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table, table.room, says=says)], name=describe.op_name(table))
     def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
         with database.begin() as connection:
-            changes = ensure(connection, table)
+            changes = ensure(connection, catalog, table)
             told = {**look(connection, table), "done": "; ".join(map(str, changes)) or "nothing: it was up to date"}
         return dg.MaterializeResult(metadata=metadata(told))
 
@@ -82,5 +82,5 @@ def _counted(connection: "sa.Connection", of: "sa.TableClause") -> int | None:
         raise
 
 
-assets = [view_asset(table, GROUP) for table in tables().values() if table.room == "staging"]
-checks = checks_of("staging")
+def build(catalog: Catalog) -> Built:
+    return [view_asset(catalog, table) for table in catalog.room(GROUP)], checks_of(catalog, GROUP)

@@ -7,13 +7,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from aclue_pipeline.catalog import tables
+from aclue_pipeline.catalog import ddl
 from aclue_pipeline.demo import planted
 from aclue_pipeline.demo.clock import DAY, NEVER, stamps
 from aclue_pipeline.demo.draws import Draws, where_said
 from aclue_pipeline.demo.shop import shop
 from aclue_pipeline.demo.visits import BOT, JOIN
 from aclue_pipeline.demo.vocabulary import OCCASIONS
+from aclue_pipeline.settings import sql_folder
 
 _BUYING: Final = ("told_at", "reported_at", "reversed_at")
 _SECOND_ALGORITHM_SINCE: Final = -120
@@ -25,9 +26,10 @@ _VALUES: Final = {
 
 
 @lru_cache
-def declared(table: str) -> tuple[str, ...]:
-    """The columns that its SQL file declares; the app's tables have those of both catalogue shapes."""
-    return tuple(column.name for column in tables()[table].columns)
+def declared() -> dict[str, tuple[str, ...]]:
+    """The columns of each table, as the SQL files of app and schema declare them; the app's have those of both catalogue shapes."""
+    found = [one for room in ("app", "schema") for one in ddl.read(*sorted((sql_folder() / room).glob("*.sql")))]
+    return {f"{one.schema}.{one.name}": tuple(one.columns) for one in found}
 
 
 class Acts:
@@ -73,7 +75,7 @@ class Acts:
             "updated_at": stamps(changed),
         }
         known |= {name: value.to_numpy() if isinstance(value, pd.Series) else value for name, value in said.items()}
-        columns = {n: known[n] if n in known else of[n].to_numpy() for n in declared(table) if n in known or n in of}
+        columns = {n: known[n] if n in known else of[n].to_numpy() for n in declared()[table] if n in known or n in of}
         return pd.DataFrame(columns | {"_arrived": arrived, "_changed": changed})
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from aclue_pipeline import schema
-from aclue_pipeline.catalog import tables
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.definitions import run_job
 from aclue_pipeline.demo.load import Loaded, load, loaded
 from aclue_pipeline.demo.simulator import UNSETTLED_DAYS
@@ -48,6 +48,7 @@ class Stage:
     `instance`: where runs are recorded, opened when the first job runs; `users` and `days` as in `load`."""
 
     database: Database
+    catalog: Catalog
     admin_url: Callable[[], str]
     instance: Callable[[], dg.DagsterInstance]
     users: int | None = None
@@ -129,7 +130,7 @@ def _load(stage: Stage, say: Callable[[str], None]) -> Told:
 
 def _derive(stage: Stage) -> None:
     """Views and empty tables, so that every job finds what it reads, in whatever order it looks."""
-    ensure_tables(stage.database)
+    ensure_tables(stage.database, stage.catalog)
 
 
 class Ground(NamedTuple):
@@ -140,8 +141,10 @@ class Ground(NamedTuple):
     until: date | None = None
 
 
-def _ground(now: Loaded, job: Job) -> Ground:
-    versions = [f"{key} {table.code_version}" for key, table in sorted(tables().items()) if table.room in job.rooms]
+def _ground(catalog: Catalog, now: Loaded, job: Job) -> Ground:
+    versions = [
+        f"{key} {table.code_version}" for key, table in sorted(catalog.tables.items()) if table.room in job.rooms
+    ]
     digest = hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]
     return Ground(f"{now.users} people from {now.first_day}, code {digest}", now.last_day)
 
@@ -159,7 +162,7 @@ def _job(stage: Stage, job: Job, say: Callable[[str], None]) -> Told:
     with stage.database.begin() as connection:
         now = loaded(connection)
     assert now is not None
-    ground = _ground(now, job)
+    ground = _ground(stage.catalog, now, job)
     before, told = _remembered(stage.database, job.name)
     if told is not None and before == ground:
         return told
@@ -184,6 +187,7 @@ def _run(
         partition_range=days,
         run_config=_QUIET | (config or {}),
         database=stage.database,
+        catalog=stage.catalog,
     )
     checks = result.get_asset_check_evaluations()
     red, warned = (

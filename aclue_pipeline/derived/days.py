@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from aclue_pipeline.catalog.table import ADDED, Table
+from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.catalog.table import ADDED
 from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
 from aclue_pipeline.errors import NoSuchDay, SqlFileError
 
@@ -47,6 +48,7 @@ class Replaced:
 
 def replace_days(
     db: "Database",
+    catalog: Catalog,
     table: Table,
     first: date,
     last: date,
@@ -64,7 +66,7 @@ def replace_days(
     if table.kind != "daily":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only daily tables have days to replace")
     with db.begin() as connection:
-        ensure(connection, table)
+        ensure(connection, catalog, table)
     results: list[DayResult] = []
     for begin, end in months(first, last):
         with db.psycopg() as pg, named_errors():
@@ -76,15 +78,20 @@ def replace_days(
 
 
 def replace_table(
-    db: "Database", table: Table, *, run_id: str | None = None, parameters: Mapping[str, Any] | None = None
+    db: "Database",
+    catalog: Catalog,
+    table: Table,
+    *,
+    run_id: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Replaced:
-    """Compute a table of kind `table` and write the rows that came out different, in one transaction."""
+    """Compute a table of kind `whole` and write the rows that came out different, in one transaction."""
     from psycopg import sql
 
-    if table.kind != "table":
-        raise SqlFileError(f"{table.key} is of kind {table.kind}: only a table of kind table is replaced whole")
+    if table.kind != "whole":
+        raise SqlFileError(f"{table.key} is of kind {table.kind}: only a table of kind whole is replaced whole")
     with db.begin() as connection:
-        ensure(connection, table)
+        ensure(connection, catalog, table)
     with db.psycopg() as pg, named_errors(), _grain_errors(table):
         _lock(pg, table)
         compute(pg, table, "aclue_new", bound(table, parameters or {}))

@@ -1,33 +1,45 @@
-"""Brings derived tables and views into the database, and brings them up to date with their files: the server names the types,
-the grain becomes the primary key, descriptions become comments. Rows are days.py's work; the deployed five are the schema
+"""Brings derived tables, views and functions into the database, and brings them up to date with their files: the server names the
+types, the grain becomes the primary key, descriptions become comments. Rows are days.py's work; the deployed five are the schema
 room's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aclue_pipeline.catalog import sqltext
-from aclue_pipeline.catalog.read import sql_root, tables
-from aclue_pipeline.catalog.table import BOOKKEEPING, ENSURED, Table
+import psycopg
+from psycopg import ClientCursor, errors, sql
+from sqlglot import exp
+
+from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table, sqltext
+from aclue_pipeline.catalog.statement import parsed
+from aclue_pipeline.catalog.table import CREATED, ENSURED
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete, SqlFileError
+from aclue_pipeline.postgres.locks import wait_for_lock
+from aclue_pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    import psycopg
     import sqlalchemy as sa
 
     from aclue_pipeline.postgres import Database
 
-    Pg = psycopg.Connection[Any]
+Pg = psycopg.Connection[Any]
 
+#: Schemas of derived tables. Nobody but the owner and service_role has a business in them, so nothing is granted.
+SCHEMAS = {
+    "staging": "What was really meant: the app's events cleaned, identified and judged.",
+    "analytics": "Published tables: revenue, funnel, health, and what is published about preferences.",
+    "pipeline": "Working state of the pipeline: model versions, fingerprints, what was computed when. Not for reports.",
+    "history": "Rows of published tables that were replaced, each with what replaced it.",
+}
 
 _ADDED_TYPES = {"computed_at": "timestamp with time zone", "run_id": "text"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to one table: "created", "added column x", "replaced", …"""
+    """What was done to one table, view or function: "created", "added column x", "replaced", …"""
 
     table: str
     did: str
@@ -36,52 +48,45 @@ class Change:
         return f"{self.table}: {self.did}"
 
 
-def ensure_tables(db: "Database", room: str | None = None) -> list[Change]:
+def ensure_tables(db: "Database", catalog: Catalog, room: str | None = None) -> list[Change]:
     """Bring every derived table (of one room, with what it is made of) up to date, in one transaction.
 
     Empty where there was nothing to do; then no DDL is executed. Raises CannotEvolve, SchemaIncomplete, MissingPrerequisite,
     MissingPrivilege.
     """
-    wanted = [t for t in tables().values() if t.kind in ENSURED and (room is None or t.room == room)]
+    wanted: list[Described] = [
+        t for t in catalog.tables.values() if t.kind in ENSURED and (room is None or t.room == room)
+    ]
     with db.begin() as connection:
-        return ensure(connection, *wanted)
+        return ensure(connection, catalog, *wanted, *(catalog.functions.values() if room is None else ()))
 
 
-def ensure(connection: "sa.Connection", *wanted: Table) -> list[Change]:
-    """Bring these tables, and the derived ones they are made of, up to date; what was done. Nothing is dropped unasked."""
-    from aclue_pipeline.postgres.locks import wait_for_lock
-
-    closure = with_upstream(*wanted)
+def ensure(connection: "sa.Connection", catalog: Catalog, *wanted: Described) -> list[Change]:
+    """Bring these, the derived tables and functions they stand on, and our bookkeeping up to date; what was done. Nothing is
+    dropped unasked."""
+    closure = catalog.closure(*catalog.room("pipeline"), *wanted)
     pg = _driver(connection)
     if not _stale(pg, closure):
         return []
     with wait_for_lock(connection, "catalog"), named_errors():
-        if not _exists(pg, "pipeline.days"):
-            pg.execute((sql_root() / "catalog" / "bookkeeping.sql").read_bytes())
+        _create_schemas(pg)
+        stale = _stale(pg, closure)
         changes: list[Change] = []
-        for table in _stale(pg, closure):
-            _check_upstream(pg, table)
-            changes += _ensure_view(pg, table) if table.kind == "view" else _ensure_table(pg, table)
+        for one in stale:
+            if isinstance(one, Function):
+                changes += _ensure_function(pg, catalog, one)
+                continue
+            _check_upstream(pg, catalog, one)
+            changes += _ensure_view(pg, catalog, one) if one.kind == "view" else _ensure_table(pg, one)
+        _remember(pg, stale)
         return changes
-
-
-def with_upstream(*wanted: Table) -> list[Table]:
-    """These tables and every derived table that they are made of, sources first."""
-    known = tables()
-    needed = {t.key for t in wanted}
-    for table in reversed(known.values()):
-        if table.key in needed:
-            needed.update(table.upstream)
-    return [t for t in known.values() if t.key in needed and t.kind in ENSURED]
 
 
 def bound(table: Table, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each parameter of the SELECT: the given one, else the setting of that name. Raises SqlFileError."""
-    from aclue_pipeline.settings import get_settings
-
     values = {}
     for name in table.parameters:
-        if name not in parameters and name not in type(get_settings()).model_fields:
+        if name not in parameters and name not in Settings.model_fields:
             raise SqlFileError(f"{table.key} asks for :{name}, which is neither given nor a setting")
         values[name] = parameters[name] if name in parameters else getattr(get_settings(), name)
     return values
@@ -90,35 +95,43 @@ def bound(table: Table, parameters: Mapping[str, Any]) -> dict[str, Any]:
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 
-def _driver(connection: "sa.Connection") -> "Pg":
+def _driver(connection: "sa.Connection") -> Pg:
     pg = connection.connection.driver_connection
     assert pg is not None
     return pg
 
 
-def _exists(pg: "Pg", key: str) -> bool:
+def _exists(pg: Pg, key: str) -> bool:
     return bool(_one(pg, "select to_regclass(%s) is not null", [key])[0])
 
 
-def _one(pg: "Pg", statement: str, values: Any = None) -> Any:
+def _one(pg: Pg, statement: str, values: Any = None) -> Any:
     return pg.execute(statement, values).fetchone()
 
 
-def _stale(pg: "Pg", wanted: list[Table]) -> list[Table]:
+def _stale(pg: Pg, wanted: list[Described]) -> list[Described]:
     """Those whose file the database does not have, or that somebody dropped."""
-    if not _exists(pg, "pipeline.days"):
+    if not _exists(pg, "pipeline.tables"):
         return wanted
     rows = pg.execute(
-        "select table_name, fingerprint from pipeline.tables where to_regclass(table_name) is not null"
+        """select table_name, fingerprint from pipeline.tables
+           where to_regclass(table_name) is not null or to_regproc(table_name) is not null"""
     ).fetchall()
     there = dict(rows)
-    return [table for table in wanted if there.get(table.key) != table.fingerprint]
+    return [one for one in wanted if there.get(one.key) != one.fingerprint]
 
 
-def _check_upstream(pg: "Pg", table: Table) -> None:
-    known = tables()
+def _create_schemas(pg: Pg) -> None:
+    there = {name for (name,) in pg.execute("select nspname from pg_namespace").fetchall()}
+    for name, says in SCHEMAS.items():
+        if name not in there:
+            pg.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
+            pg.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(name), sql.Literal(says)))
+
+
+def _check_upstream(pg: Pg, catalog: Catalog, table: Table) -> None:
     for key in table.upstream:
-        source = known.get(key)
+        source = catalog.tables.get(key)
         if (source is not None and source.kind in ENSURED) or _exists(pg, key):
             continue
         if source is not None and source.kind == "deployed":
@@ -126,7 +139,7 @@ def _check_upstream(pg: "Pg", table: Table) -> None:
         raise MissingPrerequisite(f"{table.key} reads {key}, which this database does not have: it belongs to the app")
 
 
-def _columns(pg: "Pg", key: str) -> dict[str, str]:
+def _columns(pg: Pg, key: str) -> dict[str, str]:
     """Name → type as the server spells it."""
     rows = pg.execute(
         """select attname, format_type(atttypid, atttypmod) from pg_attribute
@@ -136,7 +149,7 @@ def _columns(pg: "Pg", key: str) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
-def _primary_key(pg: "Pg", key: str) -> tuple[str, ...]:
+def _primary_key(pg: Pg, key: str) -> tuple[str, ...]:
     rows = pg.execute(
         """select a.attname from pg_index i cross join lateral unnest(i.indkey) with ordinality as k(attnum, n)
            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -146,50 +159,75 @@ def _primary_key(pg: "Pg", key: str) -> tuple[str, ...]:
     return tuple(name for (name,) in rows.fetchall())
 
 
-# --- views ------------------------------------------------------------------------------------------------------------
+# --- views and functions ------------------------------------------------------------------------------------------------
 
 
-def _ensure_view(pg: "Pg", view: Table) -> list[Change]:
+def _ensure_view(pg: Pg, catalog: Catalog, view: Table) -> list[Change]:
     """Replace the view; where its columns changed, drop it with our views on it and create all of them again."""
-    from psycopg import errors
-
     existed = _exists(pg, view.key)
     try:
         with pg.transaction():
             _create_view(pg, view)
         return [Change(view.key, "replaced" if existed else "created")]
     except errors.InvalidTableDefinition:
-        known = tables()
-        family = [
-            t
-            for t in known.values()
-            if t.kind == "view" and (t is view or view in with_upstream(t)) and _exists(pg, t.key)
-        ]
-        for table in reversed(family):
-            _drop_view(pg, table)
-        for table in family:
-            _create_view(pg, table)
+        above = _views_on(pg, catalog, view)
+        for one in (*reversed(above), view):
+            _drop(pg, one.key, sql.SQL("drop view {}").format(_identifier(one.key)))
+        for one in (view, *above):
+            _create_view(pg, one)
         return [
-            Change(t.key, "created again, since columns changed" if t is view else f"created again with {view.key}")
-            for t in family
+            Change(view.key, "created again, since columns changed"),
+            *(Change(one.key, f"created again with {view.key}") for one in above),
         ]
 
 
-def _drop_view(pg: "Pg", view: Table) -> None:
-    from psycopg import errors, sql
-
+def _ensure_function(pg: Pg, catalog: Catalog, function: Function) -> list[Change]:
+    """Replace the function; where its arguments or its type changed, drop it with our views on it and create all again."""
+    there = "select oid::regprocedure::text from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
+    before = pg.execute(there, [function.schema, function.name]).fetchall()
     try:
-        pg.execute(sql.SQL("drop view {}").format(_identifier(view.key)))
+        with pg.transaction():
+            pg.execute(function.sql)
+            after = pg.execute(there, [function.schema, function.name]).fetchall()
+            if before and after != before:
+                raise errors.InvalidFunctionDefinition
+        _describe_function(pg, function)
+        return [Change(function.key, "replaced" if before else "created")]
+    except errors.InvalidFunctionDefinition:
+        above = _views_on(pg, catalog, function)
+        for one in reversed(above):
+            _drop(pg, one.key, sql.SQL("drop view {}").format(_identifier(one.key)))
+        for (signature,) in before:
+            _drop(pg, function.key, sql.SQL("drop routine ") + sql.SQL(signature))
+        pg.execute(function.sql)
+        _describe_function(pg, function)
+        for one in above:
+            _create_view(pg, one)
+        return [Change(function.key, "created again, since its arguments or type changed")]
+
+
+def _describe_function(pg: Pg, function: Function) -> None:
+    comment = sql.SQL("comment on routine {} is {}")
+    pg.execute(comment.format(_identifier(function.key), sql.Literal(function.description)))
+
+
+def _views_on(pg: Pg, catalog: Catalog, one: Described) -> list[Table]:
+    """Our views that stand on this one and are in the database, sources first."""
+    views = (t for t in catalog.tables.values() if t.kind == "view" and t is not one)
+    return [view for view in views if one in catalog.closure(view) and _exists(pg, view.key)]
+
+
+def _drop(pg: Pg, key: str, statement: sql.Composed) -> None:
+    try:
+        pg.execute(statement)
     except errors.DependentObjectsStillExist as error:
         others = error.diag.message_detail
         raise CannotEvolve(
-            f"{view.key} must be created again, but others stand on it ({others}): drop those first"
+            f"{key} must be created again, but others stand on it ({others}): drop those first"
         ) from None
 
 
-def _create_view(pg: "Pg", view: Table) -> None:
-    from psycopg import sql
-
+def _create_view(pg: Pg, view: Table) -> None:
     pg.execute(sql.SQL("create or replace view {} as {}").format(_identifier(view.key), sql.SQL(view.sql)))
     _describe(pg, view)
 
@@ -197,9 +235,9 @@ def _create_view(pg: "Pg", view: Table) -> None:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def _ensure_table(pg: "Pg", table: Table) -> list[Change]:
+def _ensure_table(pg: Pg, table: Table) -> list[Change]:
     existed = _exists(pg, table.key)
-    if not existed and table.kind == "python":
+    if not existed and table.kind in CREATED:
         pg.execute(table.sql)
         did = ["created"]
     else:
@@ -209,33 +247,27 @@ def _ensure_table(pg: "Pg", table: Table) -> list[Change]:
     return [Change(table.key, what) for what in did or ["comments brought up to date"]]
 
 
-def _shape(pg: "Pg", table: Table) -> dict[str, str]:
+def _shape(pg: Pg, table: Table) -> dict[str, str]:
     """Name → type of each column the file asks for, as this server types them."""
     pg.execute("drop table if exists pg_temp.aclue_shape")
-    if table.kind == "python":
+    if table.kind in CREATED:
         pg.execute(f"create temporary table aclue_shape ({_plain_columns(table)}) on commit drop")
     else:
         now = datetime.now(UTC)
         compute(pg, table, "aclue_shape", bound(table, {"range_start": now, "range_end": now}), data=False)
     shape = _columns(pg, "pg_temp.aclue_shape")
     pg.execute("drop table pg_temp.aclue_shape")
-    return shape if table.kind == "python" else {**shape, **_ADDED_TYPES}
+    return shape if table.kind in CREATED else {**shape, **_ADDED_TYPES}
 
 
 def _plain_columns(table: Table) -> str:
     """The columns of a CREATE TABLE with nothing but their types: a temporary copy may hold no foreign keys."""
-    from sqlglot import exp
-
-    from aclue_pipeline.catalog.statement import parsed
-
     parts = parsed(table.sql, table.path).find_all(exp.ColumnDef)
     return ", ".join(f"{part.this.sql('postgres')} {part.args['kind'].sql('postgres')}" for part in parts)
 
 
-def compute(pg: "Pg", table: Table, into: str, values: Mapping[str, Any], *, data: bool = True) -> None:
+def compute(pg: Pg, table: Table, into: str, values: Mapping[str, Any], *, data: bool = True) -> None:
     """Run the table's SELECT into a temporary table of this transaction (or only take its columns)."""
-    from psycopg import ClientCursor, sql
-
     select = ClientCursor(pg).mogrify(sqltext.bindable(table.sql), values) if table.parameters else table.sql
     tail = sql.SQL("") if data else sql.SQL(" with no data")
     pg.execute(
@@ -243,9 +275,7 @@ def compute(pg: "Pg", table: Table, into: str, values: Mapping[str, Any], *, dat
     )
 
 
-def _create(pg: "Pg", table: Table, shape: dict[str, str]) -> list[str]:
-    from psycopg import sql
-
+def _create(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     parts = []
     for name, kind in shape.items():
         rest = " not null default now()" if name == "computed_at" else " not null" if name in table.grain else ""
@@ -255,10 +285,8 @@ def _create(pg: "Pg", table: Table, shape: dict[str, str]) -> list[str]:
     return ["created"]
 
 
-def _evolve(pg: "Pg", table: Table, shape: dict[str, str]) -> list[str]:
+def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     """Add what is new as NULL, widen what may be widened without loss, keep the rest."""
-    from psycopg import sql
-
     have = _columns(pg, table.key)
     key = _primary_key(pg, table.key)
     if key != table.grain:
@@ -279,12 +307,16 @@ def _evolve(pg: "Pg", table: Table, shape: dict[str, str]) -> list[str]:
             pg.execute(sql.SQL("alter table {} alter column {} type {}").format(*target))
             did.append(f"column {name} is {kind} now, was {have[name]}")
     left = [name for name in have if name not in shape and name not in BOOKKEEPING]
+    for name in left:
+        # What no longer fills it must not be stopped by it.
+        drop = sql.SQL("alter table {} alter column {} drop not null")
+        pg.execute(drop.format(_identifier(table.key), sql.Identifier(name)))
     if left:
         did.append(f"keeps {', '.join(left)}, which its file no longer has")
     return did + _outdated(pg, table)
 
 
-def _outdated(pg: "Pg", table: Table) -> list[str]:
+def _outdated(pg: Pg, table: Table) -> list[str]:
     if table.kind != "daily":
         return []
     statement = "select count(*), min(day), max(day) from pipeline.days where table_name = %s and code_version <> %s"
@@ -292,7 +324,7 @@ def _outdated(pg: "Pg", table: Table) -> list[str]:
     return [f"{count} days from {first} to {last} were computed by an older version: rebuild them"] if count else []
 
 
-def _lossless(pg: "Pg", have: str, want: str) -> bool:
+def _lossless(pg: Pg, have: str, want: str) -> bool:
     """Whether the server itself would cast without being asked: the same type with another width does not count."""
     statement = """select exists (select from pg_cast where castcontext = 'i'
                                   and castsource = %s::regtype and casttarget = %s::regtype)"""
@@ -302,35 +334,32 @@ def _lossless(pg: "Pg", have: str, want: str) -> bool:
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _describe(pg: "Pg", table: Table) -> None:
-    """Comments on the table and its columns, and the version that is now in the database."""
-    from psycopg import sql
-
+def _describe(pg: Pg, table: Table) -> None:
+    """Comments on the table and its columns."""
     kind = sql.SQL("view" if table.kind == "view" else "table")
     pg.execute(sql.SQL("comment on {} {} is {}").format(kind, _identifier(table.key), sql.Literal(table.description)))
     for column in table.columns:
         said = column.description + (" Personal data." if column.pii else "")
         name = sql.Identifier(table.schema, table.name, column.name)
         pg.execute(sql.SQL("comment on column {} is {}").format(name, sql.Literal(said)))
-    pg.execute(
+
+
+def _remember(pg: Pg, described: Iterable[Described]) -> None:
+    pg.cursor().executemany(
         """insert into pipeline.tables (table_name, fingerprint, code_version) values (%s, %s, %s)
            on conflict (table_name) do update
            set (fingerprint, code_version, ensured_at) = (excluded.fingerprint, excluded.code_version, now())""",
-        [table.key, table.fingerprint, table.code_version],
+        [(one.key, one.fingerprint, one.code_version) for one in described],
     )
 
 
 def _identifier(key: str) -> Any:
-    from psycopg import sql
-
     return sql.Identifier(*key.split("."))
 
 
 @contextmanager
 def named_errors() -> Iterator[None]:
     """A server's refusal as a named error: MissingPrivilege, or SchemaIncomplete where a table or column is not there."""
-    from psycopg import errors
-
     try:
         yield
     except errors.InsufficientPrivilege as error:

@@ -1,4 +1,4 @@
-"""Health: what slows the database down, as findings with evidence and what mends them. Each is one view in sql/health, all of
+"""Health: what slows the database down, as findings with evidence and a remedy. Each is one view in sql/health, all of
 them with the columns of `Finding`. `examine` asks them, `measure` remembers how large the tables are, so that growth can be
 told. When that happens, and whom a finding alarms, belongs to Dagster and the command line."""
 

@@ -3,7 +3,7 @@ sql/health/table_growth.sql."""
 
 from typing import TYPE_CHECKING
 
-from aclue_pipeline.catalog import table
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ set (total_bytes, row_estimate, measured_at) = (excluded.total_bytes, excluded.r
 """
 
 
-def measure(db: "Database") -> int:
+def measure(db: "Database", catalog: Catalog) -> int:
     """Measure every table of the app's and our schemas for today (of the reporting zone), in one transaction; how many."""
     import sqlalchemy as sa
 
     from aclue_pipeline.settings import get_settings
 
     with db.begin() as connection:
-        ensure(connection, table("analytics.table_sizes"))
+        ensure(connection, catalog, catalog.tables["analytics.table_sizes"])
         return connection.execute(sa.text(_MEASURE), {"timezone": get_settings().timezone}).rowcount

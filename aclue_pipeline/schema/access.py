@@ -5,10 +5,11 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from pathlib import Path
 
-from aclue_pipeline.catalog import sql_root
 from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.settings import sql_folder
 
 ROLES = ("anon", "authenticated", "service_role")
 VERBS = ("select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain", "lock")
@@ -41,9 +42,9 @@ class Line:
 
 
 @cache
-def lines() -> tuple[Line, ...]:
+def lines(path: Path | None = None) -> tuple[Line, ...]:
     """Every line of access.csv, lists in its cells taken apart. Raises SqlFileError for a word it does not know."""
-    path = sql_root() / "schema" / "access.csv"
+    path = path or sql_folder() / "schema" / "access.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(line for row in csv.DictReader(file) for line in _apart(row))
 

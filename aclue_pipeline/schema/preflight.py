@@ -4,11 +4,11 @@ named error. What is deployed already, and whether all of it, is answered here t
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aclue_pipeline.catalog import sql_root
 from aclue_pipeline.errors import MissingPrerequisite, MissingPrivilege, SchemaIncomplete, ServerTooOld
 from aclue_pipeline.postgres import Database, app, query
 from aclue_pipeline.schema.plan import plan_on
 from aclue_pipeline.schema.scripts import PREREQUISITES, table_names
+from aclue_pipeline.settings import sql_folder
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -27,7 +27,7 @@ def preflight(connection: "sa.Connection", oldest: int = OLDEST) -> list[str]:
         raise ServerTooOld(
             f"the server is PostgreSQL {version} and must be {oldest} or newer; upgrade the project first"
         )
-    rows = query(connection, (sql_root() / "schema" / f"{PREREQUISITES}.sql").read_text(encoding="utf-8"))
+    rows = query(connection, (sql_folder() / "schema" / f"{PREREQUISITES}.sql").read_text(encoding="utf-8"))
     unmet = [row for row in rows if not row["met"]]
     for trouble, error in (("missing", MissingPrerequisite), ("privilege", MissingPrivilege)):
         found = [row for row in unmet if row["trouble"] == trouble]

@@ -1,11 +1,11 @@
 """Rolling back: the tables are dropped again. The foreign keys go first, each in a moment when nobody holds its two tables, since
 dropping a table together with its keys would lock the app's tables against everybody."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from aclue_pipeline import catalog
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.errors import DependentsExist, KeysPending, NothingFound, RowsExist
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
@@ -36,6 +36,7 @@ $$"""
 
 def rollback(
     database: Database,
+    catalog: Catalog,
     tables: Sequence[str] = (),
     *,
     discard_data: bool = False,
@@ -58,7 +59,8 @@ def rollback(
         if not discard_data:
             _refuse_rows(connection, doomed)
         functions = _functions(there - set(doomed))
-        _refuse_dependents(connection, doomed, functions)
+        ours = {f"view {table.key}": table.key for table in catalog.tables.values() if table.kind == "view"}
+        _refuse_dependents(connection, doomed, functions, ours)
         require_ownership(connection, doomed)
 
         def done(step: Step) -> None:
@@ -66,7 +68,7 @@ def rollback(
 
         try:
             run_unnoticed(pg(connection), list(_key_steps(connection, doomed, discard_data)), patience, done)
-            run_unnoticed(pg(connection), list(_table_steps(connection, doomed, discard_data)), patience, done)
+            run_unnoticed(pg(connection), list(_table_steps(connection, doomed, ours, discard_data)), patience, done)
         except GaveUp as reason:
             raise KeysPending(
                 f"gave up waiting, still to be dropped: {reason}{f'; {reason.blocker}' if reason.blocker else ''};"
@@ -155,9 +157,11 @@ def _dependents(connection: "sa.Connection", tables: Sequence[str], functions: S
     return [row["named"] for row in rows]
 
 
-def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str], functions: Sequence[str]) -> None:
+def _refuse_dependents(
+    connection: "sa.Connection", tables: Sequence[str], functions: Sequence[str], views: Mapping[str, str]
+) -> None:
     """Views of ours go along (the next job makes them again); anybody else's objects must not."""
-    ours = set(_views())
+    ours = set(views)
     for kind, table, name in objects.declared(scripts()):
         what = {"constraint": "table constraint"}.get(kind, kind)
         ours.add(f"{what} public.{name}" if kind == "index" else f"{what} {name} on public.{table}")
@@ -167,11 +171,6 @@ def _refuse_dependents(connection: "sa.Connection", tables: Sequence[str], funct
             f"nothing was dropped, since {', '.join(others)} {'is' if len(others) == 1 else 'are'} not ours and would go along;"
             " drop or change it first"
         )
-
-
-def _views() -> dict[str, str]:
-    """The names of our views by how PostgreSQL identifies them."""
-    return {f"view {table.key}": table.key for table in catalog.tables().values() if table.kind == "view"}
 
 
 def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
@@ -184,9 +183,10 @@ def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data:
             yield Step(f"drop key {key.name}", How.KEY, _guarded(key, drop, discard_data), locks)
 
 
-def _table_steps(connection: "sa.Connection", tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
-    """Each table with the views of ours on it."""
-    ours = _views()
+def _table_steps(
+    connection: "sa.Connection", tables: Sequence[str], ours: Mapping[str, str], discard_data: bool
+) -> Iterator[Step]:
+    """Each table with the views of ours on it. `ours`: names of our views by how PostgreSQL identifies them."""
     for table in tables:
         views = [ours[named] for named in _dependents(connection, [table]) if named in ours]
         drop = f"drop table if exists public.{quoted(table)} restrict"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from aclue_pipeline.catalog import sql_root
 from aclue_pipeline.catalog.sqltext import statements, without_comments
 from aclue_pipeline.errors import SqlFileError
+from aclue_pipeline.settings import sql_folder
 
 PREREQUISITES = "prerequisites"
 SHARED = "functions"
@@ -56,7 +56,7 @@ class Script:
 
 def scripts() -> tuple[Script, ...]:
     """The shared functions, then every table's file by name. Raises SqlFileError naming the statement it cannot place."""
-    folder = sql_root() / "schema"
+    folder = sql_folder() / "schema"
     files = tuple(sorted(folder.glob("*.sql"), key=lambda path: (path.stem != SHARED, path.stem)))
     return _read(tuple((path, path.stat().st_mtime_ns) for path in files if path.stem != PREREQUISITES))
 

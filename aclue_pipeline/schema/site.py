@@ -3,9 +3,10 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from aclue_pipeline.catalog import ddl
 from aclue_pipeline.schema.access import lines
 from aclue_pipeline.schema.probes import Outcome, columns, probe
-from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.schema.scripts import scripts, table_names
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,11 +32,9 @@ class Site:
     @cached_property
     def lacking(self) -> dict[str, list[str]]:
         """The declared columns that a table lacks, for each of the tables that is there."""
-        from aclue_pipeline.catalog import tables
-
-        declared = tables()
+        declared = {one.name: one.columns for one in ddl.read(*(script.path for script in scripts()))}
         return {
-            table: [column.name for column in declared[f"public.{table}"].columns if column.name not in there]
+            table: [column for column in declared[table] if column not in there]
             for table in self.tables
             for there in [columns(self.pg, table)]
         }

@@ -28,7 +28,7 @@ source as (
             when i.relation is null then 'create extension pg_stat_statements schema extensions (as an administrator)'
             when current_setting('pg_stat_statements.max', true) is null then 'add pg_stat_statements to shared_preload_libraries and restart the server'
             else format('grant pg_read_all_stats to %I (as an administrator)', current_user)
-        end as mend
+        end as remedy
     from installed as i
 ),
 slow as (
@@ -78,9 +78,9 @@ select
         'rows', s.rows,
         'query', s.query
     )::jsonb as evidence,                       -- The numbers behind it, since the statistics began: milliseconds (ms), seconds (s), rows returned or written.
-    'explain (analyze, buffers) the statement; an index, or fewer rows, usually mends it' as mend   -- What to do.
+    'explain (analyze, buffers) the statement; an index, or fewer rows, usually helps' as remedy -- What to do.
 from slow as s
 union all
-select 'slow_statements', 'not applicable', 'pg_stat_statements', s.hindrance, '{}'::jsonb, s.mend
+select 'slow_statements', 'not applicable', 'pg_stat_statements', s.hindrance, '{}'::jsonb, s.remedy
 from source as s
 where s.hindrance is not null

@@ -58,7 +58,7 @@ select
     case
         when j.swollen then format('vacuum (analyze) %s; and see what keeps autovacuum from it (a long transaction?)', j.table_name)
         else 'see who writes there, and agree how long rows are kept'
-    end::text as mend                           -- What to do.
+    end::text as remedy                         -- What to do.
 from judged as j
 where j.fast or j.swollen
 union all

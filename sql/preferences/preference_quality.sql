@@ -1,6 +1,15 @@
 -- One row per model version, group of users and predictor: how well the users' latest judgements were predicted from what was before.
 -- kind: python
 -- owner: team:data
+-- lineage:
+--   predictor, measured_at: ;
+--   model_version: pipeline.taste_models version;
+--   users_group: | pipeline.signals event_id;
+--   users: pipeline.signals user_id;
+--   judgements: pipeline.signals event_id;
+--   log_loss, auc, calibration_error, reliability: pipeline.signals value weight | pipeline.item_features category brand style colour price
+--       relative_price;
+--   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table analytics.preference_quality (
     model_version text not null,        -- The version that was current when this was measured; everything was fitted anew to the past for it.
     users_group text not null,          -- all, or users with at most 5 judgements before (cold), 6 to 50 (casual), more (heavy).

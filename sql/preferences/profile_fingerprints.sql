@@ -1,6 +1,14 @@
 -- One row per profile that the pipeline wrote: of which events it is, so that the next run sees which have changed.
 -- kind: python
 -- owner: team:data
+-- lineage:
+--   cut: ;
+--   user_id: pipeline.signals user_id;
+--   events: pipeline.signals event_id;
+--   latest_at: pipeline.signals at;
+--   digest: pipeline.signals digest;
+--   model_version: pipeline.taste_models version;
+--   is_adjusted: public.user_preferences updated_at last_calculated
 create table pipeline.profile_fingerprints (
     user_id uuid primary key,           -- Whose profile. [pii]
     events integer not null,            -- Signals it was computed from.

@@ -1,6 +1,17 @@
 -- One row per model version and product: what the version says of the product, with which a row of user_preferences predicts a like.
 -- kind: python
 -- owner: team:data
+-- lineage:
+--   model_version: pipeline.taste_models version;
+--   product_id: pipeline.item_features product_id;
+--   category: pipeline.item_features category;
+--   brand: pipeline.item_features brand;
+--   style: pipeline.item_features style;
+--   colour: pipeline.item_features colour;
+--   price: pipeline.item_features price;
+--   relative_price: pipeline.item_features relative_price;
+--   log_odds, vector: pipeline.signals value weight | pipeline.item_features category brand style colour;
+--   judgements: pipeline.signals weight event_id
 create table pipeline.taste_items (
     model_version text not null,        -- The version, as in pipeline.taste_models.
     product_id uuid not null,           -- Product that is spoken of, in public.products.

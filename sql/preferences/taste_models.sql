@@ -1,6 +1,14 @@
 -- One row per version of the taste model: all that a profile is computed from beside the user's own events and the products.
 -- kind: python
 -- owner: team:data
+-- lineage:
+--   trained_at, seed: ;
+--   version, parameters: pipeline.signals value weight, pipeline.item_features category brand style colour price relative_price;
+--   vocabulary: pipeline.item_features category brand style colour, pipeline.signals occasion recipient;
+--   events: pipeline.signals event_id;
+--   users: pipeline.signals user_id;
+--   products: pipeline.item_features product_id;
+--   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table pipeline.taste_models (
     version text primary key,           -- Name of the version, made from its content: training again on the same data gives the same one.
     trained_at timestamptz not null default now(),  -- When it was stored; the newest is the current one.

@@ -7,6 +7,7 @@ import pytest
 from aclue_pipeline.postgres import Database
 from tests.conftest import Databases
 from tests.support.cases import check, load, read_cases
+from tests.support.shop import Shop
 
 CASE = """
 - name: an order counts in its shop
@@ -29,9 +30,9 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 @pytest.mark.database
-def test_a_right_case_passes(shop_db: Database, tmp_path: Path) -> None:
+def test_a_right_case_passes(shop: Shop, shop_db: Database, tmp_path: Path) -> None:
     (case,) = read_cases(write(tmp_path, CASE))
-    check(case, shop_db, shop_db)
+    check(case, shop.catalog, shop_db, shop_db)
 
 
 @pytest.mark.database
@@ -43,11 +44,13 @@ def test_a_right_case_passes(shop_db: Database, tmp_path: Path) -> None:
         ("orders: 1}", "orders: null}", "expected, not there: day: 2026-03-02"),
     ],
 )
-def test_a_wrong_case_says_what_differs(shop_db: Database, tmp_path: Path, right: str, wrong: str, told: str) -> None:
+def test_a_wrong_case_says_what_differs(
+    shop: Shop, shop_db: Database, tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
     assert right in CASE
     (case,) = read_cases(write(tmp_path, CASE.replace(right, wrong)))
     with pytest.raises(AssertionError, match="an order counts in its shop") as failure:
-        check(case, shop_db, shop_db)
+        check(case, shop.catalog, shop_db, shop_db)
     assert told in str(failure.value)
 
 

@@ -1,22 +1,36 @@
 """The data dictionary and the two commands: pages follow from sql/ alone, and are held to it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from aclue_pipeline.catalog import docs
-from aclue_pipeline.cli import aclue
+from aclue_pipeline.cli import docs as commands
+from aclue_pipeline.cli.context import Context
 from aclue_pipeline.errors import DocsOutdated, NothingFound
+from tests.support.catalogs import CATALOG
 from tests.support.shop import Shop
 
+Run = Callable[..., Result]
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(aclue, arguments)
+
+@pytest.fixture
+def run(shop: Shop) -> Callable[..., Result]:
+    """A command on the small shop's files: `run("docs", "--check")`."""
+
+    def run(name: str, *arguments: str) -> Result:
+        context = Context(demo=False)
+        context.catalog = shop.catalog
+        return CliRunner().invoke({"docs": commands.docs, "lineage": commands.lineage}[name], arguments, obj=context)
+
+    return run
 
 
 def test_a_page_says_what_each_column_is_and_rests_on(shop: Shop) -> None:
-    page = docs.pages()["revenue.md"]
+    page = docs.pages(shop.catalog)["revenue.md"]
     assert "## analytics.sales\n\nOne row per day and shop: what was sold.\n" in page
     assert "- **Day:** at of the order (reporting zone)" in page
     assert (
@@ -27,13 +41,19 @@ def test_a_page_says_what_each_column_is_and_rests_on(shop: Shop) -> None:
         "Every column is also decided by [staging.orders.at](staging.md#stagingorders), [staging.orders.shop](staging.md#stagingorders)."
         in page
     )
-    assert "*Personal data.*" in docs.pages()["app.md"]
+    assert "*Personal data.*" in docs.pages(shop.catalog)["app.md"]
 
 
-def test_docs_writes_what_differs_and_check_says_it(shop: Shop, tmp_path: Path) -> None:
+def test_docs_writes_what_differs_and_check_says_it(shop: Shop, run: Run, tmp_path: Path) -> None:
     to = tmp_path / "pages"
     assert run("docs", "--to", str(to)).exit_code == 0
-    assert sorted(path.name for path in to.iterdir()) == ["README.md", "app.md", "revenue.md", "staging.md"]
+    assert sorted(path.name for path in to.iterdir()) == [
+        "README.md",
+        "app.md",
+        "pipeline.md",
+        "revenue.md",
+        "staging.md",
+    ]
     assert run("docs", "--check", "--to", str(to)).exit_code == 0
     (to / "gone.md").write_text(docs.MARK + "\na room that was")
     shop.change("revenue/sales.sql", "Orders of the day.", "Orders of that day.")
@@ -42,10 +62,10 @@ def test_docs_writes_what_differs_and_check_says_it(shop: Shop, tmp_path: Path) 
     assert "gone.md, revenue.md" in str(outdated.exception)
     assert json.loads(run("docs", "--to", str(to), "--json").output)["written"] == ["gone.md", "revenue.md"]
     assert not (to / "gone.md").exists()
-    assert docs.outdated(to) == []
+    assert docs.outdated(shop.catalog, to) == []
 
 
-def test_docs_deletes_and_overwrites_nothing_that_it_did_not_write(shop: Shop, tmp_path: Path) -> None:
+def test_docs_deletes_and_overwrites_nothing_that_it_did_not_write(shop: Shop, run: Run, tmp_path: Path) -> None:
     """A folder named by mistake may hold pages of somebody else, in any encoding."""
     (tmp_path / "notes.md").write_bytes(b"# My notes, caf\xe9\n")
     (tmp_path / "folder.md").mkdir()
@@ -63,7 +83,7 @@ def test_docs_deletes_and_overwrites_nothing_that_it_did_not_write(shop: Shop, t
     assert "edited by hand" in (tmp_path / "app.md").read_text(), "a refusal comes before the first page is written"
 
 
-def test_lineage_is_a_tree_or_json(shop: Shop) -> None:
+def test_lineage_is_a_tree_or_json(run: Run) -> None:
     assert run("lineage", "sales.amount").output.splitlines()[:3] == [
         "analytics.sales.amount",
         "├─ staging.orders.amount",
@@ -78,5 +98,5 @@ def test_lineage_is_a_tree_or_json(shop: Shop) -> None:
 
 
 def test_the_committed_pages_are_what_sql_says() -> None:
-    names = [path.name for path in docs.outdated(docs.folder())]
+    names = [path.name for path in docs.outdated(CATALOG, docs.folder())]
     assert not names, f"run `aclue docs` and commit: {', '.join(names)}"

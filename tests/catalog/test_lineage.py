@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from aclue_pipeline import catalog
-from aclue_pipeline.catalog import basis, lineage
+from aclue_pipeline.catalog import basis, lineage, resolve
 from aclue_pipeline.catalog.table import Column, Table
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from tests.support.shop import Shop
@@ -103,19 +102,14 @@ def test_a_column_that_no_table_has_is_told(shop: Shop) -> None:
     with pytest.raises(
         SqlFileError, match=r"sql/staging/orders\.sql: none of its tables has the column o\.when_it_came"
     ):
-        catalog.tables()
+        _ = shop.catalog
 
 
 def test_results_of_python_rest_on_what_is_declared() -> None:
     profile = known("public.p", "who", "who likes colour version computed_at")
-    told = lineage.with_declared(
+    told = resolve.with_declared(
         profile,
-        {
-            "who": ["public.a.id"],
-            "likes": {"direct": ["public.a.x"], "indirect": ["public.b.z"]},
-            "version": [],
-            "*": {"indirect": ["public.a.t"]},
-        },
+        "who: public.a id; likes: public.a x | public.b z; colour, version: ; *: | public.a t",
         TABLES,
     )
     assert {c.name: ([str(s) for s in c.direct], [str(s) for s in c.indirect]) for c in told.columns} == {
@@ -131,24 +125,30 @@ def test_results_of_python_rest_on_what_is_declared() -> None:
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        ({"nose": ["public.a.id"]}, r"public\.p names the column nose, which the table does not have"),
-        ({"who": ["public.a.nose"]}, r"public\.p names public\.a\.nose, which is no column"),
+        ("who, nose: public.a id", r"its lineage names the column nose, which the table does not have"),
+        ("who: public.a nose", r"its lineage names public\.a\.nose, which is no column"),
+        ("who: public.c id", r"its lineage names public\.c\.id, which is no column"),
+        ("*: public.a id", r"its lineage names all columns but who; say `who:` for nothing"),
     ],
 )
-def test_a_declaration_that_names_nothing_is_told(declared: dict[str, list[str]], message: str) -> None:
+def test_a_declaration_that_names_nothing_is_told(declared: str, message: str) -> None:
     with pytest.raises(SqlFileError, match=message):
-        lineage.with_declared(known("public.p", "who", "who"), declared, TABLES)
+        resolve.with_declared(known("public.p", "who", "who"), declared, TABLES)
 
 
 def test_the_tree_leads_to_the_tables_of_the_app(shop: Shop) -> None:
-    assert list(lineage.lines(lineage.tree("analytics.sales", "amount"))) == [
+    assert list(lineage.lines(lineage.tree(shop.catalog, "analytics.sales", "amount"))) == [
         "analytics.sales.amount",
         "├─ staging.orders.amount",
         "│  └─ public.orders.amount",
         "└─ decided by staging.orders.at, staging.orders.shop",
     ]
-    assert list(lineage.lines(lineage.tree("sales"))) == ["analytics.sales", "└─ staging.orders", "   └─ public.orders"]
-    assert lineage.tree("sales", "orders").as_dict()["from"][0]["from"][0] == {
+    assert list(lineage.lines(lineage.tree(shop.catalog, "sales"))) == [
+        "analytics.sales",
+        "└─ staging.orders",
+        "   └─ public.orders",
+    ]
+    assert lineage.tree(shop.catalog, "sales", "orders").as_dict()["from"][0]["from"][0] == {
         "table": "public.orders",
         "column": "id",
         "kind": "direct",
@@ -157,7 +157,7 @@ def test_the_tree_leads_to_the_tables_of_the_app(shop: Shop) -> None:
 
 
 def test_who_uses_a_column_is_known(shop: Shop) -> None:
-    assert [(str(s), s.kind) for s in lineage.used_by("staging.orders", "at")] == [
+    assert [(str(s), s.kind) for s in lineage.used_by(shop.catalog, "staging.orders", "at")] == [
         ("analytics.sales.day", "direct"),
         ("analytics.sales.amount", "indirect"),
         ("analytics.sales.orders", "indirect"),
@@ -167,6 +167,6 @@ def test_who_uses_a_column_is_known(shop: Shop) -> None:
 
 def test_an_unknown_name_is_answered_with_the_nearest(shop: Shop) -> None:
     with pytest.raises(NothingFound, match=r"there is no table sals; did you mean sales\?"):
-        lineage.tree("sals")
+        lineage.tree(shop.catalog, "sals")
     with pytest.raises(NothingFound, match=r"analytics\.sales has no column amout; it has day, shop"):
-        lineage.tree("sales", "amout")
+        lineage.tree(shop.catalog, "sales", "amout")

@@ -1,19 +1,17 @@
 """The stranger's exercise: a new published table is one SQL file and one case file, and nothing else. Everything that must know
 of it does: the database, the cases, the docs, the lineage, and the asset graph."""
 
-import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from aclue_pipeline import catalog
-from aclue_pipeline.catalog import docs, lineage
+from aclue_pipeline.catalog import Catalog, docs, lineage
+from aclue_pipeline.definitions import build_defs
 from tests.conftest import Databases
 from tests.support.cases import check, read_cases
+from tests.support.catalogs import CATALOG
 
 SQL = """-- One row per day and device: how often products were shown to friends.
 -- kind: daily
@@ -46,51 +44,38 @@ CASE = """
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Iterator[Path]:
-    """The repository's SQL with one more file; the path of its case file."""
+def stranger(tmp_path: Path) -> Catalog:
+    """The repository's SQL with one more file."""
     root = tmp_path / "sql"
-    shutil.copytree(catalog.sql_root(), root)
-    (root / "funnel").mkdir(exist_ok=True)
+    shutil.copytree(CATALOG.root, root)
     (root / "funnel" / "shares_daily.sql").write_text(SQL)
-    case = tmp_path / "shares_daily.yaml"
-    case.write_text(CASE)
-    with catalog.reading(root):
-        yield case
+    return Catalog.load(root)
 
 
 @pytest.mark.database
-def test_its_case_passes_on_a_database_that_never_saw_it(stranger: Path, databases: Databases) -> None:
+def test_its_case_passes_on_a_database_that_never_saw_it(
+    stranger: Catalog, databases: Databases, tmp_path: Path
+) -> None:
     db = databases.copy("deployed")
-    (case,) = read_cases(stranger)
-    check(case, db, databases.admin(db))
+    path = tmp_path / "shares_daily.yaml"
+    path.write_text(CASE)
+    (case,) = read_cases(path)
+    check(case, stranger, db, databases.admin(db))
 
 
-def test_the_docs_and_the_lineage_have_it(stranger: Path) -> None:
-    assert "## analytics.shares_daily" in docs.pages()["funnel.md"]
-    assert "analytics.shares_daily" in docs.pages()["README.md"]
-    assert list(lineage.lines(lineage.tree("shares_daily", "shares"))) == [
+def test_the_docs_and_the_lineage_have_it(stranger: Catalog) -> None:
+    assert "## analytics.shares_daily" in docs.pages(stranger)["funnel.md"]
+    assert "analytics.shares_daily" in docs.pages(stranger)["README.md"]
+    assert list(lineage.lines(lineage.tree(stranger, "shares_daily", "shares"))) == [
         "analytics.shares_daily.shares",
         "├─ public.product_views.id",
         "└─ decided by public.product_views.device_type, public.product_views.interaction_type, public.product_views.view_timestamp",
     ]
 
 
-ASSET = """
-import sys; from pathlib import Path
-from aclue_pipeline import catalog
-with catalog.reading(Path(sys.argv[1])):
-    from aclue_pipeline.definitions import build_defs
-    import dagster as dg, json
-    node = build_defs().resolve_asset_graph().get(dg.AssetKey(["analytics", "shares_daily"]))
-columns = {column.name: column.description for column in node.metadata["dagster/column_schema"].columns}
-print(json.dumps({"group": node.group_name, "daily": node.partitions_def is not None, "columns": columns}))
-"""
-
-
-def test_it_is_an_asset_with_daily_partitions_and_described_columns(stranger: Path) -> None:
-    # In a process of its own: the code location makes its assets once, when it is imported.
-    command = [sys.executable, "-c", ASSET, str(catalog.sql_root())]
-    node = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert (node["group"], node["daily"]) == ("funnel", True)
-    assert list(node["columns"])[:4] == ["day", "device_type", "shares", "products"]
-    assert all(node["columns"].values())
+def test_it_is_an_asset_with_daily_partitions_and_described_columns(stranger: Catalog) -> None:
+    node = build_defs(stranger).resolve_asset_graph().get(dg.AssetKey(["analytics", "shares_daily"]))
+    columns = {column.name: column.description for column in node.metadata["dagster/column_schema"].columns}
+    assert (node.group_name, node.partitions_def is not None) == ("funnel", True)
+    assert list(columns)[:4] == ["day", "device_type", "shares", "products"]
+    assert all(columns.values())

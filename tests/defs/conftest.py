@@ -8,6 +8,7 @@ import pytest
 from aclue_pipeline.definitions import run_job
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
+from tests.support.catalogs import CATALOG
 
 USERS, DAYS = 60, 25
 TEMPLATE = "defs_demo"
@@ -26,7 +27,7 @@ def demo_template(server: EmbeddedServer) -> str:
     app.install(server.url(TEMPLATE, SUPERUSER), shape="a")
     database = Database(server.url(TEMPLATE))
     schema.deploy(database)
-    derived.ensure_tables(database)
+    derived.ensure_tables(database, CATALOG)
     load(database, users=USERS, days=DAYS)
     database.close()
     return TEMPLATE
@@ -57,6 +58,6 @@ def run(demo_db: Database, instance: dg.DagsterInstance) -> Run:
     """Runs a job on the copy; `run("observe")`."""
 
     def run(name: str, **arguments: object) -> dg.ExecuteInProcessResult:
-        return run_job(name, instance, database=demo_db, **arguments)  # type: ignore[arg-type]
+        return run_job(name, instance, database=demo_db, catalog=CATALOG, **arguments)  # type: ignore[arg-type]
 
     return run

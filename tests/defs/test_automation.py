@@ -14,29 +14,33 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.daily import days
 from aclue_pipeline.settings import get_settings
+from tests.support.catalogs import CATALOG
 
 
 def test_every_schedule_stands_still_until_somebody_starts_it() -> None:
-    assert {schedule.default_status for schedule in automation.schedules} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {schedule.default_status for schedule in automation.schedules()} == {dg.DefaultScheduleStatus.STOPPED}
 
 
 def test_autostart_starts_every_schedule() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", "from aclue_pipeline.defs import automation as a; print({s.default_status.value for s in a.schedules})"],
+        [sys.executable, "-c", "from aclue_pipeline.defs import automation as a; print({s.default_status.value for s in a.schedules()})"],
         env={**os.environ, "ACLUE_AUTOSTART": "1"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.strip() == "{'RUNNING'}"
 
 
 def test_every_job_has_one_schedule_and_deploying_none() -> None:
-    scheduled = sorted(schedule.job_name for schedule in automation.schedules)
-    assert scheduled == sorted(job.name for job in automation.jobs)
+    scheduled = sorted(schedule.job_name for schedule in automation.schedules())
+    assert scheduled == sorted(job.name for job in automation.jobs(CATALOG))
     assert len(set(scheduled)) == len(scheduled)
+
+
+[NIGHTLY] = [schedule for schedule in automation.schedules() if schedule.name == "nightly_revenue_and_funnel"]
 
 
 def nightly(at: datetime) -> dg.RunRequest:
     context = dg.build_schedule_context(scheduled_execution_time=at)
-    [request] = automation.nightly_revenue_and_funnel.evaluate_tick(context).run_requests or []
+    [request] = NIGHTLY.evaluate_tick(context).run_requests or []
     return request
 
 
@@ -58,7 +62,7 @@ def test_a_night_rebuilds_the_trailing_days_up_to_yesterday(tick: str, last: dat
 
 
 def test_every_night_has_one_tick_even_when_clocks_change() -> None:
-    schedule = automation.nightly_revenue_and_funnel
+    schedule = NIGHTLY
     begin, end = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
     ticks = schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
     nights = [tick.date() for tick in takewhile(lambda at: at < end, ticks)]

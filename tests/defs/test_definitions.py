@@ -10,9 +10,10 @@ import dagster as dg
 import pytest
 import yaml
 
-from aclue_pipeline.catalog import tables
-from aclue_pipeline.definitions import build_defs, defs
+from aclue_pipeline.catalog.table import SELECTED
+from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.defs import beta
+from tests.support.catalogs import CATALOG
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +30,7 @@ if {loud}:
     beta.quiet = nullcontext
 import dagster
 import aclue_pipeline.definitions as d
-d.defs.resolve_asset_graph()
+d.build_defs().resolve_asset_graph()
 print(json.dumps({{"modules": sorted(sys.modules), "warnings": seen}}))
 """
 
@@ -95,7 +96,8 @@ def test_the_instance_is_as_it_must_be() -> None:
 
 # --- completeness -----------------------------------------------------------------------------------------------------
 
-GRAPH = defs.resolve_asset_graph()
+DEFS = build_defs(CATALOG)
+GRAPH = DEFS.resolve_asset_graph()
 KEYS = sorted(GRAPH.get_all_asset_keys())
 
 
@@ -121,13 +123,14 @@ def test_every_asset_says_all_about_itself(key: dg.AssetKey) -> None:
             assert len(column.description) > len(column.name) + 2, f"{column.name} says no more than its name"
 
 
-def test_every_table_of_the_catalog_is_an_asset() -> None:
-    assert {key.to_user_string().replace("/", ".") for key in KEYS} - {"schema"} == set(tables())
+def test_every_table_of_the_catalog_but_our_bookkeeping_is_an_asset() -> None:
+    published = {key for key, table in CATALOG.tables.items() if table.room != "pipeline"}
+    assert {key.to_user_string().replace("/", ".") for key in KEYS} - {"schema"} == published
 
 
 def test_every_derived_column_shows_where_it_comes_from() -> None:
-    for table in tables().values():
-        if table.kind not in ("view", "daily", "table"):
+    for table in CATALOG.tables.values():
+        if table.kind not in SELECTED:
             continue
         schema = GRAPH.get(dg.AssetKey(table.key.split("."))).metadata["dagster/column_schema"]
         told = {column.name: column.description for column in schema.columns}
@@ -149,20 +152,20 @@ def test_every_check_says_what_it_holds() -> None:
 
 
 def test_jobs_and_schedules_say_what_they_do() -> None:
-    for job in defs.resolve_all_job_defs():
+    for job in DEFS.resolve_all_job_defs():
         if not job.name.startswith("__"):
             assert job.description
-    for schedule in defs.schedules or ():
+    for schedule in DEFS.schedules or ():
         assert schedule.description
 
 
 def test_runs_stay_in_one_process() -> None:
-    assert defs.executor is dg.in_process_executor
+    assert DEFS.executor is dg.in_process_executor
 
 
 def test_a_resource_can_be_replaced() -> None:
     marker = object()
-    assert build_defs(database=marker).resources["database"] is marker
+    assert build_defs(CATALOG, database=marker).resources["database"] is marker
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
@@ -172,7 +175,7 @@ def upstream_steps(job: str) -> dict[str, set[str]]:
     """Step → steps that it waits for, as Dagster plans the job."""
     from dagster._core.execution.api import create_execution_plan
 
-    plan = create_execution_plan(defs.resolve_job_def(job))
+    plan = create_execution_plan(DEFS.resolve_job_def(job))
     return {step.key: set(step.get_execution_dependency_keys()) for step in plan.get_all_steps_in_topo_order()}
 
 
@@ -188,7 +191,9 @@ def test_what_reads_a_source_waits_for_its_contract(job: str) -> None:
     staging = {name: needs for name, needs in steps.items() if name.startswith("staging__")}
     assert staging
     for name, needs in staging.items():
-        sources = {key for key in tables()[name.replace("__", ".")].upstream if key.startswith(("public.", "auth."))}
+        sources = {
+            key for key in CATALOG.tables[name.replace("__", ".")].upstream if key.startswith(("public.", "auth."))
+        }
         if sources:
             assert needs & {"app_contract", "events_contract"}, f"{name} does not wait for the contract of {sources}"
 
@@ -197,16 +202,16 @@ def test_what_reads_a_source_waits_for_its_contract(job: str) -> None:
 def test_a_job_refreshes_every_derived_table_that_it_reads(job: str) -> None:
     steps = set(upstream_steps(job))
     for name in steps:
-        table = tables().get(name.replace("__", "."))
+        table = CATALOG.tables.get(name.replace("__", "."))
         for upstream in table.upstream if table else ():
-            if upstream in tables() and tables()[upstream].room == "staging":
+            if upstream in CATALOG.tables and CATALOG.tables[upstream].room == "staging":
                 assert upstream.replace(".", "__") in steps
 
 
 def test_every_asset_is_refreshed_by_a_job() -> None:
     scheduled: set[str] = set()
     for name in ("observe", "refresh_preferences", "rebuild_revenue_and_funnel", "check_health"):
-        scheduled |= {key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
+        scheduled |= {key.to_user_string() for key in DEFS.resolve_job_def(name).asset_layer.selected_asset_keys}
     assert scheduled == {key.to_user_string() for key in KEYS}
 
 

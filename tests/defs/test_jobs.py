@@ -5,17 +5,17 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from aclue_pipeline.catalog import tables
 from aclue_pipeline.defs.charts import MAX_BYTES
 from aclue_pipeline.defs.metadata import INLINE
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database, query
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=2)  # over in every zone
 RANGE = (YESTERDAY - timedelta(days=9), YESTERDAY)
-DAILY = [table.key for table in tables().values() if table.kind == "daily"]
+DAILY = [table.key for table in CATALOG.tables.values() if table.kind == "daily"]
 
 
 def key(table: str) -> dg.AssetKey:
@@ -54,7 +54,7 @@ def test_a_range_of_days_is_one_run_with_a_line_for_each_day(run, demo_db: Datab
         assert "10 days" in last["summary"]
         for day, metadata in days.items():
             assert "dagster/partition_row_count" in metadata
-            assert set(tables()[table].headline) <= metadata.keys()
+            assert set(CATALOG.tables[table].headline) <= metadata.keys()
             assert size(metadata) < (MAX_BYTES if day == RANGE[1].isoformat() else INLINE)
         with demo_db.begin() as connection:
             counted = query(connection, f"select count(*) as n from {table}")[0]["n"]
@@ -114,7 +114,7 @@ def test_days_of_an_older_sql_are_named(run, demo_db: Database) -> None:
     result = run("rebuild_revenue_and_funnel", partition_range=(RANGE[1], RANGE[1]))
     [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "same_sql" and not e.passed]
     assert check.metadata["days of another version"].value == [RANGE[0].isoformat()]
-    assert check.metadata["mend"].value == f"aclue revenue rebuild --from {RANGE[0]} --to {RANGE[0]}"
+    assert check.metadata["remedy"].value == f"aclue revenue rebuild --from {RANGE[0]} --to {RANGE[0]}"
 
 
 # --- preferences ------------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_a_broken_policy_turns_one_check_red_with_its_mending_command(run, demo_
 
 def versions(instance: dg.DagsterInstance) -> dict[str, str]:
     found = {}
-    for table in tables():
+    for table in CATALOG.tables:
         record = instance.get_latest_data_version_record(key(table))
         if record is not None and record.event_log_entry.asset_observation is not None:
             found[table] = record.event_log_entry.asset_observation.tags["dagster/data_version"]
@@ -270,7 +270,7 @@ def test_a_missing_column_blocks_what_reads_it_and_names_the_repair(run, demo_db
     assert (red.asset_key, red.check_name) == (key("public.swipe_sessions"), "contract")
     assert red.metadata["missing columns"].value == ["recipient_relationship"]
     assert "relationship" in red.metadata["further columns"].value
-    assert red.metadata["mend"].value
+    assert red.metadata["remedy"].value
     skipped = {e.step_key for e in result.all_events if e.event_type_value in ("STEP_SKIPPED", "STEP_FAILURE")}
     started = {e.step_key for e in result.all_events if e.event_type_value == "STEP_START"}
     assert "staging__swipes" not in started

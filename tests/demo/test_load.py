@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from aclue_pipeline.catalog import tables
 from aclue_pipeline.demo import breaks
 from aclue_pipeline.demo.breaks import REPEATED, break_, broken, reset
 from aclue_pipeline.demo.load import load, loaded
@@ -14,11 +13,12 @@ from aclue_pipeline.derived import replace_days
 from aclue_pipeline.errors import NothingFound, RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.verify import verify
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
 TODAY = date.today()  # noqa: DTZ011 - the trailing days end yesterday, whichever day it is
-DAILY = [key for key, table in tables().items() if table.kind == "daily"]
+DAILY = [key for key, table in CATALOG.tables.items() if table.kind == "daily"]
 
 
 def rows_of(db: Database, table: str, without: tuple[str, ...] = ("updated_at",)) -> list[Any]:
@@ -37,7 +37,7 @@ def rebuild(db: Database) -> set[tuple[str, date]]:
     return {
         (key, result.day)
         for key in DAILY
-        for result in replace_days(db, tables()[key], last - timedelta(days=34), last)
+        for result in replace_days(db, CATALOG, CATALOG.tables[key], last - timedelta(days=34), last)
         if result.changed
     }
 

@@ -16,6 +16,7 @@ from aclue_pipeline.demo.tour import JOBS, Stage, Told, figures, tour
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.settings import get_settings
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.database
 @pytest.fixture
 def stage(app_db: Database) -> Iterator[Stage]:
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Stage(app_db, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=60, days=20)
+        yield Stage(
+            app_db, CATALOG, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=60, days=20
+        )
 
 
 def done(stage: Stage) -> list[Told]:

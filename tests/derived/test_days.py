@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
 from aclue_pipeline.derived.days import DayResult, bounds, days, months
 from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.postgres import Database, query, script
@@ -27,71 +27,73 @@ def order(db: Database, *values: tuple[int, str, str, str]) -> None:
         pg.cursor().executemany("insert into public.orders (id, at, shop, amount) values (%s, %s, %s, %s)", values)
 
 
-def rebuild(db: Database, first: date = FIRST, last: date | None = None) -> list[DayResult]:
-    return derived.replace_days(db, catalog.table("sales"), first, last or first)
+def rebuild(shop: Shop, db: Database, first: date = FIRST, last: date | None = None) -> list[DayResult]:
+    return derived.replace_days(db, shop.catalog, shop.catalog.table("sales"), first, last or first)
 
 
 @pytest.mark.database
-def test_each_day_says_its_rows_whether_it_changed_and_its_headline(shop_db: Database) -> None:
+def test_each_day_says_its_rows_whether_it_changed_and_its_headline(shop: Shop, shop_db: Database) -> None:
     order(
         shop_db,
         (1, "2026-03-01 10:00+00", "Ely", "5.40"),
         (2, "2026-03-03 10:00+00", "Ely", "1"),
         (3, "2026-03-03 11:00+00", "", "1"),
     )
-    assert rebuild(shop_db, FIRST, date(2026, 3, 3)) == [
+    assert rebuild(shop, shop_db, FIRST, date(2026, 3, 3)) == [
         DayResult(date(2026, 3, 1), 1, True, {"orders": (None, 1)}),
         DayResult(date(2026, 3, 2), 0, False, {"orders": (None, None)}),
         DayResult(date(2026, 3, 3), 2, True, {"orders": (None, 2)}),
     ]
     order(shop_db, (4, "2026-03-03 12:00+00", "Ely", "2"))
-    assert rebuild(shop_db, FIRST, date(2026, 3, 3))[2] == DayResult(date(2026, 3, 3), 2, True, {"orders": (2, 3)})
+    assert rebuild(shop, shop_db, FIRST, date(2026, 3, 3))[2] == DayResult(
+        date(2026, 3, 3), 2, True, {"orders": (2, 3)}
+    )
 
 
 @pytest.mark.database
-def test_a_second_time_writes_nothing(shop_db: Database) -> None:
+def test_a_second_time_writes_nothing(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
-    rebuild(shop_db)
+    rebuild(shop, shop_db)
     statement = "select xmin::text, * from analytics.sales", "select xmin::text, * from pipeline.days"
     with shop_db.begin() as connection:
         before = [query(connection, s) for s in statement]
-    assert [result.changed for result in rebuild(shop_db)] == [False]
+    assert [result.changed for result in rebuild(shop, shop_db)] == [False]
     with shop_db.begin() as connection:
         assert [query(connection, s) for s in statement] == before
 
 
 @pytest.mark.database
-def test_a_day_that_lost_its_last_row_is_emptied(shop_db: Database) -> None:
+def test_a_day_that_lost_its_last_row_is_emptied(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
-    rebuild(shop_db)
+    rebuild(shop, shop_db)
     with shop_db.begin() as connection:
         script(connection, "delete from public.orders")
-    assert rebuild(shop_db) == [DayResult(FIRST, 0, True, {"orders": (1, None)})]
+    assert rebuild(shop, shop_db) == [DayResult(FIRST, 0, True, {"orders": (1, None)})]
     assert rows(shop_db) == []
 
 
 @pytest.mark.database
-def test_days_outside_the_range_are_not_touched(shop_db: Database) -> None:
+def test_days_outside_the_range_are_not_touched(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"), (2, "2026-03-02 10:00+00", "Ely", "1"))
-    rebuild(shop_db, FIRST, date(2026, 3, 2))
+    rebuild(shop, shop_db, FIRST, date(2026, 3, 2))
     with shop_db.begin() as connection:
         script(connection, "update public.orders set amount = 9")
-    rebuild(shop_db, date(2026, 3, 2))
+    rebuild(shop, shop_db, date(2026, 3, 2))
     assert [str(row["amount"]) for row in rows(shop_db)] == ["1.00", "9.00"]
 
 
 @pytest.mark.database
-def test_the_days_that_are_missing_are_known(shop_db: Database) -> None:
-    sales = catalog.table("sales")
-    rebuild(shop_db, date(2026, 3, 2))
+def test_the_days_that_are_missing_are_known(shop: Shop, shop_db: Database) -> None:
+    sales = shop.catalog.table("sales")
+    rebuild(shop, shop_db, date(2026, 3, 2))
     assert derived.missing_days(shop_db, sales, FIRST, date(2026, 3, 3)) == [FIRST, date(2026, 3, 3)]
 
 
 @pytest.mark.database
-def test_a_run_says_its_name_in_the_rows_it_wrote(shop_db: Database) -> None:
+def test_a_run_says_its_name_in_the_rows_it_wrote(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"))
-    derived.replace_days(shop_db, catalog.table("sales"), FIRST, FIRST, run_id="one")
-    derived.replace_days(shop_db, catalog.table("sales"), FIRST, FIRST, run_id="two")
+    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), FIRST, FIRST, run_id="one")
+    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), FIRST, FIRST, run_id="two")
     assert rows(shop_db, "run_id") == [{"run_id": "one"}]
 
 
@@ -131,24 +133,22 @@ def test_a_select_that_breaks_its_promise_changes_nothing_and_is_told(
             script(connection, "insert into public.orders (id) values (9)")
     shop.change("revenue/sales.sql", old, new)
     with pytest.raises(SqlFileError, match=told):
-        rebuild(shop_db)
+        rebuild(shop, shop_db)
     assert rows(shop_db) == []
 
 
 @pytest.mark.database
-def test_two_at_once_take_turns_and_end_like_one(shop_db: Database) -> None:
+def test_two_at_once_take_turns_and_end_like_one(shop: Shop, shop_db: Database) -> None:
     order(shop_db, *((n, f"2026-03-{1 + n % 28:02d} 10:00+00", f"shop {n % 7}", "1") for n in range(2000)))
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            with catalog.reading(root):
-                for _ in range(3):
-                    rebuild(shop_db, FIRST, date(2026, 3, 31))
+            for _ in range(3):
+                rebuild(shop, shop_db, FIRST, date(2026, 3, 31))
         except BaseException as error:
             failures.append(error)
 
-    root = catalog.sql_root()
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -159,7 +159,7 @@ def test_two_at_once_take_turns_and_end_like_one(shop_db: Database) -> None:
 
 
 @pytest.mark.database
-def test_a_run_killed_in_the_middle_leaves_whole_months(shop_db: Database) -> None:
+def test_a_run_killed_in_the_middle_leaves_whole_months(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-10 10:00+00", "Ely", "1"), (2, "2026-04-10 10:00+00", "Ely", "1"))
 
     class Killed(BaseException):
@@ -169,9 +169,11 @@ def test_a_run_killed_in_the_middle_leaves_whole_months(shop_db: Database) -> No
         raise Killed
 
     with pytest.raises(Killed):
-        derived.replace_days(shop_db, catalog.table("sales"), FIRST, date(2026, 4, 30), progress=after_march)
+        derived.replace_days(
+            shop_db, shop.catalog, shop.catalog.table("sales"), FIRST, date(2026, 4, 30), progress=after_march
+        )
     assert [row["day"] for row in rows(shop_db)] == [date(2026, 3, 10)]
-    changed = [result.day for result in rebuild(shop_db, FIRST, date(2026, 4, 30)) if result.changed]
+    changed = [result.day for result in rebuild(shop, shop_db, FIRST, date(2026, 4, 30)) if result.changed]
     assert changed == [date(2026, 4, 10)]
 
 
@@ -191,20 +193,20 @@ def test_a_run_killed_in_the_middle_leaves_whole_months(shop_db: Database) -> No
     cut=st.integers(0, 16),
 )
 def test_any_cutting_of_a_range_gives_what_one_day_at_a_time_gives(
-    shop_db: Database, moments: list[Any], cut: int
+    shop: Shop, shop_db: Database, moments: list[Any], cut: int
 ) -> None:
     first, last = date(2026, 3, 20), date(2026, 4, 5)
     with shop_db.begin() as connection:
         script(connection, "truncate public.orders, analytics.sales, pipeline.days")
     order(shop_db, *((n, at.isoformat(), shop, amount / 100) for n, (at, shop, amount) in enumerate(moments)))
     for day in days(first, last):
-        rebuild(shop_db, day)
+        rebuild(shop, shop_db, day)
     one_by_one = rows(shop_db)
     with shop_db.begin() as connection:
         script(connection, "truncate analytics.sales, pipeline.days")
     middle = first + timedelta(days=cut)
-    results = rebuild(shop_db, first, middle) + (
-        rebuild(shop_db, middle + timedelta(days=1), last) if middle < last else []
+    results = rebuild(shop, shop_db, first, middle) + (
+        rebuild(shop, shop_db, middle + timedelta(days=1), last) if middle < last else []
     )
     assert rows(shop_db) == one_by_one
     assert [result.day for result in results] == list(days(first, last))
@@ -231,18 +233,18 @@ def test_a_day_of_the_reporting_zone_has_23_and_25_hours_when_clocks_change() ->
 
 
 @pytest.mark.database
-def test_a_table_of_kind_table_is_replaced_whole_and_only_where_it_differs(shop: Shop, shop_db: Database) -> None:
+def test_a_table_of_kind_whole_is_replaced_whole_and_only_where_it_differs(shop: Shop, shop_db: Database) -> None:
     shop.write(
         "revenue/shops.sql",
-        "-- One row per shop.\n-- kind: table\n-- grain: shop\n-- owner: team:data\nselect\n    o.shop as shop,  -- Its name.\n"
+        "-- One row per shop.\n-- kind: whole\n-- grain: shop\n-- owner: team:data\nselect\n    o.shop as shop,  -- Its name.\n"
         "    count(*) as orders  -- Orders ever.\nfrom staging.orders o group by 1",
     )
-    shops = catalog.table("shops")
+    shops = shop.catalog.table("shops")
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"), (2, "2026-03-01 10:00+00", "Rye", "1"))
-    assert derived.replace_table(shop_db, shops, run_id="one") == derived.Replaced(2, 2, 0)
-    assert not derived.replace_table(shop_db, shops).changed
+    assert derived.replace_table(shop_db, shop.catalog, shops, run_id="one") == derived.Replaced(2, 2, 0)
+    assert not derived.replace_table(shop_db, shop.catalog, shops).changed
     order(shop_db, (3, "2026-03-02 10:00+00", "Ely", "1"))
-    assert derived.replace_table(shop_db, shops, run_id="two") == derived.Replaced(2, 1, 1)
+    assert derived.replace_table(shop_db, shop.catalog, shops, run_id="two") == derived.Replaced(2, 1, 1)
     with shop_db.begin() as connection:
         assert query(connection, "select shop, orders, run_id from analytics.shops order by 1") == [
             {"shop": "Ely", "orders": 2, "run_id": "two"},

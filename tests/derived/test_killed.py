@@ -17,14 +17,15 @@ BACKFILL = """
 import os, sys
 from datetime import date
 from pathlib import Path
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.postgres import Database
 
-with catalog.reading(Path(os.environ["SHOP"])):
-    db = Database(os.environ["SHOP_URL"])
-    derived.ensure_tables(db)
-    print("begin", flush=True)
-    derived.replace_days(db, catalog.table("sales"), date(2025, 1, 1), date(2025, 12, 31))
+catalog = Catalog.load(Path(os.environ["SHOP"]))
+db = Database(os.environ["SHOP_URL"])
+derived.ensure_tables(db, catalog)
+print("begin", flush=True)
+derived.replace_days(db, catalog, catalog.table("sales"), date(2025, 1, 1), date(2025, 12, 31))
 """
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
 from aclue_pipeline.derived.tables import Change
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query, script
@@ -57,11 +57,11 @@ def test_every_table_and_column_is_described_in_the_database(shop_db: Database) 
     assert said["orders", 5] == "What the buyer wrote; NULL where nothing. Personal data."
 
 
-def test_a_second_time_executes_no_ddl(shop_db: Database) -> None:
+def test_a_second_time_executes_no_ddl(shop: Shop, shop_db: Database) -> None:
     statement = "select max(xmin::text::bigint) as x, count(*) as n from pg_class"
     with shop_db.begin() as connection:
         before = query(connection, statement)
-    assert derived.ensure_tables(shop_db) == []
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
     with shop_db.begin() as connection:
         assert query(connection, statement) == before
 
@@ -72,32 +72,32 @@ def test_a_new_column_is_added_as_null_and_the_days_before_it_are_out_of_date(sh
     with shop_db.begin() as connection:
         script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
     first = date(2026, 3, 1)
-    derived.replace_days(shop_db, catalog.table("sales"), first, first)
-    assert derived.outdated_days(shop_db, catalog.table("sales")) == []
+    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), first, first)
+    assert derived.outdated_days(shop_db, shop.catalog.table("sales")) == []
     shop.change(
         "revenue/sales.sql",
         "count(*) as orders,",
         "max(o.amount) as largest,  -- Largest order.\n    count(*) as orders,",
     )
-    done = derived.ensure_tables(shop_db)
+    done = derived.ensure_tables(shop_db, shop.catalog)
     assert done == [
         Change("analytics.sales", "added column largest"),
         Change(
             "analytics.sales", "1 days from 2026-03-01 to 2026-03-01 were computed by an older version: rebuild them"
         ),
     ]
-    assert derived.outdated_days(shop_db, catalog.table("sales")) == [first]
+    assert derived.outdated_days(shop_db, shop.catalog.table("sales")) == [first]
     with shop_db.begin() as connection:
         assert query(connection, "select orders, largest from analytics.sales") == [{"orders": 1, "largest": None}]
-    derived.replace_days(shop_db, catalog.table("sales"), first, first)
-    assert derived.outdated_days(shop_db, catalog.table("sales")) == []
+    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), first, first)
+    assert derived.outdated_days(shop_db, shop.catalog.table("sales")) == []
 
 
 def test_another_comment_changes_the_comment_and_puts_no_day_out_of_date(shop: Shop, shop_db: Database) -> None:
-    before = catalog.table("sales").code_version
+    before = shop.catalog.table("sales").code_version
     shop.change("revenue/sales.sql", "Orders of the day.", "Orders of that day.")
-    assert catalog.table("sales").code_version == before
-    assert derived.ensure_tables(shop_db) == [Change("analytics.sales", "comments brought up to date")]
+    assert shop.catalog.table("sales").code_version == before
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.sales", "comments brought up to date")]
     with shop_db.begin() as connection:
         assert (
             query(connection, "select col_description('analytics.sales'::regclass, 3) as said")[0]["said"]
@@ -108,23 +108,27 @@ def test_another_comment_changes_the_comment_and_puts_no_day_out_of_date(shop: S
 def test_a_column_that_left_the_file_stays_in_the_table(shop: Shop, shop_db: Database) -> None:
     shop.change("revenue/sales.sql", "    count(*) as orders,                             -- Orders of the day.\n", "")
     shop.change("revenue/sales.sql", "-- headline: orders\n", "")
-    assert Change("analytics.sales", "keeps orders, which its file no longer has") in derived.ensure_tables(shop_db)
+    assert Change("analytics.sales", "keeps orders, which its file no longer has") in derived.ensure_tables(
+        shop_db, shop.catalog
+    )
     assert "orders" in columns(shop_db, "analytics.sales")
 
 
 def test_a_type_is_widened_where_the_server_would_cast_by_itself(shop: Shop, shop_db: Database) -> None:
     shop.change("revenue/sales.sql", "count(*) as orders", "count(*)::numeric as orders")
-    assert Change("analytics.sales", "column orders is numeric now, was bigint") in derived.ensure_tables(shop_db)
+    assert Change("analytics.sales", "column orders is numeric now, was bigint") in derived.ensure_tables(
+        shop_db, shop.catalog
+    )
     shop.change("revenue/sales.sql", "count(*)::numeric as orders", "count(*)::int as orders")
     with pytest.raises(CannotEvolve, match=r"analytics\.sales\.orders is numeric, its file makes it integer"):
-        derived.ensure_tables(shop_db)
+        derived.ensure_tables(shop_db, shop.catalog)
     assert columns(shop_db, "analytics.sales")["orders"] == "numeric"
 
 
 def test_another_grain_is_refused(shop: Shop, shop_db: Database) -> None:
     shop.change("revenue/sales.sql", "-- grain: day, shop", "-- grain: day")
     with pytest.raises(CannotEvolve, match="has the grain"):
-        derived.ensure_tables(shop_db)
+        derived.ensure_tables(shop_db, shop.catalog)
 
 
 def test_a_view_whose_columns_changed_is_created_again_with_the_views_on_it(shop: Shop, shop_db: Database) -> None:
@@ -133,9 +137,9 @@ def test_a_view_whose_columns_changed_is_created_again_with_the_views_on_it(shop
         "-- One row per shop.\n-- kind: view\n-- grain: shop\n-- owner: team:data\nselect\n    o.shop as shop,  -- Its name.\n"
         "    count(*) as orders  -- Orders ever.\nfrom staging.orders o group by 1",
     )
-    assert derived.ensure_tables(shop_db) == [Change("staging.shops", "created")]
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("staging.shops", "created")]
     shop.change("staging/orders.sql", "o.id as order_id,  ", "o.id as order_id,  -- The order.\n    1 as one,")
-    assert derived.ensure_tables(shop_db) == [
+    assert derived.ensure_tables(shop_db, shop.catalog) == [
         Change("staging.orders", "created again, since columns changed"),
         Change("staging.shops", "created again with staging.orders"),
     ]
@@ -147,14 +151,14 @@ def test_a_view_of_somebody_else_is_never_dropped(shop: Shop, shop_db: Database)
         script(connection, "create view public.mine as select * from staging.orders")
     shop.change("staging/orders.sql", "o.id as order_id,  ", "o.id as order_id,  -- The order.\n    1 as one,")
     with pytest.raises(CannotEvolve, match=r"view mine depends on view staging\.orders"):
-        derived.ensure_tables(shop_db)
+        derived.ensure_tables(shop_db, shop.catalog)
     assert columns(shop_db, "public.mine")
 
 
-def test_a_dropped_table_comes_back(shop_db: Database) -> None:
+def test_a_dropped_table_comes_back(shop: Shop, shop_db: Database) -> None:
     with shop_db.begin() as connection:
         script(connection, "drop table analytics.sales")
-    assert derived.ensure_tables(shop_db) == [Change("analytics.sales", "created")]
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.sales", "created")]
 
 
 def test_one_room_brings_what_it_is_made_of(shop: Shop, empty_db: Database) -> None:
@@ -163,7 +167,9 @@ def test_one_room_brings_what_it_is_made_of(shop: Shop, empty_db: Database) -> N
             connection,
             "create table public.orders (id bigint primary key, at timestamptz, shop text, amount numeric(10, 2), note text)",
         )
-    assert [change.table for change in derived.ensure_tables(empty_db, "revenue")] == [
+    assert [change.table for change in derived.ensure_tables(empty_db, shop.catalog, "revenue")] == [
+        "pipeline.days",
+        "pipeline.tables",
         "staging.orders",
         "analytics.sales",
     ]
@@ -173,14 +179,14 @@ def test_a_missing_table_of_the_app_is_named(shop: Shop, empty_db: Database) -> 
     with pytest.raises(
         MissingPrerequisite, match=r"staging\.orders reads public\.orders, which this database does not have"
     ):
-        derived.ensure_tables(empty_db)
+        derived.ensure_tables(empty_db, shop.catalog)
 
 
 def test_a_role_without_the_right_is_told_so(shop: Shop, empty_db: Database) -> None:
     with empty_db.begin() as connection:
         script(connection, "create table public.orders (id int); set role anon")
         with pytest.raises(MissingPrivilege, match="may not write derived tables"):
-            derived.ensure(connection, catalog.table("sales"))
+            derived.ensure(connection, shop.catalog, shop.catalog.table("sales"))
         connection.rollback()
 
 
@@ -188,7 +194,7 @@ def test_a_missing_column_of_the_app_is_named(shop: Shop, empty_db: Database) ->
     with empty_db.begin() as connection:
         script(connection, "create table public.orders (id bigint primary key, at timestamptz, shop text, note text)")
     with pytest.raises(SchemaIncomplete, match=r"column o\.amount does not exist"):
-        derived.ensure_tables(empty_db)
+        derived.ensure_tables(empty_db, shop.catalog)
 
 
 def test_a_table_of_python_is_created_from_its_file_and_evolves(shop: Shop, shop_db: Database) -> None:
@@ -197,11 +203,113 @@ def test_a_table_of_python_is_created_from_its_file_and_evolves(shop: Shop, shop
         "-- One row per model.\n-- kind: python\n-- owner: team:data\ncreate table pipeline.models (\n"
         "    version text primary key,  -- Its name.\n    loss float8[] not null default '{}'  -- Loss per fold.\n)",
     )
-    assert derived.ensure_tables(shop_db) == [Change("pipeline.models", "created")]
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("pipeline.models", "created")]
     assert columns(shop_db, "pipeline.models") == {"version": "text", "loss": "double precision[]"}
     shop.change("preferences/models.sql", "-- Its name.", "-- Its name.\n    born timestamptz not null,  -- When.")
-    assert derived.ensure_tables(shop_db) == [Change("pipeline.models", "added column born")]
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("pipeline.models", "added column born")]
     assert columns(shop_db, "pipeline.models")["born"] == "timestamp with time zone"
+
+
+TWICE = """-- The number twice.
+-- kind: function
+-- owner: team:data
+create or replace function analytics.twice(n numeric) returns numeric
+language sql immutable parallel safe
+return n * 2
+"""
+DOUBLED = """-- One row per order: its money doubled.
+-- kind: view
+-- grain: order_id
+-- owner: team:data
+select
+    o.order_id as order_id,                         -- The order.
+    analytics.twice(o.amount) as amount             -- Money, twice.
+from staging.orders as o
+"""
+
+
+def amounts(db: Database) -> list[object]:
+    with db.begin() as connection:
+        return [row["amount"] for row in query(connection, "select amount from staging.doubled order by order_id")]
+
+
+def test_a_function_is_there_before_the_view_that_calls_it_and_follows_its_file(shop: Shop, shop_db: Database) -> None:
+    with shop_db.begin() as connection:
+        script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
+    shop.write("functions/twice.sql", TWICE)
+    shop.write("staging/doubled.sql", DOUBLED)
+    assert derived.ensure_tables(shop_db, shop.catalog, "staging") == [
+        Change("analytics.twice", "created"),
+        Change("staging.doubled", "created"),
+    ]
+    assert [str(amount) for amount in amounts(shop_db)] == ["10.80"]
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
+    shop.change("functions/twice.sql", "n * 2", "n * 2 + 1")
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.twice", "replaced")]
+    assert [str(amount) for amount in amounts(shop_db)] == ["11.80"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "amount"), [("returns numeric", "returns int", "11"), ("n numeric", "n float8", "10.8")]
+)
+def test_a_function_of_another_type_or_other_arguments_leaves_no_other_of_its_name(
+    shop: Shop, shop_db: Database, old: str, new: str, amount: str
+) -> None:
+    with shop_db.begin() as connection:
+        script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
+    shop.write("functions/twice.sql", TWICE)
+    shop.write("staging/doubled.sql", DOUBLED)
+    derived.ensure_tables(shop_db, shop.catalog)
+    shop.change("functions/twice.sql", old, new)
+    shop.change("functions/twice.sql", "return n * 2", "return (n * 2)::numeric" if "float8" in new else "return n * 2")
+    assert derived.ensure_tables(shop_db, shop.catalog) == [
+        Change("analytics.twice", "created again, since its arguments or type changed")
+    ]
+    assert [str(found) for found in amounts(shop_db)] == [amount]
+    with shop_db.begin() as connection:
+        assert len(query(connection, "select 1 from pg_proc where proname = 'twice'")) == 1
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
+
+
+def test_a_function_on_which_somebody_else_stands_is_never_dropped(shop: Shop, shop_db: Database) -> None:
+    shop.write("functions/twice.sql", TWICE)
+    derived.ensure_tables(shop_db, shop.catalog)
+    with shop_db.begin() as connection:
+        script(connection, "create view public.mine as select analytics.twice(1) as two")
+    shop.change("functions/twice.sql", "returns numeric", "returns int")
+    with pytest.raises(
+        CannotEvolve, match=r"analytics\.twice must be created again, but others stand on it .*view mine"
+    ):
+        derived.ensure_tables(shop_db, shop.catalog)
+
+
+def test_a_dropped_function_comes_back(shop: Shop, shop_db: Database) -> None:
+    shop.write("functions/twice.sql", TWICE)
+    derived.ensure_tables(shop_db, shop.catalog)
+    with shop_db.begin() as connection:
+        script(connection, "drop function analytics.twice")
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.twice", "created")]
+
+
+def test_a_table_of_facts_is_created_from_its_file_like_one_of_python(shop: Shop, shop_db: Database) -> None:
+    shop.write(
+        "staging/order_facts.sql",
+        "-- One row per order, kept.\n-- kind: facts\n-- owner: team:data\n-- lineage: order_id: public.orders id\n"
+        "create table staging.order_facts (\n    order_id bigint primary key  -- The order.\n)",
+    )
+    facts = shop.catalog.table("order_facts")
+    assert (facts.kind, facts.grain, facts.upstream) == ("facts", ("order_id",), ("public.orders",))
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("staging.order_facts", "created")]
+
+
+def test_what_no_longer_fills_a_column_is_not_stopped_by_it(shop: Shop, shop_db: Database) -> None:
+    head = "-- One row per model.\n-- kind: python\n-- owner: team:data\ncreate table pipeline.models (\n    version text primary key"
+    shop.write("preferences/models.sql", head + ",  -- Its name.\n    loss float8 not null  -- Loss.\n)")
+    derived.ensure_tables(shop_db, shop.catalog)
+    shop.write("preferences/models.sql", head + "  -- Its name.\n)")
+    derived.ensure_tables(shop_db, shop.catalog)
+    with shop_db.begin() as connection:
+        script(connection, "insert into pipeline.models (version) values ('a')")
 
 
 def test_nothing_is_granted_to_clients(shop_db: Database) -> None:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database
 from tests.oracles import funnel
 from tests.oracles.numbers import day
+from tests.support.catalogs import CATALOG
 from tests.worlds import FEW, USERS, ZONE, load, pieces_agree, published, span, worlds
 
 pytestmark = pytest.mark.database
@@ -103,7 +104,7 @@ def test_a_late_conversion_restates_at_most_the_day_on_which_its_session_began(w
     load(world_db, world)
     began = [session["started_at"] for session in world["sessions"] if session["session_id"] == late["session_id"]]
     may = {day(at, ZONE) for at in began if at is not None}
-    results = derived.replace_days(world_db, catalog.table("session_funnel_daily"), first, last)
+    results = derived.replace_days(world_db, CATALOG, CATALOG.table("session_funnel_daily"), first, last)
     assert {result.day for result in results if result.changed} <= may
-    shown = derived.replace_days(world_db, catalog.table("ctr_by_position_daily"), first, last)
+    shown = derived.replace_days(world_db, CATALOG, CATALOG.table("ctr_by_position_daily"), first, last)
     assert not [result for result in shown if result.changed], "what was shown does not depend on what was sold"

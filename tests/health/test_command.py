@@ -32,11 +32,11 @@ def test_what_cannot_be_told_is_said_with_its_reason(named: Database, capsys) ->
     assert code == 0
     assert out.splitlines() == [
         "– table_growth: not judged here, sizes are measured since never; a week later growth can be told",
-        "    mend: let the job check_health run every day: it measures",
+        "    remedy: let the job check_health run every day: it measures",
     ]
 
 
-def test_a_finding_is_its_severity_its_object_and_what_mends_it(named: Database, capsys) -> None:
+def test_a_finding_is_its_severity_its_object_and_its_remedy(named: Database, capsys) -> None:
     with named.autocommit() as connection:
         connection.exec_driver_sql("create table public.queue (id int)")
         connection.exec_driver_sql("insert into public.queue values (0)")
@@ -47,9 +47,9 @@ def test_a_finding_is_its_severity_its_object_and_what_mends_it(named: Database,
     assert out.splitlines()[0].startswith(
         "error unused_indexes: public.queue_broken invalid: building it on public.queue"
     )
-    assert out.splitlines()[1].startswith("    mend: drop index concurrently public.queue_broken")
+    assert out.splitlines()[1].startswith("    remedy: drop index concurrently public.queue_broken")
     [finding] = json.loads(said(capsys, "unused_indexes", "--json")[1])
-    assert list(finding) == ["finding", "severity", "object", "detail", "evidence", "mend"]
+    assert list(finding) == ["finding", "severity", "object", "detail", "evidence", "remedy"]
     assert finding["evidence"]["valid"] is False
 
 

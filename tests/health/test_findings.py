@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from aclue_pipeline import catalog, health
+from aclue_pipeline import health
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from aclue_pipeline.postgres import Database, query, script
 from tests.conftest import Databases
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -24,7 +26,7 @@ READ = "do $$ begin for n in 1..120 loop perform from public.parcels p where p.i
 @pytest.fixture
 def db(deployed_db: Database) -> Iterator[Database]:
     """A deployed database whose sizes were measured eight days ago."""
-    health.measure(deployed_db)
+    health.measure(deployed_db, CATALOG)
     with deployed_db.begin() as connection:
         script(
             connection, "update analytics.table_sizes set day = day - 8, measured_at = measured_at - interval '8 days'"
@@ -41,18 +43,18 @@ def run(db: Database, *statements: str) -> None:
 
 
 def found(db: Database, *names: str) -> list[tuple[str, str, str]]:
-    return [(one.finding, one.severity, one.object) for one in health.examine(db, names)]
+    return [(one.finding, one.severity, one.object) for one in health.examine(db, CATALOG, names)]
 
 
 def test_a_database_in_good_health_has_no_findings(db: Database) -> None:
-    assert health.examine(db) == []
+    assert health.examine(db, CATALOG) == []
 
 
 def test_a_slow_statement_is_found_a_single_long_one_is_not(db: Database) -> None:
     run(db, "select pg_sleep(0.3), 'once'")
     assert found(db) == []
     run(db, *["/* a report */ select 'Ann''s gift', pg_sleep(0.11)"] * 5)
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert (finding.finding, finding.severity) == ("slow_statements", "warn")
     assert finding.evidence["calls"] == 5
     assert 110 <= finding.evidence["mean_ms"] < 1000
@@ -64,24 +66,24 @@ def test_an_unused_index_is_found_one_of_a_key_is_not(db: Database) -> None:
     run(db, *filter(str.strip, UNUSED.split(";")))
     assert found(db) == [], "nobody has read the table yet"
     run(db, READ)
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert (finding.finding, finding.severity, finding.object) == ("unused_indexes", "info", "public.parcels_label")
     assert finding.evidence["reads_of_table"] >= 120
-    assert "drop index concurrently public.parcels_label" in finding.mend
+    assert "drop index concurrently public.parcels_label" in finding.remedy
 
 
 def test_an_unused_index_that_says_what_it_is_for_is_taken_out_of_its_script_first(db: Database) -> None:
     run(db, *filter(str.strip, UNUSED.split(";")), "comment on index public.parcels_label is 'Serves labels.'", READ)
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert finding.detail.endswith("Its comment: Serves labels.")
-    assert "take it out of its script" in finding.mend
+    assert "take it out of its script" in finding.remedy
 
 
 def test_an_invalid_index_is_found(db: Database) -> None:
     run(db, 'create table public."Twins" (id int)', 'insert into public."Twins" values (1), (1)')
     with pytest.raises(sa.exc.IntegrityError):
         run(db, 'create unique index concurrently twins_id on public."Twins" (id)')
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert (finding.finding, finding.severity, finding.object) == ("unused_indexes", "error", "public.twins_id")
     assert 'public."Twins"' in finding.detail
     run(db, "drop index concurrently public.twins_id")
@@ -97,7 +99,7 @@ def test_a_grown_table_is_found_with_its_pace(db: Database) -> None:
         "alter table public.log alter line set storage plain",
         "insert into public.log select repeat('x', 2000) from generate_series(1, 24000)",
     )
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert (finding.finding, finding.severity, finding.object) == ("table_growth", "warn", "public.log")
     assert finding.detail.startswith("grew from 9766 kB to ")
     assert finding.detail.endswith(" in 14 days")
@@ -120,9 +122,9 @@ def test_a_table_that_grew_no_faster_than_its_size_allows_is_not_found(db: Datab
 def test_a_table_full_of_dead_rows_is_found(db: Database) -> None:
     run(db, "create table public.queue (id int) with (autovacuum_enabled = off)")
     run(db, "insert into public.queue select generate_series(1, 120000)", "delete from public.queue where id > 100")
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert (finding.finding, finding.severity, finding.object) == ("table_growth", "error", "public.queue")
-    assert finding.mend.startswith("vacuum (analyze) public.queue")
+    assert finding.remedy.startswith("vacuum (analyze) public.queue")
     run(db, "vacuum (analyze) public.queue")
     assert found(db) == []
 
@@ -131,16 +133,16 @@ def test_a_table_full_of_dead_rows_is_found(db: Database) -> None:
 
 
 def test_growth_cannot_be_told_before_a_week_of_measuring(deployed_db: Database) -> None:
-    [finding] = health.examine(deployed_db, ["table_growth"])
+    [finding] = health.examine(deployed_db, CATALOG, ["table_growth"])
     assert (finding.severity, finding.object) == ("not applicable", "analytics.table_sizes")
     assert "since never" in finding.detail
-    assert health.measure(deployed_db) == health.measure(deployed_db) > 10
-    [finding] = health.examine(deployed_db, ["table_growth"])
+    assert health.measure(deployed_db, CATALOG) == health.measure(deployed_db, CATALOG) > 10
+    [finding] = health.examine(deployed_db, CATALOG, ["table_growth"])
     assert finding.severity == "not applicable"
 
 
 def test_a_database_that_knows_nothing_of_us_is_only_read(empty_db: Database) -> None:
-    [finding] = health.examine(empty_db)
+    [finding] = health.examine(empty_db, CATALOG)
     assert (finding.finding, finding.severity) == ("table_growth", "not applicable")
     assert 'relation "analytics.table_sizes" does not exist' in finding.detail
     with empty_db.begin() as connection:
@@ -149,10 +151,10 @@ def test_a_database_that_knows_nothing_of_us_is_only_read(empty_db: Database) ->
 
 def test_without_the_extension_slow_statements_are_not_applicable(db: Database, databases: Databases) -> None:
     run(databases.admin(db), "drop extension pg_stat_statements")
-    [finding] = health.examine(db)
+    [finding] = health.examine(db, CATALOG)
     assert (finding.finding, finding.severity) == ("slow_statements", "not applicable")
     assert finding.detail == "the extension pg_stat_statements is not installed"
-    assert finding.mend.startswith("create extension pg_stat_statements")
+    assert finding.remedy.startswith("create extension pg_stat_statements")
 
 
 def test_the_extension_may_stand_in_any_schema(db: Database, databases: Databases) -> None:
@@ -174,7 +176,7 @@ def test_a_role_that_may_not_look_is_told_so(db: Database, databases: Databases,
         run(databases.admin(db), hide)
     with db.psycopg() as pg:
         pg.execute("set local role authenticated")
-        [row] = pg.execute(health.looks()["slow_statements"].sql).fetchall()
+        [row] = pg.execute(health.looks(CATALOG)["slow_statements"].sql).fetchall()
     assert row[1:4] == ("not applicable", "pg_stat_statements", reason)
     assert row[5] == "grant pg_read_all_stats to authenticated (as an administrator)"
 
@@ -190,7 +192,7 @@ def test_a_locked_table_of_sizes_is_not_applicable(db: Database, databases: Data
 
 
 def test_all_findings_have_the_same_columns_and_can_be_put_together(db: Database) -> None:
-    names = health.looks()
+    names = health.looks(CATALOG)
     assert sorted(names) == ["slow_statements", "table_growth", "unused_indexes"]
     union = " union all ".join(f"select * from {table.key}" for table in names.values())
     with db.psycopg() as pg:
@@ -200,14 +202,14 @@ def test_all_findings_have_the_same_columns_and_can_be_put_together(db: Database
 
 def test_a_name_that_is_no_finding_is_one_sentence(db: Database) -> None:
     with pytest.raises(NothingFound, match="there is no finding bloat; there are"):
-        health.examine(db, ["bloat"])
+        health.examine(db, CATALOG, ["bloat"])
 
 
 def test_a_new_finding_is_one_file(db: Database, tmp_path) -> None:
     import shutil
 
     root = tmp_path / "sql"
-    shutil.copytree(catalog.sql_root(), root)
+    shutil.copytree(CATALOG.root, root)
     text = """-- One row per table without a primary key.
 -- kind: view
 -- grain: object
@@ -218,24 +220,22 @@ select
     format('%I.%I', n.nspname, c.relname)::text as object,      -- Schema and name of the table.
     'has no primary key' as detail,             -- What was found, as a sentence.
     '{}'::jsonb as evidence,                    -- Nothing more to say.
-    'add one' as mend                           -- What to do.
+    'add one' as remedy                         -- What to do.
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname = 'public'
     and not exists (select 1 from pg_catalog.pg_index as i where i.indrelid = c.oid and i.indisprimary)
 """
     (root / "health" / "keyless.sql").write_text(text)
     run(db, "create table public.notes (note text)")
-    with catalog.reading(root):
-        assert found(db, "keyless") == [("keyless", "warn", "public.notes")]
-        (root / "health" / "keyless.sql").write_text(text.replace("as detail,", "as details,"))
-        catalog.read.forget()
-        with pytest.raises(SqlFileError, match=r"keyless.sql: a finding yields finding, severity"):
-            health.looks()
-    catalog.read.forget()
+    [finding] = health.examine(db, Catalog.load(root), ["keyless"])
+    assert (finding.severity, finding.object) == ("warn", "public.notes")
+    (root / "health" / "keyless.sql").write_text(text.replace("as detail,", "as details,"))
+    with pytest.raises(SqlFileError, match=r"keyless.sql: a finding yields finding, severity"):
+        health.looks(Catalog.load(root))
 
 
 def test_asking_writes_nothing(db: Database) -> None:
     with db.psycopg() as pg:
         pg.execute("set transaction read only")
-        for look in health.looks().values():
+        for look in health.looks(CATALOG).values():
             pg.execute(look.sql)

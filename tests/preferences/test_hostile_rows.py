@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from aclue_pipeline import preferences
-from aclue_pipeline.catalog import sql_root
-from aclue_pipeline.defs.sql_checks import read
+from aclue_pipeline.checks import of_file
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import signals
 from tests.conftest import Databases
 from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -33,7 +33,7 @@ def known(name: str) -> str:
 
 ME, MUG, TIP = known("user5"), known("product7"), known("tip")  # who writes, about what, and on which recommendation
 SOME = "00000000-0000-4000-8000-000000000001"
-CHECK = sql_root() / "preferences" / "checks" / "signals_within_bounds.sql"
+CHECK = next(file for file in CATALOG.checks if file.name == "signals_within_bounds")
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +320,7 @@ def _move_the_clock(db: Database) -> None:
 
 
 def test_the_cut_is_said_alike_wherever_it_is_said() -> None:
-    for path in (sql_root() / "preferences" / "signals.sql", CHECK):
+    for path in (CATALOG.tables["pipeline.signals"].path, CHECK.path):
         assert signals.CUT in path.read_text(), path
 
 
@@ -332,9 +332,9 @@ def test_the_hashes_of_sixteen_million_signals_of_one_user_can_be_summed(shop: D
 
 
 def test_the_check_is_green_where_every_number_can_be(shop: Database) -> None:
-    judged = read(CHECK).judge(shop)
+    judged = of_file(CHECK).judge(shop)
     assert judged.passed
-    assert judged.description == "no number, date or word had to be clamped or left out"
+    assert judged.sentence == "no number, date or word had to be clamped or left out"
 
 
 def test_the_check_warns_and_counts_what_was_clamped_or_left_out_by_cause(shop: Database) -> None:
@@ -345,12 +345,12 @@ def test_the_check_warns_and_counts_what_was_clamped_or_left_out_by_cause(shop: 
             write(pg, role, "recommendation_feedback", {**FEEDBACK, **hostile, "id": str(uuid.uuid4())})
         write(pg, "authenticated", "swipe_sessions", {"user_id": ME, "occasion": "x" * 61})
         write(pg, "service_role", "products", {"price_min": "NaN"}, where={"id": MUG})
-    judged = read(CHECK).judge(shop)
+    judged = of_file(CHECK).judge(shop)
     assert not judged.passed
-    counted = {name: value.value for name, value in (judged.metadata or {}).items()}
+    counted = judged.evidence
     causes = {"too_early": 5, "too_late": 4, "time_spent": 3, "strength": 3, "weight": 1, "words": 1, "price": 1}
     assert {name: counted[name] for name in causes} == causes
-    assert counted["mend"]
+    assert judged.remedy
 
 
 # --- whatever else a client thinks of ---------------------------------------------------------------------------------------------

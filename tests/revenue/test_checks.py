@@ -1,39 +1,34 @@
 """The checks that numbers add up hold in every world that was just computed, and turn red when something comes after."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 
-from aclue_pipeline import catalog, derived
-from aclue_pipeline.catalog import sql_root
-from aclue_pipeline.defs.sql_checks import read
+from aclue_pipeline import derived
+from aclue_pipeline.checks import of_file
 from aclue_pipeline.postgres import Database
+from tests.support.catalogs import CATALOG
 from tests.worlds import AUTUMN, FEW, PRODUCTS, load, worlds
 
 pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
-CHECKS = [path for room in ("revenue", "funnel") for path in sorted((sql_root() / room / "checks").glob("*.sql"))]
+CHECKS = [of_file(file) for file in CATALOG.checks if file.room in ("revenue", "funnel")]
 
 
 def compute(db: Database) -> None:
     """Five days and no others, whatever an earlier world computed."""
     with db.psycopg() as pg:
         pg.execute("delete from pipeline.days")
-    for table in catalog.tables().values():
+    for table in CATALOG.tables.values():
         if table.kind == "daily":
-            derived.replace_days(db, table, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
+            derived.replace_days(db, CATALOG, table, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
 
 
 def red(db: Database) -> set[str]:
-    return {path.stem for path in CHECKS if not passes(db, path)}
-
-
-def passes(db: Database, path: Path) -> bool:
-    return read(path).judge(db).passed
+    return {check.name for check in CHECKS if not check.judge(db).passed}
 
 
 @FEW

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database
 from tests.oracles import revenue
 from tests.oracles.clicks import verdicts
 from tests.oracles.numbers import day, total
 from tests.oracles.views import kept_views
+from tests.support.catalogs import CATALOG
 from tests.worlds import FEW, ZONE, load, pieces_agree, published, span, worlds
 
 pytestmark = pytest.mark.database
@@ -108,4 +109,4 @@ def test_a_late_conversion_restates_its_click_day_and_its_conversion_day_and_no_
 
 
 def restated(db: Database, name: str, *days: Any) -> list[Any]:
-    return [result.day for result in derived.replace_days(db, catalog.table(name), *days) if result.changed]
+    return [result.day for result in derived.replace_days(db, CATALOG, CATALOG.table(name), *days) if result.changed]

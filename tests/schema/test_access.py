@@ -1,18 +1,18 @@
 """Every line of sql/schema/access.csv, really tried; and every line proven able to fail."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aclue_pipeline import catalog, schema
+from aclue_pipeline import schema
 from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.schema import access
 from aclue_pipeline.schema.access import Line, lines
 from aclue_pipeline.schema.probes import CannotTry, probe
 from aclue_pipeline.schema.scripts import table_names
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -174,7 +174,7 @@ class TestTheLinesSpeakOfEverything:
                 continue
             own = [line for line in mine if line.columns and line.owner in ("own", "ownerless")]
             told = [column for line in own for column in line.columns]
-            declared = [column.name for column in catalog.table(f"public.{table}").columns]
+            declared = [column.name for column in CATALOG.table(f"public.{table}").columns]
             assert sorted(told) == sorted(declared), f"{role} {verb} {table}: each column belongs in exactly one line"
 
     @pytest.mark.parametrize("role", access.ROLES)
@@ -225,15 +225,10 @@ class TestTrying:
 
 
 def test_an_unknown_word_is_named(tmp_path: Path) -> None:
-    shutil.copytree(catalog.sql_root() / "schema", tmp_path / "schema")
-    with (tmp_path / "schema" / "access.csv").open("a") as file:
-        file.write("*,anon,selct,own,*,no,\n")
-    lines.cache_clear()
-    try:
-        with catalog.reading(tmp_path), pytest.raises(SqlFileError, match="'selct' is not one of select, insert"):
-            lines()
-    finally:
-        lines.cache_clear()
+    path = tmp_path / "access.csv"
+    path.write_text((CATALOG.root / "schema" / "access.csv").read_text() + "*,anon,selct,own,*,no,\n")
+    with pytest.raises(SqlFileError, match="'selct' is not one of select, insert"):
+        lines(path)
 
 
 def _version(database: Database) -> int:

@@ -13,6 +13,7 @@ from aclue_pipeline import schema
 from aclue_pipeline.errors import DeployerBusy, KeysPending
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema.apply import deployer
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -174,7 +175,7 @@ def test_rolling_back_takes_the_keys_off_in_a_free_moment(app_db: Database) -> N
     with reading as reads, writing as writes:
         with open_transaction(app_db.url, "select * from products"):
             other = Database(app_db.url)
-            thread = threading.Thread(target=lambda: gone.append(schema.rollback(other, ["product_views"])))
+            thread = threading.Thread(target=lambda: gone.append(schema.rollback(other, CATALOG, ["product_views"])))
             thread.start()
             time.sleep(HELD)
             assert not gone

@@ -10,6 +10,7 @@ from aclue_pipeline import schema
 from aclue_pipeline.errors import DependentsExist, MissingPrivilege, NothingFound, RowsExist
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema.scripts import table_names
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -29,16 +30,16 @@ def fingerprint(database: Database) -> str:
 
 def test_all_of_it_goes_and_can_come_again(app_db: Database) -> None:
     first = schema.deploy(app_db)
-    assert schema.rollback(app_db) == table_names()
+    assert schema.rollback(app_db, CATALOG) == table_names()
     assert there(app_db) == set()
-    assert schema.rollback(app_db) == ()
+    assert schema.rollback(app_db, CATALOG) == ()
     assert schema.deploy(app_db).fingerprint == first.fingerprint
 
 
 def test_one_table_goes_alone_with_its_own_functions(app_db: Database) -> None:
     schema.deploy(app_db)
     before = there(app_db)
-    assert schema.rollback(app_db, ["recommendation_feedback"]) == ("recommendation_feedback",)
+    assert schema.rollback(app_db, CATALOG, ["recommendation_feedback"]) == ("recommendation_feedback",)
     assert before - there(app_db) == {"recommendation_feedback", "aclue_is_recommended_to_caller"}
     assert schema.deploy(app_db).changed
     assert there(app_db) == before
@@ -50,9 +51,9 @@ def test_rows_are_never_dropped_unasked(app_db: Database) -> None:
         script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
     before = there(app_db)
     with pytest.raises(RowsExist, match=r"session_analytics holds rows.*--discard-data"):
-        schema.rollback(app_db)
+        schema.rollback(app_db, CATALOG)
     assert there(app_db) == before
-    assert schema.rollback(app_db, discard_data=True) == table_names()
+    assert schema.rollback(app_db, CATALOG, discard_data=True) == table_names()
     assert there(app_db) == set()
 
 
@@ -63,7 +64,7 @@ def test_a_row_that_comes_meanwhile_is_not_dropped(app_db: Database) -> None:
 
     def roll_back() -> None:
         try:
-            schema.rollback(app_db, ["session_analytics"])
+            schema.rollback(app_db, CATALOG, ["session_analytics"])
         except RowsExist as error:
             failed.append(str(error))
 
@@ -148,7 +149,7 @@ def test_what_others_made_of_it_is_named_and_nothing_is_dropped(
         script(connection, made)
     before = there(schema_db), fingerprint(schema_db)
     with pytest.raises(DependentsExist) as refused:
-        schema.rollback(schema_db, ["product_views"], discard_data=True)
+        schema.rollback(schema_db, CATALOG, ["product_views"], discard_data=True)
     said = str(refused.value)
     assert said.startswith(f"nothing was dropped, since {named} ")
     assert (there(schema_db), fingerprint(schema_db)) == before
@@ -162,7 +163,7 @@ def test_partitions_are_named(schema_db: Database) -> None:
             create table public.today partition of public.product_views for values in ('s');
             """)  # fmt: skip
     with pytest.raises(DependentsExist, match=r"table public\.today"):
-        schema.rollback(schema_db, ["product_views"])
+        schema.rollback(schema_db, CATALOG, ["product_views"])
 
 
 def test_who_uses_a_function_of_ours_is_named(schema_db: Database) -> None:
@@ -171,9 +172,9 @@ def test_who_uses_a_function_of_ours_is_named(schema_db: Database) -> None:
             create table public.notes (updated_at timestamptz);
             create trigger touch before update on public.notes for each row execute function public.aclue_touch_updated_at();
             """)  # fmt: skip
-    assert schema.rollback(schema_db, ["product_views"]) == ("product_views",)  # the function stays
+    assert schema.rollback(schema_db, CATALOG, ["product_views"]) == ("product_views",)  # the function stays
     with pytest.raises(DependentsExist, match=r"since trigger touch on public\.notes is not ours"):
-        schema.rollback(schema_db)
+        schema.rollback(schema_db, CATALOG)
 
 
 def test_everything_is_named_at_once(schema_db: Database) -> None:
@@ -184,7 +185,7 @@ def test_everything_is_named_at_once(schema_db: Database) -> None:
             create table public.notes (id int, view uuid constraint of_a_view references public.product_views);
             """)  # fmt: skip
     with pytest.raises(DependentsExist) as refused:
-        schema.rollback(schema_db, ["product_views"])
+        schema.rollback(schema_db, CATALOG, ["product_views"])
     for named in (
         "materialized view public.summary",
         "view public.report",
@@ -198,7 +199,7 @@ def test_a_view_that_comes_meanwhile_is_not_dropped_along(schema_db: Database) -
 
     def roll_back() -> None:
         try:
-            schema.rollback(schema_db, ["product_views"])
+            schema.rollback(schema_db, CATALOG, ["product_views"])
         except DependentsExist as error:
             failed.append(str(error))
 
@@ -220,7 +221,7 @@ def test_our_own_views_go_along_and_are_named(schema_db: Database) -> None:
             create view staging.swipes as select * from staging.views;
             """)  # fmt: skip
     done: list[str] = []
-    assert schema.rollback(schema_db, ["product_views"], progress=done.append) == ("product_views",)
+    assert schema.rollback(schema_db, CATALOG, ["product_views"], progress=done.append) == ("product_views",)
     assert "drop table product_views, with staging.swipes, staging.views … done" in done
 
 
@@ -238,7 +239,7 @@ def test_who_cannot_see_the_rows_is_told_so_and_drops_nothing(schema_db: Databas
     weak = Database(re.sub("//.*@", "//shortsighted:shortsighted@", schema_db.url))
     try:
         with pytest.raises(MissingPrivilege, match="row level security hides rows of session_analytics from this role"):
-            schema.rollback(weak, ["session_analytics"])
+            schema.rollback(weak, CATALOG, ["session_analytics"])
         assert "session_analytics" in there(schema_db)
     finally:
         weak.close()
@@ -251,4 +252,4 @@ def test_who_cannot_see_the_rows_is_told_so_and_drops_nothing(schema_db: Databas
 
 def test_a_name_that_is_none_of_ours(app_db: Database) -> None:
     with pytest.raises(NothingFound, match="products is none of the deployed tables"):
-        schema.rollback(app_db, ["products"])
+        schema.rollback(app_db, CATALOG, ["products"])

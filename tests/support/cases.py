@@ -14,7 +14,9 @@ import yaml
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from aclue_pipeline import catalog, derived
+from aclue_pipeline import derived
+from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.catalog.types import base_of
 from aclue_pipeline.postgres import Database
 
 NAMES = uuid.UUID("5b0d3f3e-6d2c-4c55-9d6a-0a1c1b7f2e10")
@@ -34,11 +36,12 @@ FILLED = {
 
 @dataclass(frozen=True)
 class Case:
-    """One given → expected of one table."""
+    """One given → expected of one table, or one select → expected of one function."""
 
     name: str
-    table: str
-    expected: list[dict[str, Any]]
+    of: str
+    expected: list[Any]
+    select: str = ""
     given: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     range: tuple[date, date] | None = None
     shape: str = "a"
@@ -46,7 +49,7 @@ class Case:
     says: str = ""
 
     def __str__(self) -> str:
-        return f"{self.table}: {self.name}"
+        return f"{self.of}: {self.name}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -64,24 +67,31 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of one file; it is named after its table."""
+    """The cases of one file; it is named after its table or function."""
     found = []
     for raw in yaml.load(path.read_text(encoding="utf-8"), _Loader) or []:
         ends = raw.pop("range", None)
         between = (date.fromisoformat(str(ends[0])), date.fromisoformat(str(ends[1]))) if ends else None
-        found.append(Case(table=path.stem, range=between, **raw))
+        found.append(Case(of=path.stem, range=between, **raw))
     return found
 
 
-def check(case: Case, db: Database, admin: Database) -> None:
+def check(case: Case, catalog: Catalog, db: Database, admin: Database) -> None:
     """Load the given rows, compute the table, compare. `admin` loads (it may write everywhere), `db` computes."""
-    table = catalog.table(case.table)
+    if case.of in catalog.functions:
+        with db.psycopg() as pg:
+            found = [
+                None if value is None else str(value) for (value,) in pg.execute(f"select {case.select}").fetchall()
+            ]
+        assert found == [None if value is None else str(value) for value in case.expected], str(case)
+        return
+    table = catalog.table(case.of)
     load(admin, case.given)
     if table.kind == "daily":
         assert case.range, f"{case}: a daily table needs `range: [first day, last day]`"
-        derived.replace_days(db, table, *case.range, parameters=case.parameters)
-    elif table.kind == "table":
-        derived.replace_table(db, table, parameters=case.parameters)
+        derived.replace_days(db, catalog, table, *case.range, parameters=case.parameters)
+    elif table.kind == "whole":
+        derived.replace_table(db, catalog, table, parameters=case.parameters)
     else:
         assert table.kind == "view", (
             f"{case}: cases are for tables made by a SELECT, {table.key} is of kind {table.kind}"
@@ -176,8 +186,6 @@ class Inserter:
         return [str(item) for item in value] if isinstance(value, list) else str(value)
 
     def _fill(self, key: str, slot: Slot) -> Any:
-        from aclue_pipeline.catalog.types import base_of
-
         if slot.choice is not None:
             return slot.choice
         if slot.type == "uuid":
@@ -220,7 +228,7 @@ def _first_literal(check: str | None) -> str | None:
 # --- expected ---------------------------------------------------------------------------------------------------------
 
 
-def compare(case: Case, table: catalog.Table, db: Database) -> None:
+def compare(case: Case, table: Table, db: Database) -> None:
     """Every expected row is one of the table's rows on the columns it names, and there are no others."""
     names = {identifier(name): name for name in _words([case.given, case.expected])}
     with db.psycopg() as pg, pg.cursor(row_factory=dict_row) as cursor:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from aclue_pipeline import catalog
+from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.settings import sql_folder
 
 APP = """
 create table public.orders (
@@ -53,15 +54,23 @@ class Shop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._catalog: Catalog | None = None
         self.write("app/orders.sql", APP)
         self.write("staging/orders.sql", ORDERS)
         self.write("revenue/sales.sql", SALES)
-        self.write("catalog/bookkeeping.sql", (catalog.sql_root() / "catalog" / "bookkeeping.sql").read_text())
+        for path in (sql_folder() / "pipeline").glob("*.sql"):
+            self.write(f"pipeline/{path.name}", path.read_text())
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the files say now."""
+        self._catalog = self._catalog or Catalog.load(self.root)
+        return self._catalog
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
-        catalog.read.forget()
+        self._catalog = None
 
     def change(self, path: str, old: str, new: str) -> None:
         text = (self.root / path).read_text()

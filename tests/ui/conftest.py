@@ -20,6 +20,7 @@ import pytest
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.libpq import HOSTILE
+from tests.support.catalogs import CATALOG
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ACLUE = "from aclue_pipeline.cli import main; main()"
@@ -108,7 +109,7 @@ def new_database(server: EmbeddedServer, name: str, deploy: bool = True) -> Data
     database = Database(server.url(name))
     if deploy:
         schema.deploy(database)
-        derived.ensure_tables(database)
+        derived.ensure_tables(database, CATALOG)
     return database
 
 

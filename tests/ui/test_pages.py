@@ -9,9 +9,9 @@ import urllib.request
 import pytest
 import yaml
 
-from aclue_pipeline.catalog import tables
-from aclue_pipeline.definitions import defs
+from aclue_pipeline.definitions import build_defs
 from tests.libpq import HOSTILE
+from tests.support.catalogs import CATALOG
 
 pytestmark = [pytest.mark.xdist_group("ui")]
 
@@ -31,7 +31,7 @@ def test_graphql_answers_soon_after_the_start(ui) -> None:
 
 def test_every_asset_is_complete(ui) -> None:
     nodes = {".".join(node["assetKey"]["path"]): node for node in ui.ask(ASSETS)["assetNodes"]}
-    assert set(nodes) == {*tables(), "schema"}
+    assert set(nodes) == {*(key for key, table in CATALOG.tables.items() if table.room != "pipeline"), "schema"}
     for name, node in nodes.items():
         assert node["description"], name
         assert node["groupName"], name
@@ -41,7 +41,7 @@ def test_every_asset_is_complete(ui) -> None:
         assert "dagster/code_references" in entries, name
         if name != "schema":
             columns = entries["dagster/column_schema"]["schema"]["columns"]
-            assert {column["name"] for column in columns} == {column.name for column in tables()[name].columns}
+            assert {column["name"] for column in columns} == {column.name for column in CATALOG.tables[name].columns}
             # auth.users is Supabase's: we read three of its columns and describe none.
             assert name == "auth.users" or all(column["description"] for column in columns), name
 
@@ -52,7 +52,7 @@ def test_every_job_and_schedule_is_there_and_stands_still(ui) -> None:
              ... on Repository { jobs { name } schedules { name scheduleState { status } } } } }"""
     )["repositoryOrError"]
     jobs = {job["name"] for job in answer["jobs"] if not job["name"].startswith("__")}
-    assert jobs == {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert jobs == {job.name for job in build_defs(CATALOG).resolve_all_job_defs() if not job.name.startswith("__")}
     assert {s["scheduleState"]["status"] for s in answer["schedules"]} == {"STOPPED"}
 
 
@@ -101,7 +101,7 @@ def test_the_lineage_page_shows_every_group(ui, page) -> None:
     page.get_by_text("affiliate_clicks").first.wait_for()
     page.wait_for_timeout(500)
     shown = page.inner_text("body")
-    for group in {node.group_name for node in defs.resolve_asset_graph().asset_nodes}:
+    for group in {node.group_name for node in build_defs(CATALOG).resolve_asset_graph().asset_nodes}:
         assert group in shown
     assert "Join the Dagster community" not in shown
 

@@ -33,7 +33,7 @@ def _run(installed: Path, code: str, **environment: str) -> str:
 
 
 def test_its_sql_is_its_own(installed: Path) -> None:
-    said = _run(installed, "from aclue_pipeline.catalog import sql_root; print(sql_root())")
+    said = _run(installed, "from aclue_pipeline.settings import sql_folder; print(sql_folder())")
     assert Path(said) == installed / "aclue_pipeline" / "sql"
 
 

@@ -1,7 +1,7 @@
 -- In time order nobody reaches a step without the one before it: no step holds more sessions than the step before.
 -- asset: analytics.session_funnel_daily
 -- severity: error
--- mend: look at the rows named here and at sql/funnel/session_funnel_daily.sql: its steps are no longer in order
+-- remedy: look at the rows named here and at sql/funnel/session_funnel_daily.sql: its steps are no longer in order
 with growing as (
     select f.day as day, f.device_type as device_type, f.landing_page as landing_page, f.utm_source as utm_source
     from analytics.session_funnel_daily as f

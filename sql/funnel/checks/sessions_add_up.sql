@@ -1,7 +1,7 @@
 -- Sessions in = sessions in days + rows in named buckets: every session of the trailing computed days, and every one without a date.
 -- asset: analytics.session_funnel_daily
 -- severity: error
--- mend: aclue funnel rebuild --trailing
+-- remedy: aclue funnel rebuild --trailing
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d

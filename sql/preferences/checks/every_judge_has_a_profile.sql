@@ -1,7 +1,7 @@
 -- Whoever has judged a product, and still is a user, has a profile; and nobody else has one.
 -- asset: public.user_preferences
 -- severity: error
--- mend: aclue preferences recalculate --full
+-- remedy: aclue preferences recalculate --full
 with judges as (
     select distinct s.user_id as user_id from pipeline.signals as s
 ),

@@ -1,7 +1,7 @@
 -- What clients and catalogues send is within bounds; what is not is clamped or left out of the signals, and counted here by cause. It warns where that is more than one row in a hundred of the swipes, the rounds of swiping, the feedback or the products.
 -- asset: pipeline.signals
 -- severity: warn
--- mend: find who sends them (public.swipe_interactions: swipe_timestamp, time_spent_seconds, preference_strength; public.products: prices); profiles are right without
+-- remedy: find who sends them (public.swipe_interactions: swipe_timestamp, time_spent_seconds, preference_strength; public.products: prices); profiles are right without
 with bounds as (
     select date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours' as cut
 ),

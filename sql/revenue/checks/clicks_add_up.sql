@@ -1,7 +1,7 @@
 -- Rows in = rows in days + rows in named buckets, and the money to the penny: every click of the trailing computed days, and every one without a date.
 -- asset: analytics.revenue_daily
 -- severity: error
--- mend: aclue revenue rebuild --trailing
+-- remedy: aclue revenue rebuild --trailing
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d

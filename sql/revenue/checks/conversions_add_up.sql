@@ -1,7 +1,7 @@
 -- Conversions in = conversions in days + those without a date, and the money to the penny, over the trailing computed days.
 -- asset: analytics.commission_daily
 -- severity: error
--- mend: aclue revenue rebuild --trailing
+-- remedy: aclue revenue rebuild --trailing
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d

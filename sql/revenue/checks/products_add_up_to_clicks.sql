@@ -1,7 +1,7 @@
 -- On every day, the products' affiliate clicks and commission add up to those of revenue_daily.
 -- asset: analytics.product_revenue_daily
 -- severity: error
--- mend: aclue revenue rebuild --from … --to … over the days named here
+-- remedy: aclue revenue rebuild --from … --to … over the days named here
 with both_computed as (
     select d.day as day
     from pipeline.days as d

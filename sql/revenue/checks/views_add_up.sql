@@ -1,7 +1,7 @@
 -- Rows in = impressions and opened pages in days + rows in named buckets: every product view of the trailing computed days, and every one without a date.
 -- asset: analytics.product_revenue_daily
 -- severity: error
--- mend: aclue revenue rebuild --trailing
+-- remedy: aclue revenue rebuild --trailing
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d

@@ -1,7 +1,7 @@
 -- How many clicks of the trailing days were set aside, and why; it warns where the repeated ones are more than one in ten, or the machines' more than one in two.
 -- asset: staging.clicks
 -- severity: warn
--- mend: look at user_agent and click_timestamp in public.affiliate_clicks: a client that sends everything twice, or a new crawler
+-- remedy: look at user_agent and click_timestamp in public.affiliate_clicks: a client that sends everything twice, or a new crawler
 with judged as (
     select
         count(*) as clicks,

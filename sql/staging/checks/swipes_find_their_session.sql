@@ -1,7 +1,7 @@
 -- Swipes of signed-in users fall into one of their browser sessions; it warns where more than half of the trailing days' do not. Anonymous swipes never do.
 -- asset: staging.swipes
 -- severity: warn
--- mend: see whether session_analytics is written (started_at, last_activity_at, user_id); until then the funnel ends before the swipe
+-- remedy: see whether session_analytics is written (started_at, last_activity_at, user_id); until then the funnel ends before the swipe
 with swiped as (
     select
         count(*) as swipes,

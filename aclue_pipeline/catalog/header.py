@@ -1,0 +1,62 @@
+"""The comment at the top of a SQL file: one grammar for tables, functions and checks, described in sql/README.md."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aclue_pipeline.catalog.statement import shown
+from aclue_pipeline.errors import SqlFileError
+
+
+@dataclass(frozen=True)
+class Header:
+    """`rules`: the comment between the header and the statement; `body`: all that follows the header, rules included."""
+
+    description: str
+    values: dict[str, str]
+    rules: str
+    body: str
+
+    def names(self, key: str) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.values.get(key, "").split(",") if name.strip())
+
+
+def read_header(text: str, path: Path, keys: Sequence[str], needed: Sequence[str] = ()) -> Header:
+    """What one row is (or what holds, or what is returned), then `key: value` lines; a line indented further continues its value.
+
+    Raises SqlFileError that says what is missing, or which line is not understood.
+    """
+    lines = text.splitlines()
+    top = _comments(lines)
+    description: list[str] = []
+    values: dict[str, str] = {}
+    last = ""
+    for line in lines[:top]:
+        said = line.removeprefix("--").strip()
+        match = re.fullmatch(r"([a-z]+):\s*(.*)", said)
+        if last and line.startswith("--  "):
+            values[last] = f"{values[last]} {said}".strip()
+        elif match and match[1] in keys:
+            last = match[1]
+            values[last] = match[2]
+        elif last:
+            raise SqlFileError(f"{shown(path)}: the header has a line that is none of {', '.join(keys)}: {said!r}")
+        else:
+            description.append(said)
+    if not " ".join(description).strip():
+        raise SqlFileError(
+            f"{shown(path)}: the first comment line must say what one row is, what is returned, or what holds"
+        )
+    for key in needed:
+        if not values.get(key):
+            raise SqlFileError(f"{shown(path)}: the header needs `-- {key}: …`")
+    body = "\n".join(lines[top:]).strip().rstrip(";").rstrip()
+    rules = body.splitlines()
+    rules = [line.removeprefix("--").strip() for line in rules[: _comments(rules)]]
+    return Header(" ".join(description).strip(), values, " ".join(rules), body)
+
+
+def _comments(lines: Sequence[str]) -> int:
+    """How many lines at the top are comments."""
+    return next((n for n, line in enumerate(lines) if not line.startswith("--")), len(lines))

@@ -1,0 +1,73 @@
+"""One shape for everything that is judged: checks written in SQL, contracts, freshness, findings about health, success criteria.
+What each judges stands in its room; how it is shown, in defs and in the command line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from aclue_pipeline.catalog import CheckFile, sqltext
+from aclue_pipeline.catalog.statement import shown
+from aclue_pipeline.catalog.table import Severity
+from aclue_pipeline.errors import SqlFileError
+from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    from aclue_pipeline.postgres import Database
+
+Outcome = Literal["passed", "failed", "not judged"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one check says of one object. `not judged`: it should have been, and could not be; the sentence says why. Nothing to
+    judge yet (an empty table) has passed, and says so."""
+
+    check: str
+    object: str
+    outcome: Outcome
+    severity: Severity
+    sentence: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
+
+    @property
+    def identity(self) -> str:
+        """The same for the same trouble, however its numbers change: what an alert hangs on."""
+        return f"{self.check}: {self.object}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to be judged about a table (or about `schema`). `says` is what holds if all is well."""
+
+    name: str
+    object: str
+    severity: Severity
+    says: str
+    judge: "Callable[[Database], Judgement]"
+    source: str = ""
+
+
+def of_file(file: CheckFile) -> Check:
+    """The check that a SQL file is."""
+    return Check(file.name, file.asset, file.severity, file.description, lambda db: _ask(db, file), shown(file.path))
+
+
+def _ask(db: "Database", file: CheckFile) -> Judgement:
+    """Raises SqlFileError where the SELECT does not return one row with `passed`."""
+    with db.psycopg() as pg:
+        cursor = pg.execute(
+            sqltext.bindable(file.sql), {name: getattr(get_settings(), name) for name in file.parameters}
+        )
+        rows = cursor.fetchall()
+        names = [column.name for column in cursor.description or ()]
+    if len(rows) != 1 or "passed" not in names:
+        raise SqlFileError(f"{shown(file.path)}: a check returns one row with a column `passed`")
+    row: dict[str, Any] = dict(zip(names, rows[0], strict=True))
+    outcome: Outcome = "passed" if row.pop("passed") else "failed"
+    sentence = row.pop("says", None) or file.description
+    return Judgement(file.name, file.asset, outcome, file.severity, sentence, row, file.remedy)
