@@ -5,9 +5,8 @@ looks for changed rows must find that these changed again."""
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from datetime import date
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -28,13 +27,11 @@ class Broken:
     days: tuple[date, ...] = ()
 
 
-@dataclass(frozen=True)
-class Break:
+class Break(NamedTuple):
     """`do` returns what it did and what undoing needs (JSON); `undo` takes that."""
 
-    says: str
-    do: Callable[["sa.Connection"], tuple[Broken, dict[str, Any]]]
-    undo: Callable[["sa.Connection", dict[str, Any]], None]
+    do: Callable[[sa.Connection], tuple[Broken, dict[str, Any]]]
+    undo: Callable[[sa.Connection, dict[str, Any]], object]
 
 
 def break_(db: Database, what: str) -> Broken:
@@ -45,24 +42,20 @@ def break_(db: Database, what: str) -> Broken:
     if what not in BREAKS:
         raise NothingFound(f"there is no break {what}; there are {', '.join(BREAKS)}")
     with db.begin() as connection:
-        if not query(connection, "select to_regclass('demo.broken') is not null as there")[0]["there"]:
+        if not _is_loaded(connection):
             raise NothingFound("the demo is not loaded here; run aclue demo first")
         query(connection, "lock table demo.broken in share row exclusive mode")
-        if query(connection, "select from demo.broken where what = :what", what=what):
+        if what in broken(connection):
             raise RowsExist(f"{what} is broken already; run aclue demo reset first")
         done, undo = BREAKS[what].do(connection)
-        query(
-            connection,
-            "insert into demo.broken (what, undo) values (:what, cast(:undo as jsonb))",
-            what=what,
-            undo=json.dumps(undo, default=str),
-        )
+        remember = "insert into demo.broken (what, undo) values (:what, cast(:undo as jsonb))"
+        query(connection, remember, what=what, undo=json.dumps(undo, default=str))
     return done
 
 
 def broken(connection: sa.Connection) -> list[str]:
     """What is broken on purpose now, oldest first."""
-    if not query(connection, "select to_regclass('demo.broken') is not null as there")[0]["there"]:
+    if not _is_loaded(connection):
         return []
     return [row["what"] for row in query(connection, "select what from demo.broken order by broken_at, what")]
 
@@ -70,55 +63,82 @@ def broken(connection: sa.Connection) -> list[str]:
 def reset(db: Database) -> list[str]:
     """Undo every break, the last first, in one transaction; their names, [] where nothing was broken."""
     with db.begin() as connection:
-        if not query(connection, "select to_regclass('demo.broken') is not null as there")[0]["there"]:
-            return []
-        rows = query(connection, "delete from demo.broken returning what, undo, broken_at")
+        rows = (
+            query(connection, "delete from demo.broken returning what, undo, broken_at")
+            if _is_loaded(connection)
+            else []
+        )
         rows.sort(key=lambda row: row["broken_at"], reverse=True)
         for row in rows:
             BREAKS[row["what"]].undo(connection, row["undo"])
     return [row["what"] for row in rows]
 
 
+def _is_loaded(connection: sa.Connection) -> bool:
+    return bool(query(connection, "select to_regclass('demo.broken') is not null as there")[0]["there"])
+
+
 # --- policy -----------------------------------------------------------------------------------------------------------
 
-_READ_POLICY: Final = """
-    select polname as name, pg_get_expr(polqual, polrelid) as condition from pg_policy
-    where polrelid = 'public.affiliate_clicks'::regclass and polcmd = 'r' order by polname limit 1
-"""
+
+def _read_policy(connection: sa.Connection) -> Any:
+    """Name and condition of affiliate_clicks' read policy, every name in it with its schema; None where there is none."""
+    query(connection, "set local search_path = ''")
+    policies = query(
+        connection,
+        """select polname as name, pg_get_expr(polqual, polrelid) as condition from pg_policy
+           where polrelid = 'public.affiliate_clicks'::regclass and polcmd = 'r' order by polname limit 1""",
+    )
+    return policies[0] if policies else None
 
 
 def _open_policy(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
-    query(connection, "set local search_path = ''")  # so that every name in the condition is given with its schema
-    policies = query(connection, _READ_POLICY)
-    if not policies:
+    policy = _read_policy(connection)
+    if policy is None:
         raise NothingFound("affiliate_clicks has no read policy to break; run aclue --demo deploy first")
-    name, condition = policies[0]["name"], policies[0]["condition"]
-    _alter_policy(connection, name, f"({condition}) or user_id is null")
-    says = f"policy {name}: every signed-in user now reads all anonymous visitors' clicks"
-    return Broken("policy", says), {"name": name, "condition": condition}
+    _alter_policy(connection, policy["name"], f"({policy['condition']}) or user_id is null")
+    says = f"policy {policy['name']}: every signed-in user now reads all anonymous visitors' clicks"
+    return Broken("policy", says), dict(policy)
 
 
 def _close_policy(connection: sa.Connection, undo: dict[str, Any]) -> None:
-    query(connection, "set local search_path = ''")
-    policies = query(connection, _READ_POLICY)
-    # Deploying has perhaps mended it already.
-    if policies and policies[0]["name"] == undo["name"] and policies[0]["condition"] != undo["condition"]:
+    policy = _read_policy(connection)
+    # Deploying has perhaps put it right already.
+    if policy is not None and policy["name"] == undo["name"] and policy["condition"] != undo["condition"]:
         _alter_policy(connection, undo["name"], undo["condition"])
 
 
 def _alter_policy(connection: sa.Connection, name: str, condition: str) -> None:
     # The condition is the catalogue's own text, which no parameter can carry.
-    statement = sql.SQL("alter policy {} on public.affiliate_clicks using ({})").format(
-        sql.Identifier(name), sql.SQL(condition)
-    )
-    script(connection, statement.as_string())
+    statement = sql.SQL("alter policy {} on public.affiliate_clicks using ({})")
+    script(connection, statement.format(sql.Identifier(name), sql.SQL(condition)).as_string())
 
 
-# --- duplicate-clicks -------------------------------------------------------------------------------------------------
+# --- clicks -----------------------------------------------------------------------------------------------------------
+
+
+def _plain(connection: sa.Connection, since: int, until: int, how_many: int) -> list[str]:
+    """Clicks of members, so many days ago, that repeat nothing, are repeated by nothing and earned nothing so far."""
+    rows = query(
+        connection,
+        """
+        select c.id::text as id from public.affiliate_clicks as c
+        where c.user_id is not null and not c.is_converted and c.conversion_timestamp is null and c.expected_commission > 0
+            and c.click_timestamp >= date_trunc('day', now(), :zone) - make_interval(days => :since)
+            and c.click_timestamp < date_trunc('day', now(), :zone) - make_interval(days => :until)
+            and not exists (
+                select from public.affiliate_clicks as o
+                where o.product_id = c.product_id and o.id <> c.id
+                    and o.click_timestamp between c.click_timestamp - interval '10 seconds' and c.click_timestamp + interval '10 seconds')
+        order by md5(c.id::text) limit :how_many""",
+        zone=get_settings().timezone, since=since, until=until, how_many=how_many,
+    )  # fmt: skip
+    if not rows:
+        raise NothingFound(f"there is no click of the last {since} days to break; run aclue demo load first")
+    return [row["id"] for row in rows]
 
 
 def _repeat_clicks(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
-    """Delivers clicks again a second later that have nothing near them, so that they are kept and the repeats are not."""
     rows = query(
         connection,
         """
@@ -126,66 +146,36 @@ def _repeat_clicks(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
             user_id, anonymous_id, product_id, session_id, click_timestamp, source_page, device_type, affiliate_network, affiliate_url,
             commission_rate, expected_commission, user_agent, ip_address, referrer_url, utm_source, utm_medium, utm_campaign)
         select
-            c.user_id, c.anonymous_id, c.product_id, c.session_id, c.click_timestamp + interval '1 second', c.source_page, c.device_type,
-            c.affiliate_network, c.affiliate_url, c.commission_rate, c.expected_commission, c.user_agent, c.ip_address, c.referrer_url,
-            c.utm_source, c.utm_medium, c.utm_campaign
-        from public.affiliate_clicks as c
-        join staging.clicks as s on s.click_id = c.id and s.verdict = 'valid'
-        where c.click_timestamp >= :since and c.click_timestamp < :until
-            and not exists (
-                select from public.affiliate_clicks as o
-                where o.product_id = c.product_id and o.id <> c.id
-                    and o.click_timestamp between c.click_timestamp - interval '10 seconds' and c.click_timestamp + interval '10 seconds')
-        order by md5(c.id::text)
-        limit :how_many
-        returning id
-        """,
-        how_many=REPEATED,
-        **_trailing(14, 1),
+            user_id, anonymous_id, product_id, session_id, click_timestamp + interval '1 second', source_page, device_type,
+            affiliate_network, affiliate_url, commission_rate, expected_commission, user_agent, ip_address, referrer_url,
+            utm_source, utm_medium, utm_campaign
+        from public.affiliate_clicks where id = any(cast(:ids as uuid[])) returning id""",
+        ids=_plain(connection, 14, 1, REPEATED),
     )
-    if not rows:
-        raise NothingFound("there is no click of the last 14 days to deliver twice; run aclue demo load first")
     says = f"{len(rows)} clicks of the last 14 days were delivered again, one second later"
     return Broken("duplicate-clicks", says), {"ids": [row["id"] for row in rows]}
 
 
-def _take_back_clicks(connection: sa.Connection, undo: dict[str, Any]) -> None:
-    query(connection, "delete from public.affiliate_clicks where id = any(cast(:ids as uuid[]))", ids=undo["ids"])
-
-
-# --- late-conversion --------------------------------------------------------------------------------------------------
-
-_LAG: Final = timedelta(days=5)
-
-
 def _convert_late(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
-    """Lets one click that earned nothing so far convert five days after it was made, well within the trailing days."""
-    rows = query(
+    """Lets one click convert five days after it was made."""
+    [click] = query(
         connection,
         """
-        update public.affiliate_clicks as c
-        set is_converted = true, conversion_timestamp = c.click_timestamp + :lag, actual_commission = c.expected_commission,
-            order_id = 'LATE-' || upper(left(c.id::text, 8))
-        from (
-            select s.click_id from staging.clicks as s
-            where s.verdict = 'valid' and not s.is_converted and s.conversion_timestamp is null and s.order_id is null
-                and s.expected_commission > 0 and s.user_id is not null
-                and s.click_timestamp >= :since and s.click_timestamp < :until
-            order by md5(s.click_id::text)
-            limit 1
-        ) as chosen
-        where c.id = chosen.click_id
-        returning c.id, c.click_timestamp, c.conversion_timestamp, c.actual_commission
-        """,
-        lag=_LAG,
-        **_trailing(min(21, get_settings().trailing_days), _LAG.days + 1),
-    )
-    if not rows:
-        raise NothingFound("there is no open click of the last weeks to convert; run aclue demo load first")
-    click = rows[0]
-    days = tuple(_local_day(click[name]) for name in ("click_timestamp", "conversion_timestamp"))
+        update public.affiliate_clicks
+        set is_converted = true, conversion_timestamp = click_timestamp + interval '5 days',
+            actual_commission = expected_commission, order_id = 'LATE-' || upper(left(id::text, 8))
+        where id = any(cast(:ids as uuid[]))
+        returning id, actual_commission, (click_timestamp at time zone :zone)::date as clicked,
+            (conversion_timestamp at time zone :zone)::date as converted""",
+        ids=_plain(connection, 21, 6, 1), zone=get_settings().timezone,
+    )  # fmt: skip
+    days = (click["clicked"], click["converted"])
     says = f"the click {click['id']} of {days[0]} converted on {days[1]} and earned {click['actual_commission']} GBP"
     return Broken("late-conversion", says, days), {"id": click["id"]}
+
+
+def _take_back_clicks(connection: sa.Connection, undo: dict[str, Any]) -> None:
+    query(connection, "delete from public.affiliate_clicks where id = any(cast(:ids as uuid[]))", ids=undo["ids"])
 
 
 def _take_back_conversion(connection: sa.Connection, undo: dict[str, Any]) -> None:
@@ -197,25 +187,8 @@ def _take_back_conversion(connection: sa.Connection, undo: dict[str, Any]) -> No
     )
 
 
-def _trailing(since: int, until: int) -> dict[str, datetime]:
-    """The instants `since` and `until` that open the reporting zone's days so many days ago."""
-    zone = ZoneInfo(get_settings().timezone)
-    today = datetime.now(zone).date()
-
-    def opens(day: date) -> datetime:
-        return datetime(day.year, day.month, day.day, tzinfo=zone)
-
-    return {"since": opens(today - timedelta(days=since)), "until": opens(today - timedelta(days=until))}
-
-
-def _local_day(moment: datetime) -> date:
-    return moment.astimezone(ZoneInfo(get_settings().timezone)).date()
-
-
 BREAKS: Final = {
-    "policy": Break(
-        "The read policy of affiliate_clicks shows ownerless rows to everybody signed in.", _open_policy, _close_policy
-    ),
-    "duplicate-clicks": Break("Clicks arrive twice within two seconds.", _repeat_clicks, _take_back_clicks),
-    "late-conversion": Break("A click of the trailing days converts days later.", _convert_late, _take_back_conversion),
+    "policy": Break(_open_policy, _close_policy),
+    "duplicate-clicks": Break(_repeat_clicks, _take_back_clicks),
+    "late-conversion": Break(_convert_late, _take_back_conversion),
 }

@@ -52,7 +52,7 @@ def clickable(draws: Draws) -> pd.DataFrame:
             "category_id": categories[known.category],
             "network": network,
             "affiliate_url": [f"https://example.com/{n}/{code}" for n, code in zip(names, known.codes, strict=True)],
-            "price": np.round((known.price_min + known.price_max) / 2 + 1e-9, 2),
+            "price": known.price,
             "commission_rate": np.array(_RATES)[network, draws.choice("rate", (1, 1, 1), network, known.category)],
         })  # fmt: skip
     return _links[draws.seed]

@@ -176,7 +176,12 @@ def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, prog
                 count["auth.users"] += _copy(pg, "auth.users", simulator.users(people, now))
             batch = simulator.batch(people, piece.first, piece.last, piece.known_until, now)
             for table in EVENTS:
-                count[table] += _copy(pg, table, batch.new[table]) + _update(pg, table, batch.changed[table])
+                new = batch.new[table]
+                if (
+                    had is not None
+                ):  # What reaches the database now changed now: whoever looks for changed rows finds it so.
+                    new = new.drop(columns="updated_at", errors="ignore")
+                count[table] += _copy(pg, table, new) + _update(pg, table, batch.changed[table])
             progress(f"people {block.start} to {block.stop - 1}: {sum(count.values()):,} rows so far")
     if now >= DEPARTURE_DAY:
         for table, gone in simulator.departing.items():

@@ -34,34 +34,25 @@ class People:
 
     def likes(self, who: np.ndarray, product: np.ndarray) -> np.ndarray:
         """Probability that person `who` (a position in this block) likes `product`: the planted truth."""
-        facts = product_facts()
+        traits, popularity, relative_price = _met()
         weights = TASTE_WEIGHTS
         logit = self.base_rate[who] + weights["category"] * self.category_taste[who, shop().category[product]]
-        logit += weights["traits"] * np.einsum("ij,ij->i", self.trait_taste[who], facts.traits[product])
-        logit += weights["popularity"] * facts.popularity[product]
-        logit -= weights["price"] * self.sensitivity[who] * facts.relative_price[product]
+        logit += weights["traits"] * np.einsum("ij,ij->i", self.trait_taste[who], traits[product])
+        logit += weights["popularity"] * popularity[product]
+        logit -= weights["price"] * self.sensitivity[who] * relative_price[product]
         return 1 / (1 + np.exp(-logit))
 
 
-@dataclass(frozen=True)
-class ProductFacts:
-    """What tastes meet in a product."""
-
-    traits: np.ndarray  # products × traits, each row's entries adding up to 1 (or 0)
-    popularity: np.ndarray  # z-score of the logarithm of its sales
-    relative_price: np.ndarray  # logarithm of its price against the median of its category
-
-
 @lru_cache(maxsize=1)
-def product_facts() -> ProductFacts:
+def _met() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What tastes meet in a product: its traits, adding up to 1 (or 0); the z-score of the logarithm of its sales; the logarithm
+    of its price against the median of its category."""
     known = shop()
     sales = np.log1p(np.bincount(known.lines["product"], minlength=len(known.codes)))
     price = pd.Series(np.log(np.maximum(known.price, 0.01)))
-    return ProductFacts(
-        traits=known.traits / np.maximum(known.traits.sum(axis=1, keepdims=True), 1),
-        popularity=(sales - sales.mean()) / sales.std(),
-        relative_price=(price - price.groupby(known.category).transform("median")).to_numpy(),
-    )
+    relative = price - price.groupby(known.category).transform("median")
+    traits = known.traits / np.maximum(known.traits.sum(axis=1, keepdims=True), 1)
+    return traits, (sales - sales.mean()) / sales.std(), relative.to_numpy()
 
 
 def people(draws: Draws, first: int, last: int) -> People:

@@ -2,17 +2,16 @@
 Real, and only real: what customers saw, liked or clicked is drawn in `visits`."""
 
 import zlib
-from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from aclue_pipeline.demo.pack import read
-from aclue_pipeline.demo.vocabulary import CATEGORIES, COLOURS, STYLES, Reading, read_title
+from aclue_pipeline.demo.vocabulary import CATEGORIES, COLOURS, COUNTRIES, STYLES, Reading, read_title
 
 LAST_REAL_DAY: Final = date(2011, 12, 9)
 REAL_DAYS: Final = 374  # 2010-12-01 to 2011-12-09, both included
@@ -50,38 +49,6 @@ class Shop:
         return np.round((self.price_min + self.price_max) / 2 + 1e-9, 2)
 
 
-_COUNTRY_CODES: Final = {
-    "United Kingdom": "GB",
-    "Germany": "DE",
-    "EIRE": "IE",
-    "France": "FR",
-    "Norway": "NO",
-    "Lithuania": "LT",
-    "Italy": "IT",
-    "Japan": "JP",
-    "Australia": "AU",
-    "Belgium": "BE",
-    "Spain": "ES",
-    "Netherlands": "NL",
-    "Portugal": "PT",
-    "Switzerland": "CH",
-    "Poland": "PL",
-    "Iceland": "IS",
-    "Channel Islands": "JE",
-    "Cyprus": "CY",
-    "Sweden": "SE",
-    "Denmark": "DK",
-    "Austria": "AT",
-    "Finland": "FI",
-    "Greece": "GR",
-    "Singapore": "SG",
-    "USA": "US",
-    "Israel": "IL",
-    "Malta": "MT",
-    "Hong Kong": "HK",
-}
-
-
 @lru_cache(maxsize=1)
 def shop() -> Shop:
     """The packed data, read once a process (about half a second)."""
@@ -93,7 +60,7 @@ def shop() -> Shop:
     orders = _orders(tables["orders"], lines, customers)
     first = orders.groupby("customer")["day"].min().reindex(range(len(customers)))
     counts = orders.groupby("customer").size().reindex(range(len(customers)), fill_value=0)
-    countries = tables["lines"].drop_duplicates("CustomerID").set_index("CustomerID")["Country"].map(_COUNTRY_CODES)
+    countries = tables["lines"].drop_duplicates("CustomerID").set_index("CustomerID")["Country"].map(COUNTRIES)
     return Shop(
         codes=products["StockCode"].to_numpy(),
         titles=products["Description"].to_numpy(),
@@ -136,30 +103,22 @@ def _lines(lines: pd.DataFrame, customers: pd.Series, codes: pd.Series) -> pd.Da
     })  # fmt: skip
     bought = table[~table["back"]].drop(columns="back").reset_index(drop=True)
     bought["cancelled_day"], bought["cancelled_minute"] = np.nan, 0
-    back = table[table["back"]]
+    when = bought["day"] * 1440 + bought["minute"]
     unseen = []
-    for line in back.to_dict("records"):
-        same = bought[(bought["customer"] == line["customer"]) & (bought["product"] == line["product"])]
-        same = same[
-            same["cancelled_day"].isna() & (same["day"] * 1440 + same["minute"] < line["day"] * 1440 + line["minute"])
-        ]
-        if len(same):
-            bought.loc[same.index[-1], "cancelled_day"] = line["day"]
-            bought.loc[same.index[-1], "cancelled_minute"] = line["minute"]
+    for line in table[table["back"]].drop(columns="back").to_dict("records"):
+        back = {"cancelled_day": line["day"], "cancelled_minute": line["minute"]}
+        same = (bought["customer"] == line["customer"]) & (bought["product"] == line["product"])
+        same &= bought["cancelled_day"].isna() & (when < line["day"] * 1440 + line["minute"])
+        if same.any():
+            bought.loc[same[same].index[-1], list(back)] = list(back.values())
         else:
-            unseen.append(_unseen_purchase(line))
+            # The sample does not hold the purchase: some days before, under the cancelled invoice's number.
+            number = line["invoice"][1:]
+            unseen.append(line | {"invoice": number, "day": line["day"] - 3 - int(number) % 17} | back)
     bought = pd.concat([bought, pd.DataFrame(unseen)], ignore_index=True)
     bought = bought.sort_values(["day", "minute", "invoice", "product"], ignore_index=True)
     bought["again"] = bought.duplicated(["customer", "product"]) & (bought["customer"] >= 0)
     return bought
-
-
-def _unseen_purchase(line: "dict[Hashable, Any]") -> "dict[Hashable, Any]":
-    """A line sent back whose purchase the sample does not hold: bought some days before, under the cancelled invoice's number."""
-    number = line["invoice"][1:]
-    bought = {name: value for name, value in line.items() if name != "back"}
-    before = {"invoice": number, "day": line["day"] - 3 - int(number) % 17}
-    return bought | before | {"cancelled_day": line["day"], "cancelled_minute": line["minute"]}
 
 
 def _orders(orders: pd.DataFrame, lines: pd.DataFrame, customers: pd.Series) -> pd.DataFrame:

@@ -34,6 +34,9 @@ CATEGORIES: Final = {
     entry["value"]: Category(entry["name"], entry["parent"]) for entry in _ENTRIES if entry["kind"] == "category"
 }
 PARENTS: Final = {entry["value"]: entry["name"] for entry in _ENTRIES if entry["kind"] == "parent"}
+COUNTRIES: Final = {
+    entry["name"]: entry["value"] for entry in _ENTRIES if entry["kind"] == "country"
+}  # name → ISO 3166 code
 STYLES: Final = _words("style")
 COLOURS: Final = _words("colour")
 OCCASIONS: Final = _words("occasion")
