@@ -25,7 +25,7 @@ class Judgement:
     check: str
     object: str
     outcome: Outcome
-    severity: Severity
+    severity: Severity | Literal["info"]
     sentence: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     remedy: str = ""
@@ -35,6 +35,18 @@ class Judgement:
         return self.outcome == "passed"
 
     @property
+    def says(self) -> str:
+        """The sentence, told apart where it is the reason why nothing was judged."""
+        return f"not judged: {self.sentence}" if self.outcome == "not judged" else self.sentence
+
+    @property
+    def warns(self) -> bool:
+        """Whether it is a warning where it did not pass: what could not be judged is, unless it blocks what follows."""
+        return self.severity not in ("blocking", "error") or (
+            self.outcome == "not judged" and self.severity != "blocking"
+        )
+
+    @property
     def identity(self) -> str:
         """The same for the same trouble, however its numbers change: what an alert hangs on."""
         return f"{self.check}: {self.object}"
@@ -42,13 +54,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Check:
-    """Something to be judged about a table (or about `schema`). `says` is what holds if all is well."""
+    """Something to be judged about a table (or about `schema`). `says` is what holds if all is well; `judge` is left out where
+    several are judged together."""
 
     name: str
     object: str
     severity: Severity
     says: str
-    judge: "Callable[[Database], Judgement]"
+    judge: "Callable[[Database], Judgement] | None" = None
     source: str = ""
 
 

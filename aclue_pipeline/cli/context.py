@@ -12,6 +12,7 @@ from aclue_pipeline.errors import Cancelled, DatabaseNotNamed
 
 if TYPE_CHECKING:
     from aclue_pipeline.catalog import Catalog
+    from aclue_pipeline.checks import Judgement
     from aclue_pipeline.postgres import Database
     from aclue_pipeline.postgres.server import EmbeddedServer
 
@@ -93,3 +94,15 @@ def print_json(value: Any) -> None:
 def progress() -> Callable[[str], None]:
     """Progress lines go to stderr, so that stdout stays the result."""
     return lambda line: click.echo(line, err=True)
+
+
+_MARKS = {"passed": ("✓", "green"), "not judged": ("–", "yellow"), "info": ("i", "blue"), "warn": ("!", "yellow")}
+
+
+def show(one: "Judgement") -> None:
+    """A line for a judgement, and below it what to do where it did not pass."""
+    mark, colour = _MARKS.get(one.severity if one.outcome == "failed" else one.outcome, ("✗", "red"))
+    of = f" {one.object}" if one.object not in ("schema", one.check) else ""
+    click.echo(f"{click.style(mark, fg=colour)} {one.check}:{of} {one.says}")
+    if not one.passed:
+        click.echo(f"    remedy: {one.remedy}")

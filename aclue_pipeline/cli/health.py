@@ -1,16 +1,10 @@
 """`aclue health`: what slows the database down."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json
-
-if TYPE_CHECKING:
-    from aclue_pipeline.health import Finding
-
-_COLOURS = {"error": "red", "warn": "yellow"}
+from aclue_pipeline.cli.context import Context, json_option, print_json, show
 
 
 @click.command(
@@ -22,7 +16,8 @@ _COLOURS = {"error": "red", "warn": "yellow"}
 def health(context: Context, names: tuple[str, ...], as_json: bool) -> None:
     """Look for slow statements, unused or invalid indexes, and tables that grow fast.
 
-    Only reads. Each finding says its remedy; none at all is good health. The exit code is 0 whatever is found.
+    Only reads. Each finding says its remedy: ✗ act now, ! it will hurt, i worth knowing, – cannot be told.
+    None at all is good health. The exit code is 0 whatever is found.
     """
     from aclue_pipeline.health import examine
 
@@ -30,18 +25,9 @@ def health(context: Context, names: tuple[str, ...], as_json: bool) -> None:
     found = examine(database, context.catalog, names)
     database.close()
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(one) for one in found])
         return
-    for finding in found:
-        _show(finding)
+    for one in found:
+        show(one)
     if not found:
         click.echo("nothing found: in good health")
-
-
-def _show(finding: "Finding") -> None:
-    if finding.severity == "not applicable":
-        click.echo(f"{click.style('–', dim=True)} {finding.finding}: not judged here, {finding.detail}")
-    else:
-        severity = click.style(finding.severity, fg=_COLOURS.get(finding.severity))
-        click.echo(f"{severity} {finding.finding}: {finding.object} {finding.detail}")
-    click.echo(f"    remedy: {finding.remedy}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress, show, yes_option
 
 
 class Duration(click.ParamType):
@@ -120,27 +120,19 @@ def verify(context: Context, as_json: bool) -> None:
     from aclue_pipeline.schema.verify import verify as judged
 
     database = context.database()
-    findings = judged(database)
+    judgements = judged(database)
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(one) for one in judgements])
     else:
         click.echo(f"judging {database.label}", err=True)
-        for finding in findings:
-            click.echo(_line(finding))
-    red = [finding.name for finding in findings if finding.judged and not finding.passed]
+        for one in judgements:
+            show(one)
+    red = [one.check for one in judgements if one.outcome == "failed"]
     if red:
-        raise VerificationFailed(f"{', '.join(red)} failed; mend as said above, then verify again")
-    unjudged = [finding.name for finding in findings if not finding.judged]
+        raise VerificationFailed(f"{', '.join(red)} failed; do as said above, then verify again")
+    unjudged = [one.check for one in judgements if one.outcome == "not judged"]
     if unjudged:
         raise NotJudged(f"{', '.join(unjudged)} could not be judged; do as said above, then verify again")
-
-
-def _line(finding: Any) -> str:
-    if not finding.judged:
-        return f"{click.style('–', fg='yellow')} {finding.name}: {finding.evidence}"
-    if finding.passed:
-        return f"{click.style('✓', fg='green')} {finding.name}: {finding.evidence}"
-    return f"{click.style('✗', fg='red')} {finding.name}: {finding.evidence}\n    mend: {finding.mend}"
 
 
 @click.group(epilog="Example:  aclue --demo schema fingerprint")

@@ -3,17 +3,11 @@
 from datetime import timedelta
 
 from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.checks import Check
 from aclue_pipeline.defs import describe
-from aclue_pipeline.defs.checks import Built
-from aclue_pipeline.defs.observed import (
-    Contract,
-    Fresh,
-    columns_read,
-    contract_checks,
-    freshness_checks,
-    look_at_table,
-    observe,
-)
+from aclue_pipeline.defs.checks import Built, asset_checks
+from aclue_pipeline.defs.observed import look_at_table, observe
+from aclue_pipeline.sources import contract, freshness
 
 GROUP = "app"
 
@@ -24,15 +18,16 @@ _SHAPES = ({"price_min", "price_max", "category_id"}, {"price", "category"})
 _OPTIONAL = {"tags", "affiliate_network", "commission_rate", "availability_status", "retailer", "asin"}
 
 
-def _contract(catalog: Catalog, table: Table) -> Contract:
+def _contract(catalog: Catalog, table: Table) -> Check:
     """The columns that our results rest on: an installation may lack what nobody reads."""
     types = {column.name: column.type for column in table.columns}
-    differing = _SHAPES[0] | _SHAPES[1] | _OPTIONAL if table.key == "public.products" else set()
-    return Contract(
+    read = {column for of, column in catalog.users if of == table.key} & types.keys()
+    shaped = table.key == "public.products"
+    return contract(
         table,
-        {name: types[name] for name in sorted((columns_read(catalog, table.key) & types.keys()) - differing)},
-        remedy=f"{table.key} belongs to the app: give it back the column, or change what sql/staging reads",
-        either=tuple({name: types[name] for name in shape} for shape in _SHAPES) if differing else (),
+        {name: types[name] for name in read - (_SHAPES[0] | _SHAPES[1] | _OPTIONAL if shaped else set())},
+        f"{table.key} belongs to the app: give it back the column, or change what sql/staging reads",
+        [{name: types[name] for name in shape} for shape in _SHAPES] if shaped else (),
     )
 
 
@@ -40,10 +35,10 @@ def build(catalog: Catalog) -> Built:
     tables = catalog.room(GROUP)
     specs = [describe.spec(catalog, table, GROUP, says=_SCHEDULED, code=False) for table in tables]
     promises = [
-        Fresh("public.swipe_interactions", "swipe_timestamp", timedelta(days=3)),
-        Fresh("public.recommendations", "created_at", timedelta(days=7)),
+        freshness("public.swipe_interactions", "swipe_timestamp", timedelta(days=3)),
+        freshness("public.recommendations", "created_at", timedelta(days=7)),
     ]
     return [observe(specs, "observe_app", look_at_table)], [
-        contract_checks("app_contract", [_contract(catalog, table) for table in tables]),
-        freshness_checks("app_freshness", promises),
+        asset_checks("app_contract", [_contract(catalog, table) for table in tables]),
+        asset_checks("app_freshness", promises),
     ]

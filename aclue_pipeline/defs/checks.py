@@ -2,7 +2,7 @@
 how, stands in aclue_pipeline/checks.py and in the rooms."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import dagster as dg
 
@@ -11,6 +11,7 @@ from aclue_pipeline.checks import Check, Judgement, of_file
 from aclue_pipeline.defs.describe import key_of
 from aclue_pipeline.defs.metadata import escaped, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.postgres import Database
 
 #: What a room's file builds: its assets, and its checks.
 Built = tuple[list[dg.AssetsDefinition], list[dg.AssetChecksDefinition]]
@@ -25,16 +26,24 @@ def checks_of(catalog: Catalog, room: str) -> list[dg.AssetChecksDefinition]:
     return [asset_checks(f"checks_of_{asset.replace('.', '__')}", checks) for asset, checks in found.items()]
 
 
-def asset_checks(name: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
-    """One op that judges these checks, together or singly."""
+def asset_checks(
+    name: str, checks: Sequence[Check], together: Callable[[Database], Iterable[Judgement]] | None = None
+) -> dg.AssetChecksDefinition:
+    """One op that judges these checks: `together`, where one look answers all of them, else one by one."""
 
     @dg.multi_asset_check(name=name, specs=[spec(check) for check in checks], can_subset=True)
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
-        for check in checks:
-            if dg.AssetCheckKey(key_of(check.object), check.name) in context.selected_asset_check_keys:
-                yield result(check, check.judge(database))
+        wanted = context.selected_asset_check_keys
+        each = (check.judge(database) for check in checks if check.judge and key(check.object, check.name) in wanted)
+        for said in together(database) if together else each:
+            if key(said.object, said.check) in wanted:
+                yield result(said)
 
     return judged
+
+
+def key(table: str, check: str) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(key_of(table), check)
 
 
 def spec(check: Check) -> dg.AssetCheckSpec:
@@ -47,18 +56,16 @@ def spec(check: Check) -> dg.AssetCheckSpec:
     )
 
 
-def result(check: Check, said: Judgement) -> dg.AssetCheckResult:
-    """What could not be judged warns; where the check blocks, it is an error that begins with these words."""
-    sentence = f"not judged: {said.sentence}" if said.outcome == "not judged" else said.sentence
-    warns = said.severity == "warn" or (said.outcome == "not judged" and said.severity != "blocking")
-    evidence = dict(said.evidence)
+def result(said: Judgement) -> dg.AssetCheckResult:
+    """What a check found: a sentence, its evidence, and how bad it is where it did not pass."""
+    evidence = {"outcome": said.outcome, **said.evidence}
     if not said.passed and said.remedy:
         evidence["remedy"] = said.remedy
     return dg.AssetCheckResult(
         passed=said.passed,
-        check_name=check.name,
-        asset_key=key_of(check.object),
-        severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-        description=escaped(sentence),
+        check_name=said.check,
+        asset_key=key_of(said.object),
+        severity=dg.AssetCheckSeverity.WARN if said.warns else dg.AssetCheckSeverity.ERROR,
+        description=escaped(said.says),
         metadata=metadata(evidence),
     )

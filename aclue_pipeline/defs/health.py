@@ -1,27 +1,28 @@
 """Health: what slows the database down, as findings. Each is one view in sql/health and one asset here, with a check that is red
 where something must be done now. What is found, and how bad it is, those files say."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.checks import Check
 from aclue_pipeline.defs import describe
-from aclue_pipeline.defs.checks import Built
-from aclue_pipeline.defs.metadata import check_result, metadata, tabular
+from aclue_pipeline.defs.checks import Built, result, spec
+from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look
 from aclue_pipeline.derived import ensure
+from aclue_pipeline.health.findings import CHECK
 
 if TYPE_CHECKING:
-    from aclue_pipeline.health import Finding
+    from aclue_pipeline.checks import Judgement
 
 GROUP = "health"
 
 _SCHEDULED = "Looked at every morning by the schedule `daily_health`."
-_CHECK = "nothing_to_do_now"
+_SAYS = "Nothing is found that needs somebody now; what can wait only warns."
 _SHOWN = 20
 
 
@@ -31,48 +32,26 @@ def finding_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     @dg.multi_asset(
         specs=[describe.spec(catalog, table, GROUP, says=_SCHEDULED)],
         name=describe.op_name(table),
-        check_specs=[
-            dg.AssetCheckSpec(
-                _CHECK,
-                asset=describe.key_of(table.key),
-                description="Nothing is found that needs somebody now; what can wait only warns.",
-            )
-        ],
+        check_specs=[spec(Check(CHECK, table.key, "error", _SAYS))],
     )
     def finding(database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
-        from aclue_pipeline.health import examine
+        from aclue_pipeline.health import examine, summed
 
         with database.begin() as connection:
             ensure(connection, catalog, table)
         found = examine(database, catalog, [table.name])
-        told = {
+        rows = {
             "dagster/row_count": len(found),
-            "found": dict(Counter(one.severity for one in found)),
             "findings": tabular(map(_line, found[:_SHOWN])) if found else "nothing found: in good health",
         }
-        yield dg.MaterializeResult(metadata=metadata(told), check_results=[_judge(table, found)])
+        yield dg.MaterializeResult(metadata=metadata(rows), check_results=[result(summed(table, found))])
 
     return finding
 
 
-def _line(one: "Finding") -> dict[str, str]:
-    return {"severity": one.severity, "object": one.object, "found": one.detail, "remedy": one.remedy}
-
-
-def _judge(table: Table, found: "Sequence[Finding]") -> dg.AssetCheckResult:
-    acute = [one for one in found if one.severity == "error"]
-    chronic = [one for one in found if one.severity == "warn"]
-    blind = [one for one in found if one.severity == "not applicable"]
-    worst = next(iter([*acute, *chronic, *blind]), None)
-    return check_result(
-        describe.key_of(table.key),
-        _CHECK,
-        not acute and not chronic,
-        f"{worst.object}: {worst.detail}" if worst else "nothing found",
-        {"applicable": not blind, "errors": len(acute), "warnings": len(chronic)}
-        | ({"remedy": worst.remedy} if worst else {}),
-        warn=not acute,
-    )
+def _line(one: "Judgement") -> dict[str, str]:
+    how_bad = one.severity if one.outcome == "failed" else one.outcome
+    return {"severity": how_bad, "object": one.object, "found": one.sentence, "remedy": one.remedy}
 
 
 def sizes_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:

@@ -2,7 +2,7 @@
 four event tables that the app fills, and the guide's success criteria as checks. The fifth table, user_preferences, is written
 by us and stands in preferences.py."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +11,18 @@ from pydantic import Field
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import beta, describe
-from aclue_pipeline.defs.checks import Built
-from aclue_pipeline.defs.metadata import check_result, escaped, metadata, tabular
-from aclue_pipeline.defs.observed import Contract, Fresh, contract_checks, freshness_checks, look_at_table, observe
+from aclue_pipeline.defs.checks import Built, asset_checks, result
+from aclue_pipeline.defs.metadata import metadata, tabular
+from aclue_pipeline.defs.observed import look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.errors import NotJudged, SettingsError, VerificationFailed
-from aclue_pipeline.schema.criteria import CRITERIA
+from aclue_pipeline.schema.verify import checks, verify
+from aclue_pipeline.sources import contract, freshness
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from aclue_pipeline.postgres import Database
-    from aclue_pipeline.schema.finding import Finding
 
 GROUP = "schema"
 KEY = dg.AssetKey("schema")
@@ -31,10 +31,10 @@ _SCHEDULED = "Looked at by the schedule `observe_sources`."
 
 #: Clock of each event table, and how old its newest row may be before somebody should ask the app's people.
 _FRESH = [
-    Fresh("public.affiliate_clicks", "click_timestamp", timedelta(days=3)),
-    Fresh("public.product_views", "view_timestamp", timedelta(days=3)),
-    Fresh("public.session_analytics", "started_at", timedelta(days=3)),
-    Fresh("public.recommendation_feedback", "created_at", timedelta(days=7)),
+    freshness("public.affiliate_clicks", "click_timestamp", timedelta(days=3)),
+    freshness("public.product_views", "view_timestamp", timedelta(days=3)),
+    freshness("public.session_analytics", "started_at", timedelta(days=3)),
+    freshness("public.recommendation_feedback", "created_at", timedelta(days=7)),
 ]
 
 
@@ -69,62 +69,20 @@ def event_tables(catalog: Catalog) -> list[Table]:
 
 def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = KEY) -> tuple[str, Mapping[str, Any]]:
     """The fingerprint, and how much of what is there."""
-    from aclue_pipeline.postgres import query
     from aclue_pipeline.schema import fingerprint
-    from aclue_pipeline.schema.scripts import table_names
+    from aclue_pipeline.schema.fingerprint import counted
 
-    rows = query(
-        connection,
-        """select c.relname as table,
-                  (select count(*) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-                  (select count(*) from pg_index i where i.indrelid = c.oid) as indexes,
-                  (select count(*) from pg_constraint k where k.conrelid = c.oid and k.contype = 'f') as foreign_keys,
-                  (select count(*) from pg_policy p where p.polrelid = c.oid) as policies,
-                  (select count(*) from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal) as triggers,
-                  c.relrowsecurity as row_level_security
-           from pg_class c where c.oid in (select to_regclass(name) from unnest(cast(:names as text[])) as name) order by 1""",
-        names=[f"public.{table}" for table in table_names()],
-    )
-    told = {
+    tables = counted(connection)
+    return fingerprint(connection), {
         "database": str(connection.engine.url.database),
         "server": ".".join(map(str, connection.dialect.server_version_info or ())),
-        "tables": len(rows),
-        "deployed": tabular(rows) if rows else "nothing: run the job deploy_schema",
+        "tables": len(tables),
+        "deployed": tabular(tables) if tables else "nothing: run the job deploy_schema",
     }
-    return fingerprint(connection), told
 
 
-# --- checks -----------------------------------------------------------------------------------------------------------
-
-
-@dg.multi_asset_check(
-    name="success_criteria",
-    specs=[
-        dg.AssetCheckSpec(criterion.name, asset=KEY, blocking=criterion.blocking, description=criterion.says)
-        for criterion in CRITERIA
-    ],
-    can_subset=True,
-)
-def success_criteria(
-    context: dg.AssetCheckExecutionContext, database: DatabaseResource
-) -> Iterator[dg.AssetCheckResult]:
-    """The deployment guide's success criteria, performance targets and security validation, judged on the database."""
-    from aclue_pipeline.schema.verify import verify
-
-    for finding in verify(database):
-        if dg.AssetCheckKey(KEY, finding.name) in context.selected_asset_check_keys:
-            warns = _severity(finding) == dg.AssetCheckSeverity.WARN
-            yield check_result(KEY, finding.name, finding.passed, finding.evidence, _evidence(finding), warns)
-
-
-def _severity(finding: "Finding") -> dg.AssetCheckSeverity:
-    """What is not judged is a warning where it does not block."""
-    return dg.AssetCheckSeverity.ERROR if finding.judged or finding.blocking else dg.AssetCheckSeverity.WARN
-
-
-def _evidence(finding: "Finding") -> dict[str, Any]:
-    told: dict[str, Any] = {"judged": finding.judged, "evidence": finding.evidence}
-    return told if finding.passed else {**told, "mend": finding.mend}
+#: The deployment guide's success criteria, performance targets and security validation, judged on the database.
+success_criteria = asset_checks("success_criteria", checks(), together=verify)
 
 
 # --- deploying --------------------------------------------------------------------------------------------------------
@@ -172,26 +130,24 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
 def judge(context: dg.OpExecutionContext, database: "Database") -> None:
     """Record the success criteria as this run's checks. Raises VerificationFailed where a blocking one failed, NotJudged
     where none did but one could not be judged."""
-    from aclue_pipeline.schema.verify import verify
-
-    findings = verify(database)
-    for finding in findings:
+    judgements = verify(database)
+    for found in map(result, judgements):
         # Recorded like an observation, though the annotation of log_event has not heard of it.
         context.log_event(
             dg.AssetCheckEvaluation(  # type: ignore[arg-type]
                 asset_key=KEY,
-                check_name=finding.name,
-                passed=finding.passed,
-                severity=_severity(finding),
-                metadata=metadata(_evidence(finding)),
-                description=escaped(finding.evidence),
-                blocking=finding.blocking,
+                check_name=str(found.check_name),
+                passed=found.passed,
+                severity=found.severity,
+                metadata=found.metadata,
+                description=found.description,
+                blocking=any(one.check == found.check_name and one.severity == "blocking" for one in judgements),
             )
         )
-    red = [finding for finding in findings if finding.blocking and not finding.passed]
+    red = [one for one in judgements if one.severity == "blocking" and not one.passed]
     if red:
-        kind = VerificationFailed if any(finding.judged for finding in red) else NotJudged
-        raise kind("; ".join(f"{f.name}: {f.evidence} ({f.mend})" for f in red))
+        kind = VerificationFailed if any(one.outcome == "failed" for one in red) else NotJudged
+        raise kind("; ".join(f"{one.check}: {one.says} ({one.remedy})" for one in red))
 
 
 @dg.job(
@@ -206,12 +162,12 @@ def deploy_schema() -> None:
 def build(catalog: Catalog) -> Built:
     events = event_tables(catalog)
     specs = [describe.spec(catalog, table, GROUP, deps=[KEY], says=_SCHEDULED, code=False) for table in events]
-    contracts = [Contract(table, {c.name: c.type for c in table.columns}, remedy="aclue deploy") for table in events]
+    contracts = [contract(table, {c.name: c.type for c in table.columns}, "aclue deploy") for table in events]
     return [
         observe([_schema_spec(catalog)], "observe_schema", look_at_schema),
         observe(specs, "observe_events", look_at_table),
     ], [
         success_criteria,
-        contract_checks("events_contract", contracts),
-        freshness_checks("events_freshness", _FRESH),
+        asset_checks("events_contract", contracts),
+        asset_checks("events_freshness", _FRESH),
     ]

@@ -7,44 +7,44 @@ One cause turns one criterion red: what depends on a missing or unguarded table 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import psycopg
+
+from aclue_pipeline.catalog.table import Severity
+from aclue_pipeline.checks import Judgement
 from aclue_pipeline.schema import functional, speed
 from aclue_pipeline.schema.access import Line
-from aclue_pipeline.schema.finding import NOTHING_THERE, Finding, Verdict, not_judged, verdict
 from aclue_pipeline.schema.probes import CannotTry
 from aclue_pipeline.schema.scripts import table_names
 from aclue_pipeline.schema.site import Site
+from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, not_judged, verdict
 
 DEPLOY = "aclue deploy"
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """`says` is the guide's own sentence; `mend` the command to run where it is red."""
+    """`says` is the guide's own sentence; `remedy` the command to run where it is red."""
 
     name: str
     says: str
     blocking: bool
     judge: Callable[[Site], Verdict]
-    mend: str = DEPLOY
+    remedy: str = DEPLOY
 
-    def finding(self, site: Site) -> Finding:
-        """Judge it. An error of the database is a red finding with its message, not a crash: the others still matter."""
-        import psycopg
-
+    def judgement(self, site: Site) -> Judgement:
+        """Judge it. An error of the database has failed, with its message, and is no crash: the others still matter."""
         try:
-            said = self.judge(site)
+            outcome, sentence = self.judge(site)
         except CannotTry as error:
-            said = not_judged(str(error))
+            outcome, sentence = not_judged(str(error))
         except psycopg.Error as error:
-            said = Verdict(False, f"could not be judged: {str(error).strip().partition(chr(10))[0]}")
-        return Finding(
-            self.name,
-            said.passed,
-            said.judged,
-            self.blocking,
-            said.evidence,
-            self.mend if said.judged else "aclue verify",
-        )
+            outcome, sentence = Verdict("failed", f"could not be judged: {str(error).strip().partition(chr(10))[0]}")
+        remedy = "aclue verify" if outcome == "not judged" else self.remedy
+        return Judgement(self.name, "schema", outcome, self.severity, sentence, remedy=remedy)
+
+    @property
+    def severity(self) -> Severity:
+        return "blocking" if self.blocking else "error"
 
 
 def _tables_created(site: Site) -> Verdict:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from aclue_pipeline.postgres import claims
-from aclue_pipeline.schema.finding import NOTHING_THERE, Verdict, verdict
 from aclue_pipeline.schema.probes import become, casting, columns, new_product, rolled_back
 from aclue_pipeline.schema.site import Site
 from aclue_pipeline.schema.trials import Cast, seed
+from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
 
 if TYPE_CHECKING:
     import psycopg

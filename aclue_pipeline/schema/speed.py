@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg import ClientCursor, errors, sql
 
 from aclue_pipeline.postgres import claims
-from aclue_pipeline.schema.finding import NOTHING_THERE, Verdict, verdict
 from aclue_pipeline.schema.probes import become, may_be_everybody, rolled_back
 from aclue_pipeline.schema.site import Site
+from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
 
 if TYPE_CHECKING:
     import psycopg
@@ -174,7 +174,7 @@ def sequential_scans(site: Site) -> Verdict:
     if not large:
         most = max(sizes, key=lambda table: sizes[table])
         return Verdict(
-            True,
+            "passed",
             f"nothing to judge yet: the largest table, {most}, has about {sizes[most]:,} rows; from {LARGE_ROWS:,} on"
             " a plan says something",
         )

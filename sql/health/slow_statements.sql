@@ -64,7 +64,7 @@ slow as (
 )
 select
     'slow_statements' as finding,               -- Name of the finding: the file's.
-    case when s.mean_ms >= 1000 then 'error' else 'warn' end as severity,   -- warn from 100 ms on average, error from 1 s; 'not applicable': cannot be told.
+    case when s.mean_ms >= 1000 then 'error' else 'warn' end as severity,   -- warn from 100 ms on average, error from 1 s; 'not judged': cannot be told.
     'statement ' || s.id as object,             -- The statement's number in pg_stat_statements.
     format(
         '%s ms on average, %s times, %s s in all: %s',
@@ -81,6 +81,6 @@ select
     'explain (analyze, buffers) the statement; an index, or fewer rows, usually helps' as remedy -- What to do.
 from slow as s
 union all
-select 'slow_statements', 'not applicable', 'pg_stat_statements', s.hindrance, '{}'::jsonb, s.remedy
+select 'slow_statements', 'not judged', 'pg_stat_statements', s.hindrance, '{}'::jsonb, s.remedy
 from source as s
 where s.hindrance is not null

@@ -40,7 +40,7 @@ judged as (
 )
 select
     'table_growth' as finding,                  -- Name of the finding: the file's.
-    case when j.swollen and j.dead >= j.living then 'error' else 'warn' end as severity,    -- error: as many dead rows as living; warn: the rest; 'not applicable': cannot be told yet.
+    case when j.swollen and j.dead >= j.living then 'error' else 'warn' end as severity,    -- error: as many dead rows as living; warn: the rest; info: nothing to judge yet.
     j.table_name as object,                     -- Schema and name of the table.
     concat_ws(
         '; ',
@@ -63,8 +63,8 @@ from judged as j
 where j.fast or j.swollen
 union all
 select
-    'table_growth', 'not applicable', 'analytics.table_sizes',
-    format('sizes are measured since %s; a week later growth can be told', coalesce(min(m.day)::text, 'never')),
+    'table_growth', 'info', 'analytics.table_sizes',
+    format('nothing to judge yet: sizes are measured since %s; a week later growth can be told', coalesce(min(m.day)::text, 'never')),
     '{}'::jsonb, 'let the job check_health run every day: it measures'
 from analytics.table_sizes as m
 having coalesce(min(m.measured_at) > now() - interval '7 days', true)

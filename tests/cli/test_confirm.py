@@ -101,6 +101,6 @@ def test_verify_ends_with_15_and_names_what_failed(deployed_db: Database, databa
     done = run("verify", ACLUE_DATABASE_URL=deployed_db.url)
     assert done.returncode == 15
     assert "✗" in done.stdout
-    assert "mend: " in done.stdout
-    assert done.stderr.splitlines()[-1].endswith("failed; mend as said above, then verify again")
+    assert "remedy: " in done.stdout
+    assert done.stderr.splitlines()[-1].endswith("failed; do as said above, then verify again")
     assert run("verify", "--json", ACLUE_DATABASE_URL=deployed_db.url).returncode == 15

@@ -27,11 +27,11 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     return int(stopped.value.code or 0), out, err
 
 
-def test_what_cannot_be_told_is_said_with_its_reason(named: Database, capsys) -> None:
+def test_what_cannot_be_told_yet_is_said_with_its_reason(named: Database, capsys) -> None:
     code, out, _ = said(capsys)
     assert code == 0
     assert out.splitlines() == [
-        "– table_growth: not judged here, sizes are measured since never; a week later growth can be told",
+        "i table_growth: analytics.table_sizes nothing to judge yet: sizes are measured since never; a week later growth can be told",
         "    remedy: let the job check_health run every day: it measures",
     ]
 
@@ -44,12 +44,10 @@ def test_a_finding_is_its_severity_its_object_and_its_remedy(named: Database, ca
             connection.exec_driver_sql("create index concurrently queue_broken on public.queue ((1 / id))")
     code, out, _ = said(capsys, "unused_indexes")
     assert code == 0
-    assert out.splitlines()[0].startswith(
-        "error unused_indexes: public.queue_broken invalid: building it on public.queue"
-    )
+    assert out.splitlines()[0].startswith("✗ unused_indexes: public.queue_broken invalid: building it on public.queue")
     assert out.splitlines()[1].startswith("    remedy: drop index concurrently public.queue_broken")
     [finding] = json.loads(said(capsys, "unused_indexes", "--json")[1])
-    assert list(finding) == ["finding", "severity", "object", "detail", "evidence", "remedy"]
+    assert list(finding) == ["check", "object", "outcome", "severity", "sentence", "evidence", "remedy"]
     assert finding["evidence"]["valid"] is False
 
 

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from aclue_pipeline import health
 from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.checks import Judgement
 from aclue_pipeline.errors import NothingFound, SqlFileError
+from aclue_pipeline.health.findings import COLUMNS
 from aclue_pipeline.postgres import Database, query, script
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
@@ -42,8 +44,14 @@ def run(db: Database, *statements: str) -> None:
     db.close()
 
 
+def judged(db: Database, *names: str) -> list[Judgement]:
+    return health.examine(db, CATALOG, names)
+
+
 def found(db: Database, *names: str) -> list[tuple[str, str, str]]:
-    return [(one.finding, one.severity, one.object) for one in health.examine(db, CATALOG, names)]
+    return [
+        (one.check, one.severity if one.outcome == "failed" else one.outcome, one.object) for one in judged(db, *names)
+    ]
 
 
 def test_a_database_in_good_health_has_no_findings(db: Database) -> None:
@@ -55,10 +63,10 @@ def test_a_slow_statement_is_found_a_single_long_one_is_not(db: Database) -> Non
     assert found(db) == []
     run(db, *["/* a report */ select 'Ann''s gift', pg_sleep(0.11)"] * 5)
     [finding] = health.examine(db, CATALOG)
-    assert (finding.finding, finding.severity) == ("slow_statements", "warn")
+    assert (finding.check, finding.severity) == ("slow_statements", "warn")
     assert finding.evidence["calls"] == 5
     assert 110 <= finding.evidence["mean_ms"] < 1000
-    assert "pg_sleep" in finding.detail
+    assert "pg_sleep" in finding.sentence
     assert "Ann" not in str(finding), "values of a statement are nobody's business"
 
 
@@ -67,7 +75,7 @@ def test_an_unused_index_is_found_one_of_a_key_is_not(db: Database) -> None:
     assert found(db) == [], "nobody has read the table yet"
     run(db, READ)
     [finding] = health.examine(db, CATALOG)
-    assert (finding.finding, finding.severity, finding.object) == ("unused_indexes", "info", "public.parcels_label")
+    assert (finding.check, finding.severity, finding.object) == ("unused_indexes", "info", "public.parcels_label")
     assert finding.evidence["reads_of_table"] >= 120
     assert "drop index concurrently public.parcels_label" in finding.remedy
 
@@ -75,7 +83,7 @@ def test_an_unused_index_is_found_one_of_a_key_is_not(db: Database) -> None:
 def test_an_unused_index_that_says_what_it_is_for_is_taken_out_of_its_script_first(db: Database) -> None:
     run(db, *filter(str.strip, UNUSED.split(";")), "comment on index public.parcels_label is 'Serves labels.'", READ)
     [finding] = health.examine(db, CATALOG)
-    assert finding.detail.endswith("Its comment: Serves labels.")
+    assert finding.sentence.endswith("Its comment: Serves labels.")
     assert "take it out of its script" in finding.remedy
 
 
@@ -84,8 +92,8 @@ def test_an_invalid_index_is_found(db: Database) -> None:
     with pytest.raises(sa.exc.IntegrityError):
         run(db, 'create unique index concurrently twins_id on public."Twins" (id)')
     [finding] = health.examine(db, CATALOG)
-    assert (finding.finding, finding.severity, finding.object) == ("unused_indexes", "error", "public.twins_id")
-    assert 'public."Twins"' in finding.detail
+    assert (finding.check, finding.severity, finding.object) == ("unused_indexes", "error", "public.twins_id")
+    assert 'public."Twins"' in finding.sentence
     run(db, "drop index concurrently public.twins_id")
     assert found(db) == []
 
@@ -100,9 +108,9 @@ def test_a_grown_table_is_found_with_its_pace(db: Database) -> None:
         "insert into public.log select repeat('x', 2000) from generate_series(1, 24000)",
     )
     [finding] = health.examine(db, CATALOG)
-    assert (finding.finding, finding.severity, finding.object) == ("table_growth", "warn", "public.log")
-    assert finding.detail.startswith("grew from 9766 kB to ")
-    assert finding.detail.endswith(" in 14 days")
+    assert (finding.check, finding.severity, finding.object) == ("table_growth", "warn", "public.log")
+    assert finding.sentence.startswith("grew from 9766 kB to ")
+    assert finding.sentence.endswith(" in 14 days")
     now = finding.evidence["bytes"]
     assert finding.evidence["bytes_a_day"] == pytest.approx((now - 10_000_000) / 14, rel=1e-3)
 
@@ -123,7 +131,7 @@ def test_a_table_full_of_dead_rows_is_found(db: Database) -> None:
     run(db, "create table public.queue (id int) with (autovacuum_enabled = off)")
     run(db, "insert into public.queue select generate_series(1, 120000)", "delete from public.queue where id > 100")
     [finding] = health.examine(db, CATALOG)
-    assert (finding.finding, finding.severity, finding.object) == ("table_growth", "error", "public.queue")
+    assert (finding.check, finding.severity, finding.object) == ("table_growth", "error", "public.queue")
     assert finding.remedy.startswith("vacuum (analyze) public.queue")
     run(db, "vacuum (analyze) public.queue")
     assert found(db) == []
@@ -134,26 +142,26 @@ def test_a_table_full_of_dead_rows_is_found(db: Database) -> None:
 
 def test_growth_cannot_be_told_before_a_week_of_measuring(deployed_db: Database) -> None:
     [finding] = health.examine(deployed_db, CATALOG, ["table_growth"])
-    assert (finding.severity, finding.object) == ("not applicable", "analytics.table_sizes")
-    assert "since never" in finding.detail
+    assert (finding.severity, finding.object) == ("info", "analytics.table_sizes")
+    assert "nothing to judge yet: sizes are measured since never" in finding.sentence
     assert health.measure(deployed_db, CATALOG) == health.measure(deployed_db, CATALOG) > 10
     [finding] = health.examine(deployed_db, CATALOG, ["table_growth"])
-    assert finding.severity == "not applicable"
+    assert finding.severity == "info"
 
 
 def test_a_database_that_knows_nothing_of_us_is_only_read(empty_db: Database) -> None:
     [finding] = health.examine(empty_db, CATALOG)
-    assert (finding.finding, finding.severity) == ("table_growth", "not applicable")
-    assert 'relation "analytics.table_sizes" does not exist' in finding.detail
+    assert (finding.check, finding.outcome) == ("table_growth", "not judged")
+    assert 'relation "analytics.table_sizes" does not exist' in finding.sentence
     with empty_db.begin() as connection:
         assert query(connection, "select 1 from pg_namespace where nspname = 'analytics'") == []
 
 
-def test_without_the_extension_slow_statements_are_not_applicable(db: Database, databases: Databases) -> None:
+def test_without_the_extension_slow_statements_are_not_judged(db: Database, databases: Databases) -> None:
     run(databases.admin(db), "drop extension pg_stat_statements")
     [finding] = health.examine(db, CATALOG)
-    assert (finding.finding, finding.severity) == ("slow_statements", "not applicable")
-    assert finding.detail == "the extension pg_stat_statements is not installed"
+    assert (finding.check, finding.outcome) == ("slow_statements", "not judged")
+    assert finding.sentence == "the extension pg_stat_statements is not installed"
     assert finding.remedy.startswith("create extension pg_stat_statements")
 
 
@@ -177,15 +185,15 @@ def test_a_role_that_may_not_look_is_told_so(db: Database, databases: Databases,
     with db.psycopg() as pg:
         pg.execute("set local role authenticated")
         [row] = pg.execute(health.looks(CATALOG)["slow_statements"].sql).fetchall()
-    assert row[1:4] == ("not applicable", "pg_stat_statements", reason)
+    assert row[1:4] == ("not judged", "pg_stat_statements", reason)
     assert row[5] == "grant pg_read_all_stats to authenticated (as an administrator)"
 
 
-def test_a_locked_table_of_sizes_is_not_applicable(db: Database, databases: Databases) -> None:
+def test_a_locked_table_of_sizes_is_not_judged(db: Database, databases: Databases) -> None:
     """Not allowed to read what is remembered: the other findings are still there."""
     with databases.admin(db).begin() as connection:
         script(connection, "alter table analytics.table_sizes owner to supabase_admin")
-    assert found(db) == [("table_growth", "not applicable", "analytics.table_growth")]
+    assert found(db) == [("table_growth", "not judged", "analytics.table_growth")]
 
 
 # --- shape ------------------------------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ def test_all_findings_have_the_same_columns_and_can_be_put_together(db: Database
     union = " union all ".join(f"select * from {table.key}" for table in names.values())
     with db.psycopg() as pg:
         cursor = pg.execute(union)
-        assert [column.name for column in cursor.description or ()] == list(health.Finding.__dataclass_fields__)
+        assert [column.name for column in cursor.description or ()] == list(COLUMNS)
 
 
 def test_a_name_that_is_no_finding_is_one_sentence(db: Database) -> None:

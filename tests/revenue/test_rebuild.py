@@ -99,7 +99,7 @@ def test_days_of_an_older_version_are_listed_with_what_mends_them(db: Database, 
     _, out, _ = said(capsys, "revenue", "outdated")
     assert out == [
         "analytics.revenue_daily: 2 days of an older version of its SQL",
-        "    mend: aclue revenue rebuild --from 2026-03-01 --to 2026-03-02",
+        "    remedy: aclue revenue rebuild --from 2026-03-01 --to 2026-03-02",
     ]
     said(capsys, *out[1].split("aclue ")[1].split(), "--yes")
     assert said(capsys, "revenue", "outdated", "--json")[1][1] == '  "analytics.commission_daily": [],'

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from aclue_pipeline import schema
+from aclue_pipeline.checks import Judgement
 from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.schema.criteria import CRITERIA
-from aclue_pipeline.schema.finding import Finding
 from aclue_pipeline.schema.site import Site
 from aclue_pipeline.schema.verify import verify
 
@@ -37,20 +37,17 @@ create trigger on_auth_user_created after insert on auth.users for each row exec
 """
 
 
-def judged(database: Database) -> dict[str, Finding]:
-    return {finding.name: finding for finding in verify(database)}
+def judged(database: Database) -> dict[str, Judgement]:
+    return {one.check: one for one in verify(database)}
 
 
 def red(database: Database) -> list[str]:
-    return [name for name, finding in judged(database).items() if not finding.passed and finding.judged]
+    return [name for name, finding in judged(database).items() if finding.outcome == "failed"]
 
 
 def unjudged(database: Database) -> dict[str, str]:
-    """The evidence of what could not be judged."""
-    found = {name: finding for name, finding in judged(database).items() if not finding.judged}
-    assert not any(finding.passed for finding in found.values())
-    assert all(finding.evidence.startswith("not judged: ") for finding in found.values())
-    return {name: finding.evidence for name, finding in found.items()}
+    """Why what could not be judged was not."""
+    return {name: finding.sentence for name, finding in judged(database).items() if finding.outcome == "not judged"}
 
 
 #: The criteria that need somebody to try them with.
@@ -75,14 +72,13 @@ def test_a_sound_deployment_is_green_and_says_why(schema_db: Database) -> None:
     findings = judged(schema_db)
     assert [name for name, finding in findings.items() if not finding.passed] == []
     assert list(findings) == [criterion.name for criterion in CRITERIA]
-    assert all(finding.evidence and finding.mend for finding in findings.values())
-    assert all(finding.judged for finding in findings.values())
+    assert all(finding.sentence and finding.remedy for finding in findings.values())
     assert (
         "nothing to judge yet: the largest table, affiliate_clicks, has about 0 rows"
-        in findings["sequential_scans"].evidence
+        in findings["sequential_scans"].sentence
     )
-    assert "engagement_rate 0.7" in findings["test_data"].evidence
-    assert "user_preferences has fewer than 6 because" in findings["indexes_created"].evidence
+    assert "engagement_rate 0.7" in findings["test_data"].sentence
+    assert "user_preferences has fewer than 6 because" in findings["indexes_created"].sentence
 
 
 @pytest.mark.parametrize("shape", ["a", "b"])
@@ -157,7 +153,7 @@ def test_one_damage_turns_one_criterion_red_and_deploying_mends_it(schema_db: Da
     run(schema_db, statement)
     findings = judged(schema_db)
     assert [name for name, finding in findings.items() if not finding.passed] == [criterion]
-    assert findings[criterion].mend == "aclue deploy"
+    assert findings[criterion].remedy == "aclue deploy"
     schema.deploy(schema_db)
     assert red(schema_db) == []
 
@@ -179,7 +175,7 @@ class TestSpeed:
         )
         findings = judged(schema_db)
         assert [name for name, finding in findings.items() if not finding.passed] == ["rls_overhead"]
-        assert findings["rls_overhead"].evidence.startswith("affiliate_clicks by user_id takes")
+        assert findings["rls_overhead"].sentence.startswith("affiliate_clicks by user_id takes")
 
     @pytest.mark.slow
     def test_a_look_up_that_takes_too_long_is_red_for_both(self, schema_db: Database) -> None:
@@ -195,12 +191,12 @@ class TestSpeed:
         run(schema_db, PEOPLE + CLICKS.format(rows=100_000) + "analyze public.affiliate_clicks")
         sound = judged(schema_db)["sequential_scans"]
         # One user clicked everything: the index still gives that user's latest ten without reading the rest.
-        assert (sound.passed, sound.judged) == (True, True), sound
-        assert "affiliate_clicks (100,000 rows)" in sound.evidence
+        assert sound.passed, sound
+        assert "affiliate_clicks (100,000 rows)" in sound.sentence
         run(schema_db, "drop index public.idx_affiliate_clicks_session")
         findings = judged(schema_db)
         assert [name for name, finding in findings.items() if not finding.passed] == ["index_usage", "sequential_scans"]
-        assert findings["sequential_scans"].evidence == "affiliate_clicks by session_id reads the whole table"
+        assert findings["sequential_scans"].sentence == "affiliate_clicks by session_id reads the whole table"
 
 
 class TestOnARealDatabase:
@@ -281,9 +277,9 @@ class TestOnARealDatabase:
         with databases.admin(schema_db).begin() as holder, schema_db.psycopg() as pg:
             script(holder, "lock table public.affiliate_clicks in access exclusive mode")
             began = time.monotonic()
-            finding = criterion.finding(Site(pg))
-        assert (finding.passed, finding.judged) == (False, False)
-        assert "too busy" in finding.evidence
+            finding = criterion.judgement(Site(pg))
+        assert finding.outcome == "not judged"
+        assert "too busy" in finding.sentence
         assert time.monotonic() - began < 5
 
     def test_a_login_that_may_be_nobody_else_says_so(self, schema_db: Database, databases: Any) -> None:

@@ -1,0 +1,26 @@
+"""The part of a judgement about a deployment that only the database can say."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from aclue_pipeline.checks import Outcome
+
+
+class Verdict(NamedTuple):
+    """How it came out, and the sentence that says why, or what was seen."""
+
+    outcome: Outcome
+    sentence: str
+
+
+def not_judged(reason: str) -> Verdict:
+    """Neither passed nor failed."""
+    return Verdict("not judged", reason)
+
+
+NOTHING_THERE = not_judged("none of the tables that this judges is there; deploy, then verify again")
+
+
+def verdict(wrong: Sequence[str], evidence: str) -> Verdict:
+    """Passed where nothing is wrong, with `evidence`; else failed, with everything that is wrong."""
+    return Verdict("failed", "; ".join(wrong)) if wrong else Verdict("passed", evidence)
