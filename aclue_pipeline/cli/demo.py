@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def demo(click_context: click.Context, no_ui: bool, port: int | None) -> None:
     """Deploy, load, compute and check everything on sample data, then serve the UI.
 
-    What is done already is not done again. Nothing but the embedded server is touched.
+    Run again, it takes in what is new. Nothing but the embedded server is touched.
     """
     if click_context.invoked_subcommand is not None:
         return
@@ -80,8 +80,7 @@ def _summary(told: "list[Told]", figures: dict[str, str], seconds: float) -> Non
 
     table = Table(title=f"The demo, in {seconds:.0f} s", title_justify="left", show_header=False)
     for step in told:
-        spent = f"{step.seconds:.1f} s" if step.seconds else "as before"
-        table.add_row(step.step, step.said, spent, style="red" if step.red else None)
+        table.add_row(step.step, step.said, f"{step.seconds:.1f} s", style="red" if step.red else None)
     table.add_section()
     for name, figure in figures.items():
         table.add_row(name, figure, "")
@@ -108,8 +107,8 @@ def load(context: Context, users: int | None, days: int | None, seed: int | None
     What is loaded stays; more people or earlier days are added. The tables are made where they are missing; nothing is computed.
     """
     from aclue_pipeline import schema
+    from aclue_pipeline.demo.load import install
     from aclue_pipeline.demo.load import load as load_rows
-    from aclue_pipeline.demo.tour import install
     from aclue_pipeline.postgres.server import SUPERUSER
 
     database = context.database()

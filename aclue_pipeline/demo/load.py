@@ -18,7 +18,7 @@ from aclue_pipeline.demo.planted import DEPARTURE_DAY
 from aclue_pipeline.demo.shop import anchor_for
 from aclue_pipeline.demo.simulator import EVENTS, FIRST_DAY, SEED, UNSETTLED_DAYS, USERS, Simulator
 from aclue_pipeline.errors import RowsExist, SchemaIncomplete
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.postgres.copy import copy_frame
 
 Progress = Callable[[str], None]
@@ -102,6 +102,15 @@ def load(
         if broken and broken[0]:
             raise RowsExist(f"the demo is broken on purpose ({broken[0]}); run aclue demo reset, then load again")
         return _write(pg, had, wanted, progress)
+
+
+def install(database: Database, admin_url: Callable[[], str], say: Progress) -> None:
+    """The stand-in for the app's tables where there are none."""
+    with database.begin() as connection:
+        there = query(connection, "select to_regclass('public.products') is not null as there")[0]["there"]
+    if not there:
+        say("the app's own tables, as Supabase would have them")
+        app.install(admin_url(), "a")
 
 
 def loaded(connection: sa.Connection) -> Loaded | None:

@@ -44,6 +44,9 @@ def visits(draws: Draws, block: People, first: int, last: int) -> tuple[pd.DataF
     bought = _bought(draws, block, orders)
     bought["visit"] = bought.pop("key").map(pd.Series(table.index, index=table["key"]))
     cards = pd.concat([bought, _shown(draws, block, table)], ignore_index=True).drop_duplicates(["visit", "product"])
+    cards = cards.astype(
+        {"visit": int, "product": int, "thinks": int, "bought": bool, "again": bool}
+    )  # also where there are none
     shuffle = draws.bits("position", table["key"].to_numpy()[cards["visit"]], cards["product"].to_numpy())
     cards = cards.assign(shuffle=shuffle).sort_values(["visit", "shuffle"], ignore_index=True).drop(columns="shuffle")
     return table, cards

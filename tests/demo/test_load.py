@@ -117,15 +117,15 @@ def test_breaking_the_policy_turns_one_check_red_and_reset_undoes_it(demo_db: Da
     def state() -> tuple[str, list[str]]:
         with demo_db.begin() as connection:
             version = fingerprint(connection)
-        return version, [finding.name for finding in verify(demo_db) if not finding.passed]
+        return version, [each.identity for each in verify(demo_db) if not each.passed]
 
     before = state()
     break_(demo_db, "policy")
     version, red = state()
     assert version != before[0]
     assert len(red) == len(before[1]) + 1
-    mend = next(finding.mend for finding in verify(demo_db) if finding.name in set(red) - set(before[1]))
-    assert mend.startswith("aclue ")
+    remedy = next(each.remedy for each in verify(demo_db) if each.identity in set(red) - set(before[1]))
+    assert remedy.startswith("aclue ")
     assert reset(demo_db) == ["policy"]
     assert state() == before
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -11,8 +10,7 @@ from click.testing import CliRunner
 
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.demo import load as loading
-from aclue_pipeline.demo.load import Loaded
-from aclue_pipeline.demo.tour import JOBS, Stage, Told, figures, tour
+from aclue_pipeline.demo.tour import EARLIER, JOBS, REBUILD, Stage, figures, tour
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.settings import get_settings
@@ -25,44 +23,49 @@ pytestmark = pytest.mark.database
 def stage(app_db: Database) -> Iterator[Stage]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield Stage(
-            app_db, CATALOG, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=60, days=20
+            app_db, CATALOG, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=200, days=40
         )
 
 
-def done(stage: Stage) -> list[Told]:
-    return list(tour(stage, lambda _line: None))
+REVENUE = ("day", "currency", "affiliate_network", "source_page", "device_type")
 
 
-def test_the_tour_runs_every_job_once_and_again_when_its_ground_changed(stage: Stage) -> None:
-    first = done(stage)
-    assert [told.step for told in first] == ["deploy_schema", "load", *(job.name for job in JOBS)]
-    assert all(told.seconds for told in first)
-    assert {check for told in first for check in told.red if "public." in check or check.startswith("schema")} == set()
-    runs = stage.instance().get_runs_count()
-    assert runs == 1 + len(JOBS)
-    told = figures(stage.database)
-    assert int(told["preferences"].split()[0]) > 20
-
-    again = done(stage)
-    assert [told.said.split(":")[0] for told in again] == [told.said.split(":")[0] for told in first]
-    assert not any(told.seconds for told in again)
-    assert stage.instance().get_runs_count() == runs
-
+def published(stage: Stage) -> dict[str, list[dict[str, object]]]:
+    tables = [table for table in stage.catalog.tables.values() if table.kind == "daily"]
     with stage.database.begin() as connection:
-        query(connection, "update demo.steps set ground = 'other code' where step = 'check_health'")
-    assert [told.step for told in done(stage) if told.seconds] == ["check_health"]
-    assert stage.instance().get_runs_count() == runs + 1
+        return {
+            table.key: query(connection, f"select * from {table.key} order by {', '.join(table.grain)}")
+            for table in tables
+        }
 
 
-def test_another_day_rebuilds_only_the_days_that_are_not_settled() -> None:
-    from aclue_pipeline.demo.tour import Ground, days_to_rebuild
+def test_the_tour_publishes_what_was_known_weeks_ago_and_then_restates_it(stage: Stage) -> None:
+    steps = tour(stage, lambda _line: None)
+    first = [next(steps) for _ in range(3)]
+    assert [told.step for told in first] == ["deploy_schema", "load", REBUILD]
+    before = published(stage)["analytics.revenue_daily"]
+    rest = list(steps)
+    assert [told.step for told in rest] == ["load", *JOBS]
+    assert {check for told in rest for check in told.red if "public." in check or check.startswith("schema")} == set()
+    after = {tuple(row[name] for name in REVENUE): row for row in published(stage)["analytics.revenue_daily"]}
+    old = {tuple(row[name] for name in REVENUE): row for row in before}
+    assert max(after)[0] - max(old)[0] == EARLIER
+    told = ("valid_clicks", "conversions", "actual_commission")
+    assert any(
+        [after[cell][name] for name in told] != [row[name] for name in told]
+        for cell, row in old.items()
+        if cell in after
+    )
+    assert int(figures(stage.database)["preferences"].split()[0]) > 20
 
-    until = get_settings().first_day + timedelta(days=500)
-    now = Loaded(until, 1, 10, get_settings().first_day, until)
-    before = Ground("the same", until - timedelta(days=1))
-    assert days_to_rebuild(now, before, "the same") == (until - timedelta(days=1 + loading.UNSETTLED_DAYS), until)
-    assert days_to_rebuild(now, before, "other code") == (now.first_day, until)
-    assert days_to_rebuild(now, Ground(""), "the same") == (now.first_day, until)
+
+def test_running_the_tour_again_publishes_the_same(stage: Stage) -> None:
+    list(tour(stage, lambda _line: None))
+    before = published(stage)
+    again = list(tour(stage, lambda _line: None))
+    assert [told.step for told in again] == ["load", *JOBS]
+    assert again[0].said.endswith("up to date")
+    assert published(stage) == before
 
 
 @pytest.fixture
@@ -96,14 +99,16 @@ def test_the_commands_use_the_embedded_server_whatever_the_environment_names(fre
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_command_does_everything_and_then_nothing(fresh_home: Path) -> None:
+def test_the_command_does_everything_and_then_what_is_new(fresh_home: Path) -> None:
     runner = CliRunner()
     first = runner.invoke(aclue, ["demo", "--no-ui"], catch_exceptions=False)
     assert first.exit_code == 0
     assert "refresh_preferences" in first.stdout
     assert "red:" not in first.stdout
     again = runner.invoke(aclue, ["demo", "--no-ui"], catch_exceptions=False)
-    assert again.stdout.count("as before") == 2 + len(JOBS)
+    assert again.exit_code == 0
+    assert "up to date" in again.stdout
+    assert "red:" not in again.stdout
 
 
 @pytest.mark.slow
