@@ -25,7 +25,8 @@ def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitio
         assets=beta.with_python_references([asset for assets, _ in built for asset in assets]),
         asset_checks=[check for _, checks in built for check in checks],
         jobs=[schema.deploy_schema, *automation.jobs(catalog)],
-        schedules=automation.schedules(),
+        schedules=automation.schedules(catalog),
+        sensors=automation.sensors(catalog),
         resources={"database": resources.database, **overrides},
         # Three assets that do nothing take 14 s with a process each and 0.2 s without; ours are short and few.
         executor=dg.in_process_executor,

@@ -1,7 +1,9 @@
 """The errors a person can meet: each class one kind of trouble with an exit code of its own, each message one sentence that
 says what is wrong and what to do. Programming errors do not belong here: they keep their stack trace."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, ClassVar
 
 
 class AclueError(Exception):
@@ -140,6 +142,19 @@ class NoSuchDay(AclueError):
     """A day for which no daily table has a partition: before the first, not over yet, or a range turned round."""
 
     exit_code = 24
+
+
+class DaysFailed(AclueError):
+    """Days of a daily table that cannot be computed; all others that were asked for are done."""
+
+    exit_code = 25
+
+    def __init__(self, days: Mapping[str, Mapping[date, str]], results: Mapping[str, Any]) -> None:
+        """`days`: by table, each day with the reason; `results`: by table, what became of all others."""
+        self.days, self.results = days, results
+        each = [f"{table} {day}: {why}" for table, failed in days.items() for day, why in sorted(failed.items())]
+        more = f"; and {len(each) - 20} more days" if len(each) > 20 else ""
+        super().__init__(f"{'; '.join(each[:20])}{more}; every other day is done")
 
 
 class NotJudged(AclueError):

@@ -42,7 +42,6 @@ class Settings(BaseSettings):
     dagster_url: SecretStr | None = Field(None, description="Dagster's own storage: a database of its own.")
     timezone: str = Field("Europe/London", description="Reporting zone: whose calendar days are counted (IANA name).")
     first_day: date = Field(date(2024, 1, 1), description="First daily partition of revenue and funnel.")
-    trailing_days: int = Field(35, ge=1, le=3660, description="Days the nightly job rebuilds, for late conversions.")
     funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
     half_life_days: float = Field(180, gt=0, description="Days after which an event weighs half in a profile.")
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI; the next free one if taken.")

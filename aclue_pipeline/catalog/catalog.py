@@ -88,9 +88,15 @@ class Catalog:
         return [one for one in self.closure(*tables) if isinstance(one, Function)]
 
     def version(self, table: Table, settings: Settings) -> str:
-        """A digest of all that a number of the table depends on: its own SQL, the versions of everything upstream that we
-        define, and the values of the settings that any of it reads."""
-        return sqltext.digest(*(part for one in self.closure(table) for part in _depends_on(one, settings)))
+        """What a number of the table depends on, besides the facts: a digest of its own SQL and of everything upstream that we
+        define, a dash, and one of the values of the settings that any of it reads."""
+        closure = self.closure(table)
+        names = {name for one in closure if isinstance(one, Table) for name in one.parameters} & set(
+            Settings.model_fields
+        )
+        statements = (part for one in closure for part in (one.key, one.code_version))
+        values = (f"{name}={getattr(settings, name)}" for name in sorted(names))
+        return f"{sqltext.digest(*statements)[:8]}-{sqltext.digest(*values)[:8]}"
 
     @cached_property
     def users(self) -> Mapping[tuple[str, str], tuple[Source, ...]]:
@@ -105,12 +111,6 @@ class Catalog:
     @cached_property
     def _ordered(self) -> Mapping[str, Described]:
         return _in_dependency_order({**self.functions, **self.tables})
-
-
-def _depends_on(one: Described, settings: Settings) -> list[str]:
-    names = one.parameters if isinstance(one, Table) else ()
-    values = [f"{name}={getattr(settings, name)}" for name in names if name in Settings.model_fields]
-    return [one.key, one.code_version, *values]
 
 
 def _stands_on(one: Described) -> tuple[str, ...]:

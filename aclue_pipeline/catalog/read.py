@@ -43,6 +43,12 @@ _BOOKKEEPING = (
         "The run that wrote this row; NULL when written outside Dagster. Bookkeeping, left out of comparisons.",
         "text",
     ),
+    Column(
+        "publication",
+        "Number of the publication that wrote this row (pipeline.publications); NULL when by a release before there were any. "
+        "Bookkeeping, left out of comparisons.",
+        "int",
+    ),
 )
 
 

@@ -10,10 +10,13 @@ from aclue_pipeline.errors import NothingFound
 Severity = Literal["blocking", "error", "warn"]
 
 #: Columns that say when and by whom a row was written: they take no part in comparing results and rest on no source.
-BOOKKEEPING = ("computed_at", "run_id", "source_max_updated_at")
+BOOKKEEPING = ("computed_at", "run_id", "publication", "source_max_updated_at")
 
 #: Those of them that are added to each table whose rows follow from a SELECT.
-ADDED = ("computed_at", "run_id")
+ADDED = ("computed_at", "run_id", "publication")
+
+#: Kinds whose rows are published: what replaces them is numbered, and what they replaced is kept.
+PUBLISHED = ("daily", "whole")
 
 #: Kinds whose rows follow from a SELECT in their file.
 SELECTED = ("view", "daily", "whole")

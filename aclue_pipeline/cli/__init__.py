@@ -17,6 +17,7 @@ COMMANDS = {
     "rollback": "schema:rollback",
     "schema": "schema:schema",
     "ui": "ui:ui",
+    "why": "why:why",
     "lineage": "docs:lineage",
     "docs": "docs:docs",
     "health": "health:health",

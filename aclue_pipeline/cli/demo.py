@@ -150,8 +150,8 @@ def break_(context: Context, what: str, as_json: bool) -> None:
 #: Where each break shows; in the UI the jobs verify_schema and rebuild_revenue_and_funnel show the same.
 _LOOK = {
     "policy": "aclue --demo verify, whose one red line names the command that mends it",
-    "duplicate-clicks": "aclue --demo revenue rebuild --trailing: no day comes out different",
-    "late-conversion": "aclue --demo revenue rebuild --trailing: these two days come out different",
+    "duplicate-clicks": "aclue --demo revenue rebuild: no day comes out different",
+    "late-conversion": "aclue --demo revenue rebuild: these two days come out different",
 }
 
 
@@ -166,7 +166,7 @@ def reset(context: Context) -> None:
     database.close()
     click.echo(f"undone: {', '.join(names)}" if names else "nothing was broken")
     if "late-conversion" in names:
-        click.echo("the published tables follow with the next rebuild:  aclue --demo revenue rebuild --trailing")
+        click.echo("the published tables follow with the next rebuild:  aclue --demo revenue rebuild")
 
 
 @demo.command(epilog="Example:  aclue demo status --json")

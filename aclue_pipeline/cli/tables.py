@@ -1,18 +1,17 @@
 """`aclue revenue` and `aclue funnel`: the daily tables of these rooms, replaced for a range of days."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
+from aclue_pipeline.errors import DaysFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from aclue_pipeline.catalog import Catalog
-    from aclue_pipeline.derived import DayResult
-    from aclue_pipeline.postgres import Database
+    from aclue_pipeline.derived import DayResult, Replaced
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -25,7 +24,7 @@ def revenue() -> None:
     """What affiliate clicks brought: revenue_daily, commission_daily, product_revenue_daily."""
 
 
-@click.group(short_help="How far sessions went, day by day.", epilog="Example:  aclue funnel rebuild --trailing")
+@click.group(short_help="How far sessions went, day by day.", epilog="Example:  aclue funnel rebuild")
 def funnel() -> None:
     """How far sessions went: session_funnel_daily, ctr_by_position_daily."""
 
@@ -34,60 +33,62 @@ def funnel() -> None:
 
 
 def _rebuild_command(room: str) -> click.Command:
-    @click.command("rebuild", epilog=f"Example:  aclue {room} rebuild --from 2026-03-01 --to 2026-03-31")
-    @click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.")
+    @click.command("rebuild", epilog=f"Example:  aclue {room} rebuild")
+    @click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: what is needed]")
     @click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
-    @click.option("--trailing", is_flag=True, help="The last ACLUE_TRAILING_DAYS days, as without --from.")
+    @click.option("--restate", is_flag=True, help="Also days whose source rows are gone, from what is left of them.")
     @yes_option
     @json_option
     @click.pass_obj
     def rebuild(
-        context: Context, first: datetime | None, last: datetime | None, trailing: bool, yes: bool, as_json: bool
+        context: Context, first: datetime | None, last: datetime | None, restate: bool, yes: bool, as_json: bool
     ) -> None:
-        from aclue_pipeline.derived import rebuild_range
+        from aclue_pipeline import derived
 
-        if trailing and first:
-            raise click.UsageError("say either --trailing or --from DAY")
-        database = context.database()
-        begin, end = rebuild_range(_date(first), _date(last))
+        if last and not first:
+            raise click.UsageError("--to DAY needs --from DAY")
+        if restate and not first:
+            raise click.UsageError("--restate needs --from DAY: say which days")
+        database, say = context.database(), progress()
+        days = None
+        if first:
+            days = derived.span(*derived.rebuild_range(first.date(), last.date() if last else None))
         context.confirm_write(database, yes)
-        results = _rebuild(database, context.catalog, room, begin, end, progress())
+        failed: DaysFailed | None = None
+        try:
+            results = derived.rebuild(
+                database, context.catalog, context.catalog.room(room, "daily", "whole"), days, restate=restate,
+                progress=lambda key, done: say(_summary(key, done)),
+            )  # fmt: skip
+        except DaysFailed as error:
+            results, failed = dict(error.results), error
         database.close()
         if as_json:
-            print_json([_as_data(key, days) for key, days in results.items()])
+            print_json([_as_data(key, done) for key, done in results.items()])
         else:
             for line in _lines(results):
                 click.echo(line)
+        if failed is not None:
+            raise failed
 
     rebuild.help = (
-        f"Compute the days of every {room} table again, and write those that came out different.\n\n"
-        "Running it twice writes nothing the second time. Days are those of ACLUE_TIMEZONE."
+        f"Compute days of every {room} table again, and write the rows that came out different.\n\n"
+        "Without --from: the days that need it, whatever their age, since they were never computed, facts behind them changed, or "
+        "another version of the SQL or the settings computed them. Running it twice writes nothing the second time. Days are those "
+        "of ACLUE_TIMEZONE."
     )
     return rebuild
 
 
-def _date(given: datetime | None) -> date | None:
-    return given.date() if given else None
-
-
-def _rebuild(
-    database: "Database", catalog: "Catalog", room: str, first: date, last: date, say: "Callable[[str], None]"
-) -> "dict[str, list[DayResult]]":
-    from aclue_pipeline.derived import replace_days
-
-    results = {}
-    for table in catalog.room(room, "daily"):
-
-        def month_done(done: "list[DayResult]", key: str = table.key) -> None:
-            say(_summary(key, done))
-
-        results[table.key] = replace_days(database, catalog, table, first, last, progress=month_done)
-    return results
-
-
-def _lines(results: "dict[str, list[DayResult]]") -> list[str]:
+def _lines(results: "Mapping[str, list[DayResult] | Replaced]") -> list[str]:
     """A line per day that came out different, in the order of days, then what became of each table."""
-    changed = [(day.day, key, day) for key, days in results.items() for day in days if day.changed]
+    changed = [
+        (day.day, key, day)
+        for key, days in results.items()
+        if isinstance(days, list)
+        for day in days
+        if day.changed or day.lost
+    ]
     lines = [_day_line(key, day) for _, key, day in sorted(changed, key=lambda found: found[:2])]
     return [*lines, *(_summary(key, days) for key, days in results.items())]
 
@@ -95,6 +96,10 @@ def _lines(results: "dict[str, list[DayResult]]") -> list[str]:
 def _day_line(key: str, result: "DayResult") -> str:
     """2026-03-01  analytics.revenue_daily: 12 rows, clicks 40 → 41, valid_clicks 38"""
     heads = [f"{name} {_moved(before, after)}" for name, (before, after) in result.headline.items()]
+    if result.lost:
+        heads = [f"kept as published, since {_counted(result.lost, 'source row')} went (--restate computes it again)"]
+    elif result.restated:
+        heads.append(f"{_counted(result.restated, 'published row')} restated")
     return f"{result.day}  {key}: {', '.join([_counted(result.rows, 'row'), *heads])}"
 
 
@@ -103,7 +108,12 @@ def _moved(before: Any, after: Any) -> str:
     return f"{after:,}" if before == after else f"{before:,} → {after:,}"
 
 
-def _summary(key: str, days: "list[DayResult]") -> str:
+def _summary(key: str, days: "list[DayResult] | Replaced") -> str:
+    if not isinstance(days, list):
+        moved = f"{days.written:,} written, {days.deleted:,} deleted" if days.changed else "none came out different"
+        return f"{key}: {_counted(days.rows, 'row')}, {moved}"
+    if not days:
+        return f"{key}: no day needs to be rebuilt"
     written = sum(day.changed for day in days)
     span = f"{days[0].day} to {days[-1].day}" if len(days) > 1 else f"{days[0].day}"
     wrote = f"{written:,} came out different" if written else "none came out different"
@@ -115,14 +125,21 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
-def _as_data(key: str, days: "list[DayResult]") -> dict[str, Any]:
+def _as_data(key: str, days: "list[DayResult] | Replaced") -> dict[str, Any]:
+    if not isinstance(days, list):
+        return {"table": key, "rows": days.rows, "written": days.written, "deleted": days.deleted}
     return {
         "table": key,
-        "from": days[0].day,
-        "to": days[-1].day,
+        "from": days[0].day if days else None,
+        "to": days[-1].day if days else None,
         "days": len(days),
         "rows": sum(day.rows for day in days),
-        "changed": [{"day": day.day, "rows": day.rows, "headline": _pairs(day)} for day in days if day.changed],
+        "changed": [
+            {"day": day.day, "rows": day.rows, "restated": day.restated, "headline": _pairs(day)}
+            for day in days
+            if day.changed
+        ],
+        "kept": [{"day": day.day, "lost": day.lost} for day in days if day.lost],
     }
 
 
@@ -147,21 +164,26 @@ def _outdated_command(room: str) -> click.Command:
         from aclue_pipeline.derived import outdated_days
 
         database = context.database()
-        found = {table.key: outdated_days(database, table) for table in context.catalog.room(room, "daily")}
+        tables = context.catalog.room(room, "daily")
+        found = {table.key: outdated_days(database, context.catalog, table) for table in tables}
+        kept = {table.key: outdated_days(database, context.catalog, table, lost=True) for table in tables}
         database.close()
         if as_json:
             print_json(found)
             return
         for key, days in found.items():
             if days:
-                click.echo(f"{key}: {_counted(len(days), 'day')} of an older version of its SQL")
-        stale = [day for days in found.values() for day in days]
-        remedy = f"aclue {room} rebuild --from {min(stale)} --to {max(stale)}" if stale else ""
-        click.echo(
-            f"    remedy: {remedy}" if stale else "every computed day comes from the SQL that the files have now"
-        )
+                click.echo(f"{key}: {_counted(len(days), 'day')} of another version, {days[0]} to {days[-1]}")
+        for key, days in kept.items():
+            if days:
+                click.echo(
+                    f"{key}: {_counted(len(days), 'day')} kept, since source rows are gone: {days[0]} to {days[-1]}"
+                )
+        stale = any(found.values())
+        remedy = f"    remedy: aclue {room} rebuild"
+        click.echo(remedy if stale else "every day that can be computed comes from the SQL and settings there are now")
 
-    outdated.help = f"List the days of {room} tables that were computed by another version of their SQL."
+    outdated.help = f"List the days of {room} tables that another version of their SQL, or other settings, computed."
     return outdated
 
 

@@ -2,16 +2,17 @@
 names. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it)."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import schema
 from aclue_pipeline.defs.describe import key_of
-from aclue_pipeline.derived import trailing_range
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.derived import dirty_days, needed
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
@@ -103,27 +104,72 @@ def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDe
     )  # fmt: skip
 
 
-def _nightly() -> dg.ScheduleDefinition:
+#: Days between two that are to be rebuilt which are taken along: a run costs more than finding that they are the same.
+_GAP = timedelta(days=7)
+
+
+def _requests(days: Iterable[date], key: str) -> list[dg.RunRequest]:
+    """A run for each stretch of days; it writes only those that come out different."""
+    stretches: list[list[date]] = []
+    for day in sorted(days):
+        if stretches and day - stretches[-1][-1] <= _GAP:
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    return [
+        dg.RunRequest(
+            run_key=f"{key}-{first}-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        )
+        for first, last in ((stretch[0], stretch[-1]) for stretch in stretches)
+    ]
+
+
+def _daily(catalog: Catalog) -> list[Table]:
+    return [*catalog.room("revenue", "daily"), *catalog.room("funnel", "daily")]
+
+
+def _nightly(catalog: Catalog) -> dg.ScheduleDefinition:
     @dg.schedule(
         name="nightly_revenue_and_funnel",
         job_name="rebuild_revenue_and_funnel",
         cron_schedule="30 4 * * *",  # after every clock change of the night, in any zone
         execution_timezone=get_settings().timezone,
         default_status=_status(),
-        description="Every night the trailing days (ACLUE_TRAILING_DAYS) in one run, since conversions arrive late.",
+        description="Every night the days that need it, whatever their age: never computed, changed since, or of another version.",
     )
-    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def nightly(
+        context: dg.ScheduleEvaluationContext, database: DatabaseResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
         today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
-        first, last = trailing_range(today - timedelta(days=1))
-        if last < first:
-            return dg.SkipReason(f"the first partition (ACLUE_FIRST_DAY) is {first}, which is not over yet")
-        tags = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-        return dg.RunRequest(run_key=f"trailing-{last}", tags=tags)
+        found = {
+            day for table in _daily(catalog) for day in needed(database, catalog, table, last=today - timedelta(days=1))
+        }
+        return _requests(found, f"night-{today}") or dg.SkipReason("no day needs to be rebuilt")
 
     return nightly
 
 
-def schedules() -> list[dg.ScheduleDefinition]:
+def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
+    @dg.sensor(
+        name="rebuild_dirty_days",
+        job_name="rebuild_revenue_and_funnel",
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus(_status().value),
+        description="Rebuilds the days that the sync of facts found changed, soon instead of by night; it reads pipeline.dirty alone.",
+    )
+    def dirty(database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
+        found = {
+            day: at for day, at in dirty_days(database, *_daily(catalog)).items() if day >= get_settings().first_day
+        }
+        # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
+        return _requests(found, f"dirty-{max(found.values(), default='')}") or dg.SkipReason(
+            "no published day is dirty"
+        )
+
+    return [dirty]
+
+
+def schedules(catalog: Catalog) -> list[dg.ScheduleDefinition]:
     return [
         _schedule(
             "observe_sources", "observe", "*/15 * * * *", "Every quarter: are the sources there, fresh, and as agreed?"
@@ -134,6 +180,6 @@ def schedules() -> list[dg.ScheduleDefinition]:
         _schedule(
             "hourly_preferences", "refresh_preferences", "20 * * * *", "Every hour: profiles whose events changed."
         ),
-        _nightly(),
+        _nightly(catalog),
         _schedule("daily_health", "check_health", "0 6 * * *", "Every morning: what would slow the database down."),
     ]

@@ -13,7 +13,8 @@ from aclue_pipeline.defs.checks import Built, checks_of
 from aclue_pipeline.defs.metadata import check_result, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.staging import look, view_asset
-from aclue_pipeline.derived import outdated_days, replace_days
+from aclue_pipeline.derived import outdated_days, replace_days, replace_whole, restated
+from aclue_pipeline.errors import DaysFailed
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
 
 _SCHEDULED = (
-    "Rebuilt every night for the trailing days by the schedule `nightly_revenue_and_funnel`; any range by a backfill."
+    "Days that need it are rebuilt every night by the schedule `nightly_revenue_and_funnel`, those that changed also by the sensor "
+    "`rebuild_dirty_days`; any range by a backfill."
 )
+_WHOLE = "Replaced by every run of the job `rebuild_revenue_and_funnel`, where it differs."
 
 #: Lines of the per-day table that are shown; a year's backfill has more than anybody reads.
 _DAYS_SHOWN = 400
@@ -35,11 +38,9 @@ def days() -> dg.DailyPartitionsDefinition:
 
 
 def build_room(catalog: Catalog, room: str) -> Built:
-    """Every derived table of a room, daily ones partitioned, views as they are; and its checks."""
-    assets = [
-        daily_asset(catalog, table) if table.kind == "daily" else view_asset(catalog, table)
-        for table in catalog.room(room, "daily", "view")
-    ]
+    """Every derived table of a room, daily ones partitioned, whole ones and views as they are; and its checks."""
+    builders = {"daily": daily_asset, "whole": whole_asset, "view": view_asset}
+    assets = [builders[table.kind](catalog, table) for table in catalog.room(room, *builders)]
     return assets, checks_of(catalog, room)
 
 
@@ -54,39 +55,87 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "same_sql",
                 asset=describe.key_of(table.key),
-                description="Every computed day was computed by the SQL that the file has now; names the days that were not.",
+                description="Every computed day was computed by the SQL and the settings there are now; names the days that were not.",
             )
         ],
     )
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         keys = context.partition_key_range
-        results = replace_days(
-            database, catalog, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=context.run.run_id,
-            progress=lambda done: context.log.info(summary(done)),
-        )  # fmt: skip
+        run_id = context.run.run_id
+        try:
+            results = replace_days(
+                database, catalog, table, date.fromisoformat(keys.start), date.fromisoformat(keys.end), run_id=run_id,
+                progress=lambda done: context.log.info(summary(done)),
+            )  # fmt: skip
+        except DaysFailed as error:
+            for result in error.results[table.key]:
+                context.log_event(
+                    dg.AssetMaterialization(
+                        describe.key_of(table.key),
+                        partition=result.day.isoformat(),
+                        metadata=metadata(of_day(result, [])),
+                    )
+                )
+            raise
+        moves = restated(database, table, run_id=run_id)
         for result in results:
-            context.add_asset_metadata(metadata(of_day(result)), partition_key=result.day.isoformat())
+            of_its_own = [move for move in moves if move["day"] == result.day]
+            context.add_asset_metadata(metadata(of_day(result, of_its_own)), partition_key=result.day.isoformat())
         # What is about the whole range stands on its last day, once, not on each of hundreds of events.
-        context.add_asset_metadata(metadata(of_range(database, table, results)), partition_key=keys.end)
-        yield dg.MaterializeResult(check_results=[_same_sql(database, table)])
+        context.add_asset_metadata(metadata(of_range(database, table, results, moves)), partition_key=keys.end)
+        yield dg.MaterializeResult(check_results=[_same_sql(database, catalog, table)])
 
     return daily
 
 
-def of_day(result: "DayResult") -> dict[str, Any]:
+def whole_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
+    @dg.multi_asset(specs=[describe.spec(catalog, table, table.room, says=_WHOLE)], name=describe.op_name(table))
+    def whole(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
+        result = replace_whole(database, catalog, table, run_id=context.run.run_id)
+        moves = restated(database, table, run_id=context.run.run_id)
+        with database.begin() as connection:
+            rows = {"dagster/row_count": result.rows, "changed": result.changed, **look(connection, table)}
+        yield dg.MaterializeResult(metadata=metadata({**rows, **_moved(moves)}))
+
+    return whole
+
+
+def of_day(result: "DayResult", moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     now = {name: after or 0 for name, (_, after) in result.headline.items()}
-    return {"dagster/partition_row_count": result.rows, "changed": result.changed, **now}
+    lost = {"source rows lost": result.lost} if result.lost else {}
+    return {"dagster/partition_row_count": result.rows, "changed": result.changed, **lost, **now, **_moved(moves)}
 
 
-def of_range(database: "Database", table: Table, results: Sequence["DayResult"]) -> dict[str, Any]:
-    """The line per day, the table's rows and, where numbers moved, how they look now."""
+def of_range(
+    database: "Database", table: Table, results: Sequence["DayResult"], moves: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The line per day, how published numbers moved, the table's rows and, where numbers moved, how they look now."""
     with database.begin() as connection:
         return {
             **charts.of_daily(connection, table, moved=any(result.changed for result in results)),
             "summary": summary(results),
             "days": tabular(map(line, _worth_showing(results))),
+            **_moved(moves[-_DAYS_SHOWN:]),
             **look(connection, table),
         }
+
+
+def _moved(moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How published numbers moved: a line per day, currency and column."""
+    if not moves:
+        return {}
+    return {
+        "restated": tabular(
+            {
+                "day": move["day"],
+                "currency": move["currency"] or "",
+                "column": move["column"],
+                "before → after": f"{_short(move['before'])} → {_short(move['after'])}",
+                "causes": ", ".join(move["causes"]),
+            }
+            for move in moves
+        )
+    }
 
 
 def _worth_showing(results: Sequence["DayResult"]) -> Sequence["DayResult"]:
@@ -121,15 +170,19 @@ def summary(results: Sequence["DayResult"]) -> str:
     )
 
 
-def _same_sql(database: "Database", table: Table) -> dg.AssetCheckResult:
-    outdated = outdated_days(database, table)
-    told: dict[str, Any] = {
+def _same_sql(database: "Database", catalog: Catalog, table: Table) -> dg.AssetCheckResult:
+    outdated = outdated_days(database, catalog, table)
+    kept = outdated_days(database, catalog, table, lost=True)
+    values: dict[str, Any] = {
         "days of another version": [day.isoformat() for day in outdated[:50]],
         "how many": len(outdated),
+        "kept, since their source rows are gone": [day.isoformat() for day in kept[:50]],
     }
     if outdated:
-        told["remedy"] = f"aclue {table.room} rebuild --from {outdated[0]} --to {outdated[-1]}"
+        values["remedy"] = f"aclue {table.room} rebuild"
     says = (
-        f"{len(outdated)} days come from an older version of the SQL" if outdated else "every day comes from this SQL"
+        f"{len(outdated)} days come from an older version of the SQL or the settings"
+        if outdated
+        else "every day comes from this SQL and these settings"
     )
-    return check_result(describe.key_of(table.key), "same_sql", not outdated, says, told, warn=True)
+    return check_result(describe.key_of(table.key), "same_sql", not outdated, says, values, warn=True)

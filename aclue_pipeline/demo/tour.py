@@ -19,7 +19,7 @@ from aclue_pipeline.definitions import run_job
 from aclue_pipeline.demo.clock import ZONE
 from aclue_pipeline.demo.load import Loaded, install, load, loaded
 from aclue_pipeline.demo.simulator import UNSETTLED_DAYS
-from aclue_pipeline.derived import ensure_tables, missing_days, outdated_days
+from aclue_pipeline.derived import ensure_tables, needed
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.settings import get_settings
 
@@ -104,7 +104,7 @@ def _days(stage: Stage) -> tuple[date, date]:
     wanted = [max(first, last - timedelta(days=UNSETTLED_DAYS))]
     for table in stage.catalog.tables.values():
         if table.kind == "daily":
-            wanted += missing_days(stage.database, table, first, last) + outdated_days(stage.database, table)
+            wanted += needed(stage.database, stage.catalog, table, first, last)
     return min(wanted), last
 
 

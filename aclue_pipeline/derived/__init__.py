@@ -1,28 +1,28 @@
-"""Writes what the catalog describes: tables and views (`ensure`), the rows of days and of whole tables (`replace_days`,
-`replace_table`). What the numbers mean belongs to the SQL files, when they are computed to Dagster."""
+"""Writes what the catalog describes: tables, views and functions (`ensure`), the rows of days and of whole tables (`rebuild`,
+`replace_days`, `replace_whole`); keeps what they replace (`as_of`, `restated`) and says why a day says what it says (`explain`).
+What the numbers mean belongs to the SQL files, when they are computed to Dagster."""
 
-from aclue_pipeline.derived.days import (
-    DayResult,
-    Replaced,
-    missing_days,
-    outdated_days,
-    rebuild_range,
-    replace_days,
-    replace_table,
-    trailing_range,
-)
+from aclue_pipeline.derived.days import DayResult, Replaced, rebuild, replace_days, replace_whole
+from aclue_pipeline.derived.history import as_of, restated
+from aclue_pipeline.derived.needed import dirty_days, needed, outdated_days, rebuild_range, span
 from aclue_pipeline.derived.tables import Change, ensure, ensure_tables
+from aclue_pipeline.derived.why import explain
 
 __all__ = [
     "Change",
     "DayResult",
     "Replaced",
+    "as_of",
+    "dirty_days",
     "ensure",
     "ensure_tables",
-    "missing_days",
+    "explain",
+    "needed",
     "outdated_days",
+    "rebuild",
     "rebuild_range",
     "replace_days",
-    "replace_table",
-    "trailing_range",
+    "replace_whole",
+    "restated",
+    "span",
 ]

@@ -1,83 +1,179 @@
-"""Replaces the rows of derived tables by what their SELECT says now: days in month-sized transactions, each day only if it came
-out different. When that happens is Dagster's business, what the rows mean the SQL file's."""
+"""Replaces the rows of derived tables by what their SELECT says now, row by row and only where they differ: days in month-sized
+transactions, whole tables in one. When that happens is Dagster's business, what the rows mean the SQL file's, what becomes of
+the rows they replace history.py's."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from aclue_pipeline.catalog import Catalog, Table
-from aclue_pipeline.catalog.table import ADDED
+import psycopg
+from psycopg import errors, sql
+from psycopg.types.json import Json
+
+from aclue_pipeline.catalog import Catalog, Table, sqltext
+from aclue_pipeline.catalog.header import read_header
+from aclue_pipeline.derived import history
+from aclue_pipeline.derived.needed import DAY, needed, span, spans
+from aclue_pipeline.derived.statement import execute, parts_of, row
 from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
-from aclue_pipeline.errors import NoSuchDay, SqlFileError
+from aclue_pipeline.errors import DaysFailed, SqlFileError
+from aclue_pipeline.postgres.locks import snapshot
+from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
-    import psycopg
-
     from aclue_pipeline.postgres import Database
 
     Pg = psycopg.Connection[Any]
 
-DAY = timedelta(days=1)
+#: Held by whoever writes the facts, shared by whoever computes from them.
+FACTS = "staging.facts"
+
+#: What the rows of one day can do to a statement, so that the other days can still be computed.
+_OF_A_DAY = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded)
 
 
 @dataclass(frozen=True)
 class DayResult:
-    """One rebuilt day: its rows, whether they were written, and the headline columns' sums before and after."""
+    """One rebuilt day: its rows, whether any were written or deleted, the headline columns' sums before and after, how many
+    published cells came out different, and how many source rows went while it was kept as published."""
 
     day: date
     rows: int
     changed: bool
     headline: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    restated: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """A whole table replaced: its rows now, and how many of them were written or deleted."""
+    """A whole table replaced: its rows now, how many were written and deleted, how many published cells came out different."""
 
     rows: int
     written: int
     deleted: int
+    restated: int = 0
 
     @property
     def changed(self) -> bool:
         return bool(self.written or self.deleted)
 
 
+@dataclass(frozen=True)
+class _Build:
+    """What is the same for every transaction of one rebuild."""
+
+    table: Table
+    version: str
+    run_id: str | None
+    restate: bool
+    parameters: Mapping[str, Any]
+
+
+def rebuild(
+    db: "Database",
+    catalog: Catalog,
+    tables: Sequence[Table],
+    days: Iterable[date] | None = None,
+    *,
+    restate: bool = False,
+    run_id: str | None = None,
+    progress: Callable[[str, list[DayResult]], None] | None = None,
+) -> "dict[str, list[DayResult] | Replaced]":
+    """These tables, sources first: the given days of the daily ones, else those that each needs, and the whole ones.
+
+    A day that failed in a table is left alone in the tables that are made of it. Raises DaysFailed when all others are done.
+    """
+    results: dict[str, list[DayResult] | Replaced] = {}
+    failed: dict[str, dict[date, str]] = {}
+    given = None if days is None else list(days)
+    for table in (t for t in catalog.tables.values() if t in tables):
+        if table.kind == "whole":
+            results[table.key] = replace_whole(db, catalog, table, run_id=run_id)
+            continue
+        above = {day for source in table.upstream for day in failed.get(source, ())}
+        wanted = needed(db, catalog, table) if given is None else given
+
+        def month_done(done: list[DayResult], key: str = table.key) -> None:
+            if progress is not None:
+                progress(key, done)
+
+        try:
+            results[table.key] = replace_days(
+                db, catalog, table, [day for day in wanted if day not in above],
+                run_id=run_id, restate=restate, progress=month_done,
+            )  # fmt: skip
+        except DaysFailed as error:
+            failed.update({key: dict(days) for key, days in error.days.items()})
+            results.update(error.results)
+    if failed:
+        raise DaysFailed(failed, results)
+    return results
+
+
 def replace_days(
     db: "Database",
     catalog: Catalog,
     table: Table,
-    first: date,
-    last: date,
+    days: date | Iterable[date],
+    last: date | None = None,
     *,
     run_id: str | None = None,
+    restate: bool = False,
     parameters: Mapping[str, Any] | None = None,
     progress: Callable[[list[DayResult]], None] | None = None,
 ) -> list[DayResult]:
-    """Compute the days from `first` to `last` (both counted) and write those that came out different; a result per day.
+    """Compute the days (or those from a first one to `last`, both counted) and write the rows that came out different; a result
+    per day.
 
-    Each calendar month is one transaction that holds the table's lock: a run that is killed leaves whole months, two at once
-    take turns, and a second run writes nothing. `progress` is called after each commit. The table is created or brought up to
-    date first. Raises SqlFileError where the SELECT yields another day than asked, or two rows of one grain.
+    Each stretch of days within a calendar month is one transaction under the table's lock: a run that is killed leaves whole
+    ones, two at once take turns, and a second run writes nothing. Days that lost source rows keep what was published, unless
+    they are dirty for another cause or `restate` says so. `progress` is called after each commit. The table is created or
+    brought up to date first. Raises SqlFileError where the SELECT yields another day than asked, and, when all others are done,
+    DaysFailed with the days that cannot be computed.
     """
     if table.kind != "daily":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only daily tables have days to replace")
     with db.begin() as connection:
-        ensure(connection, catalog, table)
+        ensure(connection, catalog, table, catalog.functions["analytics.day_start"])
+    build = _Build(table, catalog.version(table, get_settings()), run_id, restate, parameters or {})
     results: list[DayResult] = []
-    for begin, end in months(first, last):
-        with db.psycopg() as pg, named_errors():
-            done = _replace(pg, table, begin, end, run_id, {**bounds(begin, end), **(parameters or {})})
-        results += done
-        if progress is not None:
-            progress(done)
+    failed: dict[date, str] = {}
+    for begin, end in spans(span(days, last or days) if isinstance(days, date) else days):
+        for done in _attempts(db, build, begin, end, failed):
+            results += done
+            if progress is not None:
+                progress(done)
+    if failed:
+        raise DaysFailed({table.key: failed}, {table.key: results})
     return results
 
 
-def replace_table(
+def _attempts(
+    db: "Database", build: _Build, begin: date, end: date, failed: dict[date, str]
+) -> Iterator[list[DayResult]]:
+    """The days in [begin, end) as one transaction; where that fails over its rows, each day as one of its own."""
+    try:
+        with snapshot(db, alone=build.table.key, beside=FACTS) as pg, named_errors():
+            done = _replace(pg, build, begin, end)
+    except _OF_A_DAY as error:
+        if end - begin == DAY:
+            failed[begin] = _why(build.table, error)
+        else:
+            for day in span(begin, end - DAY):
+                yield from _attempts(db, build, day, day + DAY, failed)
+    else:
+        yield done
+
+
+def _why(table: Table, error: psycopg.Error) -> str:
+    if isinstance(error, errors.UniqueViolation | errors.NotNullViolation):
+        return f"its rows are not one per ({', '.join(table.grain)}): {error.diag.message_detail or error.diag.message_primary}"
+    return error.diag.message_primary or str(error)
+
+
+def replace_whole(
     db: "Database",
     catalog: Catalog,
     table: Table,
@@ -86,215 +182,169 @@ def replace_table(
     parameters: Mapping[str, Any] | None = None,
 ) -> Replaced:
     """Compute a table of kind `whole` and write the rows that came out different, in one transaction."""
-    from psycopg import sql
-
     if table.kind != "whole":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only a table of kind whole is replaced whole")
     with db.begin() as connection:
         ensure(connection, catalog, table)
-    with db.psycopg() as pg, named_errors(), _grain_errors(table):
-        _lock(pg, table)
-        compute(pg, table, "aclue_new", bound(table, parameters or {}))
-        names = _names(table)
-        deleted = pg.execute(
-            sql.SQL(
-                """delete from {table} where ({grain}) in (
-                       select {grain} from (select {columns} from {table} except all select {columns} from aclue_new) d)"""
-            ).format(**names)
-        ).rowcount
-        written = pg.execute(
-            sql.SQL(
-                """insert into {table} ({written}, run_id) select {written}, %s from aclue_new
-                   where ({grain}) in (select {grain} from (select {columns} from aclue_new except all select {columns} from {table}) d)"""
-            ).format(**names),
-            [run_id],
-        ).rowcount
-        rows = pg.execute("select count(*) from aclue_new").fetchone()
-        return Replaced(rows[0] if rows else 0, written, deleted)
-
-
-def outdated_days(db: "Database", table: Table) -> list[date]:
-    """Days that were computed by another version of the SQL than the file has now."""
-    return _days(
-        db,
-        "select day from pipeline.days where table_name = %s and code_version <> %s order by day",
-        [table.key, table.code_version],
-    )
-
-
-def missing_days(db: "Database", table: Table, first: date, last: date) -> list[date]:
-    """Days of the range (both counted) that were never computed."""
-    computed = set(_days(db, "select day from pipeline.days where table_name = %s", [table.key]))
-    return [day for day in days(first, last) if day not in computed]
-
-
-def trailing_range(last: date) -> tuple[date, date]:
-    """The trailing days (ACLUE_TRAILING_DAYS) up to `last`: late conversions change days that are long over."""
-    from aclue_pipeline.settings import get_settings
-
-    settings = get_settings()
-    return max(settings.first_day, last - DAY * (settings.trailing_days - 1)), last
-
-
-def rebuild_range(first: date | None, last: date | None, today: date | None = None) -> tuple[date, date]:
-    """First and last day to rebuild, both counted: as given, else up to yesterday (of the reporting zone), the trailing days.
-
-    Raises NoSuchDay before ACLUE_FIRST_DAY, for a day that is not over, and where the range ends before it begins.
-    """
-    from aclue_pipeline.settings import get_settings
-
-    settings = get_settings()
-    today = today or datetime.now(ZoneInfo(settings.timezone)).date()
-    last = last or today - DAY
-    first = first or trailing_range(last)[0]
-    if last >= today:
-        raise NoSuchDay(f"{last} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
-    if first < settings.first_day:
-        raise NoSuchDay(f"{first} is before the first day, {settings.first_day}: ACLUE_FIRST_DAY sets another")
-    if last < first:
-        raise NoSuchDay(f"the range ends on {last}, before it begins on {first}: turn --from and --to round")
-    return first, last
-
-
-def days(first: date, last: date) -> Iterator[date]:
-    return (first + DAY * n for n in range((last - first).days + 1))
-
-
-def months(first: date, last: date) -> Iterator[tuple[date, date]]:
-    """The range cut at the ends of months: first day, day after the last."""
-    begin = first
-    while begin <= last:
-        end = min((begin.replace(day=1) + 31 * DAY).replace(day=1), last + DAY)
-        yield begin, end
-        begin = end
-
-
-def bounds(begin: date, end: date, zone: str | None = None) -> dict[str, datetime]:
-    """range_start and range_end: the local midnights that open `begin` and `end` in the reporting zone."""
-    from aclue_pipeline.settings import get_settings
-
-    local = ZoneInfo(zone or get_settings().timezone)
-    return {
-        "range_start": datetime(begin.year, begin.month, begin.day, tzinfo=local),
-        "range_end": datetime(end.year, end.month, end.day, tzinfo=local),
-    }
+    version = catalog.version(table, get_settings())
+    with snapshot(db, alone=table.key, beside=FACTS) as pg, named_errors():
+        compute(pg, table, "aclue_new", bound(table.parameters, parameters or {}))
+        try:
+            execute(pg, "create unique index on aclue_new ({grain}) nulls not distinct", table)
+        except errors.UniqueViolation as error:
+            raise SqlFileError(f"{table.path.name}: {_why(table, error)}") from error
+        _find_moved(pg, table)
+        last = row(
+            pg,
+            "select version from pipeline.publications where table_name = %s order by number desc limit 1",
+            [table.key],
+        )
+        causes = None if last is None else {"": _version_causes(last[0], version)}
+        moved = history.publish(pg, table, run_id, version, causes) if _any_moved(pg) or last != (version,) else None
+        (rows,) = row(pg, "select count(*) from aclue_new")
+        return (
+            Replaced(rows, moved.written, moved.deleted, moved.restated.get(None, 0)) if moved else Replaced(rows, 0, 0)
+        )
 
 
 # --- one transaction --------------------------------------------------------------------------------------------------
 
 
-def _replace(
-    pg: "Pg", table: Table, begin: date, end: date, run_id: str | None, parameters: Mapping[str, Any]
-) -> list[DayResult]:
+def _replace(pg: "Pg", build: _Build, begin: date, end: date) -> list[DayResult]:
     """The days in [begin, end) of one transaction."""
-    from psycopg import sql
-
-    _lock(pg, table)
-    compute(pg, table, "aclue_new", bound(table, parameters))
+    table = build.table
+    values = {**_bounds(pg, build, begin, end), **build.parameters}
+    compute(pg, table, "aclue_new", bound(table.parameters, values))
     _check_days(pg, table, begin, end)
+    execute(pg, "alter table aclue_new add primary key ({grain})", table)
+    known = _published(pg, table, begin, end)
+    kept = [] if build.restate else [day for day, (_, lost, dirty) in known.items() if lost and not dirty]
+    _find_moved(pg, table, begin, end, kept)
     results = _compared(pg, table, begin, end)
-    changed = [result.day for result in results if result.changed]
-    names = _names(table)
-    if changed:
-        with _grain_errors(table):
-            pg.execute(sql.SQL("delete from {table} where {clock} = any(%s)").format(**names), [changed])
-            insert = (
-                "insert into {table} ({written}, run_id) select {written}, %s from aclue_new where {clock} = any(%s)"
-            )
-            pg.execute(sql.SQL(insert).format(**names), [run_id, changed])
-    pg.execute("drop table aclue_new")
+    causes = {
+        day.isoformat(): _version_causes(version, build.version) + (["deleted source"] if lost else [])
+        for day, (version, lost, _) in known.items()
+    }
+    moved = history.publish(pg, table, build.run_id, build.version, causes) if _any_moved(pg) else None
+    results = [
+        replace(r, restated=moved.restated.get(r.day, 0) if moved else 0, lost=known[r.day][1] if r.day in kept else 0)
+        for r in results
+    ]
+    done = [result for result in results if result.day not in kept]
+    pg.execute("delete from pipeline.dirty where table_name = %s and day = any(%s)", [table.key, [r.day for r in done]])
+    figures = _figures(pg, table, values)
     with pg.cursor() as cursor:
         cursor.executemany(
-            """insert into pipeline.days as d (table_name, day, code_version, rows) values (%s, %s, %s, %s)
+            """insert into pipeline.days as d (table_name, day, version, rows, figures, publication) values (%s, %s, %s, %s, %s, %s)
                on conflict (table_name, day) do update
-               set (code_version, rows, computed_at) = (excluded.code_version, excluded.rows, now())
-               where %s or (d.code_version, d.rows) is distinct from (excluded.code_version, excluded.rows)""",
-            [(table.key, result.day, table.code_version, result.rows, result.changed) for result in results],
+               set (version, rows, figures, lost, publication, computed_at)
+                   = (excluded.version, excluded.rows, excluded.figures, 0, coalesce(excluded.publication, d.publication), now())
+               where excluded.publication is not null
+                  or (d.version, d.rows, d.figures, d.lost) is distinct from (excluded.version, excluded.rows, excluded.figures, 0)""",
+            [
+                (
+                    table.key,
+                    r.day,
+                    build.version,
+                    r.rows,
+                    figures.get(r.day),
+                    moved.number if moved and r.changed else None,
+                )
+                for r in done
+            ],
         )
     return results
 
 
-def _compared(pg: "Pg", table: Table, begin: date, end: date) -> list[DayResult]:
-    """Each day's rows now, whether they differ from what the table holds, and the headline before and after."""
-    from psycopg import sql
-
-    heads = table.headline
-    sums = sql.SQL("").join(sql.SQL(", sum({0}) as {0}").format(sql.Identifier(name)) for name in heads)
-    shown = sql.SQL("").join(sql.SQL(", o.{0}, n.{0}").format(sql.Identifier(name)) for name in heads)
-    statement = sql.SQL(
-        """
-        with old as (select {columns} from {table} where {clock} >= %(begin)s and {clock} < %(end)s),
-        differs as (
-            select distinct {clock} as day from (
-                (select {columns} from aclue_new except all select {columns} from old)
-                union all
-                (select {columns} from old except all select {columns} from aclue_new)
-            ) d
-        ),
-        before as (select {clock} as day{sums} from old group by 1),
-        after as (select {clock} as day, count(*) as rows{sums} from aclue_new group by 1)
-        select s.day::date, coalesce(n.rows, 0), d.day is not null{shown}
-        from generate_series(%(begin)s::date, %(end)s::date - 1, interval '1 day') as s (day)
-        left join differs d on d.day = s.day::date
-        left join before o on o.day = s.day::date
-        left join after n on n.day = s.day::date
-        order by 1
-        """
-    ).format(**_names(table), sums=sums, shown=shown)
-    rows = pg.execute(statement, {"begin": begin, "end": end}).fetchall()
-    return [
-        DayResult(day, count, changed, {name: (values[2 * n], values[2 * n + 1]) for n, name in enumerate(heads)})
-        for day, count, changed, *values in rows
-    ]
-
-
-def _names(table: Table) -> dict[str, Any]:
-    """Parts of statements: `columns` are compared, `written` also holds the bookkeeping columns that the SELECT yields."""
-    from psycopg import sql
-
-    def listed(names: Iterable[str]) -> Any:
-        return sql.SQL(", ").join(map(sql.Identifier, names))
-
-    return {
-        "table": sql.Identifier(table.schema, table.name),
-        "columns": listed(column.name for column in table.columns if not column.bookkeeping),
-        "written": listed(column.name for column in table.columns if column.name not in ADDED),
-        "grain": listed(table.grain),
-        "clock": sql.Identifier(table.clock or table.grain[0]),
-    }
-
-
-@contextmanager
-def _grain_errors(table: Table) -> Iterator[None]:
-    from psycopg import errors
-
-    try:
-        yield
-    except (errors.UniqueViolation, errors.NotNullViolation) as error:
-        unique = isinstance(error, errors.UniqueViolation)
-        why = error.diag.message_detail if unique else error.diag.message_primary
-        raise SqlFileError(f"{table.path.name}: its rows are not one per ({', '.join(table.grain)}): {why}") from error
-
-
-def _lock(pg: "Pg", table: Table) -> None:
-    # Taken before the SELECT runs: under READ COMMITTED the second of two then sees what the first has written.
-    pg.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"aclue:{table.key}"])
+def _bounds(pg: "Pg", build: _Build, begin: date, end: date) -> dict[str, datetime]:
+    """range_start and range_end: the instants that open `begin` and `end` in the reporting zone, by the server's zone data."""
+    zone = build.parameters.get("timezone", get_settings().timezone)
+    opens = "select analytics.day_start(%s, %s), analytics.day_start(%s, %s)"
+    start, stop = row(pg, opens, [begin, zone, end, zone])
+    return {"range_start": start, "range_end": stop}
 
 
 def _check_days(pg: "Pg", table: Table, begin: date, end: date) -> None:
-    from psycopg import sql
-
-    statement = sql.SQL(
-        "select {clock} from aclue_new where ({clock} >= %s and {clock} < %s) is not true limit 1"
-    ).format(**_names(table))
-    stray = pg.execute(statement, [begin, end]).fetchone()
+    stray = execute(
+        pg, "select {clock} from aclue_new where ({clock} >= {begin} and {clock} < {end}) is not true limit 1",
+        table, begin=begin, end=end,
+    ).fetchone()  # fmt: skip
     if stray is not None:
         what = stray[0] or "rows without a day"
         raise SqlFileError(f"{table.path.name}: asked for {begin} to {end - DAY}, its SELECT also yields {what}")
 
 
-def _days(db: "Database", statement: str, values: list[str]) -> list[date]:
-    with db.psycopg() as pg:
-        if pg.execute("select to_regclass('pipeline.days')").fetchone() == (None,):
-            return []
-        return [day for (day,) in pg.execute(statement, values).fetchall()]
+def _published(pg: "Pg", table: Table, begin: date, end: date) -> dict[date, tuple[str | None, int, bool]]:
+    """Days that were computed before: by which version, how many of their source rows went since, whether facts made them dirty."""
+    statement = """select day, version, lost, exists (select from pipeline.dirty x where x.table_name = d.table_name and x.day = d.day)
+                   from pipeline.days d where table_name = %s and day >= %s and day < %s"""
+    return {day: tuple(rest) for day, *rest in pg.execute(statement, [table.key, begin, end])}
+
+
+def _version_causes(old: str | None, new: str) -> list[str]:
+    """Why a number may differ although no fact behind it changed: the SQL, or only the value of a setting."""
+    if old == new:
+        return []
+    return ["setting" if old and old.split("-")[0] == new.split("-")[0] else "definition"]
+
+
+def _find_moved(
+    pg: "Pg", table: Table, begin: date | None = None, end: date | None = None, kept: Sequence[date] = ()
+) -> None:
+    """aclue_moved: the keys of rows that are only, or otherwise, in one of the table and what was computed now."""
+    clock = parts_of(table)["clock"]
+    inside = sql.SQL("{0} >= {1} and {0} < {2}").format(clock, begin, end) if begin else sql.SQL("true")
+    execute(
+        pg,
+        """create temporary table aclue_moved on commit drop as
+           select distinct {grain} from (
+               (select {columns} from {table} where {inside} except all select {columns} from aclue_new)
+               union all
+               (select {columns} from aclue_new except all select {columns} from {table} where {inside})
+           ) as d where {outside}""",
+        table,
+        inside=inside,
+        outside=sql.SQL("{} <> all({})").format(clock, list(kept)) if kept else sql.SQL("true"),
+    )
+    pg.execute("analyze aclue_moved")
+
+
+def _any_moved(pg: "Pg") -> bool:
+    return bool(row(pg, "select exists (select from aclue_moved)")[0])
+
+
+def _compared(pg: "Pg", table: Table, begin: date, end: date) -> list[DayResult]:
+    """Each day's rows, whether any of them differ from what the table holds, and the headline before and after."""
+    heads = table.headline
+    sums = sql.SQL("").join(sql.SQL(", sum({})").format(sql.Identifier(name)) for name in heads)
+    before, after = (
+        {
+            day: values
+            for day, *values in execute(
+                pg, "select {clock}, count(*) {sums} from {source} where {clock} >= {begin} and {clock} < {end} group by 1",
+                table, begin=begin, end=end, sums=sums, source=source,
+            )
+        }
+        for source in (parts_of(table)["table"], sql.SQL("aclue_new"))
+    )  # fmt: skip
+    changed = {day for (day,) in execute(pg, "select distinct {clock} from aclue_moved", table)}
+    none = [0, *(None for _ in heads)]
+    results = []
+    for day in span(begin, end - DAY):
+        old = before.get(day, none)
+        new = after.get(day, none) if day in changed else old
+        results.append(
+            DayResult(day, new[0], day in changed, dict(zip(heads, zip(old[1:], new[1:], strict=True), strict=True)))
+        )
+    return results
+
+
+def _figures(pg: "Pg", table: Table, values: Mapping[str, Any]) -> dict[date, Json]:
+    """What the days were computed from, as sql/<room>/figures/<table>.sql counts it in this snapshot."""
+    path = table.path.parent / "figures" / table.path.name
+    if not path.is_file():
+        return {}
+    text = read_header(path.read_text(encoding="utf-8"), path, ()).body
+    select = psycopg.ClientCursor(pg).mogrify(sqltext.bindable(text), bound(sqltext.parameters(text), values))
+    rows = pg.execute(sql.SQL("select f.day, to_jsonb(f) - 'day' from ({}) as f").format(sql.SQL(select)))
+    return {day: Json(counts) for day, counts in rows}

@@ -4,7 +4,7 @@ room's."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from sqlglot import exp
 
 from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table, sqltext
 from aclue_pipeline.catalog.statement import parsed
-from aclue_pipeline.catalog.table import CREATED, ENSURED
+from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
+from aclue_pipeline.derived import history
+from aclue_pipeline.derived.statement import columns_of
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete, SqlFileError
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import Settings, get_settings
@@ -34,7 +36,7 @@ SCHEMAS = {
     "history": "Rows of published tables that were replaced, each with what replaced it.",
 }
 
-_ADDED_TYPES = {"computed_at": "timestamp with time zone", "run_id": "text"}
+_ADDED_TYPES = {"computed_at": "timestamp with time zone", "run_id": "text", "publication": "bigint"}
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,12 @@ def ensure(connection: "sa.Connection", catalog: Catalog, *wanted: Described) ->
         return changes
 
 
-def bound(table: Table, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each parameter of the SELECT: the given one, else the setting of that name. Raises SqlFileError."""
+def bound(names: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for each parameter of a SELECT: the given one, else the setting of that name. Raises SqlFileError."""
     values = {}
-    for name in table.parameters:
+    for name in names:
         if name not in parameters and name not in Settings.model_fields:
-            raise SqlFileError(f"{table.key} asks for :{name}, which is neither given nor a setting")
+            raise SqlFileError(f"the SELECT asks for :{name}, which is neither given nor a setting")
         values[name] = parameters[name] if name in parameters else getattr(get_settings(), name)
     return values
 
@@ -139,21 +141,13 @@ def _check_upstream(pg: Pg, catalog: Catalog, table: Table) -> None:
         raise MissingPrerequisite(f"{table.key} reads {key}, which this database does not have: it belongs to the app")
 
 
-def _columns(pg: Pg, key: str) -> dict[str, str]:
-    """Name → type as the server spells it."""
-    rows = pg.execute(
-        """select attname, format_type(atttypid, atttypmod) from pg_attribute
-           where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum""",
-        [key],
-    )
-    return dict(rows.fetchall())
-
-
-def _primary_key(pg: Pg, key: str) -> tuple[str, ...]:
+def _key(pg: Pg, key: str) -> tuple[str, ...]:
+    """The columns that make a row unique: the primary key, else an index in which NULL is a value like any other."""
     rows = pg.execute(
         """select a.attname from pg_index i cross join lateral unnest(i.indkey) with ordinality as k(attnum, n)
            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-           where i.indrelid = %s::regclass and i.indisprimary order by k.n""",
+           where i.indexrelid = (select indexrelid from pg_index where indrelid = %s::regclass and (indisprimary or indnullsnotdistinct)
+                                 order by indisprimary desc limit 1) order by k.n""",
         [key],
     )
     return tuple(name for (name,) in rows.fetchall())
@@ -244,6 +238,10 @@ def _ensure_table(pg: Pg, table: Table) -> list[Change]:
         shape = _shape(pg, table)
         did = _evolve(pg, table, shape) if existed else _create(pg, table, shape)
     _describe(pg, table)
+    if table.kind in PUBLISHED:
+        history.ensure_history(pg, table)
+        says = f"Rows of {table.key} that were published once and then replaced or deleted."
+        _describe(pg, replace(table, key=f"history.{table.name}", schema="history", description=says))
     return [Change(table.key, what) for what in did or ["comments brought up to date"]]
 
 
@@ -254,8 +252,8 @@ def _shape(pg: Pg, table: Table) -> dict[str, str]:
         pg.execute(f"create temporary table aclue_shape ({_plain_columns(table)}) on commit drop")
     else:
         now = datetime.now(UTC)
-        compute(pg, table, "aclue_shape", bound(table, {"range_start": now, "range_end": now}), data=False)
-    shape = _columns(pg, "pg_temp.aclue_shape")
+        compute(pg, table, "aclue_shape", bound(table.parameters, {"range_start": now, "range_end": now}), data=False)
+    shape = columns_of(pg, "pg_temp.aclue_shape")
     pg.execute("drop table pg_temp.aclue_shape")
     return shape if table.kind in CREATED else {**shape, **_ADDED_TYPES}
 
@@ -278,20 +276,31 @@ def compute(pg: Pg, table: Table, into: str, values: Mapping[str, Any], *, data:
 def _create(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     parts = []
     for name, kind in shape.items():
-        rest = " not null default now()" if name == "computed_at" else " not null" if name in table.grain else ""
+        in_key = name in table.grain and table.kind == "daily"
+        rest = " not null default now()" if name == "computed_at" else " not null" if in_key else ""
         parts.append(sql.Identifier(name) + sql.SQL(f" {kind}{rest}"))
-    parts.append(sql.SQL("primary key ({})").format(sql.SQL(", ").join(map(sql.Identifier, table.grain))))
+    # A total over all has NULL in the key of a table that is replaced whole.
+    unique = "primary key" if table.kind == "daily" else "unique nulls not distinct"
+    parts.append(sql.SQL(f"{unique} ({{}})").format(sql.SQL(", ").join(map(sql.Identifier, table.grain))))
     pg.execute(sql.SQL("create table {} ({})").format(_identifier(table.key), sql.SQL(", ").join(parts)))
+    # Where somebody dropped it, its days are gone with it.
+    pg.execute("delete from pipeline.days where table_name = %s", [table.key])
     return ["created"]
 
 
 def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     """Add what is new as NULL, widen what may be widened without loss, keep the rest."""
-    have = _columns(pg, table.key)
-    key = _primary_key(pg, table.key)
+    have = columns_of(pg, table.key)
+    key = _key(pg, table.key)
     if key != table.grain:
         was, wanted = ", ".join(key), ", ".join(table.grain)
-        raise CannotEvolve(f"{table.key} has the grain ({was}), its file asks for ({wanted}): drop it, then rebuild it")
+        if table.kind not in PUBLISHED:
+            raise CannotEvolve(
+                f"{table.key} has the grain ({was}), its file asks for ({wanted}): drop it, then make it again"
+            )
+        (version,) = _one(pg, "select code_version from pipeline.tables where table_name = %s", [table.key])
+        kept = history.archive(pg, table, version)
+        return [f"created with the grain ({wanted}); what had ({was}) stays in {kept}", *_create(pg, table, shape)[1:]]
     did = []
     for name, kind in shape.items():
         target = (_identifier(table.key), sql.Identifier(name), sql.SQL(kind))
@@ -313,15 +322,7 @@ def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
         pg.execute(drop.format(_identifier(table.key), sql.Identifier(name)))
     if left:
         did.append(f"keeps {', '.join(left)}, which its file no longer has")
-    return did + _outdated(pg, table)
-
-
-def _outdated(pg: Pg, table: Table) -> list[str]:
-    if table.kind != "daily":
-        return []
-    statement = "select count(*), min(day), max(day) from pipeline.days where table_name = %s and code_version <> %s"
-    count, first, last = _one(pg, statement, [table.key, table.code_version])
-    return [f"{count} days from {first} to {last} were computed by an older version: rebuild them"] if count else []
+    return did
 
 
 def _lossless(pg: Pg, have: str, want: str) -> bool:

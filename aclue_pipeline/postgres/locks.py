@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aclue_pipeline.errors import DeployerBusy
 
 if TYPE_CHECKING:
+    import psycopg
     import sqlalchemy as sa
+
+    from aclue_pipeline.postgres.connection import Database
 
 
 @contextmanager
@@ -44,3 +47,27 @@ def wait_for_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
 
     query(connection, "select pg_advisory_xact_lock(hashtextextended(:name, 0))", name=f"aclue:{name}")
     yield
+
+
+@contextmanager
+def snapshot(db: "Database", *, alone: str, beside: str | None = None) -> Iterator["psycopg.Connection[Any]"]:
+    """One REPEATABLE READ transaction, begun once the lock `aclue:<alone>` is held, and `aclue:<beside>` shared with others.
+
+    Its snapshot then holds all that whoever had the locks before has committed; they go when the transaction has ended.
+    """
+    import psycopg
+
+    with db.autocommit() as connection:
+        pg = connection.connection.driver_connection
+        assert pg is not None
+        try:
+            if beside:
+                pg.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [f"aclue:{beside}"])
+            pg.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"aclue:{alone}"])
+            pg.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with pg.transaction():
+                yield pg
+        finally:
+            if not pg.closed:
+                pg.isolation_level = None
+                pg.execute("select pg_advisory_unlock_all()")

@@ -50,6 +50,7 @@ def test_docs_writes_what_differs_and_check_says_it(shop: Shop, run: Run, tmp_pa
     assert sorted(path.name for path in to.iterdir()) == [
         "README.md",
         "app.md",
+        "functions.md",
         "pipeline.md",
         "revenue.md",
         "staging.md",

@@ -59,7 +59,7 @@ def test_nothing_is_touched_that_was_not_named(command: tuple[str, ...]) -> None
         ({"ACLUE_DATABASE_URL": "postgresql://u:hidden@db.example.com/x"}, 7, "add sslmode=require"),
         ({"ACLUE_DATABASE_URL": "mysql://u:hidden@localhost/x"}, 3, "no PostgreSQL URL"),
         ({"ACLUE_TIMEZONE": "Europe/Camelot"}, 3, "ACLUE_TIMEZONE: 'Europe/Camelot' is no IANA time zone"),
-        ({"ACLUE_TRAILING_DAYS": "many"}, 3, "ACLUE_TRAILING_DAYS"),
+        ({"ACLUE_FUNNEL_WINDOW_DAYS": "many"}, 3, "ACLUE_FUNNEL_WINDOW_DAYS"),
         ({"ACLUE_FIRST_DAY": "yesterday"}, 3, "ACLUE_FIRST_DAY"),
     ],
     ids=["unreachable", "another host in plain text", "another database", "unknown zone", "no number", "no date"],

@@ -19,7 +19,7 @@ WRITING = [
     ("preferences", "recalculate"),
     ("preferences", "train"),
     ("revenue", "rebuild"),
-    ("funnel", "rebuild", "--trailing"),
+    ("funnel", "rebuild"),
 ]
 
 

@@ -3,62 +3,103 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import takewhile
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from aclue_pipeline import derived
 from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.daily import days
+from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 
 
 def test_every_schedule_stands_still_until_somebody_starts_it() -> None:
-    assert {schedule.default_status for schedule in automation.schedules()} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {schedule.default_status for schedule in automation.schedules(CATALOG)} == {dg.DefaultScheduleStatus.STOPPED}
 
 
 def test_autostart_starts_every_schedule() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", "from aclue_pipeline.defs import automation as a; print({s.default_status.value for s in a.schedules()})"],
+        [sys.executable, "-c", "from aclue_pipeline.definitions import defs; d = defs(); "
+         "print({s.default_status.value for s in (*d.schedules, *d.sensors)})"],
         env={**os.environ, "ACLUE_AUTOSTART": "1"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.strip() == "{'RUNNING'}"
 
 
 def test_every_job_has_one_schedule_and_deploying_none() -> None:
-    scheduled = sorted(schedule.job_name for schedule in automation.schedules())
+    scheduled = sorted(schedule.job_name for schedule in automation.schedules(CATALOG))
     assert scheduled == sorted(job.name for job in automation.jobs(CATALOG))
     assert len(set(scheduled)) == len(scheduled)
 
 
-[NIGHTLY] = [schedule for schedule in automation.schedules() if schedule.name == "nightly_revenue_and_funnel"]
+[NIGHTLY] = [schedule for schedule in automation.schedules(CATALOG) if schedule.name == "nightly_revenue_and_funnel"]
 
 
-def nightly(at: datetime) -> dg.RunRequest:
-    context = dg.build_schedule_context(scheduled_execution_time=at)
-    [request] = NIGHTLY.evaluate_tick(context).run_requests or []
-    return request
+def ranges(tick: dg.RunRequest | dg.SkipReason | list[dg.RunRequest] | None) -> list[tuple[str, str]]:
+    assert isinstance(tick, list)
+    return [(request.tags[automation.RANGE_START], request.tags[automation.RANGE_END]) for request in tick]
 
 
+def night(db: Database, at: str) -> Any:
+    moment = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(get_settings().timezone))
+    with dg.build_schedule_context(scheduled_execution_time=moment, resources={"database": db}) as context:
+        ticked = NIGHTLY.evaluate_tick(context)
+        return ticked.run_requests or ticked.skip_message
+
+
+@pytest.mark.database
 @pytest.mark.parametrize(
     ("tick", "last"),
     [
-        ("2026-11-24T04:30", date(2026, 11, 23)),
-        ("2026-03-29T04:30", date(2026, 3, 28)),  # the night that loses an hour
-        ("2026-03-30T04:30", date(2026, 3, 29)),  # … the day of 23 hours
-        ("2026-10-26T04:30", date(2026, 10, 25)),  # … the day of 25 hours
+        ("2026-11-24T04:30", "2026-11-23"),
+        ("2026-03-29T04:30", "2026-03-28"),  # the night that loses an hour
+        ("2026-03-30T04:30", "2026-03-29"),  # … the day of 23 hours
+        ("2026-10-26T04:30", "2026-10-25"),  # … the day of 25 hours
     ],
 )
-def test_a_night_rebuilds_the_trailing_days_up_to_yesterday(tick: str, last: date) -> None:
-    settings = get_settings()
-    request = nightly(datetime.fromisoformat(tick).replace(tzinfo=ZoneInfo(settings.timezone)))
-    first = last - timedelta(days=settings.trailing_days - 1)
-    assert request.tags[automation.RANGE_START] == first.isoformat()
-    assert request.tags[automation.RANGE_END] == last.isoformat()
+def test_a_night_rebuilds_what_needs_it_up_to_yesterday(deployed_db: Database, tick: str, last: str) -> None:
+    assert ranges(night(deployed_db, tick)) == [(get_settings().first_day.isoformat(), last)]
+
+
+@pytest.mark.database
+def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_starts(
+    deployed_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACLUE_FIRST_DAY", "2026-01-01")
+    get_settings.cache_clear()
+    first, last = date(2026, 1, 1), date(2026, 3, 31)
+    tables = [*CATALOG.room("revenue", "daily"), *CATALOG.room("funnel", "daily")]
+    derived.rebuild(deployed_db, CATALOG, tables, derived.span(first, last))
+    assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
+    [sensor] = automation.sensors(CATALOG)
+
+    def dirty() -> Any:
+        with dg.build_sensor_context(resources={"database": deployed_db}) as context:
+            return sensor.evaluate_tick(context)
+
+    assert dirty().skip_message == "no published day is dirty"
+    with deployed_db.begin() as connection:
+        script(
+            connection,
+            """insert into pipeline.dirty (table_name, day, cause) values
+               ('analytics.revenue_daily', '2026-01-05', 'amount'), ('analytics.commission_daily', '2026-03-01', 'late conversion'),
+               ('analytics.revenue_daily', '2026-03-04', 'late click')""",
+        )
+    expected = [("2026-01-05", "2026-01-05"), ("2026-03-01", "2026-03-04")]
+    assert ranges(night(deployed_db, "2026-04-01T04:30")) == expected
+    assert ranges(dirty().run_requests) == expected
+    keys = {request.run_key for request in dirty().run_requests}
+    assert keys == {request.run_key for request in dirty().run_requests}, "the same marks start no second run"
+    derived.rebuild(deployed_db, CATALOG, tables)
+    assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
+    get_settings.cache_clear()
 
 
 def test_every_night_has_one_tick_even_when_clocks_change() -> None:
@@ -78,8 +119,3 @@ def test_partitions_are_the_reporting_zones_days_from_the_first_on() -> None:
     assert keys[-1] == "2026-03-29"
     window = days().time_window_for_partition_key("2026-03-29")
     assert (window.end.timestamp() - window.start.timestamp()) / 3600 == 23
-
-
-def test_a_range_cannot_begin_before_the_first_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, last = automation.trailing_range(get_settings().first_day + timedelta(days=3))
-    assert (first, last) == (get_settings().first_day, get_settings().first_day + timedelta(days=3))

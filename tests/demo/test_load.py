@@ -17,7 +17,7 @@ from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
-TODAY = date.today()  # noqa: DTZ011 - the trailing days end yesterday, whichever day it is
+TODAY = date.today()  # noqa: DTZ011 - the rebuilt days end yesterday, whichever day it is
 DAILY = [key for key, table in CATALOG.tables.items() if table.kind == "daily"]
 
 
@@ -32,7 +32,7 @@ def everything(db: Database) -> dict[str, list[Any]]:
 
 
 def rebuild(db: Database) -> set[tuple[str, date]]:
-    """Rebuild the trailing days of every daily table; the (table, day) that came out different."""
+    """Rebuild the last 35 days of every daily table; the (table, day) that came out different."""
     last = TODAY - timedelta(days=1)
     return {
         (key, result.day)

@@ -30,6 +30,7 @@ def test_the_server_names_the_types_and_the_grain_is_the_key(shop_db: Database) 
         "amount": "numeric",
         "computed_at": "timestamp with time zone",
         "run_id": "text",
+        "publication": "bigint",
     }
     with shop_db.begin() as connection:
         (key,) = query(
@@ -72,25 +73,19 @@ def test_a_new_column_is_added_as_null_and_the_days_before_it_are_out_of_date(sh
     with shop_db.begin() as connection:
         script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
     first = date(2026, 3, 1)
-    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), first, first)
-    assert derived.outdated_days(shop_db, shop.catalog.table("sales")) == []
+    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), [first])
+    assert derived.outdated_days(shop_db, shop.catalog, shop.catalog.table("sales")) == []
     shop.change(
         "revenue/sales.sql",
         "count(*) as orders,",
         "max(o.amount) as largest,  -- Largest order.\n    count(*) as orders,",
     )
-    done = derived.ensure_tables(shop_db, shop.catalog)
-    assert done == [
-        Change("analytics.sales", "added column largest"),
-        Change(
-            "analytics.sales", "1 days from 2026-03-01 to 2026-03-01 were computed by an older version: rebuild them"
-        ),
-    ]
-    assert derived.outdated_days(shop_db, shop.catalog.table("sales")) == [first]
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.sales", "added column largest")]
+    assert derived.outdated_days(shop_db, shop.catalog, shop.catalog.table("sales")) == [first]
     with shop_db.begin() as connection:
         assert query(connection, "select orders, largest from analytics.sales") == [{"orders": 1, "largest": None}]
-    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), first, first)
-    assert derived.outdated_days(shop_db, shop.catalog.table("sales")) == []
+    derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), [first])
+    assert derived.outdated_days(shop_db, shop.catalog, shop.catalog.table("sales")) == []
 
 
 def test_another_comment_changes_the_comment_and_puts_no_day_out_of_date(shop: Shop, shop_db: Database) -> None:
@@ -123,12 +118,6 @@ def test_a_type_is_widened_where_the_server_would_cast_by_itself(shop: Shop, sho
     with pytest.raises(CannotEvolve, match=r"analytics\.sales\.orders is numeric, its file makes it integer"):
         derived.ensure_tables(shop_db, shop.catalog)
     assert columns(shop_db, "analytics.sales")["orders"] == "numeric"
-
-
-def test_another_grain_is_refused(shop: Shop, shop_db: Database) -> None:
-    shop.change("revenue/sales.sql", "-- grain: day, shop", "-- grain: day")
-    with pytest.raises(CannotEvolve, match="has the grain"):
-        derived.ensure_tables(shop_db, shop.catalog)
 
 
 def test_a_view_whose_columns_changed_is_created_again_with_the_views_on_it(shop: Shop, shop_db: Database) -> None:
@@ -169,6 +158,9 @@ def test_one_room_brings_what_it_is_made_of(shop: Shop, empty_db: Database) -> N
         )
     assert [change.table for change in derived.ensure_tables(empty_db, shop.catalog, "revenue")] == [
         "pipeline.days",
+        "pipeline.dirty",
+        "pipeline.publications",
+        "analytics.restatements",
         "pipeline.tables",
         "staging.orders",
         "analytics.sales",

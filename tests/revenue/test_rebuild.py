@@ -74,36 +74,55 @@ def test_a_second_run_writes_nothing_and_machines_read_json(db: Database, capsys
 
 
 @pytest.mark.database
-@pytest.mark.parametrize("arguments", [(), ("--trailing",)])
-def test_without_a_range_it_is_the_trailing_days_up_to_yesterday(
-    db: Database, capsys, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+def test_without_a_range_it_is_the_days_that_need_it_whatever_their_age(
+    db: Database, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ACLUE_TRAILING_DAYS", "3")
-    get_settings.cache_clear()
-    _, out, _ = said(capsys, "revenue", "rebuild", "--yes", *arguments, "--json")
     yesterday = datetime.now(ZoneInfo("Europe/London")).date() - timedelta(days=1)
+    monkeypatch.setenv("ACLUE_FIRST_DAY", str(yesterday - timedelta(days=2)))
+    get_settings.cache_clear()
+    _, out, _ = said(capsys, "revenue", "rebuild", "--yes", "--json")
     for table in json.loads("\n".join(out)):
         assert (table["from"], table["to"]) == (str(yesterday - timedelta(days=2)), str(yesterday))
-
-
-@pytest.mark.database
-def test_days_of_an_older_version_are_listed_with_what_mends_them(db: Database, capsys) -> None:
-    said(capsys, "revenue", "rebuild", "--yes", *RANGE)
-    code, out, _ = said(capsys, "revenue", "outdated")
-    assert (code, out) == (0, ["every computed day comes from the SQL that the files have now"])
+    assert said(capsys, "revenue", "rebuild", "--yes")[1][0] == "analytics.commission_daily: no day needs to be rebuilt"
     with db.begin() as connection:
         script(
             connection,
-            "update pipeline.days set code_version = 'old' where table_name = 'analytics.revenue_daily' and day > '2026-02-28'",
+            "insert into pipeline.dirty select table_name, max(day), 'amount' from pipeline.days group by table_name",
+        )
+    _, out, _ = said(capsys, "revenue", "rebuild", "--yes", "--json")
+    assert {(table["from"], table["days"]) for table in json.loads("\n".join(out))} == {(str(yesterday), 1)}
+    get_settings.cache_clear()
+
+
+@pytest.mark.database
+def test_days_of_another_version_are_listed_with_the_remedy(
+    db: Database, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACLUE_FIRST_DAY", "2026-11-01")
+    get_settings.cache_clear()
+    said(capsys, "revenue", "rebuild", "--yes")
+    code, out, _ = said(capsys, "revenue", "outdated")
+    current = "every day that can be computed comes from the SQL and settings there are now"
+    assert (code, out) == (0, [current])
+    with db.begin() as connection:
+        script(
+            connection,
+            """update pipeline.days set version = 'old', lost = case day when '2026-11-05' then 3 else 0 end
+               where table_name = 'analytics.revenue_daily' and day <= '2026-11-05'""",
         )
     _, out, _ = said(capsys, "revenue", "outdated")
     assert out == [
-        "analytics.revenue_daily: 2 days of an older version of its SQL",
-        "    remedy: aclue revenue rebuild --from 2026-03-01 --to 2026-03-02",
+        "analytics.revenue_daily: 4 days of another version, 2026-11-01 to 2026-11-04",
+        "analytics.revenue_daily: 1 day kept, since source rows are gone: 2026-11-05 to 2026-11-05",
+        "    remedy: aclue revenue rebuild",
     ]
-    said(capsys, *out[1].split("aclue ")[1].split(), "--yes")
-    assert said(capsys, "revenue", "outdated", "--json")[1][1] == '  "analytics.commission_daily": [],'
-    assert len(said(capsys, "revenue", "outdated")[1]) == 1
+    said(capsys, *out[2].split("aclue ")[1].split(), "--yes")
+    assert said(capsys, "revenue", "outdated")[1][1:] == [current]
+    out = said(capsys, "revenue", "rebuild", "--yes", "--from", "2026-11-05", "--to", "2026-11-05")[1]
+    assert "kept as published, since 3 source rows went" in out[0]
+    said(capsys, "revenue", "rebuild", "--yes", "--from", "2026-11-05", "--to", "2026-11-05", "--restate")
+    assert said(capsys, "revenue", "outdated")[1] == [current]
+    get_settings.cache_clear()
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
@@ -138,17 +157,16 @@ def test_an_undeployed_schema_is_one_line(app_db: Database, monkeypatch: pytest.
     assert "run `aclue deploy` first" in err[0]
 
 
-def test_another_word_for_a_day_and_two_ranges_at_once_are_usage_errors(capsys) -> None:
+def test_another_word_for_a_day_and_an_end_without_a_beginning_are_usage_errors(capsys) -> None:
     assert said(capsys, "revenue", "rebuild", "--from", "yesterday")[0] == 2
-    assert said(capsys, "revenue", "rebuild", "--from", "2026-03-01", "--trailing")[0] == 2
+    assert said(capsys, "revenue", "rebuild", "--to", "2026-03-01")[0] == 2
+    assert said(capsys, "revenue", "rebuild", "--restate")[0] == 2
 
 
 def test_half_a_range_is_completed() -> None:
     today = date(2026, 4, 1)
     assert rebuild_range(date(2026, 3, 1), None, today) == (date(2026, 3, 1), date(2026, 3, 31))
-    assert rebuild_range(None, date(2026, 3, 5), today) == (date(2026, 1, 30), date(2026, 3, 5))
-    assert rebuild_range(None, date(2024, 1, 3), today) == (date(2024, 1, 1), date(2024, 1, 3))
     with pytest.raises(NoSuchDay, match="2026-04-01 is not over yet"):
-        rebuild_range(None, today, today)
+        rebuild_range(date(2026, 3, 1), today, today)
     with pytest.raises(NoSuchDay):
-        rebuild_range(None, None, date(2024, 1, 1))
+        rebuild_range(date(2024, 1, 1), None, date(2024, 1, 1))

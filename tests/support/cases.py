@@ -91,7 +91,7 @@ def check(case: Case, catalog: Catalog, db: Database, admin: Database) -> None:
         assert case.range, f"{case}: a daily table needs `range: [first day, last day]`"
         derived.replace_days(db, catalog, table, *case.range, parameters=case.parameters)
     elif table.kind == "whole":
-        derived.replace_table(db, catalog, table, parameters=case.parameters)
+        derived.replace_whole(db, catalog, table, parameters=case.parameters)
     else:
         assert table.kind == "view", (
             f"{case}: cases are for tables made by a SELECT, {table.key} is of kind {table.kind}"

@@ -58,8 +58,8 @@ class Shop:
         self.write("app/orders.sql", APP)
         self.write("staging/orders.sql", ORDERS)
         self.write("revenue/sales.sql", SALES)
-        for path in (sql_folder() / "pipeline").glob("*.sql"):
-            self.write(f"pipeline/{path.name}", path.read_text())
+        for path in (*(sql_folder() / "pipeline").glob("*.sql"), sql_folder() / "functions" / "day_start.sql"):
+            self.write(f"{path.parent.name}/{path.name}", path.read_text())
 
     @property
     def catalog(self) -> Catalog:

@@ -1,7 +1,7 @@
 -- Both tables that count impressions, by product and by position, count the same ones on every day that both have computed.
 -- asset: analytics.ctr_by_position_daily
 -- severity: error
--- remedy: aclue funnel rebuild --trailing, then aclue revenue rebuild --trailing
+-- remedy: aclue funnel rebuild, then aclue revenue rebuild
 with days as (
     select d.day as day
     from pipeline.days as d

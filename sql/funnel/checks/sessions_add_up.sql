@@ -1,12 +1,12 @@
--- Sessions in = sessions in days + rows in named buckets: every session of the trailing computed days, and every one without a date.
+-- Sessions in = sessions in days + rows in named buckets: every session of the 35 newest computed days, and every one without a date.
 -- asset: analytics.session_funnel_daily
 -- severity: error
--- remedy: aclue funnel rebuild --trailing
+-- remedy: aclue funnel rebuild
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d
     where d.table_name = 'analytics.session_funnel_daily'
-        and d.day > (select max(l.day) from pipeline.days as l where l.table_name = 'analytics.session_funnel_daily') - :trailing_days
+        and d.day > (select max(l.day) from pipeline.days as l where l.table_name = 'analytics.session_funnel_daily') - 35
 ),
 dated as (
     select count(*) as rows

@@ -1,12 +1,12 @@
--- Rows in = rows in days + rows in named buckets, and the money to the penny: every click of the trailing computed days, and every one without a date.
+-- Rows in = rows in days + rows in named buckets, and the money to the penny: every click of the 35 newest computed days, and every one without a date.
 -- asset: analytics.revenue_daily
 -- severity: error
--- remedy: aclue revenue rebuild --trailing
+-- remedy: aclue revenue rebuild
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d
     where d.table_name = 'analytics.revenue_daily'
-        and d.day > (select max(l.day) from pipeline.days as l where l.table_name = 'analytics.revenue_daily') - :trailing_days
+        and d.day > (select max(l.day) from pipeline.days as l where l.table_name = 'analytics.revenue_daily') - 35
 ),
 dated as (
     select count(*) as clicks, coalesce(sum(c.actual_commission), 0) as commission

@@ -1,12 +1,12 @@
--- Conversions in = conversions in days + those without a date, and the money to the penny, over the trailing computed days.
+-- Conversions in = conversions in days + those without a date, and the money to the penny, over the 35 newest computed days.
 -- asset: analytics.commission_daily
 -- severity: error
--- remedy: aclue revenue rebuild --trailing
+-- remedy: aclue revenue rebuild
 with built as (
     select d.day as day, (d.day::timestamp at time zone :timezone) as begins, ((d.day + 1)::timestamp at time zone :timezone) as ends
     from pipeline.days as d
     where d.table_name = 'analytics.commission_daily'
-        and d.day > (select max(l.day) from pipeline.days as l where l.table_name = 'analytics.commission_daily') - :trailing_days
+        and d.day > (select max(l.day) from pipeline.days as l where l.table_name = 'analytics.commission_daily') - 35
 ),
 dated as (
     select

@@ -1,4 +1,4 @@
--- How many clicks of the trailing days were set aside, and why; it warns where the repeated ones are more than one in ten, or the machines' more than one in two.
+-- How many clicks of the last 35 days were set aside, and why; it warns where the repeated ones are more than one in ten, or the machines' more than one in two.
 -- asset: staging.clicks
 -- severity: warn
 -- remedy: look at user_agent and click_timestamp in public.affiliate_clicks: a client that sends everything twice, or a new crawler
@@ -10,7 +10,7 @@ with judged as (
         count(*) filter (where c.verdict = 'bot') as bot,
         (select count(*) from staging.clicks as u where u.click_timestamp is null) as no_date
     from staging.clicks as c
-    where c.click_timestamp >= now() - :trailing_days * interval '24 hours'
+    where c.click_timestamp >= now() - 35 * interval '24 hours'
 )
 select
     j.duplicate <= 0.1 * j.clicks and j.bot <= 0.5 * j.clicks as passed,

@@ -1,4 +1,4 @@
--- Swipes of signed-in users fall into one of their browser sessions; it warns where more than half of the trailing days' do not. Anonymous swipes never do.
+-- Swipes of signed-in users fall into one of their browser sessions; it warns where more than half of the last 35 days' do not. Anonymous swipes never do.
 -- asset: staging.swipes
 -- severity: warn
 -- remedy: see whether session_analytics is written (started_at, last_activity_at, user_id); until then the funnel ends before the swipe
@@ -8,7 +8,7 @@ with swiped as (
         count(*) filter (where w.user_id is null) as anonymous,
         count(*) filter (where w.user_id is not null and w.browser_session_id is null) as unmatched
     from staging.swipes as w
-    where w.at >= now() - :trailing_days * interval '24 hours'
+    where w.at >= now() - 35 * interval '24 hours'
 )
 select
     s.unmatched <= 0.5 * (s.swipes - s.anonymous) as passed,

@@ -1,0 +1,101 @@
+"""Which days of a daily table are to be computed: those that need it, those that a person names. Computing them is days.py's work."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.derived.statement import row
+from aclue_pipeline.errors import NoSuchDay
+from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    from aclue_pipeline.postgres import Database
+
+DAY = timedelta(days=1)
+
+
+def needed(
+    db: "Database", catalog: Catalog, table: Table, first: date | None = None, last: date | None = None
+) -> list[date]:
+    """Days of the range (else ACLUE_FIRST_DAY to yesterday) that were never computed, that facts behind them made dirty, or that
+    another version computed; of the last, those that lost source rows stay as they are."""
+    first, last = first or get_settings().first_day, last or _today() - DAY
+    if not is_known(db):
+        return list(span(first, last))
+    return _days(
+        db,
+        """select s.day::date from generate_series(%s::date, %s::date, interval '1 day') as s (day)
+           left join pipeline.days d on d.table_name = %s and d.day = s.day::date
+           where d.day is null or (d.version is distinct from %s and d.lost = 0)
+              or exists (select from pipeline.dirty x where x.table_name = d.table_name and x.day = d.day) order by 1""",
+        [first, last, table.key, catalog.version(table, get_settings())],
+    )
+
+
+def outdated_days(db: "Database", catalog: Catalog, table: Table, *, lost: bool = False) -> list[date]:
+    """Days that another version computed than there is now; with `lost`, those that lost source rows since and therefore stay."""
+    if not is_known(db):
+        return []
+    return _days(
+        db,
+        """select day from pipeline.days where table_name = %s and version is distinct from %s and (lost > 0) = %s order by day""",
+        [table.key, catalog.version(table, get_settings()), lost],
+    )
+
+
+def dirty_days(db: "Database", *tables: Table) -> dict[date, datetime]:
+    """Days of these tables that facts made dirty, each with the time of the newest change."""
+    if not is_known(db):
+        return {}
+    with db.psycopg() as pg:
+        statement = "select day, max(noted_at) from pipeline.dirty where table_name = any(%s) group by 1 order by 1"
+        return dict(pg.execute(statement, [[table.key for table in tables]]).fetchall())
+
+
+def rebuild_range(first: date, last: date | None, today: date | None = None) -> tuple[date, date]:
+    """First and last day to rebuild, both counted: as given, else up to yesterday (of the reporting zone).
+
+    Raises NoSuchDay before ACLUE_FIRST_DAY, for a day that is not over, and where the range ends before it begins.
+    """
+    settings, today = get_settings(), today or _today()
+    last = last or today - DAY
+    if last >= today:
+        raise NoSuchDay(f"{last} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
+    if first < settings.first_day:
+        raise NoSuchDay(f"{first} is before the first day, {settings.first_day}: ACLUE_FIRST_DAY sets another")
+    if last < first:
+        raise NoSuchDay(f"the range ends on {last}, before it begins on {first}: turn --from and --to round")
+    return first, last
+
+
+def _today() -> date:
+    return datetime.now(ZoneInfo(get_settings().timezone)).date()
+
+
+def span(first: date, last: date) -> Iterator[date]:
+    """Every day from `first` to `last`, both counted."""
+    return (first + DAY * n for n in range((last - first).days + 1))
+
+
+def spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """The days as stretches without a gap that cross no month: first day, day after the last."""
+    begin = end = None
+    for day in sorted(set(days)):
+        if begin is not None and end is not None and (day != end or day.day == 1):
+            yield begin, end
+            begin = None
+        begin, end = begin or day, day + DAY
+    if begin is not None and end is not None:
+        yield begin, end
+
+
+def is_known(db: "Database") -> bool:
+    with db.psycopg() as pg:
+        return bool(row(pg, "select to_regclass('pipeline.dirty') is not null")[0])
+
+
+def _days(db: "Database", statement: str, values: list[Any]) -> list[date]:
+    with db.psycopg() as pg:
+        return [day for (day,) in pg.execute(statement, values).fetchall()]

@@ -1,0 +1,12 @@
+-- One row per published day, cause and changed fact: days that are to be rebuilt, and why. The rebuild of a day deletes those it saw.
+-- kind: python
+-- owner: team:data
+create table pipeline.dirty (
+    table_name text not null,           -- Schema and name of the daily table.
+    day date not null,                  -- A day of it that was computed before.
+    cause text not null,                -- What happened: late click, late conversion, amount, reversal, rule, identity, late view, late session,
+                                        -- late swipe, deleted source, setting, definition.
+    cell jsonb not null default '{}',   -- Dimensions of the changed fact, before or after the change; {} where they cannot be told.
+    noted_at timestamptz not null default now(),  -- When the change was first noticed (time stamp).
+    primary key (table_name, day, cause, cell)
+)

@@ -1,0 +1,18 @@
+-- One row per published number that came out different later: which, from what to what, and why.
+-- kind: python
+-- grain: publication, day, cell, column_name
+-- owner: team:finance
+
+-- Before and after add up: what a cell holds now is what was first published plus after − before of its restatements, NULL counted as 0.
+create table analytics.restatements (
+    publication bigint not null,        -- The publication that changed it (pipeline.publications).
+    table_name text not null,           -- Schema and name of the table.
+    day date,                           -- The day; NULL in a table that is replaced whole.
+    cell jsonb not null,                -- The row's grain without its day.
+    column_name text not null,          -- The column, a number.
+    before numeric,                     -- What was published before; NULL where the row was not there, or held none.
+    after numeric,                      -- What is published since; NULL where the row went, or holds none.
+    causes text[] not null,             -- Why, as in pipeline.dirty; empty where the change was not noticed before the rebuild.
+    at timestamptz not null             -- When it was published (time stamp).
+);
+create index restatements_table_name_day on analytics.restatements (table_name, day)

@@ -1,0 +1,403 @@
+"""What was published before is kept: rows that were replaced, by which publication, and why each number moved."""
+
+import threading
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from aclue_pipeline import derived
+from aclue_pipeline.derived import history
+from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.settings import get_settings
+from tests.support.shop import Shop
+
+pytestmark = pytest.mark.database
+
+FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
+
+MONTHS = """-- One row per month and shop, and one for all shops together.
+-- kind: whole
+-- grain: month, shop
+-- owner: team:finance
+select
+    date_trunc('month', s.day)::date as month,      -- First day of the month.
+    s.shop as shop,                                 -- Shop; NULL for all of them.
+    sum(s.orders) as orders                         -- Orders of the month.
+from analytics.sales s
+group by grouping sets ((1, 2), (1))
+"""
+
+
+def run(db: Database, statement: str, **values: Any) -> list[dict[str, Any]]:
+    with db.begin() as connection:
+        return query(connection, statement, **values)
+
+
+def order(db: Database, *values: tuple[int, str, str, str]) -> None:
+    with db.psycopg() as pg:
+        pg.cursor().executemany("insert into public.orders (id, at, shop, amount) values (%s, %s, %s, %s)", values)
+
+
+def dirty(db: Database, day: date, cause: str, cell: str = "{}") -> None:
+    run(
+        db,
+        "insert into pipeline.dirty (table_name, day, cause, cell) values ('analytics.sales', :day, :cause, cast(:cell as jsonb))",
+        day=day, cause=cause, cell=cell,
+    )  # fmt: skip
+
+
+def rebuild(shop: Shop, db: Database, *days: date, **how: Any) -> list[derived.DayResult]:
+    return derived.replace_days(db, shop.catalog, shop.catalog.table("sales"), days or [FIRST], **how)
+
+
+def moved(db: Database) -> list[tuple[Any, ...]]:
+    """What the restatements say: day, shop, column, before, after, causes."""
+    rows = run(
+        db,
+        """select day, cell ->> 'shop' as shop, column_name, before, after, causes from analytics.restatements
+           order by publication, day, shop, column_name""",
+    )
+    return [tuple(row.values()) for row in rows]
+
+
+def sales(db: Database, at: str | None = None) -> dict[tuple[date, str], tuple[int, Decimal]]:
+    source = f"history.sales('{at}')" if at else "analytics.sales"
+    rows = run(db, f"select day, shop, orders, amount from {source}")
+    return {(row["day"], row["shop"]): (row["orders"], row["amount"]) for row in rows}
+
+
+def test_only_rows_that_differ_are_replaced_and_what_they_replace_is_kept(shop: Shop, shop_db: Database) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
+    rebuild(shop, shop_db, run_id="one")
+    order(shop_db, (3, "2026-03-01 11:00+00", "Rye", "2"))
+    rebuild(shop, shop_db, run_id="two")
+    first, second = run(shop_db, "select number, table_name, run_id, days, rows from pipeline.publications order by 1")
+    assert (first["run_id"], first["days"], first["rows"], second["run_id"], second["rows"]) == ("one", 1, 2, "two", 2)
+    assert run(shop_db, "select shop, orders, run_id, publication from analytics.sales order by 1") == [
+        {"shop": "Ely", "orders": 1, "run_id": "one", "publication": first["number"]},
+        {"shop": "Rye", "orders": 2, "run_id": "two", "publication": second["number"]},
+    ]
+    assert run(shop_db, "select shop, orders, amount, run_id, publication, replaced_by from history.sales") == [
+        {
+            "shop": "Rye", "orders": 1, "amount": Decimal("1.00"), "run_id": "one",
+            "publication": first["number"], "replaced_by": second["number"],
+        }
+    ]  # fmt: skip
+
+
+def test_a_day_published_for_the_first_time_restates_nothing_a_later_change_each_of_its_numbers(
+    shop: Shop, shop_db: Database
+) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
+    assert [result.restated for result in rebuild(shop, shop_db)] == [0]
+    assert moved(shop_db) == []
+    run(shop_db, "update public.orders set amount = 6.40")
+    order(shop_db, (2, "2026-03-01 11:00+00", "Rye", "1"))
+    assert [result.restated for result in rebuild(shop, shop_db)] == [2]
+    assert moved(shop_db) == [
+        (FIRST, "Ely", "amount", Decimal("5.40"), Decimal("6.40"), []),
+        (FIRST, "Rye", "amount", None, Decimal("1.00"), []),
+        (FIRST, "Rye", "orders", None, 1, []),
+    ]
+
+
+def test_a_cell_says_the_causes_of_the_facts_behind_it_and_those_of_its_day_where_none_agrees(
+    shop: Shop, shop_db: Database
+) -> None:
+    order(shop_db, *((n, "2026-03-01 10:00+00", name, "1") for n, name in enumerate(("Ely", "Rye", "Ayr"))))
+    rebuild(shop, shop_db)
+    run(shop_db, "update public.orders set amount = amount + 1")
+    dirty(shop_db, FIRST, "amount", '{"shop": "Ely", "device": "mobile"}')
+    dirty(shop_db, FIRST, "reversal", '{"shop": "Ely"}')
+    dirty(shop_db, FIRST, "late click", '{"shop": "Rye"}')
+    rebuild(shop, shop_db)
+    assert {shop: causes for _, shop, _, _, _, causes in moved(shop_db)} == {
+        "Ely": ["amount", "reversal"],
+        "Rye": ["late click"],
+        "Ayr": ["amount", "late click", "reversal"],
+    }
+    assert run(shop_db, "select * from pipeline.dirty") == []
+
+
+def test_a_mark_that_comes_while_its_day_is_computed_stays(shop: Shop, shop_db: Database) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
+    rebuild(shop, shop_db)
+    dirty(shop_db, FIRST, "amount")
+    shop.change("revenue/sales.sql", "from staging.orders o", "from staging.orders o cross join pg_sleep(1.5)")
+    derived.ensure_tables(shop_db, shop.catalog)
+    thread = threading.Thread(target=rebuild, args=(shop, shop_db))
+    thread.start()
+    while not run(shop_db, "select 1 from pg_stat_activity where wait_event = 'PgSleep'"):
+        time.sleep(0.02)
+    dirty(shop_db, FIRST, "late click")
+    thread.join()
+    assert run(shop_db, "select cause from pipeline.dirty") == [{"cause": "late click"}]
+
+
+def test_any_publication_and_any_time_can_be_read_again(shop: Shop, shop_db: Database) -> None:
+    sales_table = shop.catalog.table("sales")
+    seen = []
+    for n in range(4):
+        order(shop_db, (n, "2026-03-01 10:00+00", ("Ely", "Rye")[n % 2], "1"))
+        if n == 3:
+            run(shop_db, "delete from public.orders where shop = 'Ely'")
+        rebuild(shop, shop_db)
+        number = run(shop_db, "select max(number) as n from pipeline.publications")[0]["n"]
+        seen.append((number, run(shop_db, "select clock_timestamp() as at")[0]["at"], sales(shop_db)))
+    assert len({number for number, _, _ in seen}) == 4
+    for number, at, rows in seen:
+        for when in (number, at):
+            read = history.as_of(shop_db, sales_table, when)
+            assert {(row["day"], row["shop"]): (row["orders"], row["amount"]) for row in read} == rows
+        assert sales(shop_db, str(at)) == rows
+    assert sales(shop_db, "2020-01-01") == {}
+
+
+def test_another_definition_and_another_setting_are_told_apart(
+    shop: Shop, shop_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order(shop_db, (1, "2026-03-01 23:30+00", "Ely", "5.40"))
+    rebuild(shop, shop_db, FIRST, SECOND)
+    monkeypatch.setenv("ACLUE_TIMEZONE", "Europe/Berlin")
+    get_settings.cache_clear()
+    sales_table = shop.catalog.table("sales")
+    assert derived.outdated_days(shop_db, shop.catalog, sales_table) == [FIRST, SECOND]
+    rebuild(shop, shop_db, FIRST, SECOND)
+    assert {(day, tuple(causes)) for day, *_, causes in moved(shop_db)} == {
+        (FIRST, ("setting",)),
+        (SECOND, ("setting",)),
+    }
+    assert derived.outdated_days(shop_db, shop.catalog, sales_table) == []
+    run(shop_db, "delete from analytics.restatements")
+    shop.change("revenue/sales.sql", "sum(o.amount) as amount", "2 * sum(o.amount) as amount")
+    rebuild(shop, shop_db, FIRST, SECOND)
+    assert [tuple(causes) for *_, causes in moved(shop_db)] == [("definition",)]
+    get_settings.cache_clear()
+
+
+def test_a_day_that_lost_source_rows_keeps_what_was_published_until_something_else_happens(
+    shop: Shop, shop_db: Database
+) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
+    rebuild(shop, shop_db, FIRST, SECOND)
+    published = sales(shop_db)
+    run(shop_db, "delete from public.orders where id = 1")
+    run(shop_db, "update pipeline.days set lost = 1 where day = '2026-03-01'")
+    sales_table = shop.catalog.table("sales")
+    (kept, _) = rebuild(shop, shop_db, FIRST, SECOND)
+    assert (kept.changed, kept.lost, kept.rows, kept.headline) == (False, 1, 2, {"orders": (2, 2)})
+    assert sales(shop_db) == published
+    assert FIRST not in derived.needed(shop_db, shop.catalog, sales_table, FIRST, SECOND)
+    shop.change("revenue/sales.sql", "sum(o.amount) as amount", "sum(o.amount) * 1 as amount")
+    sales_table = shop.catalog.table("sales")
+    assert derived.needed(shop_db, shop.catalog, sales_table, FIRST, SECOND) == [SECOND]
+    assert derived.outdated_days(shop_db, shop.catalog, sales_table, lost=True) == [FIRST]
+    assert derived.outdated_days(shop_db, shop.catalog, sales_table) == [SECOND]
+    dirty(shop_db, FIRST, "late view", '{"shop": "Rye"}')
+    assert derived.needed(shop_db, shop.catalog, sales_table, FIRST, SECOND) == [FIRST, SECOND]
+    rebuild(shop, shop_db, FIRST, SECOND)
+    assert (FIRST, "Ely", "orders", 1, None, ["definition", "deleted source"]) in moved(shop_db)
+    assert run(shop_db, "select sum(lost) as lost from pipeline.days") == [{"lost": 0}]
+
+
+def test_a_day_that_lost_source_rows_is_computed_again_when_a_person_says_so(shop: Shop, shop_db: Database) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
+    rebuild(shop, shop_db)
+    run(shop_db, "delete from public.orders")
+    run(shop_db, "update pipeline.days set lost = 1")
+    assert [result.changed for result in rebuild(shop, shop_db, restate=True)] == [True]
+    assert moved(shop_db)[0] == (FIRST, "Ely", "amount", Decimal("5.40"), None, ["deleted source"])
+
+
+def test_what_a_day_was_computed_from_is_counted_in_its_snapshot(shop: Shop, shop_db: Database) -> None:
+    shop.write(
+        "revenue/figures/sales.sql",
+        "-- Orders of each day.\nselect (o.at at time zone :timezone)::date as day, count(*) as orders from staging.orders o\n"
+        "where o.at >= :range_start and o.at < :range_end group by 1",
+    )
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
+    rebuild(shop, shop_db, FIRST, SECOND)
+    assert run(shop_db, "select day, figures from pipeline.days order by day") == [
+        {"day": FIRST, "figures": {"orders": 2}},
+        {"day": SECOND, "figures": None},
+    ]
+
+
+def test_a_whole_table_has_history_and_restatements_without_a_day_and_null_in_its_key(
+    shop: Shop, shop_db: Database
+) -> None:
+    shop.write("revenue/sales_monthly.sql", MONTHS)
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"), (2, "2026-03-01 10:00+00", "Rye", "1"))
+    rebuild(shop, shop_db)
+    months = shop.catalog.table("sales_monthly")
+    assert derived.replace_whole(shop_db, shop.catalog, months) == derived.Replaced(3, 3, 0)
+    assert not derived.replace_whole(shop_db, shop.catalog, months).changed
+    first = run(shop_db, "select max(number) as n from pipeline.publications")[0]["n"]
+    order(shop_db, (3, "2026-03-01 11:00+00", "Ely", "1"))
+    dirty(shop_db, FIRST, "late click", '{"shop": "Ely"}')
+    rebuild(shop, shop_db)
+    assert derived.replace_whole(shop_db, shop.catalog, months) == derived.Replaced(3, 2, 2, restated=2)
+    assert run(
+        shop_db,
+        """select day, cell ->> 'shop' as shop, before, after, causes from analytics.restatements
+           where table_name = 'analytics.sales_monthly' order by before""",
+    ) == [
+        {"day": None, "shop": "Ely", "before": 1, "after": 2, "causes": ["late click"]},
+        {"day": None, "shop": None, "before": 2, "after": 3, "causes": ["late click"]},
+    ]
+    assert sorted(str(row["orders"]) for row in history.as_of(shop_db, months, first)) == ["1", "1", "2"]
+
+
+def test_where_the_grain_changes_the_old_table_stays_whole_and_nothing_reads_across(
+    shop: Shop, shop_db: Database
+) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
+    rebuild(shop, shop_db)
+    order(shop_db, (2, "2026-03-01 10:00+00", "Ely", "1"))
+    rebuild(shop, shop_db)
+    old = shop.catalog.table("sales").code_version[:8]
+    number = run(shop_db, "select max(number) as n from pipeline.publications")[0]["n"]
+    shop.write(
+        "revenue/sales.sql",
+        "-- One row per day.\n-- kind: daily\n-- grain: day\n-- clock: at\n-- owner: team:finance\n-- headline: orders\n"
+        "select (o.at at time zone :timezone)::date as day,  -- Day.\n    count(*) as orders  -- Orders.\n"
+        "from staging.orders o where o.at >= :range_start and o.at < :range_end group by 1",
+    )
+    assert derived.needed(shop_db, shop.catalog, shop.catalog.table("sales"), FIRST, FIRST) == [FIRST]
+    assert [result.restated for result in rebuild(shop, shop_db)] == [0]
+    assert run(shop_db, f"select orders, amount from history.sales_{old}") == [{"orders": 2, "amount": Decimal("6.40")}]
+    assert run(shop_db, f"select orders from history.sales_{old}_replaced") == [{"orders": 1}]
+    assert run(shop_db, "select orders from analytics.sales") == [{"orders": 2}]
+    with pytest.raises(NothingFound, match=f"another grain until .* kept in history.sales_{old}"):
+        history.as_of(shop_db, shop.catalog.table("sales"), number)
+
+
+def test_a_column_that_is_added_is_added_to_the_history_too(shop: Shop, shop_db: Database) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
+    rebuild(shop, shop_db)
+    at = run(shop_db, "select clock_timestamp() as at")[0]["at"]
+    shop.change(
+        "revenue/sales.sql", "count(*) as orders,", "max(o.amount) as largest,  -- Largest.\n    count(*) as orders,"
+    )
+    rebuild(shop, shop_db)
+    (before,) = history.as_of(shop_db, shop.catalog.table("sales"), at)
+    assert (before["orders"], before["largest"]) == (1, None)
+    assert moved(shop_db) == [(FIRST, "Ely", "largest", None, Decimal("5.40"), ["definition"])]
+
+
+def test_a_day_explains_itself(shop: Shop, shop_db: Database) -> None:
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
+    rebuild(shop, shop_db)
+    run(shop_db, "update public.orders set amount = 7 where id = 1")
+    dirty(shop_db, FIRST, "amount", '{"shop": "Ely"}')
+    rebuild(shop, shop_db)
+    dirty(shop_db, FIRST, "late click")
+    said = derived.explain(shop_db, shop.catalog, shop.catalog.table("sales"), FIRST, column="amount")
+    assert said["is_current"]
+    assert [(row["shop"], row["amount"]) for row in said["values"]] == [("Ely", Decimal(7)), ("Rye", Decimal(1))]
+    assert [waiting["cause"] for waiting in said["waiting"]] == ["late click"]
+    (change,) = said["restatements"]
+    assert (change["column"], change["before"], change["after"], change["causes"]) == (
+        "amount", Decimal("5.40"), Decimal("7.00"), ["amount"],
+    )  # fmt: skip
+    with pytest.raises(NothingFound, match="no 2026-03-02 yet: aclue revenue rebuild"):
+        derived.explain(shop_db, shop.catalog, shop.catalog.table("sales"), SECOND)
+
+
+Change = tuple[int, int, int, int]
+
+changes: st.SearchStrategy[list[Change | None]] = st.lists(
+    st.one_of(
+        # An order: its number, the day and shop it belongs to now, its amount (0: gone). None: rebuild.
+        st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 1), st.integers(0, 3)),
+        st.none(),
+    ),
+    max_size=14,
+)
+
+
+@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=changes, cuts=st.lists(st.integers(0, 4), min_size=1, max_size=5))
+def test_whatever_happens_each_publication_can_be_read_again_and_restatements_add_up(
+    shop: Shop, shop_db: Database, changes: list[Change | None], cuts: list[int]
+) -> None:
+    run(
+        shop_db,
+        "truncate public.orders, analytics.sales, history.sales, analytics.restatements, pipeline.days, pipeline.publications",
+    )
+    table, start = shop.catalog.table("sales"), date(2026, 3, 30)
+    days = [start + timedelta(days=n) for n in range(4)]  # two of March, two of April
+    first: dict[tuple[date, str], tuple[int, Decimal]] = {}
+    built: set[date] = set()
+    read: dict[int, dict[tuple[date, str], tuple[int, Decimal]]] = {}
+
+    def note(_: Any = None) -> None:
+        number = run(shop_db, "select coalesce(max(number), 0) as n from pipeline.publications")[0]["n"]
+        now = sales(shop_db)
+        assert read.setdefault(number, now) == now
+        fresh = {row["day"] for row in run(shop_db, "select day from pipeline.days")} - built
+        first.update({key: value for key, value in now.items() if key[0] in fresh})
+        built.update(fresh)
+
+    for n, change in enumerate([*changes, None]):
+        if change is None:
+            cut = cuts[n % len(cuts)]
+            for some in (days[:cut], days[cut:]):
+                derived.replace_days(shop_db, shop.catalog, table, some, progress=note)
+            continue
+        number, day, name, amount = change
+        run(shop_db, "delete from public.orders where id = :id", id=number)
+        if amount:
+            order(shop_db, (number, f"{days[day]} 12:00+00", ("Ely", "Rye")[name], str(amount)))
+    for number, rows in read.items():
+        again = history.as_of(shop_db, table, number)
+        assert {(row["day"], row["shop"]): (row["orders"], row["amount"]) for row in again} == rows
+    moves = run(
+        shop_db,
+        """select day, cell ->> 'shop' as shop, column_name, sum(coalesce(after, 0) - coalesce(before, 0)) as moved
+           from analytics.restatements group by 1, 2, 3""",
+    )
+    now, none = sales(shop_db), (0, Decimal(0))
+    for place, column in enumerate(("orders", "amount")):
+        said = {(row["day"], row["shop"]): row["moved"] for row in moves if row["column_name"] == column}
+        for key in {*now, *first, *said}:
+            assert said.get(key, 0) == now.get(key, none)[place] - first.get(key, none)[place]
+
+
+def test_two_rebuilds_at_once_publish_what_one_would(shop: Shop, shop_db: Database) -> None:
+    order(shop_db, *((n, f"2026-03-{1 + n % 28:02d} 10:00+00", f"shop {n % 7}", "1") for n in range(500)))
+    march = [FIRST + timedelta(days=n) for n in range(31)]
+    rebuild(shop, shop_db, *march)
+    run(shop_db, "update public.orders set amount = 2")
+    threads = [threading.Thread(target=rebuild, args=(shop, shop_db, *march)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(run(shop_db, "select 1 from pipeline.publications")) == 2
+    (kept,) = run(shop_db, "select count(*) as n, count(distinct replaced_by) as by from history.sales")
+    assert kept["by"] == 1
+    assert kept["n"] == len(sales(shop_db)) == len(moved(shop_db))
+    assert datetime.now(UTC)
+
+
+def test_the_history_is_described_and_open_to_nobody_by_default(shop_db: Database) -> None:
+    with shop_db.begin() as connection:
+        silent = query(
+            connection,
+            """select a.attname from pg_attribute a where a.attrelid = 'history.sales'::regclass and a.attnum > 0
+               and col_description(a.attrelid, a.attnum) is null""",
+        )
+        script(connection, "create role analyst")
+        (may,) = query(
+            connection, "select has_function_privilege('analyst', 'history.sales(timestamptz)', 'execute') as may"
+        )
+    assert not silent
+    assert not may["may"]
