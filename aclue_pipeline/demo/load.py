@@ -4,7 +4,7 @@ deletes what the app has deleted since."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,8 @@ from aclue_pipeline.postgres.copy import copy_frame
 
 Progress = Callable[[str], None]
 
+#: Raised when the same seed gives other rows: what another simulator began, this one cannot go on with.
+SIMULATOR: Final = 2
 _PEOPLE_DAYS: Final = 400_000  # of one batch: what bounds the memory, whatever the size of the load
 _STATE: Final = """
 select pg_advisory_xact_lock(hashtextextended('aclue:demo', 0));
@@ -33,8 +35,10 @@ create table if not exists demo.loaded (
     users integer not null,
     first_day date not null,
     last_day date not null,
-    loaded_at timestamptz not null default now()
+    loaded_at timestamptz not null default now(),
+    simulator integer not null default 1
 );
+alter table demo.loaded add column if not exists simulator integer not null default 1;
 create table if not exists demo.broken (what text primary key, undo jsonb not null, broken_at timestamptz not null default now());
 comment on schema demo is 'What the demo knows about itself: what was loaded and what was broken on purpose.';
 comment on table demo.loaded is 'One row: which people and days are loaded, from which anchor and seed.';
@@ -57,6 +61,7 @@ class Loaded:
     users: int
     first_day: date
     last_day: date
+    simulator: int = SIMULATOR
 
 
 class Piece(NamedTuple):
@@ -65,13 +70,7 @@ class Piece(NamedTuple):
     people: range
     first: int
     last: int
-    known_until: int | None
-
-    def blocks(self) -> Iterator[range]:
-        """Its people in blocks whose rows fit into memory."""
-        size = max(50, _PEOPLE_DAYS // (self.last - self.first + 1))
-        for start in range(self.people.start, self.people.stop, size):
-            yield range(start, min(start + size, self.people.stop))
+    known_until: int | None = None
 
 
 def load(
@@ -117,7 +116,11 @@ def loaded(connection: sa.Connection) -> Loaded | None:
     """What the demo has loaded into this database; None for nothing."""
     if not query(connection, "select to_regclass('demo.loaded') is not null as there")[0]["there"]:
         return None
-    rows = query(connection, "select anchor, seed, users, first_day, last_day from demo.loaded")
+    rows = query(
+        connection,
+        """select anchor, seed, users, first_day, last_day, coalesce((to_jsonb(l) ->> 'simulator')::integer, 1) as simulator
+           from demo.loaded as l""",
+    )
     return Loaded(**rows[0]) if rows else None
 
 
@@ -144,6 +147,10 @@ def _wanted(
         anchor = anchor_for(today)
         first = first or anchor + timedelta(days=FIRST_DAY)
         return Loaded(anchor, SEED if seed is None else seed, users or USERS, first, until)
+    if had.simulator != SIMULATOR:
+        raise RowsExist(
+            "the demo was loaded by another version of the simulator; load it anew (in the checkout: make clean)"
+        )
     if seed not in (None, had.seed):
         raise RowsExist(f"the demo is loaded with seed {had.seed}; another seed needs another database")
     return replace(
@@ -155,21 +162,19 @@ def _wanted(
 
 
 def _pieces(had: Loaded | None, wanted: Loaded) -> Iterator[Piece]:
-    """What `wanted` has beyond `had`: later days of the people that are there, earlier ones, and people who are new."""
-
-    def number(day: date) -> int:
-        return (day - wanted.anchor).days
-
-    first, last = number(wanted.first_day), number(wanted.last_day)
+    """What `wanted` has beyond `had`: later days of the people that are there, earlier ones, and people who are new; in blocks of
+    people whose rows fit into memory."""
+    first, last = ((day - wanted.anchor).days for day in (wanted.first_day, wanted.last_day))
+    whole = [Piece(range(had.users if had else 0, wanted.users), first, last)]
     if had is not None:
-        known, since = range(had.users), number(had.first_day)
-        if had.last_day < wanted.last_day:
-            unsettled = max(since, number(had.last_day) - UNSETTLED_DAYS)
-            yield Piece(known, unsettled, last, number(had.last_day))
-        if first < since:
-            yield Piece(known, first, since - 1, None)
-    if fresh := range(had.users if had else 0, wanted.users):
-        yield Piece(fresh, first, last, None)
+        since, until = ((day - wanted.anchor).days for day in (had.first_day, had.last_day))
+        whole.append(Piece(range(had.users), first, since - 1))
+        if until < last:
+            whole.append(Piece(range(had.users), max(since, until - UNSETTLED_DAYS), last, until))
+    for people, begin, end, known_until in whole:
+        size = max(50, _PEOPLE_DAYS // max(1, end - begin + 1))
+        for start in range(people.start, people.stop, size) if begin <= end else ():
+            yield Piece(range(start, min(start + size, people.stop)), begin, end, known_until)
 
 
 def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, progress: Progress) -> dict[str, int]:
@@ -178,27 +183,25 @@ def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, prog
     count: Counter[str] = Counter()
     if had is None:
         count.update({table: _copy(pg, table, rows) for table, rows in simulator.fixed(now).items()})
-    for piece in _pieces(had, wanted):
-        for block in piece.blocks():
-            people = simulator.people(block.start, block.stop)
-            if had is None or block.start >= had.users:
-                count["auth.users"] += _copy(pg, "auth.users", simulator.users(people, now))
-            batch = simulator.batch(people, piece.first, piece.last, piece.known_until, now)
-            for table in EVENTS:
-                new = batch.new[table]
-                if (
-                    had is not None
-                ):  # What reaches the database now changed now: whoever looks for changed rows finds it so.
-                    new = new.drop(columns="updated_at", errors="ignore")
-                count[table] += _copy(pg, table, new) + _update(pg, table, batch.changed[table])
-            progress(f"people {block.start} to {block.stop - 1}: {sum(count.values()):,} rows so far")
+    for numbers, first, last, known_until in _pieces(had, wanted):
+        people = simulator.people(numbers.start, numbers.stop)
+        if had is None or numbers.start >= had.users:
+            count["auth.users"] += _copy(pg, "auth.users", simulator.users(people, now))
+        batch = simulator.batch(people, first, last, known_until, now)
+        for table, new in batch.new.items():
+            if (
+                had is not None
+            ):  # What reaches the database now changed now: whoever looks for changed rows finds it so.
+                new = new.drop(columns="updated_at", errors="ignore")
+            count[table] += _copy(pg, table, new) + _update(pg, table, batch.changed[table])
+        progress(f"people {numbers.start} to {numbers.stop - 1}: {sum(count.values()):,} rows so far")
     if now >= DEPARTURE_DAY:
         for table, gone in simulator.departing.items():
             pg.execute(sql.SQL("delete from {} where id = %s").format(_named(table)), (gone,))
     pg.execute("delete from demo.loaded")
     pg.execute(
-        "insert into demo.loaded (anchor, seed, users, first_day, last_day) values (%s, %s, %s, %s, %s)",
-        (wanted.anchor, wanted.seed, wanted.users, wanted.first_day, wanted.last_day),
+        "insert into demo.loaded (anchor, seed, users, first_day, last_day, simulator) values (%s, %s, %s, %s, %s, %s)",
+        astuple(wanted),
     )
     pg.execute("analyze " + ", ".join(["public.products", *EVENTS]))  # else the first jobs plan for empty tables
     return {table: rows for table, rows in count.items() if rows}

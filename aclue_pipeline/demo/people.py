@@ -63,46 +63,29 @@ def people(draws: Draws, first: int, last: int) -> People:
     twins = np.where(real, numbers, (draws.uniform("twin", numbers) * len(known.customers)).astype(int))
     invented_day = -np.floor(draws.uniform("joined", numbers) * (REAL_DAYS - 30)).astype(int) - 30
     hesitation = 1 + (draws.exponential("hesitation", numbers) * 2).astype(int) % 7
-    category_taste, trait_taste = _real_tastes(twins)
     return People(
         numbers=numbers,
         twins=twins,
         joined=np.where(real, known.first_day[twins], invented_day) - hesitation,
         order_rate=known.order_rate[twins],
         base_rate=BASE_RATE[0] + BASE_RATE[1] * draws.normal("base rate", numbers),
-        category_taste=category_taste + _noise(draws, "category", numbers, len(CATEGORIES)),
-        trait_taste=trait_taste + _noise(draws, "traits", numbers, known.traits.shape[1]),
+        category_taste=_taste(draws, "category", numbers, twins, np.eye(len(CATEGORIES))[known.category]),
+        trait_taste=_taste(draws, "traits", numbers, twins, known.traits),
         sensitivity=PRICE_SENSITIVITY[0] + PRICE_SENSITIVITY[1] * draws.normal("sensitivity", numbers),
     )
 
 
-def _noise(draws: Draws, what: str, numbers: np.ndarray, width: int) -> np.ndarray:
-    return TASTE_SPREAD * draws.normal(what, numbers[:, None], np.arange(width)[None, :])
-
-
-def _real_tastes(twins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much more often than everybody each customer bought of a category, or a style or colour: log ratios, shrunk to 0."""
-
-    def taste(bought: np.ndarray) -> np.ndarray:
-        share = (bought.sum(axis=0) + 1) / (bought.sum() + bought.shape[1])
-        own = (bought[twins] + _EVIDENCE * share) / (bought[twins].sum(axis=1, keepdims=True) + _EVIDENCE)
-        return np.clip(np.log(own / share), -2, 2)
-
-    categories, traits = _bought()
-    return taste(categories), taste(traits)
-
-
-@lru_cache(maxsize=1)
-def _bought() -> tuple[np.ndarray, np.ndarray]:
-    """Lines of each customer by category, and by trait."""
+def _taste(draws: Draws, what: str, numbers: np.ndarray, twins: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """How much more often than everybody each one's twin bought of what the products have (products × features): log ratios,
+    shrunk to 0; and what nothing real says anything about."""
     known = shop()
     lines = known.lines[known.lines["customer"] >= 0]
-    who, product = lines["customer"].to_numpy(), lines["product"].to_numpy()
-    counts = np.zeros((len(known.customers), len(CATEGORIES)))
-    np.add.at(counts, (who, known.category[product]), 1)
-    traits = np.zeros((len(known.customers), known.traits.shape[1]))
-    np.add.at(traits, who, known.traits[product])
-    return counts, traits
+    bought = np.zeros((len(known.customers), products.shape[1]))
+    np.add.at(bought, lines["customer"].to_numpy(), products[lines["product"]])
+    share = (bought.sum(axis=0) + 1) / (bought.sum() + bought.shape[1])
+    own = (bought[twins] + _EVIDENCE * share) / (bought[twins].sum(axis=1, keepdims=True) + _EVIDENCE)
+    noise = TASTE_SPREAD * draws.normal(what, numbers[:, None], np.arange(len(share))[None, :])
+    return np.clip(np.log(own / share), -2, 2) + noise
 
 
 def names(numbers: np.ndarray) -> list[str]:

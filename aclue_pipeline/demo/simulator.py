@@ -50,20 +50,6 @@ class Batch:
     changed: dict[str, pd.DataFrame]
 
 
-def simulate(
-    anchor: date, seed: int = SEED, users: int = USERS, days: int | None = None, until: date | None = None
-) -> dict[str, pd.DataFrame]:
-    """Rows by table of the first `users` people on the `days` up to `until` (the anchor, unless said), as known at its end.
-
-    `anchor`: the day to which the last real day moves (whole weeks: a Friday). Money is GBP, times are UTC.
-    """
-    simulator = Simulator(anchor, seed)
-    last = simulator.clock.day(until or anchor)
-    block = simulator.people(0, users)
-    batch = simulator.batch(block, FIRST_DAY if days is None else last - days + 1, last)
-    return simulator.fixed(last) | {"auth.users": simulator.users(block, last)} | batch.new
-
-
 class Simulator:
     """Makes batches for one anchor and one seed."""
 
@@ -117,8 +103,7 @@ class Simulator:
         return Batch(new, changed)
 
     def _staying(self, table: str, rows: pd.DataFrame, now: int) -> pd.DataFrame:
-        gone = (rows["id"] == self.departing[table]) & (now >= planted.DEPARTURE_DAY)
-        return rows[~gone].reset_index(drop=True)
+        return rows if now < planted.DEPARTURE_DAY else rows[rows["id"] != self.departing[table]].reset_index(drop=True)
 
     def _after_departures(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
         """What the foreign keys leave: nothing of the product; of the account's events those that stay, without the account."""

@@ -89,6 +89,10 @@ def test_another_seed_and_a_strange_catalogue_are_refused(deployed_db: Database,
     with pytest.raises(RowsExist, match="seed 1"):
         load(deployed_db, seed=2, today=TODAY)
     with deployed_db.begin() as connection:
+        query(connection, "alter table demo.loaded drop column simulator")  # as the first version left it
+    with pytest.raises(RowsExist, match="another version"):
+        load(deployed_db, today=TODAY + timedelta(days=1))
+    with deployed_db.begin() as connection:
         query(connection, "drop table demo.loaded")
     with pytest.raises(RowsExist, match="not the demo's"):
         load(deployed_db, today=TODAY)

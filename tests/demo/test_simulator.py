@@ -11,12 +11,21 @@ from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People, user_ids
 from aclue_pipeline.demo.planted import CAMPAIGN, CAMPAIGN_DAYS, late_month, swipe_doubt
 from aclue_pipeline.demo.shop import LAST_REAL_DAY, anchor_for, shop
-from aclue_pipeline.demo.simulator import EVENTS, Simulator, simulate
+from aclue_pipeline.demo.simulator import EVENTS, FIRST_DAY, Simulator
 from aclue_pipeline.demo.visitors import dressed
 from aclue_pipeline.demo.visits import BROWSE, visits
 
 ANCHOR = date(2026, 3, 20)
 UNTIL = date(2026, 3, 24)
+
+
+def simulate(anchor: date, seed: int, users: int, until: date) -> dict[str, pd.DataFrame]:
+    """Rows by table of the first `users` people up to `until`, as known at its end."""
+    simulator = Simulator(anchor, seed)
+    last = simulator.clock.day(until)
+    block = simulator.people(0, users)
+    events = simulator.batch(block, FIRST_DAY, last).new
+    return simulator.fixed(last) | {"auth.users": simulator.users(block, last)} | events
 
 
 @pytest.fixture(scope="module")
