@@ -67,11 +67,11 @@ class Check:
 
 def of_file(file: CheckFile) -> Check:
     """The check that a SQL file is."""
-    return Check(file.name, file.asset, file.severity, file.description, lambda db: _ask(db, file), shown(file.path))
+    return Check(file.name, file.asset, file.severity, file.description, lambda db: ask(db, file), shown(file.path))
 
 
-def _ask(db: "Database", file: CheckFile) -> Judgement:
-    """Raises SqlFileError where the SELECT does not return one row with `passed`."""
+def ask(db: "Database", file: CheckFile) -> Judgement:
+    """What a check in SQL says. Raises SqlFileError where the SELECT does not return one row with `passed`."""
     with db.psycopg() as pg:
         cursor = pg.execute(
             sqltext.bindable(file.sql), {name: getattr(get_settings(), name) for name in file.parameters}

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aclue_pipeline.catalog import Table
 from aclue_pipeline.defs.metadata import INLINE, Markdown
+from aclue_pipeline.derived import glance
 
 if TYPE_CHECKING:
     import altair as alt
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 50_000
 
-_DAYS = 120
 _SPARK_DAYS = 60
 _WIDTH, _HEIGHT = 240, 40
 _BLUE = "#4263eb"
@@ -25,7 +25,7 @@ _BLUE = "#4263eb"
 
 def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Markdown | str]:
     """Sparkline of a daily table's newest days, and where numbers moved the charts; empty without headline columns or rows."""
-    rows = _per_day(connection, table) if table.headline else []
+    rows = glance.per_day(connection, table) if table.headline else []
     if not rows:
         return {}
     first = table.headline[0]
@@ -34,51 +34,11 @@ def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str
         f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")
     }
     if moved:
-        told["chart"] = embedded(time_chart(rows, table.headline, _money(connection, table)), table.name)
+        told["chart"] = embedded(time_chart(rows, table.headline, glance.money_per_day(connection, table)), table.name)
     if moved and table.room == "funnel" and len(table.headline) > 2:
         steps = {name: sum(row[name] for row in rows[-30:]) for name in table.headline}
         told["funnel"] = embedded(funnel_chart(steps), table.name)
     return told
-
-
-def _per_day(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
-    """The headline columns' sums of each of the newest days, oldest first."""
-    import sqlalchemy as sa
-
-    day: sa.ColumnClause[Any] = sa.column(table.clock)
-    sums: list[sa.ColumnElement[Any]] = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
-    newest = (
-        sa.select(day.label("day"), *sums)
-        .select_from(sa.table(table.name, schema=table.schema))
-        .group_by(day)
-        .order_by(day.desc())
-        .limit(_DAYS)
-    )
-    rows = connection.execute(newest).mappings().all()
-    return [{**row, **{name: float(row[name] or 0) for name in table.headline}} for row in reversed(rows)]
-
-
-def _money(connection: "sa.Connection", table: Table) -> list[dict[str, Any]]:
-    """Actual commission per day and currency, where the table has both: money is never summed across currencies."""
-    import sqlalchemy as sa
-
-    names = {column.name for column in table.columns}
-    if not {"currency", "actual_commission"} <= names:
-        return []
-    day: sa.ColumnClause[Any] = sa.column(table.clock)
-    currency: sa.ColumnClause[Any] = sa.column("currency")
-    of = sa.table(table.name, schema=table.schema)
-    newest = sa.select(day).select_from(of).distinct().order_by(day.desc()).limit(_DAYS)
-    rows = connection.execute(
-        sa.select(
-            day.label("day"), currency.label("series"), sa.func.sum(sa.column("actual_commission")).label("value")
-        )
-        .select_from(of)
-        .where(day.in_(newest))
-        .group_by(day, currency)
-        .order_by(day, currency)
-    )
-    return [{"day": r.day, "series": r.series, "value": float(r.value or 0)} for r in rows]
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 #: Markdown up to here stands on the asset's page; longer text hides behind a "Show Markdown" button.
 INLINE = 1000
 
-PREVIEW_ROWS = 5
 _CELL = 400  # characters: a sentence stays whole, what a client wrote does not grow without bounds
 
 

@@ -8,9 +8,9 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs import describe
 from aclue_pipeline.defs.checks import Built, checks_of
-from aclue_pipeline.defs.metadata import PREVIEW_ROWS, metadata, tabular
+from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.derived import ensure
+from aclue_pipeline.derived import ensure, glance
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 GROUP = "staging"
 
 _SCHEDULED = "A view: always current. Its definition is brought up to date by the jobs that read it."
-_COUNT_SECONDS = 5
 _PUBLISHED = "analytics"  # the schema of tables that count: no row of theirs is a person's
 
 
@@ -38,48 +37,13 @@ def view_asset(catalog: Catalog, table: Table, says: str = _SCHEDULED) -> dg.Ass
 def look(connection: "sa.Connection", table: Table) -> Mapping[str, Any]:
     """Row count, where that is quick; of a published table some rows. Rows of any other are about one visitor, and the event log
     keeps what it is told for ever."""
-    import sqlalchemy as sa
-
-    of = sa.table(table.name, schema=table.schema)
-    told: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
     if table.schema == _PUBLISHED:
-        told["preview"] = _preview(connection, table, of)
-    count = _counted(connection, of)
+        rows["preview"] = tabular(*glance.sample(connection, table))
+    count = glance.count(connection, table)
     if count is None:
-        told["rows are"] = f"not counted: that takes more than {_COUNT_SECONDS} s"
-    else:
-        told["dagster/row_count"] = count
-    return told
-
-
-def _preview(connection: "sa.Connection", table: Table, of: "sa.TableClause") -> dg.MetadataValue[Any]:
-    import sqlalchemy as sa
-
-    shown = [column.name for column in table.columns if not column.pii and not column.bookkeeping]
-    columns: list[sa.ColumnElement[Any]] = [sa.column(name) for name in shown]
-    some = sa.select(*columns).select_from(of).limit(PREVIEW_ROWS)
-    if table.clock:
-        some = some.order_by(sa.column(table.clock).desc(), *map(sa.column, table.grain[1:]))
-    return tabular([dict(row) for row in connection.execute(some).mappings()], shown)
-
-
-def _counted(connection: "sa.Connection", of: "sa.TableClause") -> int | None:
-    import psycopg
-    import sqlalchemy as sa
-
-    before = connection.execute(sa.text("select current_setting('statement_timeout')")).scalar_one()
-    try:
-        with connection.begin_nested():
-            connection.execute(
-                sa.text("select set_config('statement_timeout', :ms, true)"), {"ms": str(_COUNT_SECONDS * 1000)}
-            )
-            count = connection.execute(sa.select(sa.func.count()).select_from(of)).scalar_one()
-            connection.execute(sa.text("select set_config('statement_timeout', :ms, true)"), {"ms": before})
-            return int(count)
-    except sa.exc.OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.QueryCanceled):
-            return None
-        raise
+        return {**rows, "rows are": f"not counted: that takes more than {glance.COUNT_SECONDS} s"}
+    return {**rows, "dagster/row_count": count}
 
 
 def build(catalog: Catalog) -> Built:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from aclue_pipeline import preferences
-from aclue_pipeline.checks import of_file
+from aclue_pipeline.checks import ask
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import signals
 from tests.conftest import Databases
@@ -332,7 +332,7 @@ def test_the_hashes_of_sixteen_million_signals_of_one_user_can_be_summed(shop: D
 
 
 def test_the_check_is_green_where_every_number_can_be(shop: Database) -> None:
-    judged = of_file(CHECK).judge(shop)
+    judged = ask(shop, CHECK)
     assert judged.passed
     assert judged.sentence == "no number, date or word had to be clamped or left out"
 
@@ -345,7 +345,7 @@ def test_the_check_warns_and_counts_what_was_clamped_or_left_out_by_cause(shop: 
             write(pg, role, "recommendation_feedback", {**FEEDBACK, **hostile, "id": str(uuid.uuid4())})
         write(pg, "authenticated", "swipe_sessions", {"user_id": ME, "occasion": "x" * 61})
         write(pg, "service_role", "products", {"price_min": "NaN"}, where={"id": MUG})
-    judged = of_file(CHECK).judge(shop)
+    judged = ask(shop, CHECK)
     assert not judged.passed
     counted = judged.evidence
     causes = {"too_early": 5, "too_late": 4, "time_spent": 3, "strength": 3, "weight": 1, "words": 1, "price": 1}

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from aclue_pipeline import derived
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.catalog.types import base_of
+from aclue_pipeline.checks import ask
 from aclue_pipeline.postgres import Database
 
 NAMES = uuid.UUID("5b0d3f3e-6d2c-4c55-9d6a-0a1c1b7f2e10")
@@ -67,7 +68,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of one file; it is named after its table or function."""
+    """The cases of one file; it is named after its table or function, or `check.<name>`."""
     found = []
     for raw in yaml.load(path.read_text(encoding="utf-8"), _Loader) or []:
         ends = raw.pop("range", None)
@@ -85,8 +86,16 @@ def check(case: Case, catalog: Catalog, db: Database, admin: Database) -> None:
             ]
         assert found == [None if value is None else str(value) for value in case.expected], str(case)
         return
-    table = catalog.table(case.of)
     load(admin, case.given)
+    if case.of.startswith("check."):
+        [file] = [file for file in catalog.checks if case.of == f"check.{file.name}"]
+        said = ask(db, file)
+        judged = {"outcome": said.outcome, **said.evidence}
+        assert [{name: judged[name] for name in wanted} for wanted in case.expected] == case.expected, (
+            f"{case}: {judged}"
+        )
+        return
+    table = catalog.table(case.of)
     if table.kind == "daily":
         assert case.range, f"{case}: a daily table needs `range: [first day, last day]`"
         derived.replace_days(db, catalog, table, *case.range, parameters=case.parameters)

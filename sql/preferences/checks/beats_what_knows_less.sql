@@ -18,10 +18,9 @@ found as (
 select
     f.judgements < 2000 or f.profile < f.best_baseline as passed,
     case
-        when f.judgements < 2000 then f.judgements || ' judgements were held out: too few to tell'
+        when f.judgements < 2000 then f.judgements || ' judgements were held out, too few: nothing to judge yet'
         else 'log-loss ' || round(f.profile::numeric, 4) || ' against ' || round(f.best_baseline::numeric, 4) || ' of the best baseline'
     end as says,
-    f.judgements >= 2000 as applicable,
     f.judgements as judgements,
     f.profile as profile,
     f.best_baseline as best_baseline

@@ -1,0 +1,71 @@
+"""A first look at a table that is there: how many rows, a few of them, its headline day by day. Reads only, and briefly."""
+
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+from aclue_pipeline.catalog import Table
+
+COUNT_SECONDS = 5
+
+_SAMPLE = 5
+_DAYS = 120
+
+
+def count(connection: sa.Connection, table: Table) -> int | None:
+    """The number of rows; None where counting takes long."""
+    before = connection.execute(sa.text("select current_setting('statement_timeout')")).scalar_one()
+    limit = sa.text("select set_config('statement_timeout', :ms, true)")
+    try:
+        with connection.begin_nested():
+            connection.execute(limit, {"ms": str(COUNT_SECONDS * 1000)})
+            rows = connection.execute(sa.select(sa.func.count()).select_from(_of(table))).scalar_one()
+            connection.execute(limit, {"ms": before})
+            return int(rows)
+    except sa.exc.OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.QueryCanceled):
+            return None
+        raise
+
+
+def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]], list[str]]:
+    """A few rows, of a daily table the newest, and the names of their columns: without personal data and bookkeeping."""
+    names = [column.name for column in table.columns if not column.pii and not column.bookkeeping]
+    columns: list[sa.ColumnElement[Any]] = [sa.column(name) for name in names]
+    some = sa.select(*columns).select_from(_of(table)).limit(_SAMPLE)
+    if table.clock:
+        some = some.order_by(sa.column(table.clock).desc(), *map(sa.column, table.grain[1:]))
+    return [dict(row) for row in connection.execute(some).mappings()], names
+
+
+def per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
+    """The headline columns' sums of each of the newest days, oldest first."""
+    day: sa.ColumnClause[Any] = sa.column(table.clock)
+    sums: list[sa.ColumnElement[Any]] = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
+    newest = sa.select(day.label("day"), *sums).select_from(_of(table)).group_by(day).order_by(day.desc()).limit(_DAYS)
+    rows = connection.execute(newest).mappings().all()
+    return [{**row, **{name: float(row[name] or 0) for name in table.headline}} for row in reversed(rows)]
+
+
+def money_per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
+    """Actual commission per day and currency, where the table has both: money is never summed across currencies."""
+    if not {"currency", "actual_commission"} <= {column.name for column in table.columns}:
+        return []
+    day: sa.ColumnClause[Any] = sa.column(table.clock)
+    currency: sa.ColumnClause[Any] = sa.column("currency")
+    newest = sa.select(day).select_from(_of(table)).distinct().order_by(day.desc()).limit(_DAYS)
+    rows = connection.execute(
+        sa.select(
+            day.label("day"), currency.label("series"), sa.func.sum(sa.column("actual_commission")).label("value")
+        )
+        .select_from(_of(table))
+        .where(day.in_(newest))
+        .group_by(day, currency)
+        .order_by(day, currency)
+    )
+    return [{"day": r.day, "series": r.series, "value": float(r.value or 0)} for r in rows]
+
+
+def _of(table: Table) -> sa.TableClause:
+    return sa.table(table.name, schema=table.schema)
