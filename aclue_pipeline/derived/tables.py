@@ -72,15 +72,20 @@ def ensure(connection: "sa.Connection", catalog: Catalog, *wanted: Described) ->
         return []
     with wait_for_lock(connection, "catalog"), named_errors():
         _create_schemas(pg)
-        stale = _stale(pg, closure)
+        todo, done = _stale(pg, closure), dict[str, Described]()
         changes: list[Change] = []
-        for one in stale:
+        while todo:
+            one = todo.pop(0)
+            done[one.key] = one
+            dropped: list[Table] = []
             if isinstance(one, Function):
-                changes += _ensure_function(pg, catalog, one)
-                continue
-            _check_upstream(pg, catalog, one)
-            changes += _ensure_view(pg, catalog, one) if one.kind == "view" else _ensure_table(pg, one)
-        _remember(pg, stale)
+                changes += _ensure_function(pg, catalog, one, dropped)
+            else:
+                _check_upstream(pg, catalog, one)
+                changes += _ensure_view(pg, catalog, one, dropped) if one.kind == "view" else _ensure_table(pg, one)
+            if dropped:
+                todo = [t for t in _stale(pg, catalog.closure(*todo, *dropped)) if t.key not in done]
+        _remember(pg, done.values())
         return changes
 
 
@@ -156,28 +161,28 @@ def _key(pg: Pg, key: str) -> tuple[str, ...]:
 # --- views and functions ------------------------------------------------------------------------------------------------
 
 
-def _ensure_view(pg: Pg, catalog: Catalog, view: Table) -> list[Change]:
-    """Replace the view; where its columns changed, drop it with our views on it and create all of them again."""
+def _ensure_view(pg: Pg, catalog: Catalog, view: Table, dropped: list[Table]) -> list[Change]:
+    """Replace the view; where its columns changed, drop it with our views on it and create it again."""
     existed = _exists(pg, view.key)
     try:
         with pg.transaction():
             _create_view(pg, view)
         return [Change(view.key, "replaced" if existed else "created")]
     except errors.InvalidTableDefinition:
-        above = _views_on(pg, catalog, view)
-        for one in (*reversed(above), view):
-            _drop(pg, one.key, sql.SQL("drop view {}").format(_identifier(one.key)))
-        for one in (view, *above):
-            _create_view(pg, one)
+        dropped += _drop_views_on(pg, catalog, [_one(pg, "select %s::regclass::oid", [view.key])[0]])
+        _drop(pg, view.key, sql.SQL("drop view {}").format(_identifier(view.key)))
+        _create_view(pg, view)
         return [
             Change(view.key, "created again, since columns changed"),
-            *(Change(one.key, f"created again with {view.key}") for one in above),
+            *(Change(one.key, f"dropped with {view.key}") for one in dropped),
         ]
 
 
-def _ensure_function(pg: Pg, catalog: Catalog, function: Function) -> list[Change]:
-    """Replace the function; where its arguments or its type changed, drop it with our views on it and create all again."""
-    there = "select oid::regprocedure::text from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
+def _ensure_function(pg: Pg, catalog: Catalog, function: Function, dropped: list[Table]) -> list[Change]:
+    """Replace the function; where its arguments or its type changed, drop it with our views on it and create it again."""
+    there = (
+        "select oid, oid::regprocedure::text from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
+    )
     before = pg.execute(there, [function.schema, function.name]).fetchall()
     try:
         with pg.transaction():
@@ -188,16 +193,15 @@ def _ensure_function(pg: Pg, catalog: Catalog, function: Function) -> list[Chang
         _describe_function(pg, function)
         return [Change(function.key, "replaced" if before else "created")]
     except errors.InvalidFunctionDefinition:
-        above = _views_on(pg, catalog, function)
-        for one in reversed(above):
-            _drop(pg, one.key, sql.SQL("drop view {}").format(_identifier(one.key)))
-        for (signature,) in before:
+        dropped += _drop_views_on(pg, catalog, [oid for oid, _ in before])
+        for _, signature in before:
             _drop(pg, function.key, sql.SQL("drop routine ") + sql.SQL(signature))
         pg.execute(function.sql)
         _describe_function(pg, function)
-        for one in above:
-            _create_view(pg, one)
-        return [Change(function.key, "created again, since its arguments or type changed")]
+        return [
+            Change(function.key, "created again, since its arguments or type changed"),
+            *(Change(one.key, f"dropped with {function.key}") for one in dropped),
+        ]
 
 
 def _describe_function(pg: Pg, function: Function) -> None:
@@ -205,10 +209,25 @@ def _describe_function(pg: Pg, function: Function) -> None:
     pg.execute(comment.format(_identifier(function.key), sql.Literal(function.description)))
 
 
-def _views_on(pg: Pg, catalog: Catalog, one: Described) -> list[Table]:
-    """Our views that stand on this one and are in the database, sources first."""
-    views = (t for t in catalog.tables.values() if t.kind == "view" and t is not one)
-    return [view for view in views if one in catalog.closure(view) and _exists(pg, view.key)]
+def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[Table]:
+    """Drop our views that stand on these, to be created again by what their files say now. As they are in the database: a view of
+    an earlier release may stand on others than its file does."""
+    rows = pg.execute(
+        """with recursive above (oid, depth) as (
+               select unnest(%s::oid[]), 0
+               union
+               select r.ev_class, a.depth + 1 from above a
+               join pg_depend d on d.refobjid = a.oid and d.refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
+               join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.ev_class <> a.oid
+           )
+           select relnamespace::regnamespace || '.' || relname from above a join pg_class c using (oid)
+           where depth > 0 group by relnamespace, relname order by max(depth) desc""",
+        [below],
+    ).fetchall()
+    ours = [view for (key,) in rows if (view := catalog.tables.get(key)) is not None and view.kind == "view"]
+    for view in ours:
+        _drop(pg, view.key, sql.SQL("drop view {}").format(_identifier(view.key)))
+    return ours
 
 
 def _drop(pg: Pg, key: str, statement: sql.Composed) -> None:
@@ -292,15 +311,16 @@ def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     """Add what is new as NULL, widen what may be widened without loss, keep the rest."""
     have = columns_of(pg, table.key)
     key = _key(pg, table.key)
-    if key != table.grain:
-        was, wanted = ", ".join(key), ", ".join(table.grain)
-        if table.kind not in PUBLISHED:
-            raise CannotEvolve(
-                f"{table.key} has the grain ({was}), its file asks for ({wanted}): drop it, then make it again"
-            )
+    was, wanted = ", ".join(key), ", ".join(table.grain)
+    # What was published before there were publications (0.1.0) has no place in a history of them: it stays whole, too.
+    if table.kind in PUBLISHED and (key != table.grain or "publication" not in have):
         (version,) = _one(pg, "select code_version from pipeline.tables where table_name = %s", [table.key])
         kept = history.archive(pg, table, version)
         return [f"created with the grain ({wanted}); what had ({was}) stays in {kept}", *_create(pg, table, shape)[1:]]
+    if key != table.grain:
+        raise CannotEvolve(
+            f"{table.key} has the grain ({was}), its file asks for ({wanted}): drop it, then make it again"
+        )
     did = []
     for name, kind in shape.items():
         target = (_identifier(table.key), sql.Identifier(name), sql.SQL(kind))

@@ -130,9 +130,24 @@ def test_a_view_whose_columns_changed_is_created_again_with_the_views_on_it(shop
     shop.change("staging/orders.sql", "o.id as order_id,  ", "o.id as order_id,  -- The order.\n    1 as one,")
     assert derived.ensure_tables(shop_db, shop.catalog) == [
         Change("staging.orders", "created again, since columns changed"),
-        Change("staging.shops", "created again with staging.orders"),
+        Change("staging.shops", "dropped with staging.orders"),
+        Change("staging.shops", "created"),
     ]
     assert list(columns(shop_db, "staging.orders"))[:2] == ["order_id", "one"]
+
+
+def test_a_view_of_an_earlier_release_that_stands_in_the_way_is_made_anew(shop: Shop, shop_db: Database) -> None:
+    head = "-- One row per shop.\n-- kind: view\n-- grain: shop\n-- owner: team:data\nselect\n    o.shop as shop  -- Its name.\n"
+    shop.write("staging/shops.sql", head + "from staging.orders o group by 1")
+    derived.ensure_tables(shop_db, shop.catalog)
+    shop.change("staging/orders.sql", "o.id as order_id,  ", "o.id as order_id,  -- The order.\n    1 as one,")
+    shop.write("staging/shops.sql", head + "from public.orders o group by 1")
+    assert derived.ensure_tables(shop_db, shop.catalog) == [
+        Change("staging.orders", "created again, since columns changed"),
+        Change("staging.shops", "dropped with staging.orders"),
+        Change("staging.shops", "created"),
+    ]
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
 
 
 def test_a_view_of_somebody_else_is_never_dropped(shop: Shop, shop_db: Database) -> None:
@@ -255,7 +270,9 @@ def test_a_function_of_another_type_or_other_arguments_leaves_no_other_of_its_na
     shop.change("functions/twice.sql", old, new)
     shop.change("functions/twice.sql", "return n * 2", "return (n * 2)::numeric" if "float8" in new else "return n * 2")
     assert derived.ensure_tables(shop_db, shop.catalog) == [
-        Change("analytics.twice", "created again, since its arguments or type changed")
+        Change("analytics.twice", "created again, since its arguments or type changed"),
+        Change("staging.doubled", "dropped with analytics.twice"),
+        Change("staging.doubled", "created"),
     ]
     assert [str(found) for found in amounts(shop_db)] == [amount]
     with shop_db.begin() as connection:
