@@ -102,6 +102,37 @@ def test_a_late_conversion_changes_the_days_it_touches_and_says_so(run, demo_db:
     assert any(" → " in str(line.data) for line in lines)
 
 
+def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_cause(run, demo_db: Database) -> None:
+    run("rebuild_revenue_and_funnel", partition_range=RANGE)
+    with demo_db.begin() as connection:
+        [moved] = query(
+            connection,
+            """update public.affiliate_clicks c set actual_commission = 1000 + c.actual_commission
+               from (select click_id, currency, actual_commission, (click_timestamp at time zone 'Europe/London')::date as day
+                     from staging.clicks where verdict = 'valid' and actual_commission > 0 and click_timestamp >= cast(:day as date)
+                     order by click_id limit 1) m
+               where c.id = m.click_id returning m.day, m.currency""",
+            day=RANGE[0],
+        )
+        query(
+            connection,
+            "insert into pipeline.dirty (table_name, day, cause) values ('analytics.revenue_daily', :day, 'amount')",
+            day=moved["day"],
+        )
+        before = query(
+            connection,
+            "select sum(actual_commission) as n from analytics.revenue_daily where (day, currency) = (:day, :currency)",
+            **moved,
+        )[0]["n"]
+    [of_day] = told(
+        run("rebuild_revenue_and_funnel", partition_range=(moved["day"], moved["day"])), "analytics.revenue_daily"
+    ).values()
+    assert {
+        "day": moved["day"].isoformat(), "currency": moved["currency"], "column": "actual_commission",
+        "before → after": f"{before:,} → {before + 1000:,}", "causes": "amount",
+    } in [record.data for record in of_day["restated"].records]  # fmt: skip
+
+
 def test_days_of_an_older_sql_are_named(run, demo_db: Database) -> None:
     result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
     assert checks(result)["analytics/revenue_daily:same_sql"]

@@ -125,6 +125,29 @@ def test_days_of_another_version_are_listed_with_the_remedy(
     get_settings.cache_clear()
 
 
+@pytest.mark.database
+def test_a_day_says_why_it_says_what_it_says(db: Database, capsys) -> None:
+    said(capsys, "revenue", "rebuild", "--yes", *RANGE)
+    with db.begin() as connection:
+        script(connection, CONVERT)
+        script(
+            connection,
+            "insert into pipeline.dirty (table_name, day, cause) values ('analytics.revenue_daily', '2026-03-01', 'late conversion')",
+        )
+    said(capsys, "revenue", "rebuild", "--yes", *RANGE)
+    code, out, _ = said(capsys, "why", "revenue_daily", "2026-03-01", "--column", "actual_commission")
+    assert code == 0
+    assert out[0].startswith("analytics.revenue_daily 2026-03-01: 1 rows, computed ")
+    assert out[0].endswith("by the version there is now")
+    assert "actual_commission 1.25" in out[2]
+    assert out[-1].endswith("  actual_commission GBP 0 → 1.25: late conversion")
+    assert said(capsys, "why", "revenue_daily", "2026-03-01", "--since", "2099-01-01")[1][-1] != out[-1]
+    explained = json.loads("\n".join(said(capsys, "why", "revenue_daily", "2026-03-01", "--json")[1]))
+    assert (explained["is_current"], explained["rows"]) == (True, 1)
+    code, out, err = said(capsys, "why", "revenue_daily", "2026-03-09")
+    assert (code, out, len(err)) == (20, [], 1)
+
+
 # --- refused ----------------------------------------------------------------------------------------------------------
 
 
