@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.defs import app, automation, beta, funnel, health, preferences, resources, revenue, schema, staging
+from aclue_pipeline.defs import app, beta, funnel, health, preferences, resources, revenue, schema, staging, timetable
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
@@ -24,9 +24,9 @@ def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitio
     return dg.Definitions(
         assets=beta.with_python_references([asset for assets, _ in built for asset in assets]),
         asset_checks=[check for _, checks in built for check in checks],
-        jobs=[schema.deploy_schema, *automation.jobs(catalog)],
-        schedules=automation.schedules(catalog),
-        sensors=automation.sensors(catalog),
+        jobs=[schema.deploy_schema, *timetable.jobs(catalog)],
+        schedules=timetable.schedules(catalog),
+        sensors=timetable.sensors(catalog),
         resources={"database": resources.database, **overrides},
         # Three assets that do nothing take 14 s with a process each and 0.2 s without; ours are short and few.
         executor=dg.in_process_executor,
@@ -58,7 +58,7 @@ def run_job(
     tags = {}
     if partition_range is not None:
         first, last = partition_range
-        tags = {automation.RANGE_START: first.isoformat(), automation.RANGE_END: last.isoformat()}
+        tags = {timetable.RANGE_START: first.isoformat(), timetable.RANGE_END: last.isoformat()}
     job = build_defs(catalog, **overrides).resolve_job_def(name)
     return job.execute_in_process(
         instance=instance, run_config=dict(run_config or {}), tags=tags, raise_on_error=raise_on_error

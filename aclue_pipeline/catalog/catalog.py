@@ -66,6 +66,11 @@ class Catalog:
         """The tables of a room (of these kinds), sources first."""
         return [t for t in self.tables.values() if t.room == room and (not kinds or t.kind in kinds)]
 
+    @property
+    def observed(self) -> list[str]:
+        """Keys of the tables that others write: the app's, and of the deployed ones those that no Python of ours fills."""
+        return [key for key, t in self.tables.items() if t.kind == "app" or (t.kind == "deployed" and not t.upstream)]
+
     def closure(self, *wanted: Described) -> list[Described]:
         """These, and all that we bring into the database for them to stand on: tables and functions, sources first."""
         needed = {one.key: one for one in wanted}

@@ -11,8 +11,6 @@ from aclue_pipeline.sources import contract, freshness
 
 GROUP = "app"
 
-_SCHEDULED = "Looked at by the schedule `observe_sources`."
-
 #: Columns by which the two catalogue shapes of `products` differ: one of the first two sets must be there as a whole.
 _SHAPES = ({"price_min", "price_max", "category_id"}, {"price", "category"})
 _OPTIONAL = {"tags", "affiliate_network", "commission_rate", "availability_status", "retailer", "asin"}
@@ -33,7 +31,7 @@ def _contract(catalog: Catalog, table: Table) -> Check:
 
 def build(catalog: Catalog) -> Built:
     tables = catalog.room(GROUP)
-    specs = [describe.spec(catalog, table, GROUP, says=_SCHEDULED, code=False) for table in tables]
+    specs = [describe.spec(catalog, table) for table in tables]
     promises = [
         freshness("public.swipe_interactions", "swipe_timestamp", timedelta(days=3)),
         freshness("public.recommendations", "created_at", timedelta(days=7)),

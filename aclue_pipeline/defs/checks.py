@@ -8,8 +8,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Check, Judgement, of_file
-from aclue_pipeline.defs.describe import key_of
-from aclue_pipeline.defs.metadata import escaped, metadata
+from aclue_pipeline.defs.metadata import escaped, key_of, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.postgres import Database
 

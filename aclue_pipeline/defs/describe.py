@@ -1,7 +1,7 @@
 """What an asset says about itself, taken from the catalog: key, owner, kinds, tags, columns with their links, lineage, sources.
 Nothing is typed twice; nothing here runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -9,17 +9,12 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog, Column, Source, Table
 from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import SELECTED
-from aclue_pipeline.defs import beta
-from aclue_pipeline.defs.metadata import Markdown, value_of
+from aclue_pipeline.defs import beta, timetable
+from aclue_pipeline.defs.metadata import Markdown, key_of, value_of
 
 _LINKS = 4  # more of them and the sentence before them is lost
 
 _KINDS = {"view": "view", "python": "python"}  # of what is no plain table
-
-
-def key_of(table: str) -> dg.AssetKey:
-    """ "analytics.revenue_daily" → the asset key of it: database schema / table."""
-    return dg.AssetKey(table.split("."))
 
 
 def op_name(table: Table) -> str:
@@ -30,40 +25,36 @@ def op_name(table: Table) -> str:
 def spec(
     catalog: Catalog,
     table: Table,
-    group: str,
+    group: str = "",
     *,
     deps: Iterable[str | dg.AssetKey] = (),
-    says: str = "",
-    code: bool = True,
     kinds: Iterable[str] = (),
-    metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetSpec:
-    """The asset of a table. `says` is added to its description (who schedules it); `deps` to what its SELECT reads."""
+    """The asset of a table, in the group of its room unless another is said. `deps`: what it is made of beside what its SQL says."""
+    group = group or table.room
     read = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
     upstream = {key_of(key) for key in read if key in catalog.tables}
     upstream |= {dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in deps}
     return dg.AssetSpec(
         key=key_of(table.key),
         deps=sorted(upstream),
-        description=description(table, says),
+        description=description(table, timetable.sentence(group, table.kind)),
         group_name=group,
         owners=[table.owner or "team:data"],
         kinds={"postgres", _KINDS.get(table.kind, "table"), *kinds},
         tags={"aclue/room": group},
-        code_version=table.code_version or None if code else None,
-        metadata={**table_metadata(catalog, table), **(metadata or {})},
+        code_version=None if table.key in catalog.observed else table.code_version,
+        metadata=table_metadata(catalog, table),
     )
 
 
-def description(table: Table, says: str = "") -> str:
+def description(table: Table, sentence: str) -> str:
     parts = [table.description]
     if table.clock_says:
         parts.append(f"**Day:** {table.clock_says}.")
     if table.grain:
         parts.append(f"**Grain:** {', '.join(table.grain)}.")
-    if says:
-        parts.append(says)
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, sentence])
 
 
 def table_metadata(catalog: Catalog, table: Table) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from aclue_pipeline.defs import describe
 from aclue_pipeline.defs.checks import Built, result, spec
 from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.staging import look
+from aclue_pipeline.defs.tables import look
 from aclue_pipeline.derived import ensure
 from aclue_pipeline.health.findings import CHECK
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 GROUP = "health"
 
-_SCHEDULED = "Looked at every morning by the schedule `daily_health`."
 _SAYS = "Nothing is found that needs somebody now; what can wait only warns."
 _SHOWN = 20
 
@@ -30,7 +29,7 @@ def finding_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     """The asset of a finding: the view, and what it finds now."""
 
     @dg.multi_asset(
-        specs=[describe.spec(catalog, table, GROUP, says=_SCHEDULED)],
+        specs=[describe.spec(catalog, table)],
         name=describe.op_name(table),
         check_specs=[spec(Check(CHECK, table.key, "error", _SAYS))],
     )
@@ -57,7 +56,7 @@ def _line(one: "Judgement") -> dict[str, str]:
 def sizes_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     """How large every table is today: what growth is told from."""
 
-    @dg.multi_asset(specs=[describe.spec(catalog, table, GROUP, says=_SCHEDULED)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
     def sizes(database: DatabaseResource) -> dg.MaterializeResult[None]:
         from aclue_pipeline.health import measure
 

@@ -30,6 +30,11 @@ class Markdown:
     source: str
 
 
+def key_of(table: str) -> dg.AssetKey:
+    """ "analytics.revenue_daily" → its asset key, database schema / table; "schema" → the asset of that name."""
+    return dg.AssetKey(table.split("."))
+
+
 def metadata(values: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
     """Every value as a MetadataValue, whatever SQL, numpy or pandas made of it."""
     return {name: value_of(value) for name, value in values.items()}
@@ -125,20 +130,6 @@ def _cell(value: Any) -> str | int | float | bool | None:
         case other:
             text = json.dumps(other, ensure_ascii=False)
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
-
-
-def check_result(
-    asset: dg.AssetKey, name: str, passed: bool, says: str, told: Mapping[str, Any], warn: bool = False
-) -> dg.AssetCheckResult:
-    """What a check found: a sentence, its evidence, and how bad it is where it failed."""
-    return dg.AssetCheckResult(
-        passed=passed,
-        check_name=name,
-        asset_key=asset,
-        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description=escaped(says),
-        metadata=metadata(told),
-    )
 
 
 #: What begins something in one line of Markdown; a name_with_underscores does not.

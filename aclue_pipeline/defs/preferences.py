@@ -11,10 +11,10 @@ from pydantic import Field
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of
-from aclue_pipeline.defs.metadata import metadata, records
+from aclue_pipeline.defs.metadata import key_of, metadata, records
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.schema import KEY as SCHEMA
-from aclue_pipeline.defs.staging import look, view_asset
+from aclue_pipeline.defs.tables import look, view_asset
+from aclue_pipeline.defs.timetable import SCHEMA
 from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 
 GROUP = "preferences"
 
-_SCHEDULED = "Brought up to date by the schedule `hourly_preferences`."
-
 _PROFILES, _FINGERPRINTS = "public.user_preferences", "pipeline.profile_fingerprints"
 _MODELS, _ITEMS = "pipeline.taste_models", "pipeline.taste_items"
 _QUALITY = "analytics.preference_quality"
 
 
 def _spec(catalog: Catalog, key: str, *deps: str | dg.AssetKey, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
-    return describe.spec(catalog, catalog.tables[key], GROUP, deps=deps, says=_SCHEDULED, kinds=kinds)
+    return describe.spec(catalog, catalog.tables[key], GROUP, deps=deps, kinds=kinds)
 
 
 def _views(catalog: Catalog) -> list[str]:
@@ -76,7 +74,7 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
         )
         for key in (_MODELS, _ITEMS):
             yield dg.MaterializeResult(
-                asset_key=describe.key_of(key),
+                asset_key=key_of(key),
                 metadata=metadata({**asdict(trained), **_looked(catalog, database, key)}),
             )
 
@@ -112,7 +110,7 @@ def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
         did = asdict(done)
         did |= did.pop("published")
         yield dg.MaterializeResult(
-            asset_key=describe.key_of(_PROFILES),
+            asset_key=key_of(_PROFILES),
             metadata=metadata(
                 {
                     **_portrait(database, moved=done.published.written > 0),
@@ -122,7 +120,7 @@ def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
             ),
         )
         yield dg.MaterializeResult(
-            asset_key=describe.key_of(_FINGERPRINTS),
+            asset_key=key_of(_FINGERPRINTS),
             metadata=metadata({"users": done.users, **_looked(catalog, database, _FINGERPRINTS)}),
         )
 

@@ -2,10 +2,8 @@
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs.checks import Built
-from aclue_pipeline.defs.daily import build_room
-
-GROUP = "revenue"
+from aclue_pipeline.defs.tables import build_room
 
 
 def build(catalog: Catalog) -> Built:
-    return build_room(catalog, GROUP)
+    return build_room(catalog, "revenue")

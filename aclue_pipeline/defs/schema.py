@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import beta, describe
 from aclue_pipeline.defs.checks import Built, asset_checks, result
 from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.observed import look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.timetable import SCHEMA, sentence
 from aclue_pipeline.errors import NotJudged, SettingsError, VerificationFailed
 from aclue_pipeline.schema.verify import checks, verify
 from aclue_pipeline.sources import contract, freshness
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
 
 GROUP = "schema"
-KEY = dg.AssetKey("schema")
-
-_SCHEDULED = "Looked at by the schedule `observe_sources`."
 
 #: Clock of each event table, and how old its newest row may be before somebody should ask the app's people.
 _FRESH = [
@@ -40,11 +38,11 @@ _FRESH = [
 
 def _schema_spec(catalog: Catalog) -> dg.AssetSpec:
     return dg.AssetSpec(
-        KEY,
+        SCHEMA,
         description=(
             "What is deployed of our five tables: columns, keys, indexes, policies, triggers, grants and comments, as the database"
             " has them.\n\nIts data version is a fingerprint of all that, so a change by hand shows as a new version."
-            f" Deployed by the job `deploy_schema`. {_SCHEDULED}"
+            f" Deployed by the job `deploy_schema`. {sentence(GROUP)}"
         ),
         group_name=GROUP,
         owners=["team:data"],
@@ -59,15 +57,10 @@ def _schema_spec(catalog: Catalog) -> dg.AssetSpec:
     )
 
 
-def event_tables(catalog: Catalog) -> list[Table]:
-    """The deployed tables that the app fills: all but the one that we write."""
-    return [table for table in catalog.room(GROUP) if table.name != "user_preferences"]
-
-
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
-def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = KEY) -> tuple[str, Mapping[str, Any]]:
+def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> tuple[str, Mapping[str, Any]]:
     """The fingerprint, and how much of what is there."""
     from aclue_pipeline.schema import fingerprint
     from aclue_pipeline.schema.fingerprint import counted
@@ -119,7 +112,7 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
         version, told = look_at_schema(connection)
     context.log_event(
         dg.AssetObservation(
-            asset_key=KEY,
+            asset_key=SCHEMA,
             tags={"dagster/data_version": version},
             metadata=metadata({**told, "deployment": str(deployment)}),
         )
@@ -135,7 +128,7 @@ def judge(context: dg.OpExecutionContext, database: "Database") -> None:
         # Recorded like an observation, though the annotation of log_event has not heard of it.
         context.log_event(
             dg.AssetCheckEvaluation(  # type: ignore[arg-type]
-                asset_key=KEY,
+                asset_key=SCHEMA,
                 check_name=str(found.check_name),
                 passed=found.passed,
                 severity=found.severity,
@@ -160,8 +153,8 @@ def deploy_schema() -> None:
 
 
 def build(catalog: Catalog) -> Built:
-    events = event_tables(catalog)
-    specs = [describe.spec(catalog, table, GROUP, deps=[KEY], says=_SCHEDULED, code=False) for table in events]
+    events = [table for table in catalog.room(GROUP) if table.key in catalog.observed]
+    specs = [describe.spec(catalog, table, deps=[SCHEMA]) for table in events]
     contracts = [contract(table, {c.name: c.type for c in table.columns}, "aclue deploy") for table in events]
     return [
         observe([_schema_spec(catalog)], "observe_schema", look_at_schema),

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from aclue_pipeline.definitions import build_defs
-from aclue_pipeline.defs.automation import jobs
+from aclue_pipeline.defs.timetable import jobs
 from aclue_pipeline.postgres import Database
 from tests.support.catalogs import CATALOG
 

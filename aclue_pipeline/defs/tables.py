@@ -1,5 +1,5 @@
-"""Daily tables as partitioned assets, whatever the room: a range of days in one run, one line per day in the metadata. A new
-file in sql/revenue or sql/funnel is an asset without a line of Python; what the numbers mean stands there."""
+"""Derived tables as assets, one factory per kind, whatever the room: a new file in sql/ is an asset without a line of Python. Daily
+ones are partitioned: a range of days in one run, one line per day in the metadata. What the numbers mean stands in the files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.checks import Check, Judgement
 from aclue_pipeline.defs import charts, describe
-from aclue_pipeline.defs.checks import Built, checks_of
-from aclue_pipeline.defs.metadata import check_result, metadata, tabular
+from aclue_pipeline.defs.checks import Built, checks_of, result, spec
+from aclue_pipeline.defs.metadata import key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.staging import look, view_asset
-from aclue_pipeline.derived import outdated_days, replace_days, replace_whole, restated
+from aclue_pipeline.derived import ensure, glance, outdated_days, replace_days, replace_whole, restated
 from aclue_pipeline.errors import DaysFailed
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from aclue_pipeline.derived import DayResult
     from aclue_pipeline.postgres import Database
 
-_SCHEDULED = (
-    "Days that need it are rebuilt every night by the schedule `nightly_revenue_and_funnel`, those that changed also by the sensor "
-    "`rebuild_dirty_days`; any range by a backfill."
-)
-_WHOLE = "Replaced by every run of the job `rebuild_revenue_and_funnel`, where it differs."
+_SAME_SQL = "Every computed day was computed by the SQL and the settings there are now; names the days that were not."
+_PUBLISHED = "analytics"  # the schema of tables that count: no row of theirs is a person's
 
 #: Lines of the per-day table that are shown; a year's backfill has more than anybody reads.
 _DAYS_SHOWN = 400
@@ -38,26 +37,45 @@ def days() -> dg.DailyPartitionsDefinition:
 
 
 def build_room(catalog: Catalog, room: str) -> Built:
-    """Every derived table of a room, daily ones partitioned, whole ones and views as they are; and its checks."""
-    builders = {"daily": daily_asset, "whole": whole_asset, "view": view_asset}
+    """Every derived table of a room, and its checks."""
+    builders = {"daily": daily_asset, "whole": whole_asset, "view": view_asset, "facts": view_asset}
     assets = [builders[table.kind](catalog, table) for table in catalog.room(room, *builders)]
     return assets, checks_of(catalog, room)
+
+
+def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
+    """The asset of a view, or of a table that is filled elsewhere: brings it up to date, counts it."""
+
+    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
+    def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
+        with database.begin() as connection:
+            changes = ensure(connection, catalog, table)
+            rows = {**look(connection, table), "done": "; ".join(map(str, changes)) or "nothing: it was up to date"}
+        return dg.MaterializeResult(metadata=metadata(rows))
+
+    return view
+
+
+def look(connection: "sa.Connection", table: Table) -> Mapping[str, Any]:
+    """Row count, where that is quick; of a published table some rows. Rows of any other are about one visitor, and the event log
+    keeps what it is told for ever."""
+    rows: dict[str, Any] = {}
+    if table.schema == _PUBLISHED:
+        rows["preview"] = tabular(*glance.sample(connection, table))
+    count = glance.count(connection, table)
+    if count is None:
+        return {**rows, "rows are": f"not counted: that takes more than {glance.COUNT_SECONDS} s"}
+    return {**rows, "dagster/row_count": count}
 
 
 def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     # By multi_asset, whose backfill_policy is stable; that of @asset is beta.
     @dg.multi_asset(
-        specs=[describe.spec(catalog, table, table.room, says=_SCHEDULED)],
+        specs=[describe.spec(catalog, table)],
         name=describe.op_name(table),
         partitions_def=days(),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "same_sql",
-                asset=describe.key_of(table.key),
-                description="Every computed day was computed by the SQL and the settings there are now; names the days that were not.",
-            )
-        ],
+        check_specs=[spec(Check("same_sql", table.key, "warn", _SAME_SQL))],
     )
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         keys = context.partition_key_range
@@ -68,33 +86,33 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
                 progress=lambda done: context.log.info(summary(done)),
             )  # fmt: skip
         except DaysFailed as error:
-            for result in error.results[table.key]:
+            for done in error.results[table.key]:
                 context.log_event(
                     dg.AssetMaterialization(
-                        describe.key_of(table.key),
-                        partition=result.day.isoformat(),
-                        metadata=metadata(of_day(result, [])),
+                        key_of(table.key),
+                        partition=done.day.isoformat(),
+                        metadata=metadata(of_day(done, [])),
                     )
                 )
             raise
         moves = restated(database, table, run_id=run_id)
-        for result in results:
-            of_its_own = [move for move in moves if move["day"] == result.day]
-            context.add_asset_metadata(metadata(of_day(result, of_its_own)), partition_key=result.day.isoformat())
+        for done in results:
+            of_its_own = [move for move in moves if move["day"] == done.day]
+            context.add_asset_metadata(metadata(of_day(done, of_its_own)), partition_key=done.day.isoformat())
         # What is about the whole range stands on its last day, once, not on each of hundreds of events.
         context.add_asset_metadata(metadata(of_range(database, table, results, moves)), partition_key=keys.end)
-        yield dg.MaterializeResult(check_results=[_same_sql(database, catalog, table)])
+        yield dg.MaterializeResult(check_results=[result(_same_sql(database, catalog, table))])
 
     return daily
 
 
 def whole_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=[describe.spec(catalog, table, table.room, says=_WHOLE)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
     def whole(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
-        result = replace_whole(database, catalog, table, run_id=context.run.run_id)
+        done = replace_whole(database, catalog, table, run_id=context.run.run_id)
         moves = restated(database, table, run_id=context.run.run_id)
         with database.begin() as connection:
-            rows = {"dagster/row_count": result.rows, "changed": result.changed, **look(connection, table)}
+            rows = {"dagster/row_count": done.rows, "changed": done.changed, **look(connection, table)}
         yield dg.MaterializeResult(metadata=metadata({**rows, **_moved(moves)}))
 
     return whole
@@ -170,19 +188,16 @@ def summary(results: Sequence["DayResult"]) -> str:
     )
 
 
-def _same_sql(database: "Database", catalog: Catalog, table: Table) -> dg.AssetCheckResult:
+def _same_sql(database: "Database", catalog: Catalog, table: Table) -> Judgement:
     outdated = outdated_days(database, catalog, table)
     kept = outdated_days(database, catalog, table, lost=True)
-    values: dict[str, Any] = {
+    evidence = {
         "days of another version": [day.isoformat() for day in outdated[:50]],
         "how many": len(outdated),
         "kept, since their source rows are gone": [day.isoformat() for day in kept[:50]],
     }
-    if outdated:
-        values["remedy"] = f"aclue {table.room} rebuild"
-    says = (
-        f"{len(outdated)} days come from an older version of the SQL or the settings"
-        if outdated
-        else "every day comes from this SQL and these settings"
-    )
-    return check_result(describe.key_of(table.key), "same_sql", not outdated, says, values, warn=True)
+    if not outdated:
+        sentence = "every day comes from this SQL and these settings"
+        return Judgement("same_sql", table.key, "passed", "warn", sentence, evidence)
+    sentence = f"{len(outdated)} days come from an older version of the SQL or the settings"
+    return Judgement("same_sql", table.key, "failed", "warn", sentence, evidence, f"aclue {table.room} rebuild")

@@ -13,15 +13,16 @@ import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from aclue_pipeline import derived
-from aclue_pipeline.defs import automation
-from aclue_pipeline.defs.daily import days
+from aclue_pipeline.definitions import build_defs
+from aclue_pipeline.defs import timetable
+from aclue_pipeline.defs.tables import days
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 
 
 def test_every_schedule_stands_still_until_somebody_starts_it() -> None:
-    assert {schedule.default_status for schedule in automation.schedules(CATALOG)} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {schedule.default_status for schedule in timetable.schedules(CATALOG)} == {dg.DefaultScheduleStatus.STOPPED}
 
 
 def test_autostart_starts_every_schedule() -> None:
@@ -33,18 +34,28 @@ def test_autostart_starts_every_schedule() -> None:
     assert said.stdout.strip() == "{'RUNNING'}"
 
 
+def test_every_room_is_refreshed_by_one_job_and_its_assets_say_by_which() -> None:
+    rooms = [room for entry in timetable.TIMETABLE for room in entry.rooms]
+    assert sorted(rooms) == ["app", "funnel", "health", "preferences", "revenue", "schema"]
+    graph = build_defs(CATALOG).resolve_asset_graph()
+    for node in graph.asset_nodes:
+        table = CATALOG.tables.get(".".join(node.key.path))
+        kind = table.kind if table else ""
+        assert timetable.sentence(str(node.group_name), kind) in (node.description or ""), node.key
+
+
 def test_every_job_has_one_schedule_and_deploying_none() -> None:
-    scheduled = sorted(schedule.job_name for schedule in automation.schedules(CATALOG))
-    assert scheduled == sorted(job.name for job in automation.jobs(CATALOG))
+    scheduled = sorted(schedule.job_name for schedule in timetable.schedules(CATALOG))
+    assert scheduled == sorted(job.name for job in timetable.jobs(CATALOG))
     assert len(set(scheduled)) == len(scheduled)
 
 
-[NIGHTLY] = [schedule for schedule in automation.schedules(CATALOG) if schedule.name == "nightly_revenue_and_funnel"]
+[NIGHTLY] = [schedule for schedule in timetable.schedules(CATALOG) if schedule.name == "nightly_revenue_and_funnel"]
 
 
 def ranges(tick: dg.RunRequest | dg.SkipReason | list[dg.RunRequest] | None) -> list[tuple[str, str]]:
     assert isinstance(tick, list)
-    return [(request.tags[automation.RANGE_START], request.tags[automation.RANGE_END]) for request in tick]
+    return [(request.tags[timetable.RANGE_START], request.tags[timetable.RANGE_END]) for request in tick]
 
 
 def night(db: Database, at: str) -> Any:
@@ -78,7 +89,7 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     tables = [*CATALOG.room("revenue", "daily"), *CATALOG.room("funnel", "daily")]
     derived.rebuild(deployed_db, CATALOG, tables, derived.span(first, last))
     assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
-    [sensor] = automation.sensors(CATALOG)
+    [sensor] = timetable.sensors(CATALOG)
 
     def dirty() -> Any:
         with dg.build_sensor_context(resources={"database": deployed_db}) as context:

@@ -1,0 +1,214 @@
+"""When things are computed: each job with its rooms, its schedule and the sentence that asset, schedule and docs show. Every asset
+is refreshed by exactly one of them. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it)."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.defs.metadata import key_of
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.derived import dirty_days, needed
+from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+#: The source asset that stands for all that is deployed.
+SCHEMA = dg.AssetKey("schema")
+
+
+class Entry(NamedTuple):
+    """A job, the rooms it refreshes, what it does, and its schedule: name, cron, and when it does what. `net`: what else starts it."""
+
+    job: str
+    rooms: tuple[str, ...]
+    does: str
+    schedule: str
+    cron: str
+    when: str
+    net: str = ""
+
+
+OBSERVE = Entry(
+    "observe",
+    ("app", "schema"),
+    "Look at `schema` and every source table: versions, rows, freshness, contracts.",
+    "observe_sources",
+    "*/15 * * * *",
+    "Every quarter of an hour: are the sources there, fresh, and as agreed?",
+)
+# Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics of a
+# large table say that it was written to.
+VERIFY = Entry(
+    "verify_schema",
+    (),
+    "Judge the deployment guide's success criteria: tried out in transactions that are rolled back.",
+    "daily_verification",
+    "30 5 * * *",
+    "Every morning: do the guide's success criteria hold?",
+)
+REFRESH = Entry(
+    "refresh_preferences",
+    ("preferences",),
+    "Recompute the profiles of users whose events changed, and say how good they are.",
+    "hourly_preferences",
+    "20 * * * *",
+    "Every hour: profiles whose events changed.",
+)
+REBUILD = Entry(
+    "rebuild_revenue_and_funnel",
+    ("revenue", "funnel"),
+    "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written.",
+    "nightly_revenue_and_funnel",
+    "30 4 * * *",  # after every clock change of the night, in any zone
+    "Every night the days that need it, whatever their age: never computed, changed since, or of another version.",
+    "the sensor `rebuild_dirty_days` takes those that changed sooner, a backfill any range",
+)
+HEALTH = Entry(
+    "check_health",
+    ("health",),
+    "Slow statements, unused or invalid indexes, growth of tables.",
+    "daily_health",
+    "0 6 * * *",
+    "Every morning: what would slow the database down.",
+)
+TIMETABLE = (OBSERVE, VERIFY, REFRESH, REBUILD, HEALTH)
+
+
+def sentence(room: str, kind: str = "") -> str:
+    """What starts an asset of this room, and the net beneath it."""
+    if kind in ("view", "facts") and room != "health":
+        return "Brought up to date by the jobs that read it" + (
+            "; a view is always current." if kind == "view" else "."
+        )
+    entry = next(entry for entry in TIMETABLE if room in entry.rooms)
+    net = f"; {entry.net}" if entry.net else ""
+    return f"{entry.when} (Job `{entry.job}`, schedule `{entry.schedule}`{net}.)"
+
+
+# --- jobs -------------------------------------------------------------------------------------------------------------
+
+
+def jobs(catalog: Catalog) -> "list[AssetJob]":
+    criteria = dg.AssetSelection.checks_for_assets(SCHEMA)
+    sources = dg.AssetSelection.assets(SCHEMA, *map(key_of, catalog.observed)) - criteria
+    selections = {OBSERVE: sources, VERIFY: criteria}
+    return [
+        dg.define_asset_job(
+            entry.job,
+            selections[entry] if entry in selections else _selection(catalog, entry),
+            description=entry.does,
+            tags={"aclue/room": "+".join(entry.rooms) or "schema"},
+        )
+        for entry in TIMETABLE
+    ]
+
+
+def _selection(catalog: Catalog, entry: Entry) -> dg.AssetSelection:
+    """The rooms' assets and checks, the staging tables that they read (for published days all), and the contracts of the sources
+    behind these: where a source lacks a column, what reads it is not computed."""
+    read = _read_by(catalog, [*entry.rooms, *(["staging"] if entry is REBUILD else [])])
+    staging = {key for key in read if catalog.tables[key].room == "staging"}
+    staging |= {table.key for table in catalog.room("staging") if entry is REBUILD}
+    contracts = [dg.AssetCheckKey(key_of(key), "contract") for key in read if key in catalog.observed]
+    selection = dg.AssetSelection.groups(*entry.rooms) | dg.AssetSelection.checks(*contracts)
+    return selection | dg.AssetSelection.assets(*map(key_of, sorted(staging))) if staging else selection
+
+
+def _read_by(catalog: Catalog, rooms: Iterable[str]) -> list[str]:
+    """Tables that the rooms' tables are made of, at any distance."""
+    wanted = [key for key, table in catalog.tables.items() if table.room in rooms]
+    if "preferences" in rooms:
+        wanted.append("public.user_preferences")
+    found: dict[str, None] = {}
+    while wanted:
+        for upstream in catalog.tables[wanted.pop()].upstream:
+            if upstream in catalog.tables and upstream not in found:
+                found[upstream] = None
+                wanted.append(upstream)
+    return [key for key in catalog.tables if key in found]
+
+
+# --- schedules and sensors --------------------------------------------------------------------------------------------
+
+
+def schedules(catalog: Catalog) -> list[dg.ScheduleDefinition]:
+    return [_nightly(catalog) if entry is REBUILD else _schedule(entry) for entry in TIMETABLE]
+
+
+def _status() -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if get_settings().autostart else dg.DefaultScheduleStatus.STOPPED
+
+
+def _schedule(entry: Entry) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=entry.schedule, job_name=entry.job, cron_schedule=entry.cron, description=entry.when,
+        execution_timezone=get_settings().timezone, default_status=_status(),
+    )  # fmt: skip
+
+
+#: Days between two that are to be rebuilt which are taken along: a run costs more than finding that they are the same.
+_GAP = timedelta(days=7)
+
+
+def _requests(days: Iterable[date], key: str) -> list[dg.RunRequest]:
+    """A run for each stretch of days; it writes only those that come out different."""
+    stretches: list[list[date]] = []
+    for day in sorted(days):
+        if stretches and day - stretches[-1][-1] <= _GAP:
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    return [
+        dg.RunRequest(
+            run_key=f"{key}-{first}-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        )
+        for first, last in ((stretch[0], stretch[-1]) for stretch in stretches)
+    ]
+
+
+def _daily(catalog: Catalog) -> list[Table]:
+    return [*catalog.room("revenue", "daily"), *catalog.room("funnel", "daily")]
+
+
+def _nightly(catalog: Catalog) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=REBUILD.schedule, job_name=REBUILD.job, cron_schedule=REBUILD.cron, description=REBUILD.when,
+        execution_timezone=get_settings().timezone, default_status=_status(),
+    )  # fmt: skip
+    def nightly(
+        context: dg.ScheduleEvaluationContext, database: DatabaseResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
+        found = {
+            day for table in _daily(catalog) for day in needed(database, catalog, table, last=today - timedelta(days=1))
+        }
+        return _requests(found, f"night-{today}") or dg.SkipReason("no day needs to be rebuilt")
+
+    return nightly
+
+
+def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
+    @dg.sensor(
+        name="rebuild_dirty_days",
+        job_name=REBUILD.job,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus(_status().value),
+        description="Rebuilds the days that the sync of facts found changed, soon instead of by night; it reads pipeline.dirty alone.",
+    )
+    def dirty(database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
+        found = {
+            day: at for day, at in dirty_days(database, *_daily(catalog)).items() if day >= get_settings().first_day
+        }
+        # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
+        return _requests(found, f"dirty-{max(found.values(), default='')}") or dg.SkipReason(
+            "no published day is dirty"
+        )
+
+    return [dirty]
