@@ -3,16 +3,14 @@ What each judges stands in its room; how it is shown, in defs and in the command
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from aclue_pipeline.catalog import CheckFile, sqltext
 from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import Severity
 from aclue_pipeline.errors import SqlFileError
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
 
 Outcome = Literal["passed", "failed", "not judged"]
 
@@ -61,7 +59,7 @@ class Check:
     object: str
     severity: Severity
     says: str
-    judge: "Callable[[Database], Judgement] | None" = None
+    judge: Callable[[Database], Judgement] | None = None
     source: str = ""
 
 
@@ -70,7 +68,7 @@ def of_file(file: CheckFile) -> Check:
     return Check(file.name, file.asset, file.severity, file.description, lambda db: ask(db, file), shown(file.path))
 
 
-def ask(db: "Database", file: CheckFile) -> Judgement:
+def ask(db: Database, file: CheckFile) -> Judgement:
     """What a check in SQL says. Raises SqlFileError where the SELECT does not return one row with `passed`."""
     with db.psycopg() as pg:
         cursor = pg.execute(

@@ -1,13 +1,12 @@
 """Remembers how large the tables are: a row per day and table in analytics.table_sizes. What growth is too much stands in
 sql/health/table_growth.sql."""
 
-from typing import TYPE_CHECKING
+import sqlalchemy as sa
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import ensure
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.settings import get_settings
 
 _MEASURE = """
 insert into analytics.table_sizes as t (day, table_name, total_bytes, row_estimate)
@@ -20,12 +19,8 @@ set (total_bytes, row_estimate, measured_at) = (excluded.total_bytes, excluded.r
 """
 
 
-def measure(db: "Database", catalog: Catalog) -> int:
+def measure(db: Database, catalog: Catalog) -> int:
     """Measure every table of the app's and our schemas for today (of the reporting zone), in one transaction; how many."""
-    import sqlalchemy as sa
-
-    from aclue_pipeline.settings import get_settings
-
     with db.begin() as connection:
         ensure(connection, catalog, catalog.tables["analytics.table_sizes"])
         return connection.execute(sa.text(_MEASURE), {"timezone": get_settings().timezone}).rowcount

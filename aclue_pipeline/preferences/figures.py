@@ -1,14 +1,11 @@
 """A few figures about what is published, for whoever shows it: nothing here computes a profile."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aclue_pipeline.postgres import query
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, query
 
 
-def confidence_bins(db: "Database") -> list[dict[str, Any]]:
+def confidence_bins(db: Database) -> list[dict[str, Any]]:
     """Profiles by confidence (bins 1 to 20 of 0 to 1) and segment (-1: none)."""
     with db.begin() as connection:
         return query(
@@ -18,7 +15,7 @@ def confidence_bins(db: "Database") -> list[dict[str, Any]]:
         )
 
 
-def is_measured(db: "Database") -> bool:
+def is_measured(db: Database) -> bool:
     """Whether the current model version's quality is published already."""
     with db.begin() as connection:
         rows = query(

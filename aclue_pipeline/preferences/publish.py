@@ -6,17 +6,15 @@ What a user adjusted by hand is not overwritten: a profile that somebody else ch
 user may adjust (all of them, for now), and is marked so; what the pipeline knows of evidence goes on in the others."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+from psycopg import errors, sql
 
 from aclue_pipeline.preferences.rows import COLUMNS
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    import numpy as np
-    import psycopg
-
-    from aclue_pipeline.preferences.signals import Block, Fingerprints
+from aclue_pipeline.preferences.signals import Block, Fingerprints
 
 #: Differ between an incremental and a full recalculation; everything else is the same to the bit.
 BOOKKEEPING: Final = ("last_calculated", "created_at", "updated_at")
@@ -113,18 +111,16 @@ class Published:
 class Publisher:
     """Writes through one connection; each call is one transaction."""
 
-    def __init__(self, pg: "psycopg.Connection[Any]", version: str, cut: "datetime") -> None:
+    def __init__(self, pg: psycopg.Connection[Any], version: str, cut: datetime) -> None:
         self._pg = pg
         self._version = version
         self._cut = cut
         self._pg.execute(_named(_TABLES))
         self._pg.commit()
 
-    def publish(self, block: "Block", text: bytes, above: "np.void | None" = None, sweep: bool = False) -> Published:
+    def publish(self, block: Block, text: bytes, above: np.void | None = None, sweep: bool = False) -> Published:
         """Write a block of profiles (`text`: a line of COPY for each user). With `sweep`, forget the users between `above`
         and the block's last one who are not in it."""
-        from psycopg import errors
-
         for attempt in range(_ATTEMPTS):
             try:
                 done = self._block(block, text, directly=attempt == 0)
@@ -138,7 +134,7 @@ class Publisher:
                     raise
         raise AssertionError("unreachable")
 
-    def sweep(self, above: "np.void | None") -> Published:
+    def sweep(self, above: np.void | None) -> Published:
         """Forget all users beyond the last block."""
         removed = self._sweep(above, None)
         self._pg.commit()
@@ -150,7 +146,7 @@ class Publisher:
         self._pg.commit()
         return Published(removed=removed)
 
-    def _block(self, block: "Block", text: bytes, directly: bool) -> Published:
+    def _block(self, block: Block, text: bytes, directly: bool) -> Published:
         first, last = _hex(block.users[0]), _hex(block.users[-1])
         now, occupied = self._row(
             "select now()::text, exists (select from public.user_preferences where user_id between %s and %s)",
@@ -172,7 +168,7 @@ class Publisher:
             feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount
         return Published(written, len(block.users) - written, 0, adjusted, feedback)
 
-    def _sweep(self, above: "np.void | None", up_to: "np.void | None") -> int:
+    def _sweep(self, above: np.void | None, up_to: np.void | None) -> int:
         bounds = {"above": None if above is None else _hex(above), "up_to": None if up_to is None else _hex(up_to)}
         return self._pg.execute(_SWEEP, bounds).rowcount
 
@@ -188,7 +184,6 @@ class Publisher:
 
 def _named(statement: str) -> Any:
     """The statement with the columns' names in it."""
-    from psycopg import sql
 
     def listed(names: "tuple[str, ...]", *prefix: str) -> Any:
         return sql.SQL(", ").join(sql.Identifier(*prefix, name) for name in names)
@@ -205,7 +200,7 @@ def _named(statement: str) -> Any:
     )
 
 
-def _fingerprint_lines(users: "np.ndarray", fingerprints: "Fingerprints", version: str) -> bytes:
+def _fingerprint_lines(users: np.ndarray, fingerprints: Fingerprints, version: str) -> bytes:
     columns = (column.tolist() for column in fingerprints)
     return "".join(
         f"{_hex(user)}\t{events}\t{latest}\t{digest}\t{version}\n"
@@ -213,5 +208,5 @@ def _fingerprint_lines(users: "np.ndarray", fingerprints: "Fingerprints", versio
     ).encode()
 
 
-def _hex(user: "np.void") -> str:
+def _hex(user: np.void) -> str:
     return user.tobytes().hex()

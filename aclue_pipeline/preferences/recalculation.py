@@ -6,15 +6,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aclue_pipeline.preferences.publish import Published
+import psycopg
 
-if TYPE_CHECKING:
-    import psycopg
-
-    from aclue_pipeline.postgres import Database
-    from aclue_pipeline.preferences.model import TasteModel
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.locks import advisory_lock
+from aclue_pipeline.preferences import signals
+from aclue_pipeline.preferences.kernel import profiles
+from aclue_pipeline.preferences.model import TasteModel
+from aclue_pipeline.preferences.publish import Published, Publisher
+from aclue_pipeline.preferences.rows import lines
+from aclue_pipeline.preferences.store import load_model, meet_new_products, save_items
 
 #: Users whose signals are new, changed, late or gone, whose feedback waits, or whose profile is of another model version.
 CHANGED_USERS = """
@@ -47,7 +50,7 @@ class Recalculation:
 
 
 def recalculate(
-    db: "Database",
+    db: Database,
     full: bool = False,
     progress: Callable[[str], None] | None = None,
     block_events: int | None = None,
@@ -58,8 +61,6 @@ def recalculate(
     the next one. `block_events`: signals that a block (so memory and a transaction) holds; whole users always.
     Raises MissingPrerequisite before the first training, DeployerBusy while another recalculation runs.
     """
-    from aclue_pipeline.postgres.locks import advisory_lock
-
     started = time.monotonic()
     with (
         db.autocommit() as lock,
@@ -75,15 +76,11 @@ def recalculate(
 class _Run:
     def __init__(
         self,
-        reader: "psycopg.Connection[Any]",
-        writers: "Sequence[psycopg.Connection[Any]]",
+        reader: psycopg.Connection[Any],
+        writers: Sequence[psycopg.Connection[Any]],
         full: bool,
         say: Callable[[str], None],
     ) -> None:
-        from aclue_pipeline.preferences import signals
-        from aclue_pipeline.preferences.publish import Publisher
-        from aclue_pipeline.preferences.store import load_model
-
         self._reader, self._writers, self._full, self._say = reader, writers, full, say
         # Catalogue, signals and who changed are of one moment.
         reader.execute("set transaction isolation level repeatable read")
@@ -95,10 +92,8 @@ class _Run:
         ((cut,),) = reader.execute(f"select {signals.CUT}").fetchall()
         self._publishers = [Publisher(writer, self._model.version, cut) for writer in writers]
 
-    def _met(self, model: "TasteModel") -> "TasteModel":
+    def _met(self, model: TasteModel) -> TasteModel:
         """The model with the products that are new to it, stored before any profile rests on them."""
-        from aclue_pipeline.preferences.store import meet_new_products, save_items
-
         model, rows, met = meet_new_products(self._reader, model)
         if rows:
             save_items(self._writers[0], model.version, met, rows)
@@ -106,8 +101,6 @@ class _Run:
         return model
 
     def run(self, block_events: int | None = None) -> dict[str, Any]:
-        from aclue_pipeline.preferences import signals
-
         users, events, last = 0, 0, None
         done = Published() if self._full else self._publishers[0].forget(self._changed())
         products = signals.Lookup(self._model.items.ids)
@@ -141,7 +134,4 @@ class _Run:
         return [row[0] for row in self._reader.execute("select user_id from pg_temp.changed_users where is_gone")]
 
     def _text(self, block: Any) -> bytes:
-        from aclue_pipeline.preferences.kernel import profiles
-        from aclue_pipeline.preferences.rows import lines
-
         return lines(block.users, profiles(block.events, self._model), self._model)

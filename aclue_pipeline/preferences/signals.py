@@ -3,16 +3,15 @@ whatever the history. What the signals say stands in sql/preferences/signals.sql
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
+from psycopg import ClientCursor, sql
 
 from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, EVENT_COLUMNS, Events, Ints, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID
-
-if TYPE_CHECKING:
-    import psycopg
 
 #: Events from here on wait for a later pass, as sql/preferences/signals.sql has it.
 CUT: Final = "date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'"
@@ -113,7 +112,7 @@ class Lookup:
 
 
 def blocks(
-    pg: "psycopg.Connection[Any]",
+    pg: psycopg.Connection[Any],
     select: str,
     products: Lookup,
     vocabulary: Vocabulary,
@@ -156,11 +155,9 @@ def _run_at_end(users: NDArray[np.void]) -> int:
 
 
 def _chunks(
-    pg: "psycopg.Connection[Any]", select: str, parameters: Mapping[str, Any], chunk: int = _CHUNK_ROWS
+    pg: psycopg.Connection[Any], select: str, parameters: Mapping[str, Any], chunk: int = _CHUNK_ROWS
 ) -> Iterator[NDArray[np.void]]:
     """Rows of a binary COPY, some `chunk` at a time; the server sends one message a row."""
-    from psycopg import ClientCursor, sql
-
     bound = ClientCursor(pg).mogrify(select, parameters) if parameters else select  # COPY takes no parameters
     statement = sql.SQL("copy ({}) to stdout with (format binary)").format(sql.SQL(bound))
     waiting, header, enough = bytearray(), True, chunk * _ROW.itemsize
@@ -188,7 +185,7 @@ def _cut(waiting: bytearray, header: bool) -> NDArray[np.void]:
     return rows
 
 
-def _words(pg: "psycopg.Connection[Any]", vocabulary: Vocabulary) -> tuple[tuple[Ints, Ints], ...]:
+def _words(pg: psycopg.Connection[Any], vocabulary: Vocabulary) -> tuple[tuple[Ints, Ints], ...]:
     """Per facet of the session: (hashes ascending, their codes), as the server hashes the words."""
     found = []
     for kind in CONTEXT_KINDS:

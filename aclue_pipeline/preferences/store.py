@@ -2,18 +2,18 @@
 after training. What the numbers mean is said in model.py and arrays.py."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.preferences.arrays import Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID, items_of
 from aclue_pipeline.preferences.facets import FACETS, RANK
 from aclue_pipeline.preferences.model import Parameters, TasteModel, guessed
-
-if TYPE_CHECKING:
-    import psycopg
 
 VERSIONS_KEPT: Final = 3
 _FEATURES: Final = "category, brand, style, colour, price, relative_price"
@@ -24,31 +24,27 @@ def ids_of(uuids: list[Any]) -> np.ndarray:
     return np.frombuffer(b"".join(one.bytes for one in uuids), UUID)
 
 
-def catalogue(pg: "psycopg.Connection[Any]") -> tuple[np.ndarray, list[dict[str, Any]]]:
+def catalogue(pg: psycopg.Connection[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """(ids ascending, rows of pipeline.item_features) of every product."""
     return _features(pg, f"select product_id, {_FEATURES} from pipeline.item_features order by product_id", [])  # noqa: S608
 
 
-def _features(pg: "psycopg.Connection[Any]", select: str, values: list[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    from psycopg.rows import dict_row
-
+def _features(pg: psycopg.Connection[Any], select: str, values: list[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
     with pg.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(select, values).fetchall()
     return ids_of([row["product_id"] for row in rows]), rows
 
 
-def current_version(pg: "psycopg.Connection[Any]") -> str | None:
+def current_version(pg: psycopg.Connection[Any]) -> str | None:
     """The newest version; None before the first training."""
     row = pg.execute("select version from pipeline.taste_models order by trained_at desc, version limit 1").fetchone()
     return row[0] if row else None
 
 
 def save_model(
-    pg: "psycopg.Connection[Any]", model: TasteModel, rows: list[dict[str, Any]], events: int, users: int, seed: int
+    pg: psycopg.Connection[Any], model: TasteModel, rows: list[dict[str, Any]], events: int, users: int, seed: int
 ) -> bool:
     """Store a version and its products, and forget versions beyond the newest few. False where it is there already and current."""
-    from psycopg.types.json import Jsonb
-
     if current_version(pg) == model.version:
         return False
     vocabulary = {facet.name: list(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)}
@@ -70,7 +66,7 @@ def save_model(
     return True
 
 
-def save_items(pg: "psycopg.Connection[Any]", version: str, items: Items, rows: list[dict[str, Any]]) -> None:
+def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: list[dict[str, Any]]) -> None:
     """Store what a version says of products; one that it knows already stays as it is."""
     pg.execute("create temp table if not exists new_items (like pipeline.taste_items) on commit delete rows")
     with pg.cursor() as cursor, cursor.copy("copy pg_temp.new_items from stdin") as copy:
@@ -82,7 +78,7 @@ def save_items(pg: "psycopg.Connection[Any]", version: str, items: Items, rows: 
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
-def load_model(pg: "psycopg.Connection[Any]", version: str | None = None) -> TasteModel:
+def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
     """A version with its products, the newest one by default. Raises MissingPrerequisite before the first training."""
     row = pg.execute(
         """select version, parameters, vocabulary from pipeline.taste_models where version = coalesce(%s, version)
@@ -95,7 +91,7 @@ def load_model(pg: "psycopg.Connection[Any]", version: str | None = None) -> Tas
     return TasteModel(row[0], Parameters.from_dict(row[1]), vocabulary, _items(pg, row[0], vocabulary))
 
 
-def _items(pg: "psycopg.Connection[Any]", version: str, vocabulary: Vocabulary) -> Items:
+def _items(pg: psycopg.Connection[Any], version: str, vocabulary: Vocabulary) -> Items:
     ids, rows = _features(
         pg,
         f"""select product_id, {_FEATURES}, log_odds, judgements, vector from pipeline.taste_items
@@ -111,9 +107,7 @@ def _items(pg: "psycopg.Connection[Any]", version: str, vocabulary: Vocabulary) 
     )
 
 
-def meet_new_products(
-    pg: "psycopg.Connection[Any]", model: TasteModel
-) -> tuple[TasteModel, list[dict[str, Any]], Items]:
+def meet_new_products(pg: psycopg.Connection[Any], model: TasteModel) -> tuple[TasteModel, list[dict[str, Any]], Items]:
     """The model with the products that came after training, as their content says; and those, to be stored.
 
     From then on the version sees them as they are now: what a profile is computed from must not change under it.

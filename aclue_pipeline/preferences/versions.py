@@ -2,14 +2,20 @@
 where a measurement is kept. The fitting itself is training's, the measuring quality's."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import psycopg
+import psycopg
+from psycopg.types.json import Jsonb
 
-    from aclue_pipeline.postgres import Database
-    from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
-    from aclue_pipeline.preferences.quality import Quality
+from aclue_pipeline.errors import MissingPrerequisite
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.preferences import quality, signals, store
+from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
+from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
+from aclue_pipeline.preferences.quality import Quality
+from aclue_pipeline.preferences.store import current_version, save_model
+from aclue_pipeline.preferences.training import train as fit
+from aclue_pipeline.settings import get_settings
 
 SEED: Final = 20_240_101
 TRAINING_EVENTS: Final = 1_500_000  # more are not read: a sample of whole users, always the same ones
@@ -29,15 +35,11 @@ class Trained:
     products: int
 
 
-def train(db: "Database", half_life_days: float | None = None, seed: int = SEED) -> Trained:
+def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Trained:
     """Train a model version and make it the current one; the same data gives the same version, which is then not new.
 
     `half_life_days`: the setting by default. Raises MissingPrerequisite where nobody has judged anything yet.
     """
-    from aclue_pipeline.errors import MissingPrerequisite
-    from aclue_pipeline.preferences.store import save_model
-    from aclue_pipeline.preferences.training import train as fit
-
     with db.psycopg() as pg:
         events, items, vocabulary, rows = _data(pg, TRAINING_EVENTS)
         if not (events.value != 0).any():
@@ -47,7 +49,7 @@ def train(db: "Database", half_life_days: float | None = None, seed: int = SEED)
     return Trained(model.version, is_new, len(events), events.users, len(items))
 
 
-def ensure_model(db: "Database") -> Trained:
+def ensure_model(db: Database) -> Trained:
     """The current version, trained anew where there is none or signals have grown by a quarter since."""
     with db.psycopg() as pg:
         row = pg.execute(
@@ -59,11 +61,8 @@ def ensure_model(db: "Database") -> Trained:
     return Trained(row[0], False, row[1], row[2], row[3])
 
 
-def evaluate(db: "Database", half_life_days: float | None = None, seed: int = SEED) -> "Quality":
+def evaluate(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Quality:
     """Measure how well profiles predict what users judged next, and keep it under the current version."""
-    from aclue_pipeline.preferences import quality
-    from aclue_pipeline.preferences.store import current_version
-
     with db.psycopg() as pg:
         events, items, vocabulary, _ = _data(pg, EVALUATION_EVENTS)
         measured = quality.evaluate(events, items, vocabulary, _half_life(half_life_days), seed)
@@ -73,9 +72,7 @@ def evaluate(db: "Database", half_life_days: float | None = None, seed: int = SE
     return measured
 
 
-def _keep(pg: "psycopg.Connection[Any]", version: str, measured: "Quality") -> None:
-    from psycopg.types.json import Jsonb
-
+def _keep(pg: psycopg.Connection[Any], version: str, measured: Quality) -> None:
     pg.execute("delete from analytics.preference_quality where model_version = %s", [version])
     bins = Jsonb(measured.reliability.to_dict("records"))
     columns = ("users_group", "predictor", "users", "judgements", "log_loss", "auc", "calibration_error")
@@ -89,11 +86,8 @@ def _keep(pg: "psycopg.Connection[Any]", version: str, measured: "Quality") -> N
         )
 
 
-def _data(pg: "psycopg.Connection[Any]", most: int) -> "tuple[Events, Items, Vocabulary, list[dict[str, Any]]]":
+def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabulary, list[dict[str, Any]]]:
     """(signals of a sample of users, products, vocabulary, rows of pipeline.item_features), of one moment."""
-    from aclue_pipeline.preferences import signals, store
-    from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
-
     pg.execute("set transaction isolation level repeatable read")
     pg.execute("set local work_mem = '128MB'")
     pg.execute("set local statement_timeout = 0")
@@ -106,7 +100,7 @@ def _data(pg: "psycopg.Connection[Any]", most: int) -> "tuple[Events, Items, Voc
     return signals.joined([block.events for block in found]), items, vocabulary, rows
 
 
-def _context(pg: "psycopg.Connection[Any]") -> tuple[int, dict[str, dict[str, int]]]:
+def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]]]:
     """(number of signals, {facet of the session: {value: times}})."""
     counted = pg.execute(
         """select occasion, recipient, count(*) from pipeline.signals group by occasion, recipient order by occasion, recipient"""
@@ -120,6 +114,4 @@ def _context(pg: "psycopg.Connection[Any]") -> tuple[int, dict[str, dict[str, in
 
 
 def _half_life(given: float | None) -> float:
-    from aclue_pipeline.settings import get_settings
-
     return given if given is not None else get_settings().half_life_days

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import errors, sql
 
 from aclue_pipeline.errors import DeployerBusy, KeysPending, SchemaIncomplete, VerificationFailed
 from aclue_pipeline.postgres import Database
@@ -17,10 +21,6 @@ from aclue_pipeline.schema.objects.thing import EXCLUSIVE
 from aclue_pipeline.schema.plan import Left, Plan, Step, plan_on
 from aclue_pipeline.schema.preflight import OLDEST, preflight
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
-
-if TYPE_CHECKING:
-    import psycopg
-    import sqlalchemy as sa
 
 GIVE_UP = timedelta(minutes=10)
 DEPLOYING = "deploy"
@@ -80,7 +80,7 @@ def deploy(
 
 
 @contextmanager
-def deployer(database: Database, lock: bool = True) -> Iterator["sa.Connection"]:
+def deployer(database: Database, lock: bool = True) -> Iterator[sa.Connection]:
     """A session of its own, closed afterwards, that holds the deployers' lock: the lock and the work end together, so that
     nobody starts while a killed deployer's last statement still runs."""
     with database.autocommit() as connection:
@@ -92,7 +92,7 @@ def deployer(database: Database, lock: bool = True) -> Iterator["sa.Connection"]
             yield connection
 
 
-def _take_turn(stack: ExitStack, connection: "sa.Connection") -> None:
+def _take_turn(stack: ExitStack, connection: sa.Connection) -> None:
     """The lock of a deployer who was killed goes when the server notices; a living one's is not waited for."""
     end = time.monotonic() + _NOTICED
     while True:
@@ -105,14 +105,14 @@ def _take_turn(stack: ExitStack, connection: "sa.Connection") -> None:
             time.sleep(0.1)
 
 
-def pg(connection: "sa.Connection") -> "psycopg.Connection[Any]":
+def pg(connection: sa.Connection) -> psycopg.Connection[Any]:
     """The driver's own connection, for scripts that bring their own BEGIN and COMMIT."""
     driver = connection.connection.dbapi_connection  # a detached one has no other name
     assert driver is not None
     return driver  # type: ignore[return-value]
 
 
-def _run(connection: "sa.Connection", todo: Plan, patience: Patience, progress: Callable[[str], None]) -> None:
+def _run(connection: sa.Connection, todo: Plan, patience: Patience, progress: Callable[[str], None]) -> None:
     session = pg(connection)
 
     def done(step: Step) -> None:
@@ -145,10 +145,8 @@ def _run(connection: "sa.Connection", todo: Plan, patience: Patience, progress: 
         )
 
 
-def _broken(session: "psycopg.Connection[Any]", step: Step, patience: Patience) -> str:
+def _broken(session: psycopg.Connection[Any], step: Step, patience: Patience) -> str:
     """Validate a constraint. A CHECK that rows break is taken off again; then says so, with their number and the query."""
-    from psycopg import errors, sql
-
     (validate,) = step.statements
     try:
         _plainly(session, step, patience)
@@ -162,11 +160,9 @@ def _broken(session: "psycopg.Connection[Any]", step: Step, patience: Patience) 
         return f"{validate.key}: {count:,} rows break it ({validate.broken})"
 
 
-def _plainly(session: "psycopg.Connection[Any]", step: Step, patience: Patience) -> None:
+def _plainly(session: psycopg.Connection[Any], step: Step, patience: Patience) -> None:
     """What may wait in a queue, since nobody waits behind it. An index is built without a lock_timeout: one that struck would
     leave it invalid."""
-    from psycopg import errors
-
     timeout = "statement_timeout" if step.how == How.BUILD else "lock_timeout"
     session.execute(f"set {timeout} = {patience.milliseconds}".encode())
     try:

@@ -2,24 +2,23 @@
 indexes, policies, grants, triggers, functions, comments and security flags, on whatever server version and however they came by
 them. Taken over the server's own words, so that it sees what a comparison of meanings forgives."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import sqlalchemy as sa
 
 from aclue_pipeline.catalog.sqltext import digest
 from aclue_pipeline.postgres import query
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.scripts import scripts, table_names
 
-if TYPE_CHECKING:
-    import sqlalchemy as sa
 
-
-def fingerprint(connection: "sa.Connection") -> str:
+def fingerprint(connection: sa.Connection) -> str:
     """16 hexadecimal digits; also of a database with nothing deployed."""
     things = objects.observed(connection, scripts())
     return digest(*(f"{key!r} {things[key].definition} {things[key].ready}" for key in sorted(things)))
 
 
-def counted(connection: "sa.Connection") -> list[dict[str, Any]]:
+def counted(connection: sa.Connection) -> list[dict[str, Any]]:
     """Of each of our tables that is there, how many columns, indexes, keys, policies and triggers it has."""
     return query(
         connection,

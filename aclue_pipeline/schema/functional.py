@@ -1,8 +1,9 @@
 """Does it work: the guide's functional tests, foreign keys, triggers, and what the app did before. All by doing it, in
 transactions that are rolled back."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from aclue_pipeline.postgres import claims
@@ -11,10 +12,7 @@ from aclue_pipeline.schema.site import Site
 from aclue_pipeline.schema.trials import Cast, seed
 from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
 
-if TYPE_CHECKING:
-    import psycopg
-
-    Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection[Any]
 
 # The guide's own statements, its placeholders replaced; and a query that reads back what follows from each.
 _GUIDE = {
@@ -40,8 +38,6 @@ _GUIDE = {
 
 def guide(site: Site) -> Verdict:
     """The guide's test insertions and their retrieval, by the server on behalf of a user: the role that may do all three."""
-    import psycopg
-
     if not site.whole:
         return NOTHING_THERE
     wrong: list[str] = []
@@ -99,7 +95,7 @@ def foreign_keys(site: Site) -> Verdict:
 
 
 def _key(
-    pg: "Connection",
+    pg: Connection,
     table: str,
     column: str,
     target: str,
@@ -107,8 +103,6 @@ def _key(
     cast: Cast,
     types: dict[str, str],
 ) -> list[str]:
-    import psycopg
-
     if declared is None or declared[0] != target:
         return [f"{table}.{column} has no foreign key to {target}"]
     if not declared[1]:
@@ -185,9 +179,7 @@ def _delete_a_product(site: Site, cast: Cast) -> None:
     site.pg.execute("delete from public.products where id = %s", [product])
 
 
-def _unreadable(pg: "Connection", tables: list[str]) -> list[str]:
-    import psycopg
-
+def _unreadable(pg: Connection, tables: list[str]) -> list[str]:
     wrong = []
     for table in tables:
         try:

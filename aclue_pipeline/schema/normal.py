@@ -7,6 +7,9 @@ therefore passes unseen in the comparison; the fingerprint, which is taken over 
 import re
 from functools import lru_cache
 
+import sqlglot
+from sqlglot import exp
+
 from aclue_pipeline.catalog.sqltext import without_comments
 
 _TYPES = {
@@ -23,8 +26,6 @@ def expression(text: str) -> str:
     """The normal form of one value expression: a default, a CHECK, a predicate, a policy's condition; "" of ""."""
     if not text:
         return ""
-    import sqlglot
-    from sqlglot import exp
 
     def plain(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Cast) and node.this.is_string and re.fullmatch(r"-\d+(\.\d+)?", node.this.name):

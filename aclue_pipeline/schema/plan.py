@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.objects import KINDS, Change, How, Key, LeftAlone, Statement, constraints
 from aclue_pipeline.schema.objects.thing import EXCLUSIVE, NO_WRITES
 from aclue_pipeline.schema.scripts import Script, scripts
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
-
 
 #: Upper bound of what a statement may queue where NOWAIT is refused, or for a lock that it takes besides. Never grows: for
 #: everybody behind it, a timeout *is* a wait.
@@ -80,7 +77,7 @@ def plan(database: Database) -> Plan:
         return plan_on(connection)
 
 
-def plan_on(connection: "sa.Connection") -> Plan:
+def plan_on(connection: sa.Connection) -> Plan:
     all_scripts = scripts()
     there = objects.existing(connection, all_scripts)
     missing = [script for script in all_scripts if script.table and script.table not in there]
@@ -109,7 +106,7 @@ def _making(script: Script) -> Iterator[Statement]:
             yield from KINDS["comment"].mended(Change(thing.key, thing, None, empty=True))
 
 
-def _changes(connection: "sa.Connection", all_scripts: tuple[Script, ...], unmade: set[str]) -> Iterator[Change]:
+def _changes(connection: sa.Connection, all_scripts: tuple[Script, ...], unmade: set[str]) -> Iterator[Change]:
     """Every object that is missing, different, not declared or not ready, except those of tables that are still to be made."""
     has_rows = cache(lambda table: bool(table) and objects.has_rows(connection, table))
     declared, observed = objects.declared(all_scripts), objects.observed(connection, all_scripts)

@@ -2,7 +2,8 @@
 named error. What is deployed already, and whether all of it, is answered here too."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 from aclue_pipeline.errors import MissingPrerequisite, MissingPrivilege, SchemaIncomplete, ServerTooOld
 from aclue_pipeline.postgres import Database, app, query
@@ -10,14 +11,11 @@ from aclue_pipeline.schema.plan import plan_on
 from aclue_pipeline.schema.scripts import PREREQUISITES, table_names
 from aclue_pipeline.settings import sql_folder
 
-if TYPE_CHECKING:
-    import sqlalchemy as sa
-
 #: Supabase's older projects; MERGE-free SQL, but security rules and NULLS NOT DISTINCT of before are not tried.
 OLDEST = 15
 
 
-def preflight(connection: "sa.Connection", oldest: int = OLDEST) -> list[str]:
+def preflight(connection: sa.Connection, oldest: int = OLDEST) -> list[str]:
     """Notes worth knowing, where nothing stands in the way.
 
     Raises ServerTooOld below major version `oldest`, MissingPrerequisite, UnknownCatalogue, MissingPrivilege.
@@ -65,7 +63,7 @@ def _sentence(trouble: str, names: list[str], remedy: str) -> str:
     return f"this role lacks {said}, nothing was changed; {remedy}"
 
 
-def require_ownership(connection: "sa.Connection", tables: Sequence[str]) -> None:
+def require_ownership(connection: sa.Connection, tables: Sequence[str]) -> None:
     """Raises MissingPrivilege where one of the tables is there and belongs to a role that this one cannot act for."""
     rows = query(
         connection,

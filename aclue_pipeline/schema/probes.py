@@ -6,19 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
+
+import psycopg
+from psycopg import sql
 
 from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.postgres.claims import Identity
 from aclue_pipeline.schema.access import ROLES, Line
 from aclue_pipeline.schema.trials import Cast, Trial, anything, insertion, seed, trials
 
-if TYPE_CHECKING:
-    import psycopg
-    from psycopg import sql
-
-    Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection[Any]
 
 
 class CannotTry(MissingPrerequisite):
@@ -70,13 +69,11 @@ _REFUSED = "42501"  # insufficient_privilege: a missing grant, or a policy that 
 _SHORT = "set local lock_timeout = '1s'; set local statement_timeout = '60s'"
 
 
-def probe(pg: "Connection", lines: Sequence[Line], thorough: bool = False) -> list[Outcome]:
+def probe(pg: Connection, lines: Sequence[Line], thorough: bool = False) -> list[Outcome]:
     """Try the lines, a table at a time, and leave nothing behind: neither a row nor a lock, whatever happens.
 
     `thorough` also runs what could lock whole tables (see trials.trials). Raises CannotTry where there is nothing to try with.
     """
-    from psycopg import sql
-
     outcomes = []
     for table, some in groupby(sorted(lines, key=lambda line: line.table), key=lambda line: line.table):
         with rolled_back(pg):
@@ -93,7 +90,7 @@ def probe(pg: "Connection", lines: Sequence[Line], thorough: bool = False) -> li
 _OWNERLESS = ("affiliate_clicks", "session_analytics", "product_views")
 
 
-def become(pg: "Connection", identity: Identity) -> None:
+def become(pg: Connection, identity: Identity) -> None:
     """Take the role and the claims until the transaction or savepoint is rolled back."""
     pg.execute(
         "select set_config('request.jwt.claims', %s, true), set_config('role', %s, true)",
@@ -102,10 +99,8 @@ def become(pg: "Connection", identity: Identity) -> None:
 
 
 @contextmanager
-def rolled_back(pg: "Connection") -> Iterator[None]:
+def rolled_back(pg: Connection) -> Iterator[None]:
     """A transaction that never commits and never waits long for a lock. Raises CannotTry where it would have to."""
-    import psycopg
-
     pg.rollback()  # a query before this may have opened a transaction, within which ours would be a mere savepoint
     try:
         with pg.transaction(force_rollback=True):
@@ -115,7 +110,7 @@ def rolled_back(pg: "Connection") -> Iterator[None]:
         raise CannotTry(f"the tables are too busy to try this now ({_first_line(error)}); run it again") from error
 
 
-def columns(pg: "Connection", table: str) -> dict[str, str]:
+def columns(pg: Connection, table: str) -> dict[str, str]:
     """The table's columns and their types as PostgreSQL names them."""
     return dict(
         pg.execute(
@@ -126,7 +121,7 @@ def columns(pg: "Connection", table: str) -> dict[str, str]:
     )
 
 
-def casting(pg: "Connection") -> Cast:
+def casting(pg: Connection) -> Cast:
     """Two users, a product and a recommendation to each: the database's own where it has them, else made for this
     transaction if this role may. Raises CannotTry."""
     may_be_everybody(pg)
@@ -138,9 +133,7 @@ def casting(pg: "Connection") -> Cast:
     return cast
 
 
-def may_be_everybody(pg: "Connection") -> None:
-    import psycopg
-
+def may_be_everybody(pg: Connection) -> None:
     for role in ROLES:
         try:
             with pg.transaction(force_rollback=True):
@@ -151,10 +144,8 @@ def may_be_everybody(pg: "Connection") -> None:
             ) from error
 
 
-def _users(pg: "Connection") -> tuple[str, str]:
+def _users(pg: Connection) -> tuple[str, str]:
     """Two users whom the app's tables know, too, where these refer to a table of their own."""
-    from psycopg import sql
-
     known = pg.execute(_KNOWN_USERS).fetchone()
     question = sql.Composed([sql.SQL("select u.id::text from auth.users u")])
     if known is not None:
@@ -186,34 +177,27 @@ where k.contype = 'f' and k.conrelid = to_regclass('public.recommendations') and
 """
 
 
-def _product(pg: "Connection") -> str:
-    from psycopg import sql
-
+def _product(pg: Connection) -> str:
     found = _found(pg, sql.SQL("select id::text from public.products limit 1"))
     return found[0] if found else new_product(pg)
 
 
-def new_product(pg: "Connection") -> str:
+def new_product(pg: Connection) -> str:
     """Make a product and return its id. Raises CannotTry."""
     product = str(uuid4())
     _make(pg, "a product is", ("public", "products"), {"id": product, "title": "probe"})
     return product
 
 
-def _found(pg: "Connection", question: "sql.Composable") -> list[str]:
-    import psycopg
-
+def _found(pg: Connection, question: sql.Composable) -> list[str]:
     try:
         return [one for (one,) in pg.execute(question)]  # type: ignore[call-overload]
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
         raise CannotTry(f"nothing to try with: {_first_line(error)}; let this role read it") from error
 
 
-def _make(pg: "Connection", what: str, table: tuple[str, str], given: Mapping[str, str]) -> None:
+def _make(pg: Connection, what: str, table: tuple[str, str], given: Mapping[str, str]) -> None:
     """Insert a row of what is given, as far as there are such columns, and of anything in what the table asks for besides."""
-    import psycopg
-    from psycopg import sql
-
     try:
         with pg.transaction():
             asked = pg.execute(_COLUMNS, table).fetchall()
@@ -251,7 +235,7 @@ where n.nspname = %s and c.relname = %s and not t.tgisinternal and t.tgenabled <
 """
 
 
-def _outcomes(pg: "Connection", groups: list[list[Trial]]) -> list[Outcome]:
+def _outcomes(pg: Connection, groups: list[list[Trial]]) -> list[Outcome]:
     everything = [trial for group in groups for trial in group]
     wrong = dict.fromkeys(range(len(everything)), "")
     for number, held in _rights(pg, everything).items():
@@ -266,9 +250,7 @@ def _outcomes(pg: "Connection", groups: list[list[Trial]]) -> list[Outcome]:
     ]
 
 
-def _rights(pg: "Connection", everything: list[Trial]) -> dict[int, bool]:
-    from psycopg import sql
-
+def _rights(pg: Connection, everything: list[Trial]) -> dict[int, bool]:
     asked = {number: trial.right for number, trial in enumerate(everything) if trial.right is not None}
     if not asked:
         return {}
@@ -277,7 +259,7 @@ def _rights(pg: "Connection", everything: list[Trial]) -> dict[int, bool]:
     return dict(zip(asked, row[0], strict=True))
 
 
-def _statements(pg: "Connection", everything: list[Trial]) -> dict[int, tuple[str, str]]:
+def _statements(pg: Connection, everything: list[Trial]) -> dict[int, tuple[str, str]]:
     tried = {number: trial for number, trial in enumerate(everything) if trial.statement is not None}
     described = [
         {

@@ -3,7 +3,10 @@ dropping a table together with its keys would lock the app's tables against ever
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import DatabaseError
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.errors import DependentsExist, KeysPending, NothingFound, RowsExist
@@ -16,10 +19,6 @@ from aclue_pipeline.schema.plan import Step
 from aclue_pipeline.schema.preflight import require_ownership
 from aclue_pipeline.schema.scripts import scripts, table_names
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
-
-if TYPE_CHECKING:
-    import psycopg
-    import sqlalchemy as sa
 
 _ROWS_CAME = "AC001"
 _STILL_NEEDED = "2BP01"  # dependent_objects_still_exist
@@ -49,8 +48,6 @@ def rollback(
     DependentsExist where something of somebody else's would go along (all of it is named), MissingPrivilege where row level
     security hides rows from this role, KeysPending where a lock could not be had, DeployerBusy.
     """
-    from psycopg import DatabaseError
-
     wanted = _wanted(tables)
     patience = Patience(give_up)
     with deployer(database) as connection:
@@ -84,7 +81,7 @@ def rollback(
     return doomed
 
 
-def _came_meanwhile(error: "psycopg.DatabaseError") -> RowsExist | DependentsExist | None:
+def _came_meanwhile(error: psycopg.DatabaseError) -> RowsExist | DependentsExist | None:
     back = "or run `aclue deploy`, which puts back what was already taken off"
     if error.sqlstate == _ROWS_CAME:
         said = f"{error.diag.message_primary} was written to meanwhile and stays; keep a copy and say --discard-data, {back}"
@@ -102,7 +99,7 @@ def _wanted(tables: Sequence[str]) -> tuple[str, ...]:
     return tuple(tables) or known
 
 
-def _refuse_rows(connection: "sa.Connection", tables: Sequence[str]) -> None:
+def _refuse_rows(connection: sa.Connection, tables: Sequence[str]) -> None:
     full = [table for table in tables if objects.has_rows(connection, table)]
     if full:
         raise _rows_exist(full)
@@ -152,13 +149,13 @@ order by 1
 """
 
 
-def _dependents(connection: "sa.Connection", tables: Sequence[str], functions: Sequence[str] = ()) -> list[str]:
+def _dependents(connection: sa.Connection, tables: Sequence[str], functions: Sequence[str] = ()) -> list[str]:
     rows = query(connection, _DEPENDENTS, tables=list(tables), functions=list(functions))
     return [row["named"] for row in rows]
 
 
 def _refuse_dependents(
-    connection: "sa.Connection", tables: Sequence[str], functions: Sequence[str], views: Mapping[str, str]
+    connection: sa.Connection, tables: Sequence[str], functions: Sequence[str], views: Mapping[str, str]
 ) -> None:
     """Views of ours go along (the next job makes them again); anybody else's objects must not."""
     ours = set(views)
@@ -173,7 +170,7 @@ def _refuse_dependents(
         )
 
 
-def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
+def _key_steps(connection: sa.Connection, tables: Sequence[str], discard_data: bool) -> Iterator[Step]:
     """Dropping a key takes both of its tables from everybody, for a moment."""
     for key, found in objects.observed(connection, scripts()).items():
         other = constraints.references(found.definition) if key.kind == constraints.KIND else ""
@@ -184,7 +181,7 @@ def _key_steps(connection: "sa.Connection", tables: Sequence[str], discard_data:
 
 
 def _table_steps(
-    connection: "sa.Connection", tables: Sequence[str], ours: Mapping[str, str], discard_data: bool
+    connection: sa.Connection, tables: Sequence[str], ours: Mapping[str, str], discard_data: bool
 ) -> Iterator[Step]:
     """Each table with the views of ours on it. `ours`: names of our views by how PostgreSQL identifies them."""
     for table in tables:

@@ -1,21 +1,20 @@
 """The database under judgement: one connection, and the few facts that more than one criterion asks for."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from aclue_pipeline.catalog import ddl
 from aclue_pipeline.schema.access import lines
 from aclue_pipeline.schema.probes import Outcome, columns, probe
 from aclue_pipeline.schema.scripts import scripts, table_names
 
-if TYPE_CHECKING:
-    import psycopg
-
 
 class Site:
     """Facts are asked once; every criterion judges the same moment as nearly as makes no difference."""
 
-    def __init__(self, pg: "psycopg.Connection[Any]") -> None:
+    def __init__(self, pg: psycopg.Connection[Any]) -> None:
         self.pg = pg
 
     @cached_property

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
 from psycopg import ClientCursor, errors, sql
 
 from aclue_pipeline.postgres import claims
@@ -12,10 +13,7 @@ from aclue_pipeline.schema.probes import become, may_be_everybody, rolled_back
 from aclue_pipeline.schema.site import Site
 from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
 
-if TYPE_CHECKING:
-    import psycopg
-
-    Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection[Any]
 
 LOOKUP_MS = 100.0
 OVERHEAD_MS = 10.0
@@ -70,7 +68,7 @@ class _Asked:
     def identity(self) -> claims.Identity:
         return claims.user(self.value) if self.lookup.key == "user_id" else claims.service_role()
 
-    def explain(self, pg: "Connection", options: str, identity: claims.Identity | None) -> dict[str, Any]:
+    def explain(self, pg: Connection, options: str, identity: claims.Identity | None) -> dict[str, Any]:
         """The plan, as `identity` (None: as whoever is connected, with that claim all the same)."""
         with pg.transaction(force_rollback=True):
             become(pg, identity or claims.Identity("none", self.identity.claims))
@@ -81,7 +79,7 @@ class _Asked:
         assert row is not None
         return dict(row[0][0])
 
-    def milliseconds(self, pg: "Connection", identity: claims.Identity | None) -> float:
+    def milliseconds(self, pg: Connection, identity: claims.Identity | None) -> float:
         plan = self.explain(pg, ", analyze, timing off", identity)
         return float(plan["Planning Time"]) + float(plan["Execution Time"])
 
@@ -194,7 +192,7 @@ def _asked(site: Site, chosen: Callable[[Lookup], bool] = lambda lookup: True) -
             yield _Asked(lookup, _value(site.pg, lookup))
 
 
-def _value(pg: "Connection", lookup: Lookup) -> str:
+def _value(pg: Connection, lookup: Lookup) -> str:
     some = sql.SQL(
         "select coalesce((select {key}::text from {table} where {key} is not null limit 1), gen_random_uuid()::text)"
     )

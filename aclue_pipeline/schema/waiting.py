@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+from psycopg import errors
 
 from aclue_pipeline.schema.plan import Step
-
-if TYPE_CHECKING:
-    import psycopg
 
 #: Pause between two looks, seconds: random, so that two who wait do not march in step.
 PAUSE = (0.010, 0.040)
@@ -78,7 +78,7 @@ class Patience:
 
 
 def run_unnoticed(
-    pg: "psycopg.Connection[Any]", steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]
+    pg: psycopg.Connection[Any], steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]
 ) -> None:
     """Run each step once its locks can be had at once; whichever is free goes first, so that one busy table holds up no other.
 
@@ -99,10 +99,8 @@ def run_unnoticed(
             time.sleep(random.uniform(*PAUSE))
 
 
-def _attempt(pg: "psycopg.Connection[Any]", step: Step, refused: set[str]) -> bool:
+def _attempt(pg: psycopg.Connection[Any], step: Step, refused: set[str]) -> bool:
     """Whether the step is done. Sent as one text, so that no lock is held for the length of a network round trip."""
-    from psycopg import errors
-
     locks = tuple(lock for lock in step.locks if lock[0] not in refused)
     text = Step(step.title, step.how, step.statements, locks).script
     try:
@@ -117,7 +115,7 @@ def _attempt(pg: "psycopg.Connection[Any]", step: Step, refused: set[str]) -> bo
     return True
 
 
-def _not_lockable(pg: "psycopg.Connection[Any]", tables: set[str]) -> set[str]:
+def _not_lockable(pg: psycopg.Connection[Any], tables: set[str]) -> set[str]:
     """Tables that this role may reference but not LOCK: LOCK TABLE asks for a right to change rows (from 17 on MAINTAIN will do)."""
     rights = "UPDATE, DELETE, TRUNCATE" + (", MAINTAIN" if pg.info.server_version >= 170000 else "")
     rows = pg.execute(
@@ -126,7 +124,7 @@ def _not_lockable(pg: "psycopg.Connection[Any]", tables: set[str]) -> set[str]:
     return {table for (table,) in rows}
 
 
-def _holders(pg: "psycopg.Connection[Any]", tables: set[str]) -> list[tuple[str, str, int | None, Any]]:
+def _holders(pg: psycopg.Connection[Any], tables: set[str]) -> list[tuple[str, str, int | None, Any]]:
     return pg.execute(_HOLDERS, [sorted(tables)]).fetchall() if tables else []
 
 

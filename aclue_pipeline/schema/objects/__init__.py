@@ -2,7 +2,9 @@
 One module per kind of object; each says how its kind is declared, observed and mended. A new kind is one module and its name here."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from psycopg import errors, sql
 
 from aclue_pipeline.errors import MissingPrivilege
 from aclue_pipeline.postgres import query
@@ -19,9 +21,6 @@ from aclue_pipeline.schema.objects import (
 )
 from aclue_pipeline.schema.objects.thing import Change, Declared, How, Key, LeftAlone, Observed, Statement
 from aclue_pipeline.schema.scripts import Script
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
 
 __all__ = [
     "KINDS",
@@ -51,7 +50,7 @@ def declared(scripts: Sequence[Script]) -> dict[Key, Declared]:
     return {thing.key: thing for thing in found}
 
 
-def existing(connection: "sa.Connection", scripts: Sequence[Script]) -> set[str]:
+def existing(connection: sa.Connection, scripts: Sequence[Script]) -> set[str]:
     """Which of the scripts' tables are there."""
     rows = query(
         connection,
@@ -62,12 +61,9 @@ def existing(connection: "sa.Connection", scripts: Sequence[Script]) -> set[str]
     return {row["relname"] for row in rows}
 
 
-def has_rows(connection: "sa.Connection", table: str) -> bool:
+def has_rows(connection: sa.Connection, table: str) -> bool:
     """Whether a table of ours holds a row. Raises MissingPrivilege where row level security would hide some, if the session's
     `row_security` is off; else they would read as none."""
-    import sqlalchemy as sa
-    from psycopg import errors, sql
-
     asked = sql.SQL("select exists (select from public.{}) as some").format(sql.Identifier(table))
     try:
         return bool(query(connection, asked.as_string(None))[0]["some"])
@@ -80,7 +76,7 @@ def has_rows(connection: "sa.Connection", table: str) -> bool:
         ) from None
 
 
-def observed(connection: "sa.Connection", scripts: Sequence[Script]) -> dict[Key, Observed]:
+def observed(connection: sa.Connection, scripts: Sequence[Script]) -> dict[Key, Observed]:
     """Every object that belongs to the scripts' tables, and their functions, as the server describes it.
 
     Names in the descriptions carry their schema, whatever the session's search_path is.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from psycopg import sql
+
 
 class Key(NamedTuple):
     """Which object: its kind, the deployed table it belongs to ("" for shared functions), its name there."""
@@ -94,6 +96,4 @@ class LeftAlone(Exception):
 
 def quoted(name: str) -> str:
     """An identifier that came from the database, quoted by the driver."""
-    from psycopg import sql
-
     return sql.Identifier(name).as_string(None)
