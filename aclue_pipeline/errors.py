@@ -144,10 +144,16 @@ class NoSuchDay(AclueError):
     exit_code = 24
 
 
+class NotJudged(AclueError):
+    """A success criterion could not be tried."""
+
+    exit_code = 26
+
+
 class DaysFailed(AclueError):
     """Days of a daily table that cannot be computed; all others that were asked for are done."""
 
-    exit_code = 25
+    exit_code = 27
 
     def __init__(self, days: Mapping[str, Mapping[date, str]], results: Mapping[str, Any]) -> None:
         """`days`: by table, each day with the reason; `results`: by table, what became of all others."""
@@ -157,7 +163,7 @@ class DaysFailed(AclueError):
         super().__init__(f"{'; '.join(each[:20])}{more}; every other day is done")
 
 
-class NotJudged(AclueError):
-    """A success criterion could not be tried."""
+class MonthNotClosable(AclueError):
+    """A month that cannot be closed, or opened again, as it is."""
 
-    exit_code = 26
+    exit_code = 28

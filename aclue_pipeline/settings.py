@@ -12,6 +12,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from aclue_pipeline.errors import SettingsError
 
+#: Abbreviations that pass for zones: the server reads most of them as a fixed offset, without the summer time that IANA gives them.
+_PLACES = {
+    "CET": "Europe/Brussels",
+    "CST6CDT": "America/Chicago",
+    "EET": "Europe/Athens",
+    "EST": "America/Panama",
+    "EST5EDT": "America/New_York",
+    "HST": "Pacific/Honolulu",
+    "MET": "Europe/Brussels",
+    "MST": "America/Phoenix",
+    "MST7MDT": "America/Denver",
+    "PST8PDT": "America/Los_Angeles",
+    "WET": "Europe/Lisbon",
+}
+
 
 def checkout() -> Path | None:
     """The folder of the checkout this package runs from; None in an installed wheel."""
@@ -40,7 +55,9 @@ class Settings(BaseSettings):
         None, description="The app's database: a Supabase or any PostgreSQL ≥ 15 URL."
     )
     dagster_url: SecretStr | None = Field(None, description="Dagster's own storage: a database of its own.")
-    timezone: str = Field("Europe/London", description="Reporting zone: whose calendar days are counted (IANA name).")
+    timezone: str = Field(
+        "Europe/London", description="Reporting zone: whose calendar days are counted (IANA name, Area/City)."
+    )
     first_day: date = Field(date(2024, 1, 1), description="First daily partition of revenue and funnel.")
     funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
     half_life_days: float = Field(180, gt=0, description="Days after which an event weighs half in a profile.")
@@ -57,6 +74,8 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"{value!r} is no IANA time zone, such as Europe/London") from error
+        if value in _PLACES:
+            raise ValueError(f"{value!r} is an abbreviation, which PostgreSQL reads otherwise; use {_PLACES[value]}")
         return value
 
     @field_validator("ui_hosts")

@@ -1,5 +1,6 @@
-"""Small random worlds: users, products and every event with all that the tables allow (NULLs, machines, repeats, ties, days on
-which the clocks change), and the database they are loaded into. What is true of a world, tests/oracles/ says."""
+"""Small random worlds: users, products and every event with all that the tables allow (NULLs, machines, repeats, ties, times and amounts
+that cannot be, texts of any length, days on which the clocks change), and the database they are loaded into. What is true of a world,
+tests/oracles/ says."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 from hypothesis import HealthCheck, settings
@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from aclue_pipeline import derived
+from aclue_pipeline.checks import of_file
+from aclue_pipeline.derived import facts
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
+from tests.oracles.facts import AGENTS, usable
 from tests.support.catalogs import CATALOG
 
 ZONE = "Europe/London"
@@ -56,6 +59,16 @@ TABLES = {
     "swipes": "public.swipe_interactions",
 }
 
+#: What the facts and what is published of them remember of the world before.
+_REMEMBERED = """
+select format('%I.%I', schemaname, tablename) from pg_tables
+where schemaname = 'history' or schemaname = 'staging' or schemaname = 'analytics'
+    or schemaname = 'pipeline' and tablename not in ('tables', 'secrets')
+"""
+
+#: As long as clients may make it, in characters of four bytes.
+HOSTILE = "\N{SLOT MACHINE}" * 2671
+
 
 def near(*anchors: datetime) -> st.SearchStrategy[datetime]:
     """Instants in half seconds around an anchor, now and then a microsecond off."""
@@ -69,33 +82,52 @@ def near(*anchors: datetime) -> st.SearchStrategy[datetime]:
 
 maybe_users = st.sampled_from([None, *USERS])
 sessions = st.sampled_from(SESSIONS)
-money = st.one_of(st.none(), st.integers(0, 999).map(lambda pence: Decimal(pence) / 100))
-agents = st.sampled_from([None, None, "", "Mozilla/5.0 (X11)", "Mozilla/5.0 (CUBOT X)", "Googlebot/2.1", "curl/8.5"])
+visitors = st.sampled_from([None, "", "a1", "a2"])
+agents = st.sampled_from([None, None, None, *AGENTS])
+money = st.one_of(
+    st.none(),
+    st.integers(0, 999).map(lambda pence: Decimal(pence) / 100),
+    st.integers(0, 999).map(lambda pence: Decimal(pence) / 100),
+    st.just(Decimal("NaN")),
+)
+#: A dimension of an event: mostly plain, now and then cut in the middle of a character.
+texts = st.sampled_from([None, "", "google", "google", "mail", "x" * 199 + "é", HOSTILE])
+
+
+def sometimes(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[Any]:
+    """A time as a row may have it: now and then none, or one that cannot be."""
+    never = st.sampled_from(
+        [None, None, "infinity", "-infinity", datetime(1999, 12, 31, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)]
+    )
+    return st.one_of(never, times, times, times)
 
 
 @st.composite
 def clicks(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
     """A click; with what our own constraints refuse but a table made by hand may hold (money without a conversion)."""
-    at = draw(st.one_of(st.none(), times, times, times))
-    converted = draw(st.sampled_from([True, False, None]))
+    at = draw(sometimes(times))
     later = draw(st.sampled_from([None, timedelta(0), timedelta(seconds=1), timedelta(days=1), timedelta(days=-1)]))
+    sold_at = None if later is None else (at if usable(at) else draw(times)) + later
     return {
         "id": draw(st.uuids()),
         "user_id": draw(maybe_users),
-        "anonymous_id": draw(st.sampled_from([None, "", "a1"])),
+        "anonymous_id": draw(visitors),
         "product_id": draw(st.sampled_from([None, *(product["id"] for product in PRODUCTS)])),
         "session_id": draw(sessions),
         "click_timestamp": at,
-        "source_page": draw(st.sampled_from(["search", "discover", ""])),
+        "source_page": draw(st.sampled_from(["search", "discover", "", HOSTILE])),
         "device_type": draw(st.sampled_from([None, "mobile"])),
         "affiliate_network": draw(st.sampled_from(["awin", "amazon", ""])),
         "affiliate_url": "https://shop.example/",
         "expected_commission": draw(money),
-        "is_converted": converted,
-        "conversion_timestamp": None if later is None else (at or draw(times)) + later,
+        "is_converted": draw(st.sampled_from([True, False, None])),
+        "conversion_timestamp": draw(st.sampled_from([sold_at, sold_at, sold_at, "infinity"])),
         "actual_commission": draw(money),
         "order_id": draw(st.sampled_from([None, "", "o1", "o2"])),
         "user_agent": draw(agents),
+        "utm_source": draw(texts),
+        "utm_medium": draw(st.sampled_from([None, "cpc"])),
+        "utm_campaign": draw(st.sampled_from([None, "", "spring"])),
     }
 
 
@@ -105,7 +137,7 @@ def repeated(draw: st.DrawFn, click: dict[str, Any]) -> dict[str, Any]:
     at, later = click["click_timestamp"], draw(st.sampled_from([0, 1, 2, 2.000001, 3]))
     return click | {
         "id": draw(st.uuids()),
-        "click_timestamp": None if at is None else at + timedelta(seconds=later),
+        "click_timestamp": at + timedelta(seconds=later) if isinstance(at, datetime) else at,
         "source_page": draw(st.sampled_from(["search", "discover"])),
         "actual_commission": draw(money),
     }
@@ -118,8 +150,8 @@ def views(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]
         "product_id": draw(st.sampled_from([product["id"] for product in PRODUCTS])),
         "user_id": draw(st.sampled_from([None, USERS[0]])),
         "session_id": draw(sessions),
-        "view_timestamp": draw(st.one_of(st.none(), times, times, times)),
-        "view_source": draw(st.sampled_from([None, "search"])),
+        "view_timestamp": draw(sometimes(times)),
+        "view_source": draw(st.sampled_from([None, "search", HOSTILE])),
         "view_position": draw(st.sampled_from([None, 1, 2])),
         "interaction_type": draw(st.sampled_from([None, "impression", "impression", "detail_view", "share"])),
         "has_clicked_affiliate": draw(st.sampled_from([None, False, False, True])),
@@ -134,25 +166,29 @@ def swipes(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any
         "user_id": draw(maybe_users),
         "product_id": PRODUCTS[0]["id"],
         "swipe_direction": draw(st.sampled_from(["left", "right", "up", "down"])),
-        "swipe_timestamp": draw(st.one_of(st.none(), times, times, times)),
+        "swipe_timestamp": draw(sometimes(times)),
     }
 
 
 @st.composite
 def sessions_of(draw: st.DrawFn, name: str, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
-    begun = draw(st.one_of(st.none(), times, times, times))
+    begun = draw(sometimes(times))
     lasts = draw(st.sampled_from([None, timedelta(0), timedelta(seconds=3), timedelta(hours=1)]))
     return {
         "session_id": name,
         "user_id": draw(maybe_users),
-        "anonymous_id": draw(st.sampled_from([None, "", "a1"])),
+        "anonymous_id": draw(visitors),
         "started_at": begun,
-        "ended_at": begun + lasts if begun is not None and lasts is not None else None,
+        "ended_at": begun + lasts if usable(begun) and lasts is not None else None,
         "last_activity_at": draw(st.one_of(st.none(), times)),
         "duration_seconds": draw(st.sampled_from([None, 0, 5])),
-        "landing_page": draw(st.sampled_from(["/", ""])),
+        "landing_page": draw(st.sampled_from(["/", "", "https://shop.example/gifts?token=1#top", HOSTILE])),
         "device_type": draw(st.sampled_from([None, "", "mobile"])),
-        "utm_source": draw(st.sampled_from([None, "", "google"])),
+        "has_registered": draw(st.sampled_from([None, False, True, True])),
+        "registration_timestamp": draw(sometimes(times)),
+        "utm_source": draw(texts),
+        "utm_medium": draw(st.sampled_from([None, "cpc"])),
+        "utm_campaign": draw(st.sampled_from([None, "", "spring"])),
     }
 
 
@@ -169,19 +205,47 @@ def worlds(draw: st.DrawFn, *anchors: datetime) -> dict[str, list[dict[str, Any]
         "views": draw(st.lists(views(times), max_size=8)),
         "swipes": draw(st.lists(swipes(times), max_size=6)),
     }
-    for kind in ("views", "swipes"):
-        if world[kind] and draw(st.booleans()):
-            world[kind].append({**draw(st.sampled_from(world[kind])), "id": draw(st.uuids())})
+    if world["views"] and draw(st.booleans()):
+        again = {"id": draw(st.uuids()), "has_clicked_affiliate": draw(st.booleans())}
+        world["views"].append(draw(st.sampled_from(world["views"])) | again)
+    if world["swipes"] and draw(st.booleans()):
+        world["swipes"].append(draw(st.sampled_from(world["swipes"])) | {"id": draw(st.uuids())})
     if world["clicks"] and draw(st.booleans()):
         world["clicks"].append(draw(repeated(draw(st.sampled_from(world["clicks"])))))
     return world
 
 
-def span(world: dict[str, list[dict[str, Any]]]) -> tuple[date, date]:
-    """The days of everything that happened in the world, and one more on either side."""
-    rows = [row for kind in TABLES for row in world[kind]]
-    times = [value for row in rows for value in row.values() if isinstance(value, datetime)]
-    found = sorted(at.astimezone(ZoneInfo(ZONE)).date() for at in times) or [SPRING]
+@st.composite
+def journeys(draw: st.DrawFn, *anchors: datetime) -> dict[str, list[dict[str, Any]]]:
+    """Worlds in which sessions get far: one user, every event close by, people only."""
+    world = draw(worlds(*(anchors or _SEASONS[AUTUMN][:1])))
+    for session in world["sessions"]:
+        session |= {"user_id": USERS[0], "ended_at": None, "last_activity_at": None, "duration_seconds": None}
+    for swipe in world["swipes"]:
+        swipe["user_id"] = USERS[0]
+    for view in world["views"]:
+        view["interaction_type"] = "detail_view"
+    for click in world["clicks"]:
+        click |= {"user_agent": None, "is_converted": True, "user_id": None, "anonymous_id": str(click["id"])}
+    return world
+
+
+def times_of(world: dict[str, list[dict[str, Any]]]) -> list[datetime]:
+    """Every instant that can be meant, in order."""
+    rows = [row for kind in TABLES for row in world.get(kind, ())]
+    return sorted({value for row in rows for value in row.values() if usable(value) is not None})
+
+
+def local_days(db: Database, times: Sequence[datetime], zone: str = ZONE) -> dict[datetime, date]:
+    """The calendar day of each instant by the server's own zone data, which Python's may differ from."""
+    with db.psycopg() as pg:
+        asked = "select t, (t at time zone %s)::date from unnest(%s::timestamptz[]) as t"
+        return {at.astimezone(UTC): day for at, day in pg.execute(asked, [zone, list(times)])}
+
+
+def span(days: dict[datetime, date]) -> tuple[date, date]:
+    """The days of everything that happened, and one more on either side."""
+    found = sorted(days.values()) or [SPRING]
     return found[0] - timedelta(days=1), found[-1] + timedelta(days=1)
 
 
@@ -191,8 +255,10 @@ def database_of_worlds(server: EmbeddedServer) -> Iterator[Database]:
     databases = Databases(server)
     db = databases.copy("deployed")
     with databases.admin(db).psycopg() as pg:
-        pg.execute("alter table public.affiliate_clicks drop constraint affiliate_clicks_converted_has_time")
-        pg.execute("alter table public.affiliate_clicks drop constraint affiliate_clicks_commission_is_converted")
+        for table in TABLES.values():
+            asked = "select conname from pg_constraint where contype = 'c' and conrelid = %s::regclass"
+            for (name,) in pg.execute(asked, [table]).fetchall():
+                pg.execute(sql.SQL("alter table {} drop constraint {}").format(_named(table), sql.Identifier(name)))
         copy_in(pg, "auth.users", ["id"], [(user,) for user in USERS])
         rows = [(product["id"], "a thing", product["currency"]) for product in PRODUCTS]
         copy_in(pg, "public.products", ["id", "title", "currency"], rows)
@@ -200,54 +266,86 @@ def database_of_worlds(server: EmbeddedServer) -> Iterator[Database]:
     databases.close()
 
 
+def _named(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split("."))
+
+
 def copy_in(pg: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(*table.split(".")), names)
+    statement = sql.SQL("copy {} ({}) from stdin").format(_named(table), names)
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
 
 
 def load(db: Database, world: dict[str, list[dict[str, Any]]]) -> None:
-    """Put the world's events in the place of whatever is there."""
+    """Put the world's events in the place of whatever is there, and its facts."""
+    with db.psycopg() as pg:
+        remembered = [name for (name,) in pg.execute(_REMEMBERED).fetchall()]
+        pg.execute("; ".join(f"delete from {name}" for name in remembered))
+    change(db, world)
+
+
+def change(db: Database, world: dict[str, list[dict[str, Any]]]) -> None:
+    """Put the world's events in the place of those that are there; the facts go on from there."""
     with db.psycopg() as pg:
         for kind, table in TABLES.items():
             pg.execute(f"delete from {table}")
             if world.get(kind):
                 names = list(world[kind][0])
                 copy_in(pg, table, names, [[row[name] for name in names] for row in world[kind]])
+    sync(db)
 
 
-def rows_of(db: Database, table: str, statement: str) -> list[dict[str, Any]]:
+def sync(db: Database) -> None:
+    facts.sync(db, CATALOG, full=True)
+
+
+def numbers(db: Database) -> dict[str, int]:
+    """The number of each session by its key."""
+    with db.psycopg() as pg:
+        return dict(pg.execute("select session_key, session_number from pipeline.session_numbers").fetchall())
+
+
+def rows_of(db: Database, table: str, statement: str = "select * from {}") -> list[dict[str, Any]]:
     from psycopg.rows import dict_row
 
     with db.psycopg() as pg, pg.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement.format(table)).fetchall()
 
 
-def pieces_agree(db: Database, name: str, world: dict[str, list[dict[str, Any]]], size: int) -> bool:
-    """Whether rebuilding the world's days, `size` at a time, finds nothing to write after they were rebuilt all at once."""
-    load(db, world)
-    first, last = span(world)
-    table = CATALOG.table(name)
-    derived.replace_days(db, CATALOG, table, first, last)
-    piece = size * timedelta(days=1)
-    starts = [first + piece * n for n in range((last - first) // piece + 1)]
-    again = [
-        derived.replace_days(db, CATALOG, table, begin, min(begin + piece - timedelta(days=1), last))
-        for begin in starts
-    ]
-    return not [result for results in again for result in results if result.changed]
+def build(db: Database, name: str, first: date, last: date, **parameters: Any) -> list[derived.DayResult]:
+    """Build the days of the table, and before it those of the daily tables that it reads."""
+    for below in CATALOG.with_upstream(CATALOG.table(name)):
+        if below.kind == "daily":
+            results = derived.replace_days(db, CATALOG, below, derived.span(first, last), parameters=parameters)
+    return results
+
+
+def red(db: Database) -> set[str]:
+    """Names of the checks of daily tables that do not hold."""
+    judged = [of_file(file).judge(db) for file in CATALOG.checks if CATALOG.table(file.asset).kind == "daily"]
+    return {judgement.check for judgement in judged if not judgement.passed}
 
 
 def published(db: Database, name: str, first: date, last: date, **parameters: Any) -> dict[tuple[Any, ...], Any]:
-    """Compute the days, and the table's rows by their grain, bookkeeping left out."""
+    """Build the days, and the table's rows by their grain, bookkeeping left out."""
+    build(db, name, first, last, **parameters)
     table = CATALOG.table(name)
-    derived.replace_days(db, CATALOG, table, first, last, parameters=parameters)
-    found = rows_of(db, table.key, "select * from {}")
     values = [column.name for column in table.columns if not column.bookkeeping and column.name not in table.grain]
     return {
-        tuple(row[name] for name in table.grain): {name: row[name] for name in values}
-        for row in found
+        tuple(row[column] for column in table.grain): {column: row[column] for column in values}
+        for row in rows_of(db, table.key)
         if first <= row["day"] <= last
     }
+
+
+def pieces_agree(db: Database, name: str, world: dict[str, list[dict[str, Any]]], size: int) -> bool:
+    """Whether building the world's days, `size` at a time, finds nothing to write after they were built all at once."""
+    load(db, world)
+    first, last = span(local_days(db, times_of(world)))
+    build(db, name, first, last)
+    piece = size * timedelta(days=1)
+    starts = [first + piece * n for n in range((last - first) // piece + 1)]
+    again = [build(db, name, begin, min(begin + piece - timedelta(days=1), last)) for begin in starts]
+    return not [result for results in again for result in results if result.changed]

@@ -16,6 +16,7 @@ COMMANDS = {
     "verify": "schema:verify",
     "rollback": "schema:rollback",
     "schema": "schema:schema",
+    "sync": "facts:sync",
     "ui": "ui:ui",
     "why": "why:why",
     "lineage": "docs:lineage",

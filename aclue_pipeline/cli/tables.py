@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
+from aclue_pipeline.cli.facts import close, reopen
 from aclue_pipeline.errors import DaysFailed
 
 if TYPE_CHECKING:
@@ -187,6 +188,8 @@ def _outdated_command(room: str) -> click.Command:
     return outdated
 
 
+revenue.add_command(close)
+revenue.add_command(reopen)
 for _group in (revenue, funnel):
     assert _group.name
     _group.add_command(_rebuild_command(_group.name))

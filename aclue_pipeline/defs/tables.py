@@ -14,6 +14,7 @@ from aclue_pipeline.defs.checks import Built, checks_of, result, spec
 from aclue_pipeline.defs.metadata import key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.derived import ensure, glance, outdated_days, replace_days, replace_whole, restated
+from aclue_pipeline.derived import sync as sync_facts
 from aclue_pipeline.errors import DaysFailed
 from aclue_pipeline.settings import get_settings
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
 
 _SAME_SQL = "Every computed day was computed by the SQL and the settings there are now; names the days that were not."
-_PUBLISHED = "analytics"  # the schema of tables that count: no row of theirs is a person's
 
 #: Lines of the per-day table that are shown; a year's backfill has more than anybody reads.
 _DAYS_SHOWN = 400
@@ -38,13 +38,14 @@ def days() -> dg.DailyPartitionsDefinition:
 
 def build_room(catalog: Catalog, room: str) -> Built:
     """Every derived table of a room, and its checks."""
-    builders = {"daily": daily_asset, "whole": whole_asset, "view": view_asset, "facts": view_asset}
+    builders = {"daily": daily_asset, "whole": whole_asset, "view": view_asset}
     assets = [builders[table.kind](catalog, table) for table in catalog.room(room, *builders)]
-    return assets, checks_of(catalog, room)
+    facts = catalog.room(room, "facts")
+    return [*assets, *([facts_asset(catalog, facts)] if facts else [])], checks_of(catalog, room)
 
 
 def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
-    """The asset of a view, or of a table that is filled elsewhere: brings it up to date, counts it."""
+    """The asset of a view: brings it up to date, counts it."""
 
     @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
     def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
@@ -57,15 +58,36 @@ def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
 
 
 def look(connection: "sa.Connection", table: Table) -> Mapping[str, Any]:
-    """Row count, where that is quick; of a published table some rows. Rows of any other are about one visitor, and the event log
-    keeps what it is told for ever."""
+    """Row count, where that is quick; some rows of a table that counts many people (it has a headline). Rows of any other are about
+    one visitor, and the event log keeps what it is told for ever."""
     rows: dict[str, Any] = {}
-    if table.schema == _PUBLISHED:
+    if table.headline:
         rows["preview"] = tabular(*glance.sample(connection, table))
     count = glance.count(connection, table)
     if count is None:
         return {**rows, "rows are": f"not counted: that takes more than {glance.COUNT_SECONDS} s"}
     return {**rows, "dagster/row_count": count}
+
+
+class SyncConfig(dg.Config):
+    full: bool = False
+
+
+def facts_asset(catalog: Catalog, tables: Sequence[Table]) -> dg.AssetsDefinition:
+    """The facts, which one step keeps together, in one transaction, whichever of them is asked for."""
+
+    @dg.multi_asset(specs=[describe.spec(catalog, table) for table in tables], name="sync", can_subset=True)
+    def sync(
+        context: dg.AssetExecutionContext, config: SyncConfig, database: DatabaseResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        done = sync_facts(database, catalog, full=config.full)
+        context.log.info(done.sentence)
+        with database.begin() as connection:
+            for table in (table for table in tables if key_of(table.key) in context.selected_asset_keys):
+                rows = {**look(connection, table), "written": done.written[table.key], "sync": done.sentence}
+                yield dg.MaterializeResult(asset_key=key_of(table.key), metadata=metadata(rows))
+
+    return sync
 
 
 def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:

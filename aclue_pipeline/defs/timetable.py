@@ -1,9 +1,10 @@
 """When things are computed: each job with its rooms, its schedule and the sentence that asset, schedule and docs show. Every asset
 is refreshed by exactly one of them. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -33,6 +34,7 @@ class Entry(NamedTuple):
     cron: str
     when: str
     net: str = ""
+    config: Mapping[str, Any] = MappingProxyType({})
 
 
 OBSERVE = Entry(
@@ -61,6 +63,21 @@ REFRESH = Entry(
     "20 * * * *",
     "Every hour: profiles whose events changed.",
 )
+SYNC = Entry(
+    "sync_facts",
+    (),
+    "Judge the clicks and sessions that changed since the last time, keep them as facts, mark the published days they reach.",
+    "sync_what_changed",
+    "*/15 * * * *",
+    "Every quarter of an hour: which events are new or changed, and which published days do they reach?",
+    "the schedule `sync_everything` looks at every row once a week, also for those that are gone",
+)
+SYNC_ALL = SYNC._replace(
+    schedule="sync_everything",
+    cron="10 3 * * 0",
+    when="Every week: all events, also for those that are gone or were loaded without a time of change.",
+    config={"ops": {"sync": {"config": {"full": True}}}},
+)
 REBUILD = Entry(
     "rebuild_revenue_and_funnel",
     ("revenue", "funnel"),
@@ -70,6 +87,14 @@ REBUILD = Entry(
     "Every night the days that need it, whatever their age: never computed, changed since, or of another version.",
     "the sensor `rebuild_dirty_days` takes those that changed sooner, a backfill any range",
 )
+CLOSE = Entry(
+    "close_month",
+    (),
+    "Freeze the commission of the first open month that is over.",
+    "monthly_closing",
+    "0 7 10 * *",
+    "Every month on the 10th: the month before is closed, and what changes of it later is an adjustment.",
+)
 HEALTH = Entry(
     "check_health",
     ("health",),
@@ -78,16 +103,14 @@ HEALTH = Entry(
     "0 6 * * *",
     "Every morning: what would slow the database down.",
 )
-TIMETABLE = (OBSERVE, VERIFY, REFRESH, REBUILD, HEALTH)
+TIMETABLE = (OBSERVE, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, HEALTH)
 
 
 def sentence(room: str, kind: str = "") -> str:
     """What starts an asset of this room, and the net beneath it."""
-    if kind in ("view", "facts") and room != "health":
-        return "Brought up to date by the jobs that read it" + (
-            "; a view is always current." if kind == "view" else "."
-        )
-    entry = next(entry for entry in TIMETABLE if room in entry.rooms)
+    if kind == "view" and room != "health":
+        return "Brought up to date by the jobs that read it; a view is always current."
+    entry = SYNC if kind == "facts" else next(entry for entry in TIMETABLE if room in entry.rooms)
     net = f"; {entry.net}" if entry.net else ""
     return f"{entry.when} (Job `{entry.job}`, schedule `{entry.schedule}`{net}.)"
 
@@ -98,15 +121,17 @@ def sentence(room: str, kind: str = "") -> str:
 def jobs(catalog: Catalog) -> "list[AssetJob]":
     criteria = dg.AssetSelection.checks_for_assets(SCHEMA)
     sources = dg.AssetSelection.assets(SCHEMA, *map(key_of, catalog.observed)) - criteria
-    selections = {OBSERVE: sources, VERIFY: criteria}
+    facts = dg.AssetSelection.assets(*(key_of(table.key) for table in catalog.room("staging", "facts")))
+    selections = {OBSERVE.job: sources, VERIFY.job: criteria, SYNC.job: facts}
     return [
         dg.define_asset_job(
             entry.job,
-            selections[entry] if entry in selections else _selection(catalog, entry),
+            selections[entry.job] if entry.job in selections else _selection(catalog, entry),
             description=entry.does,
-            tags={"aclue/room": "+".join(entry.rooms) or "schema"},
+            tags={"aclue/room": "+".join(entry.rooms) or entry.job},
         )
         for entry in TIMETABLE
+        if entry not in (SYNC_ALL, CLOSE)  # another time of the same job; no assets
     ]
 
 
@@ -148,7 +173,7 @@ def _status() -> dg.DefaultScheduleStatus:
 
 def _schedule(entry: Entry) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
-        name=entry.schedule, job_name=entry.job, cron_schedule=entry.cron, description=entry.when,
+        name=entry.schedule, job_name=entry.job, cron_schedule=entry.cron, description=entry.when, run_config=dict(entry.config),
         execution_timezone=get_settings().timezone, default_status=_status(),
     )  # fmt: skip
 

@@ -2,7 +2,8 @@
 `replace_days`, `replace_whole`); keeps what they replace (`as_of`, `restated`) and says why a day says what it says (`explain`).
 What the numbers mean belongs to the SQL files, when they are computed to Dagster."""
 
-from aclue_pipeline.derived.days import DayResult, Replaced, rebuild, replace_days, replace_whole
+from aclue_pipeline.derived.days import DayResult, Replaced, rebuild, replace_days, replace_whole, whole
+from aclue_pipeline.derived.facts import Synced, sync
 from aclue_pipeline.derived.history import as_of, restated
 from aclue_pipeline.derived.needed import dirty_days, needed, outdated_days, rebuild_range, span
 from aclue_pipeline.derived.tables import Change, ensure, ensure_tables
@@ -12,6 +13,7 @@ __all__ = [
     "Change",
     "DayResult",
     "Replaced",
+    "Synced",
     "as_of",
     "dirty_days",
     "ensure",
@@ -25,4 +27,6 @@ __all__ = [
     "replace_whole",
     "restated",
     "span",
+    "sync",
+    "whole",
 ]

@@ -3,6 +3,7 @@ transactions, whole tables in one. When that happens is Dagster's business, what
 the rows they replace history.py's."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from psycopg.types.json import Json
 
 from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.catalog.header import read_header
-from aclue_pipeline.derived import history
+from aclue_pipeline.derived import facts, history
 from aclue_pipeline.derived.needed import DAY, needed, span, spans
 from aclue_pipeline.derived.statement import execute, parts_of, row
 from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
 
     Pg = psycopg.Connection[Any]
-
-#: Held by whoever writes the facts, shared by whoever computes from them.
-FACTS = "staging.facts"
 
 #: What the rows of one day can do to a statement, so that the other days can still be computed.
 _OF_A_DAY = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded)
@@ -137,10 +135,13 @@ def replace_days(
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only daily tables have days to replace")
     with db.begin() as connection:
         ensure(connection, catalog, table, catalog.functions["analytics.day_start"])
+    wanted = sorted(set(span(days, last or days) if isinstance(days, date) else days))
+    if wanted and facts.reaches(catalog, table) & facts.LOOKED_AT:
+        facts.look(db, catalog, wanted[0], wanted[-1])
     build = _Build(table, catalog.version(table, get_settings()), run_id, restate, parameters or {})
     results: list[DayResult] = []
     failed: dict[date, str] = {}
-    for begin, end in spans(span(days, last or days) if isinstance(days, date) else days):
+    for begin, end in spans(wanted):
         for done in _attempts(db, build, begin, end, failed):
             results += done
             if progress is not None:
@@ -155,7 +156,7 @@ def _attempts(
 ) -> Iterator[list[DayResult]]:
     """The days in [begin, end) as one transaction; where that fails over its rows, each day as one of its own."""
     try:
-        with snapshot(db, alone=build.table.key, beside=FACTS) as pg, named_errors():
+        with snapshot(db, alone=build.table.key, beside=facts.LOCK) as pg, named_errors():
             done = _replace(pg, build, begin, end)
     except _OF_A_DAY as error:
         if end - begin == DAY:
@@ -182,29 +183,47 @@ def replace_whole(
     parameters: Mapping[str, Any] | None = None,
 ) -> Replaced:
     """Compute a table of kind `whole` and write the rows that came out different, in one transaction."""
+    with whole(db, catalog, table, run_id=run_id, parameters=parameters) as (_, refresh):
+        return refresh()
+
+
+@contextmanager
+def whole(
+    db: "Database",
+    catalog: Catalog,
+    table: Table,
+    *,
+    run_id: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Iterator[tuple["Pg", Callable[[], Replaced]]]:
+    """One transaction under the lock of a table of kind `whole`: its connection, and what replaces the table by its SELECT now, so
+    that what the rows follow from can be changed in the same transaction."""
     if table.kind != "whole":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only a table of kind whole is replaced whole")
     with db.begin() as connection:
         ensure(connection, catalog, table)
     version = catalog.version(table, get_settings())
-    with snapshot(db, alone=table.key, beside=FACTS) as pg, named_errors():
-        compute(pg, table, "aclue_new", bound(table.parameters, parameters or {}))
-        try:
-            execute(pg, "create unique index on aclue_new ({grain}) nulls not distinct", table)
-        except errors.UniqueViolation as error:
-            raise SqlFileError(f"{table.path.name}: {_why(table, error)}") from error
-        _find_moved(pg, table)
-        last = row(
-            pg,
-            "select version from pipeline.publications where table_name = %s order by number desc limit 1",
-            [table.key],
-        )
-        causes = None if last is None else {"": _version_causes(last[0], version)}
-        moved = history.publish(pg, table, run_id, version, causes) if _any_moved(pg) or last != (version,) else None
-        (rows,) = row(pg, "select count(*) from aclue_new")
-        return (
-            Replaced(rows, moved.written, moved.deleted, moved.restated.get(None, 0)) if moved else Replaced(rows, 0, 0)
-        )
+    with snapshot(db, alone=table.key, beside=facts.LOCK) as pg, named_errors():
+        yield pg, lambda: _replace_whole(pg, table, version, run_id, parameters or {})
+
+
+def _replace_whole(pg: "Pg", table: Table, version: str, run_id: str | None, parameters: Mapping[str, Any]) -> Replaced:
+    compute(pg, table, "aclue_new", bound(table.parameters, parameters))
+    try:
+        execute(pg, "create unique index on aclue_new ({grain}) nulls not distinct", table)
+    except errors.UniqueViolation as error:
+        raise SqlFileError(f"{table.path.name}: {_why(table, error)}") from error
+    _find_moved(pg, table)
+    last = row(
+        pg,
+        "select version from pipeline.publications where table_name = %s order by number desc limit 1",
+        [table.key],
+    )
+    causes = None if last is None else {"": _version_causes(last[0], version)}
+    moved = history.publish(pg, table, run_id, version, causes) if _any_moved(pg) or last != (version,) else None
+    (rows,) = row(pg, "select count(*) from aclue_new")
+    pg.execute("drop table if exists aclue_new, aclue_moved, aclue_causes")
+    return Replaced(rows, moved.written, moved.deleted, moved.restated.get(None, 0)) if moved else Replaced(rows, 0, 0)
 
 
 # --- one transaction --------------------------------------------------------------------------------------------------

@@ -84,22 +84,19 @@ _RESTATE = """
             {causes}::jsonb -> coalesce(coalesce(b.day, a.day)::text, '') as known
         from before b full join after a on coalesce(a.day, '-infinity') = coalesce(b.day, '-infinity') and a.cell = b.cell
     ),
-    parts as materialized (  -- computed once for each cell, so that the join below can be a hash join
-        select
-            c.day, c.cell, k.keys,
-            (select coalesce(jsonb_object_agg(name, c.cell ->> name), '{{}}') from unnest(k.keys) as u (name)) as part
-        from cells c cross join (select distinct f.keys from aclue_causes f) as k
-    ),
-    found as (
-        select p.day, p.cell, array_agg(distinct f.cause) as causes
-        from parts p join aclue_causes f
-            on f.day = coalesce(p.day, '-infinity') and f.keys = p.keys and f.part = p.part
-        group by 1, 2
-    ),
     caused as (
-        select c.*, array(select unnest(f.causes) union select jsonb_array_elements_text(c.known) order by 1) as causes
+        select c.*, array(
+            select x.cause from (
+                select f.cause from aclue_causes f
+                where f.day is not distinct from c.day and not exists (
+                    select from jsonb_each_text(f.cell) as k (name, value)
+                    where c.cell ? k.name and c.cell ->> k.name is distinct from k.value
+                )
+                union
+                select jsonb_array_elements_text(c.known)
+            ) as x order by 1
+        ) as causes
         from cells c
-        left join found f on coalesce(f.day, '-infinity') = coalesce(c.day, '-infinity') and f.cell = c.cell
         where c.known is not null
     ),
     written as (
@@ -108,7 +105,7 @@ _RESTATE = """
             {number}, {key}, c.day, c.cell, n.name, (c.before ->> n.name)::numeric, (c.after ->> n.name)::numeric,
             case
                 when c.causes <> '{{}}' then c.causes
-                else array(select distinct f.cause from aclue_causes f where f.day = coalesce(c.day, '-infinity') order by 1)
+                else array(select distinct f.cause from aclue_causes f where f.day is not distinct from c.day order by 1)
             end,
             {at}
         from caused c cross join unnest({numbers}::text[]) as n (name)
@@ -126,31 +123,20 @@ def _restate(
     execute(
         pg,
         """create temporary table aclue_causes on commit drop as
-           select distinct coalesce(x.day, '-infinity') as day, x.cause, k.keys, k.part
-           from (
-               select d.day, d.cause, d.cell from pipeline.dirty d
-               where d.table_name = {key} and d.day in (select {moved_day} from aclue_moved m)
-               union all
-               -- A whole table has no facts of its own: what moved the tables it is made of moved it.
-               select null, unnest(r.causes), r.cell from analytics.restatements r
-               where r.table_name = any({upstream})
-                 and r.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})
-           ) as x
-           cross join lateral (
-               -- The dimensions that the fact and the table's grain both have, as text.
-               select
-                   coalesce(array_agg(e.name order by e.name), '{{}}') as keys,
-                   coalesce(jsonb_object_agg(e.name, e.value), '{{}}') as part
-               from jsonb_each_text(x.cell) as e (name, value) where e.name = any({grain_names})
-           ) as k""",
+           select d.day, d.cause, d.cell from pipeline.dirty d
+           where d.table_name = {key} and d.day in (select {moved_day} from aclue_moved m)
+           union
+           -- A whole table has no facts of its own: what moved the tables it is made of moved it.
+           select null, unnest(r.causes), r.cell from analytics.restatements r
+           where r.table_name = any({upstream})
+             and r.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})""",
         table,
         moved_day=sql.SQL("m.") + sql.Identifier(table.clock) if table.clock else sql.SQL("null::date"),
         upstream=[] if table.clock else list(table.upstream),
-        grain_names=[name for name in table.grain if name != table.clock],
     )
-    pg.execute("analyze aclue_causes")
-    numbers = _numbers(pg, table)
-    rows = execute(pg, _RESTATE, table, number=number, at=at, causes=Jsonb(dict(causes)), numbers=numbers)
+    rows = execute(
+        pg, _RESTATE, table, number=number, at=at, causes=Jsonb(dict(causes)), numbers=_numbers(pg, table)
+    )  # fmt: skip
     return dict(rows.fetchall())
 
 

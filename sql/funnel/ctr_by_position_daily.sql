@@ -2,35 +2,23 @@
 -- kind: daily
 -- grain: day, view_source, view_position
 -- clock: view_timestamp of the impression (reporting zone)
+-- reads: view_day, impression_day
 -- owner: team:analytics
 -- headline: impressions, clicked_impressions
 
--- Bounds are Wilson's for 95 % (z = 1.959964): (n + z²/2 ± z √(n (d − n) / d + z²/4)) / (d + z²).
-with counted as (
-    select
-        (v.view_timestamp at time zone :timezone)::date as day,
-        v.view_source as view_source,
-        coalesce(v.view_position, 0) as view_position,
-        count(*) as impressions,
-        count(*) filter (where v.has_clicked_affiliate) as clicked_impressions,
-        1.959964 as z
-    from staging.views as v
-    where v.view_timestamp >= :range_start and v.view_timestamp < :range_end and v.interaction_type = 'impression'
-    group by 1, 2, 3
-)
+-- Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions) is of people. Bounds by analytics.wilson_low and
+-- wilson_high (95 %, Wilson) assume independent impressions; those of one person are not, so they are too narrow where few people saw much.
+-- Positions differ in what is shown there: the rate of a position is not what moving a product there would do.
+-- The day is a calendar day of the reporting zone (setting ACLUE_TIMEZONE); it moves while clicks follow in its sessions, or views arrive late.
 select
-    c.day as day, -- Calendar day of the impression in the reporting zone.
-    c.view_source as view_source, -- Where it was shown (swipe, recommendations, search, …); '(not set)' where not recorded.
-    c.view_position as view_position, -- Position in the list, from 1 at the top; 0 where not recorded.
-    c.impressions as impressions, -- Times a product was shown there.
-    c.clicked_impressions as clicked_impressions, -- Impressions followed by an affiliate click on the product in the same session.
-    round(c.clicked_impressions::numeric / c.impressions, 6)::numeric as ctr, -- clicked_impressions / impressions, to now.
-    round(
-        (c.clicked_impressions + c.z * c.z / 2 - c.z * sqrt(c.clicked_impressions::numeric * (c.impressions - c.clicked_impressions) / c.impressions + c.z * c.z / 4))
-        / (c.impressions + c.z * c.z), 6
-    )::numeric as ctr_low, -- Lower 95 % bound of ctr.
-    round(
-        (c.clicked_impressions + c.z * c.z / 2 + c.z * sqrt(c.clicked_impressions::numeric * (c.impressions - c.clicked_impressions) / c.impressions + c.z * c.z / 4))
-        / (c.impressions + c.z * c.z), 6
-    )::numeric as ctr_high -- Upper 95 % bound of ctr.
-from counted as c
+    analytics.local_day(v.viewed_at, :timezone) as day, -- Calendar day of the impression in the reporting zone.
+    v.view_source as view_source, -- Where it was shown (swipe, recommendations, search, …); '(not set)' where not recorded.
+    coalesce(v.view_position, 0) as view_position, -- Position in the list, from 1 at the top; 0 where not recorded.
+    count(*) filter (where not v.is_machine) as impressions, -- Times a product was shown there to people, each once however often it was
+                                                             -- delivered. Additive.
+    count(*) filter (where v.is_machine) as machine_impressions, -- Times in sessions of machines; not among impressions. Additive.
+    count(*) filter (where not v.is_machine and v.has_clicked_affiliate)
+        as clicked_impressions -- Impressions followed by an affiliate click on the product in the same session, to now. Additive.
+from staging.views as v
+where v.viewed_at >= :range_start and v.viewed_at < :range_end and v.interaction_type = 'impression'
+group by 1, v.view_source, coalesce(v.view_position, 0)

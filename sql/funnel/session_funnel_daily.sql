@@ -1,170 +1,64 @@
--- One row per session day, device, landing page and campaign source: how many of its sessions went how far, in time order.
+-- One row per landing day, device, landing page, campaign source, path and step: how many sessions reached the step, in time order.
 -- kind: daily
--- grain: day, device_type, landing_page, utm_source
--- clock: started_at of the session (reporting zone); a session over midnight counts on the day it began
+-- grain: day, device_type, landing_page, utm_source, path, step
+-- clock: landing of the session (reporting zone); a session over midnight counts on the day on which it landed
+-- reads: session_day
 -- owner: team:analytics
--- headline: sessions, viewed, swiped, clicked, converted
 
--- Landing → product page opened → swipe → valid affiliate click → conversion of a valid click of the session.
--- Each step is the first such event at the same time as the step before it or later; all within :funnel_window_days from landing, the end
--- included, counted in elapsed seconds (24 hours a day, also when the clocks change). The steps are different events, so that taking the
--- earliest each time leads deepest, whatever the order of events at the same instant: ClickHouse's windowFunnel(…, 'strict_once').
--- Sessions with a machine's click, and orphans (no landing was recorded), are counted apart and take no step.
--- Times are compared in FILTER: in WHERE they would tempt the planner to read a month of a time index for every session.
--- Rates are to now. Bounds are Wilson's for 95 % (z = 1.959964): (n + z²/2 ± z √(n (d − n) / d + z²/4)) / (d + z²).
-with landed as (
-    select
-        (s.started_at at time zone :timezone)::date as day,
-        s.device_type as device_type,
-        s.landing_page as landing_page,
-        s.utm_source as utm_source,
-        s.session_id as session_id,
-        s.user_id as user_id,
-        case when not s.is_orphan and not s.is_bot then s.started_at end as landed_at,
-        s.started_at + :funnel_window_days * interval '24 hours' as closes_at,
-        s.active_until as active_until,
-        s.is_orphan as is_orphan
-    from staging.sessions as s
-    where s.started_at >= :range_start and s.started_at < :range_end
-),
-stepped as (
-    select
-        l.day as day,
-        l.device_type as device_type,
-        l.landing_page as landing_page,
-        l.utm_source as utm_source,
-        l.is_orphan as is_orphan,
-        l.landed_at as landed_at,
-        viewed.at as viewed_at,
-        swiped.at as swiped_at,
-        clicked.at as clicked_at,
-        converted.at as converted_at
-    from landed as l
-    left join lateral (
-        select min(v.view_timestamp) filter (where v.view_timestamp >= l.landed_at and v.view_timestamp <= l.closes_at) as at
-        from staging.views as v
-        where v.session_id = l.session_id and v.interaction_type = 'detail_view' and l.landed_at is not null
-    ) as viewed on true
-    left join lateral (
-        select min(w.at) as at
-        from staging.swipes as w
-        where w.user_id = l.user_id and w.browser_session_id = l.session_id
-            and w.at >= viewed.at and w.at <= least(l.active_until, l.closes_at)
-    ) as swiped on true
-    left join lateral (
-        select min(c.click_timestamp) filter (
-            where c.click_timestamp >= swiped.at and c.click_timestamp <= l.closes_at and c.verdict = 'valid'
-        ) as at
-        from staging.clicks as c
-        where c.session_id = l.session_id and swiped.at is not null
-    ) as clicked on true
-    left join lateral (
-        select min(c.conversion_timestamp) filter (
-            where c.conversion_timestamp >= clicked.at and c.conversion_timestamp <= l.closes_at
-                and c.is_converted and c.verdict = 'valid'
-        ) as at
-        from staging.clicks as c
-        where c.session_id = l.session_id and clicked.at is not null
-    ) as converted on true
-),
-counted as (
+-- Made of session_steps, which says what the paths, the steps and the window (setting ACLUE_FUNNEL_WINDOW_DAYS, from landing, the end included) are.
+-- A step that no session reached has no row. Rows of a step may be summed over days, devices, pages and sources; never over steps (a session is in each
+-- step that it reached) or paths (a session may be on several).
+-- Anonymous sessions are on the path all, and get as far there as they got; signed_in asks for a swipe, which anonymous sessions do not have.
+-- Rates: sessions of a step by those of the step before, or of step 1, by analytics.rate at the grain you want; bounds by analytics.wilson_low and
+-- wilson_high (95 %, Wilson), which assume independent sessions. Mean times: seconds by sessions; medians come from session_steps. The report function
+-- analytics.funnel does all of it. Counts are to now: a day is complete when its sessions' windows are over, and says nothing low before.
+-- Machines' sessions and orphans are in no other column than their own.
+with reached as (
     select
         s.day as day,
         s.device_type as device_type,
         s.landing_page as landing_page,
         s.utm_source as utm_source,
-        count(s.landed_at) as sessions,
-        count(s.viewed_at) as viewed,
-        count(s.swiped_at) as swiped,
-        count(s.clicked_at) as clicked,
-        count(s.converted_at) as converted,
-        percentile_cont(0.5) within group (order by extract(epoch from s.viewed_at - s.landed_at))::numeric as seconds_to_view,
-        percentile_cont(0.5) within group (order by extract(epoch from s.swiped_at - s.viewed_at))::numeric as seconds_to_swipe,
-        percentile_cont(0.5) within group (order by extract(epoch from s.clicked_at - s.swiped_at))::numeric as seconds_to_click,
-        percentile_cont(0.5) within group (order by extract(epoch from s.converted_at - s.clicked_at))::numeric as seconds_to_conversion,
-        count(*) filter (where s.is_orphan) as orphan_sessions,
-        count(*) filter (where s.landed_at is null and not s.is_orphan) as bot_sessions,
-        1.959964 as z
-    from stepped as s
-    group by s.day, s.device_type, s.landing_page, s.utm_source
+        s.path as path,
+        n.step as step,
+        s.is_machine as is_machine,
+        s.is_orphan as is_orphan,
+        s.any_click as any_click,
+        s.any_conversion as any_conversion,
+        s.step_1_at as landed_at,
+        case n.step when 1 then s.step_1_at when 2 then s.step_2_at when 3 then s.step_3_at when 4 then s.step_4_at else s.step_5_at end as at,
+        case n.step when 1 then s.step_1_at when 2 then s.step_1_at when 3 then s.step_2_at when 4 then s.step_3_at else s.step_4_at end as before_at
+    from analytics.session_steps as s
+    cross join (values (1), (2), (3), (4), (5)) as n (step)
+    where s.day >= analytics.local_day(:range_start, :timezone) and s.day < analytics.local_day(:range_end, :timezone)
 )
 select
-    c.day as day, -- Calendar day on which the session began, in the reporting zone.
-    c.device_type as device_type, -- mobile, tablet or desktop; '(not set)' where not recorded.
-    c.landing_page as landing_page, -- First page of the session; '(not set)' where not recorded.
-    c.utm_source as utm_source, -- Campaign source of the session; '(not set)' where none.
-    c.sessions as sessions, -- Sessions that landed (step 1); what the overall rates divide by.
-    c.viewed as viewed, -- Of these, sessions that then opened a product's page (step 2).
-    c.swiped as swiped, -- Of these, sessions in which the user then swiped (step 3); anonymous swipes match no session.
-    c.clicked as clicked, -- Of these, sessions with a valid affiliate click then (step 4).
-    c.converted as converted, -- Of these, sessions with a conversion then, by the end of the window (step 5).
-    round(c.viewed::numeric / nullif(c.sessions, 0), 6)::numeric as view_rate, -- viewed / sessions (step and overall rate), to now; NULL where no session landed.
-    round(
-        (c.viewed + c.z * c.z / 2 - c.z * sqrt(c.viewed::numeric * (c.sessions - c.viewed) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as view_rate_low, -- Lower 95 % bound of view_rate; NULL where no session landed.
-    round(
-        (c.viewed + c.z * c.z / 2 + c.z * sqrt(c.viewed::numeric * (c.sessions - c.viewed) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as view_rate_high, -- Upper 95 % bound of view_rate; NULL where no session landed.
-    round(c.swiped::numeric / nullif(c.viewed, 0), 6)::numeric as swipe_step_rate, -- swiped / viewed, to now; NULL where none opened a page.
-    round(
-        (c.swiped + c.z * c.z / 2 - c.z * sqrt(c.swiped::numeric * (c.viewed - c.swiped) / nullif(c.viewed, 0) + c.z * c.z / 4))
-        / (c.viewed + c.z * c.z), 6
-    )::numeric as swipe_step_rate_low, -- Lower 95 % bound of swipe_step_rate; NULL where none opened a page.
-    round(
-        (c.swiped + c.z * c.z / 2 + c.z * sqrt(c.swiped::numeric * (c.viewed - c.swiped) / nullif(c.viewed, 0) + c.z * c.z / 4))
-        / (c.viewed + c.z * c.z), 6
-    )::numeric as swipe_step_rate_high, -- Upper 95 % bound of swipe_step_rate; NULL where none opened a page.
-    round(c.swiped::numeric / nullif(c.sessions, 0), 6)::numeric as swipe_overall_rate, -- swiped / sessions, to now; NULL where no session landed.
-    round(
-        (c.swiped + c.z * c.z / 2 - c.z * sqrt(c.swiped::numeric * (c.sessions - c.swiped) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as swipe_overall_rate_low, -- Lower 95 % bound of swipe_overall_rate; NULL where no session landed.
-    round(
-        (c.swiped + c.z * c.z / 2 + c.z * sqrt(c.swiped::numeric * (c.sessions - c.swiped) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as swipe_overall_rate_high, -- Upper 95 % bound of swipe_overall_rate; NULL where no session landed.
-    round(c.clicked::numeric / nullif(c.swiped, 0), 6)::numeric as click_step_rate, -- clicked / swiped, to now; NULL where none swiped.
-    round(
-        (c.clicked + c.z * c.z / 2 - c.z * sqrt(c.clicked::numeric * (c.swiped - c.clicked) / nullif(c.swiped, 0) + c.z * c.z / 4))
-        / (c.swiped + c.z * c.z), 6
-    )::numeric as click_step_rate_low, -- Lower 95 % bound of click_step_rate; NULL where none swiped.
-    round(
-        (c.clicked + c.z * c.z / 2 + c.z * sqrt(c.clicked::numeric * (c.swiped - c.clicked) / nullif(c.swiped, 0) + c.z * c.z / 4))
-        / (c.swiped + c.z * c.z), 6
-    )::numeric as click_step_rate_high, -- Upper 95 % bound of click_step_rate; NULL where none swiped.
-    round(c.clicked::numeric / nullif(c.sessions, 0), 6)::numeric as click_overall_rate, -- clicked / sessions, to now; NULL where no session landed.
-    round(
-        (c.clicked + c.z * c.z / 2 - c.z * sqrt(c.clicked::numeric * (c.sessions - c.clicked) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as click_overall_rate_low, -- Lower 95 % bound of click_overall_rate; NULL where no session landed.
-    round(
-        (c.clicked + c.z * c.z / 2 + c.z * sqrt(c.clicked::numeric * (c.sessions - c.clicked) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as click_overall_rate_high, -- Upper 95 % bound of click_overall_rate; NULL where no session landed.
-    round(c.converted::numeric / nullif(c.clicked, 0), 6)::numeric as conversion_step_rate, -- converted / clicked, to now; NULL where none clicked.
-    round(
-        (c.converted + c.z * c.z / 2 - c.z * sqrt(c.converted::numeric * (c.clicked - c.converted) / nullif(c.clicked, 0) + c.z * c.z / 4))
-        / (c.clicked + c.z * c.z), 6
-    )::numeric as conversion_step_rate_low, -- Lower 95 % bound of conversion_step_rate; NULL where none clicked.
-    round(
-        (c.converted + c.z * c.z / 2 + c.z * sqrt(c.converted::numeric * (c.clicked - c.converted) / nullif(c.clicked, 0) + c.z * c.z / 4))
-        / (c.clicked + c.z * c.z), 6
-    )::numeric as conversion_step_rate_high, -- Upper 95 % bound of conversion_step_rate; NULL where none clicked.
-    round(c.converted::numeric / nullif(c.sessions, 0), 6)::numeric as conversion_overall_rate, -- converted / sessions, to now; NULL where no session landed.
-    round(
-        (c.converted + c.z * c.z / 2 - c.z * sqrt(c.converted::numeric * (c.sessions - c.converted) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as conversion_overall_rate_low, -- Lower 95 % bound of conversion_overall_rate; NULL where no session landed.
-    round(
-        (c.converted + c.z * c.z / 2 + c.z * sqrt(c.converted::numeric * (c.sessions - c.converted) / nullif(c.sessions, 0) + c.z * c.z / 4))
-        / (c.sessions + c.z * c.z), 6
-    )::numeric as conversion_overall_rate_high, -- Upper 95 % bound of conversion_overall_rate; NULL where no session landed.
-    round(c.seconds_to_view, 3)::numeric as median_seconds_to_view, -- Median seconds from landing to opening a product's page; NULL where viewed is 0.
-    round(c.seconds_to_swipe, 3)::numeric as median_seconds_to_swipe, -- Median seconds from opening a page to swiping; NULL where swiped is 0.
-    round(c.seconds_to_click, 3)::numeric as median_seconds_to_click, -- Median seconds from swiping to clicking; NULL where clicked is 0.
-    round(c.seconds_to_conversion, 3)::numeric as median_seconds_to_conversion, -- Median seconds from clicking to converting; NULL where converted is 0.
-    c.orphan_sessions as orphan_sessions, -- Sessions known only from their events, counted nowhere else.
-    c.bot_sessions as bot_sessions -- Sessions with a machine's click, counted nowhere else.
-from counted as c
+    r.day as day, -- Calendar day on which the sessions landed, in the reporting zone.
+    r.device_type as device_type, -- mobile, tablet or desktop; '(not set)' where not recorded.
+    r.landing_page as landing_page, -- Path of the first page; '(not set)' where not recorded.
+    r.utm_source as utm_source, -- Campaign source of the sessions; '(not set)' where none.
+    r.path as path, -- all, signed_in or newcomers, as session_steps says.
+    r.step as step, -- Number of the step on the path, from 1 (landing).
+    case
+        when r.step = 1 then 'landing'
+        when r.step = 2 then 'view'
+        when r.step = 3 then case when r.path = 'signed_in' then 'swipe' else 'click' end
+        when r.step = 4 then case r.path when 'all' then 'conversion' when 'signed_in' then 'click' else 'registration' end
+        else 'conversion'
+    end as step_name, -- landing, view, swipe, click, registration or conversion.
+    count(*) filter (where not r.is_machine and not r.is_orphan) as sessions, -- Sessions of people, with a recorded start, that reached the step. Additive
+                                                                               -- over all but step and path.
+    coalesce(sum(extract(epoch from r.at - r.before_at)) filter (where not r.is_machine and not r.is_orphan), 0)
+        as seconds_from_previous, -- Sum over these sessions of the seconds from the step before; 0 at step 1. Additive over all but step and path.
+    coalesce(sum(extract(epoch from r.at - r.landed_at)) filter (where not r.is_machine and not r.is_orphan), 0)
+        as seconds_from_landing, -- Sum over these sessions of the seconds from landing; 0 at step 1. Additive over all but step and path.
+    count(*) filter (where r.any_click and not r.is_machine and not r.is_orphan) as any_click, -- Of these sessions, those with a valid click within the
+                                                                                             -- window, in whatever order. Additive over all but step and path.
+    count(*) filter (where r.any_conversion and not r.is_machine and not r.is_orphan) as any_conversion, -- Of these sessions, those of which a valid click
+                                                                                    -- converted within the window, in whatever order. Additive likewise.
+    count(*) filter (where r.is_machine) as machine_sessions, -- Sessions with a machine's click that reached the step; not among sessions. Additive likewise.
+    count(*) filter (where r.is_orphan and not r.is_machine) as orphan_sessions -- Sessions known from their events only that reached the step; not among
+                                                                                -- sessions. Additive likewise.
+from reached as r
+where r.at is not null
+group by r.day, r.device_type, r.landing_page, r.utm_source, r.path, r.step

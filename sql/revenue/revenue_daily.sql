@@ -1,89 +1,64 @@
--- One row per click day, currency, network, source page and device: what the clicks of that day brought, to now.
+-- One row per click day, currency, network, page, device and campaign: what the clicks of that day brought, to now.
 -- kind: daily
--- grain: day, currency, affiliate_network, source_page, device_type
+-- grain: day, currency, affiliate_network, source_page, device_type, utm_source, utm_medium, utm_campaign
 -- clock: click_timestamp of the click (reporting zone), whenever it converts
+-- reads: click_day
 -- owner: team:finance
 -- headline: clicks, valid_clicks, conversions
 
--- Conversions and commission are those known now: a conversion that arrives later restates the click's day.
--- Bounds are Wilson's for 95 % (z = 1.959964): (n + z²/2 ± z √(n (d − n) / d + z²/4)) / (d + z²).
-with visitors as (
-    select
-        (c.click_timestamp at time zone :timezone)::date as day,
-        c.currency as currency,
-        c.affiliate_network as affiliate_network,
-        c.source_page as source_page,
-        c.device_type as device_type,
-        c.verdict as verdict,
-        c.person_id as person_id,
-        count(*) as clicks,
-        count(*) filter (where c.is_converted) as conversions,
-        sum(c.expected_commission) as expected_commission,
-        sum(c.actual_commission) as actual_commission
-    from staging.clicks as c
-    where c.click_timestamp >= :range_start and c.click_timestamp < :range_end
-    group by c.person_id, 1, 2, 3, 4, 5, 6
-),
-counted as (
-    select
-        v.day as day,
-        v.currency as currency,
-        v.affiliate_network as affiliate_network,
-        v.source_page as source_page,
-        v.device_type as device_type,
-        coalesce(sum(v.clicks) filter (where v.verdict <> 'duplicate'), 0)::bigint as clicks,
-        coalesce(sum(v.clicks) filter (where v.verdict = 'valid'), 0)::bigint as valid_clicks,
-        count(v.person_id) filter (where v.verdict = 'valid') as people,
-        coalesce(sum(v.conversions) filter (where v.verdict = 'valid'), 0)::bigint as conversions,
-        sum(v.expected_commission) filter (where v.verdict = 'valid') as expected_commission,
-        sum(v.actual_commission) filter (where v.verdict = 'valid') as reported_commission,
-        coalesce(sum(v.actual_commission) filter (where v.verdict <> 'valid'), 0) as commission_on_rejected_clicks
-    from visitors as v
-    group by v.day, v.currency, v.affiliate_network, v.source_page, v.device_type
-),
-earned as (
-    select
-        c.day as day,
-        c.currency as currency,
-        c.affiliate_network as affiliate_network,
-        c.source_page as source_page,
-        c.device_type as device_type,
-        c.clicks as clicks,
-        c.valid_clicks as valid_clicks,
-        c.people as people,
-        c.conversions as conversions,
-        c.expected_commission as expected_commission,
-        coalesce(c.reported_commission, case when c.conversions = 0 then 0 end) as actual_commission,
-        c.commission_on_rejected_clicks as commission_on_rejected_clicks,
-        1.959964 as z
-    from counted as c
-    -- Repeats alone are no row, unless money was reported for them: none of that is lost.
-    where c.clicks > 0 or c.commission_on_rejected_clicks <> 0
-)
+-- Which clock: the click's. Conversions and commission count on the day of the click, so a day's numbers move for as long as networks report: until
+-- its clicks' attribution windows are over and the last amount is settled or reversed. Nothing is rebuilt for age alone: a day changes when a fact
+-- behind it does, and analytics.restatements says what changed and why. commission_daily counts the same money by the day of the sale.
+-- Which days: calendar days of the reporting zone, setting ACLUE_TIMEZONE (default Europe/London); days of clock changes have 23 or 25 hours.
+-- Machines: a click is a machine's when its user agent fits a pattern of staging.machine_patterns (no user agent: a person). `clicks` holds machines'
+-- clicks, `valid_clicks` and all that is counted of valid clicks does not.
+-- Repeats: a click by the same person on the same product at most 2 seconds after one that was kept. It stands in `repeats` alone; what was reported
+-- for it counts with the click it repeats, on that click's day and row. `clicks` + `repeats` are all dated clicks there are.
+-- Money: `expected_commission` is over all valid clicks, converted or not: what they would earn if each sold. `actual_commission` is what networks
+-- reported for valid clicks and their repeats; it is NULL only where something converted and no amount at all has been reported, and 0 where nothing
+-- converted or all was reversed. Where one of two sales has an amount it is that amount, and conversions_without_amount is 1.
+-- Both clocks: actual_commission + commission_on_rejected_clicks over all days, and what clicks without a date were paid (staging.click_facts, verdict
+-- no_date), equals actual_commission of commission_daily over all days, and what sales without a date were paid. Conversions do not add up that way:
+-- there every sale counts, here a valid click with two reported repeats is one conversion.
+-- Rates and bounds are not stored: analytics.rate(conversions, valid_clicks) and analytics.rate(actual_commission, valid_clicks), earnings per one click
+-- (not per 100), at the grain you want; bounds by analytics.wilson_low and wilson_high (95 %, Wilson), which assume independent clicks: clicks of one
+-- person convert together, so take the report functions, which allow for it. Is a window over? Day and network say it: maturity is computed when asked.
 select
-    e.day as day, -- Calendar day of the click in the reporting zone.
-    e.currency as currency, -- Currency of all amounts of the row (the product's, ISO 4217); '(not set)' where it has none.
-    e.affiliate_network as affiliate_network, -- Network that pays (amazon, awin, …); '(not set)' where not recorded.
-    e.source_page as source_page, -- Page of the app the click was made on; '(not set)' where not recorded.
-    e.device_type as device_type, -- mobile, tablet or desktop; '(not set)' where not recorded.
-    e.clicks as clicks, -- Affiliate clicks, each counted once however often it was delivered; machines' included.
-    e.valid_clicks as valid_clicks, -- Clicks that are neither a machine's nor repeated: what all rates divide by.
-    e.people as people, -- Distinct people behind the valid clicks; not to be summed over rows.
-    e.conversions as conversions, -- Valid clicks for which a sale has been reported, to now.
-    round(e.conversions::numeric / nullif(e.valid_clicks, 0), 6)::numeric as conversion_rate, -- conversions / valid_clicks, to now; NULL
-                                                                                    -- where there is no valid click.
-    round(
-        (e.conversions + e.z * e.z / 2 - e.z * sqrt(e.conversions::numeric * (e.valid_clicks - e.conversions) / nullif(e.valid_clicks, 0) + e.z * e.z / 4))
-        / (e.valid_clicks + e.z * e.z), 6
-    )::numeric as conversion_rate_low, -- Lower 95 % bound of conversion_rate; NULL where there is no valid click.
-    round(
-        (e.conversions + e.z * e.z / 2 + e.z * sqrt(e.conversions::numeric * (e.valid_clicks - e.conversions) / nullif(e.valid_clicks, 0) + e.z * e.z / 4))
-        / (e.valid_clicks + e.z * e.z), 6
-    )::numeric as conversion_rate_high, -- Upper 95 % bound of conversion_rate; NULL where there is no valid click.
-    e.expected_commission as expected_commission, -- Sum the valid clicks would earn if each led to a sale, in currency; NULL where none was estimated.
-    e.actual_commission as actual_commission, -- Sum the networks reported for valid clicks, in currency, to now; 0 where nothing
-                                              -- converted, NULL where something did and no amount has been reported.
-    e.commission_on_rejected_clicks as commission_on_rejected_clicks, -- Sum reported for repeated or machines' clicks, in currency; in no other column.
-    round(e.actual_commission / nullif(e.valid_clicks, 0), 6)::numeric as epc -- Earnings per click: actual_commission / valid_clicks, in
-                                                                     -- currency, to now; NULL where either is missing.
-from earned as e
+    analytics.local_day(c.clicked_at, :timezone) as day, -- Calendar day of the click in the reporting zone.
+    c.currency as currency, -- Currency of all amounts of the row (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.
+    c.affiliate_network as affiliate_network, -- Network that pays (amazon, awin, …); '(not set)' where not recorded.
+    c.source_page as source_page, -- Page of the app the click was made on; '(not set)' where not recorded.
+    c.device_type as device_type, -- mobile, tablet or desktop; '(not set)' where not recorded.
+    c.utm_source as utm_source, -- Campaign source of the visit; '(not set)' where none.
+    c.utm_medium as utm_medium, -- Campaign medium of the visit; '(not set)' where none.
+    c.utm_campaign as utm_campaign, -- Campaign of the visit; '(not set)' where none.
+    count(*) filter (where c.verdict <> 'repeat') as clicks, -- Affiliate clicks but repeats; machines' included. Additive.
+    count(*) filter (where c.verdict = 'valid') as valid_clicks, -- Clicks that are neither a machine's nor repeats: what rates divide by. Additive.
+    count(*) filter (where c.verdict = 'machine') as machine_clicks, -- Clicks of machines: clicks less valid_clicks. Additive.
+    count(*) filter (where c.verdict = 'repeat') as repeats, -- Repeated clicks, in no other column. Additive.
+    count(distinct c.person_number) filter (where c.verdict = 'valid') as people, -- Distinct people behind the valid clicks. Not additive: whoever
+                                                                                 -- clicked in two rows is in both; analytics.people counts a range.
+    count(distinct c.person_number) filter (where c.verdict = 'valid' and c.counted_as_converted)
+        as converting_people, -- Distinct people behind the conversions. Not additive.
+    count(*) filter (where c.verdict = 'valid' and c.counted_as_converted) as conversions, -- Valid clicks for which, or for a repeat of which, a
+                                                                                         -- sale has been reported, to now. Additive.
+    count(*) filter (where c.verdict = 'valid' and c.counted_as_converted and c.counted_commission is null)
+        as conversions_without_amount, -- Those of the conversions for which no amount has been reported yet. Additive.
+    count(*) filter (where c.verdict = 'valid' and c.expected_commission is null)
+        as clicks_without_estimate, -- Valid clicks that expected_commission knows nothing of. Additive.
+    sum(c.expected_commission) filter (where c.verdict = 'valid') as expected_commission, -- Sum the valid clicks would earn if each led to a sale, in
+                                                                                         -- currency; NULL where none was estimated. Additive within a currency.
+    sum(c.expected_commission) filter (where c.verdict = 'valid' and not c.counted_as_converted)
+        as expected_of_unconverted, -- The part of expected_commission that no sale was reported for, in currency; NULL where none was estimated. On
+                                    -- days whose attribution window is open this is the open exposure. Additive within a currency.
+    coalesce(
+        sum(c.counted_commission) filter (where c.verdict = 'valid'),
+        case when count(*) filter (where c.verdict = 'valid' and c.counted_as_converted) = 0 then 0 end
+    ) as actual_commission, -- Sum the networks reported for valid clicks and their repeats, in currency, to now; 0 where nothing converted, NULL where
+                            -- something did and no amount has been reported. Additive within a currency (NULL as 0, conversions_without_amount beside).
+    coalesce(sum(c.actual_commission) filter (where c.verdict = 'machine'), 0)
+        as commission_on_rejected_clicks, -- Sum reported for machines' clicks, in currency; in no other column. Additive within a currency.
+    max(c.source_updated_at) as source_max_updated_at -- Latest change of a source row behind the row when it was written; NULL: loaded without times.
+from staging.click_facts as c
+where c.clicked_at >= :range_start and c.clicked_at < :range_end
+group by 1, c.currency, c.affiliate_network, c.source_page, c.device_type, c.utm_source, c.utm_medium, c.utm_campaign

@@ -7,8 +7,8 @@
 -- or with neither user nor round, two swipes cannot be told from one, and both stay.
 -- Found by anti joins: the planner knows their size, where a window over all swipes was taken for 5,000 rows of a million. One by the round, one
 -- by the user for swipes of no round: `is not distinct from` reaches no index, and one swipe's repeats would be looked for among all.
--- The browser session (a swipe carries none) is found by user and time: that user's session that had begun and not ended;
--- of several the one begun last. This is the one place where that join is defined; a swipe without user never has one.
+-- The browser session (a swipe carries none) is found by user and time among staging.session_facts: that user's session that had begun and not
+-- ended; of several the one begun last. This is the one place where that join is defined; a swipe without user never has one.
 -- What a client sends is any number and any text: strengths are clamped and words cut here, once for all readers. Times stay as sent (infinity and
 -- the year 294276 among them); which of them count is the reader's rule.
 select
@@ -35,12 +35,14 @@ select
     left(r.recipient_age_range, 60) as recipient_age_range, -- Age range of whom it is for, the first 60 characters; NULL where not said.
     left(r.recipient_gender, 60) as recipient_gender, -- Gender of whom it is for, the first 60 characters; NULL where not said.
     (
-        select s.session_id
-        from staging.sessions as s
-        where s.user_id = d.user_id and s.started_at <= d.swipe_timestamp and s.active_until >= d.swipe_timestamp and not s.is_orphan
-        order by s.started_at desc, s.session_id desc
+        select s.session_number
+        from pipeline.person_numbers as p
+        join staging.session_facts as s on s.identity_number = p.identity_number
+        where p.identity = analytics.person(d.user_id, null, null)
+            and s.is_signed_in and s.started_at <= d.swipe_timestamp and s.active_until >= d.swipe_timestamp
+        order by s.started_at desc, s.session_number desc
         limit 1
-    ) as browser_session_id -- Browser session in which it was made, by user and time; NULL: anonymous, or in none.
+    ) as session_number -- Number of the browser session in which it was made, by user and time; NULL: anonymous, in none, or not synced yet.
 from public.swipe_interactions as d
 left join public.swipe_sessions as r on r.id = d.session_id
 where not exists (

@@ -1,11 +1,11 @@
--- One row per event of public.product_views, each once however often it was delivered: which product was shown to or looked at by whom.
+-- One row per event of public.product_views, each once however often it was delivered: which product was shown or looked at in which session.
 -- kind: view
 -- grain: view_id
 -- owner: team:data
 
--- Delivered again: the same session, user, product, kind of event, source and position at the same instant under another id; the
--- smallest id stays. Without time two views cannot be told from one, and both stay.
--- Product views carry no anonymous id: it comes from the session's row.
+-- Delivered again: the same session, user, product, kind of event, source and position at the same instant under another id. The smallest id
+-- stays, and a click that any of them was flagged with. Without a time two views cannot be told from one, and both stay.
+-- A session has a number, and a machine's mark, from the first sync of the facts on that saw one of its events.
 with delivered as (
     select
         v.id as id,
@@ -18,33 +18,51 @@ with delivered as (
         v.interaction_type as interaction_type,
         v.device_type as device_type,
         v.recommendation_id as recommendation_id,
-        v.has_clicked_affiliate as has_clicked_affiliate,
+        bool_or(v.has_clicked_affiliate) over (
+            partition by v.view_timestamp, v.product_id, v.session_id, v.user_id, v.interaction_type, v.view_source, v.view_position
+        ) as has_clicked_affiliate,
         row_number() over (
-            partition by
-                v.view_timestamp, v.product_id, v.session_id, v.user_id, v.interaction_type, v.view_source, v.view_position,
-                case when v.view_timestamp is null then v.id end
+            partition by v.view_timestamp, v.product_id, v.session_id, v.user_id, v.interaction_type, v.view_source, v.view_position
             order by v.id
         ) as delivery
     from public.product_views as v
+    where analytics.usable(v.view_timestamp) is not null
+    union all
+    select
+        v.id as id,
+        v.product_id as product_id,
+        v.user_id as user_id,
+        v.session_id as session_id,
+        null::timestamptz as at,
+        v.view_source as view_source,
+        v.view_position as view_position,
+        v.interaction_type as interaction_type,
+        v.device_type as device_type,
+        v.recommendation_id as recommendation_id,
+        v.has_clicked_affiliate as has_clicked_affiliate,
+        1::bigint as delivery
+    from public.product_views as v
+    where analytics.usable(v.view_timestamp) is null
 )
 select
     d.id as view_id, -- The event's id in public.product_views.
     d.product_id as product_id, -- Product that was shown.
-    coalesce(d.user_id::text, nullif(s.anonymous_id, ''), d.session_id) as person_id, -- Who saw it: the user, else the anonymous id, else the session. [pii]
-    d.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor. [pii]
-    d.session_id as session_id, -- Browser session, as in public.session_analytics if that row exists.
-    d.at as view_timestamp, -- When it happened; NULL: never recorded, belongs to no day.
-    coalesce(d.view_source, '(not set)') as view_source, -- Where it was shown (swipe, search, …); '(not set)' where not recorded.
+    d.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor, or an account deleted since. [pii]
+    n.session_number as session_number, -- Number of the browser session, as in staging.session_facts; NULL: not synced yet.
+    d.at as viewed_at, -- When it happened; NULL: never recorded, or at a time that cannot be; it belongs to no day.
+    analytics.dimension(d.view_source) as view_source, -- Where it was shown (swipe, search, …); '(not set)' where not recorded.
     d.view_position as view_position, -- Position in the list, from 1; NULL where not recorded.
     d.interaction_type as interaction_type, -- impression, click, detail_view, add_to_wishlist, share or save; NULL where not recorded.
-    coalesce(nullif(d.device_type, ''), '(not set)') as device_type, -- Kind of device; '(not set)' where not recorded.
+    analytics.dimension(d.device_type) as device_type, -- Kind of device; '(not set)' where not recorded.
     d.recommendation_id as recommendation_id, -- Recommendation it came from; NULL where from none.
+    coalesce(f.is_machine, false) as is_machine, -- Whether its session is a machine's: one of the session's clicks was.
     coalesce(d.has_clicked_affiliate, false) or exists (
         select 1
-        from staging.clicks as c
-        where c.session_id = d.session_id and c.product_id = d.product_id and c.click_timestamp >= d.at and c.verdict = 'valid'
-    ) as has_clicked_affiliate -- Whether an affiliate click followed: flagged by the app, or a valid click on the same
+        from staging.click_facts as c
+        where c.session_number = n.session_number and c.product_id = d.product_id and c.clicked_at >= d.at and c.verdict = 'valid'
+    ) as has_clicked_affiliate -- Whether an affiliate click followed: flagged by the app on any delivery, or a valid click on the same
                                -- product in the same session at the same time or later.
 from delivered as d
-left join public.session_analytics as s on s.session_id = d.session_id
+left join pipeline.session_numbers as n on n.session_key = analytics.key(d.session_id)
+left join staging.session_facts as f on f.session_number = n.session_number
 where d.delivery = 1

@@ -59,10 +59,25 @@ def test_nothing_is_touched_that_was_not_named(command: tuple[str, ...]) -> None
         ({"ACLUE_DATABASE_URL": "postgresql://u:hidden@db.example.com/x"}, 7, "add sslmode=require"),
         ({"ACLUE_DATABASE_URL": "mysql://u:hidden@localhost/x"}, 3, "no PostgreSQL URL"),
         ({"ACLUE_TIMEZONE": "Europe/Camelot"}, 3, "ACLUE_TIMEZONE: 'Europe/Camelot' is no IANA time zone"),
+        (
+            {"ACLUE_TIMEZONE": "CET"},
+            3,
+            "ACLUE_TIMEZONE: 'CET' is an abbreviation, which PostgreSQL reads otherwise; use Europe/Brussels",
+        ),
+        ({"ACLUE_TIMEZONE": "EST5EDT"}, 3, "ACLUE_TIMEZONE: 'EST5EDT' is an abbreviation"),
         ({"ACLUE_FUNNEL_WINDOW_DAYS": "many"}, 3, "ACLUE_FUNNEL_WINDOW_DAYS"),
         ({"ACLUE_FIRST_DAY": "yesterday"}, 3, "ACLUE_FIRST_DAY"),
     ],
-    ids=["unreachable", "another host in plain text", "another database", "unknown zone", "no number", "no date"],
+    ids=[
+        "unreachable",
+        "another host in plain text",
+        "another database",
+        "unknown zone",
+        "CET",
+        "EST5EDT",
+        "no number",
+        "no date",
+    ],
 )
 def test_bad_input_is_one_line_with_its_own_code(environment: dict[str, str], code: int, says: str) -> None:
     done = run("verify", **environment)

@@ -20,5 +20,6 @@ def test_it_rebuilds_the_tables_of_its_room(deployed_db: Database, monkeypatch: 
     told = json.loads(capsys.readouterr().out)
     assert [table["table"] for table in told] == [
         "analytics.ctr_by_position_daily",
+        "analytics.session_steps",
         "analytics.session_funnel_daily",
     ]

@@ -1,123 +1,72 @@
-"""The two daily tables of the funnel, counted by hand: grain → the other columns. How far a session went is found by trying every
-way through its events; sessions, their orphans and the swipes made in them on the way."""
+"""The tables of the funnel, counted by hand: grain → the other columns. How far a session went is found by trying every way
+through its events."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from tests.oracles.clicks import Row, is_machine, verdicts
-from tests.oracles.numbers import NOT_SET, day, median_seconds, rate, said, wilson
-from tests.oracles.revenue import Table, World, impressions
-from tests.oracles.views import kept_views
+from tests.oracles.facts import CAMPAIGN, Facts, Row, World, key, session_of, usable
+from tests.oracles.revenue import Days, Table, impressions
 
-COUNTS = ("sessions", "viewed", "swiped", "clicked", "converted")
-#: Name of a rate, the step it counts and the step it divides by.
-RATES = (
-    ("view_rate", 1, 0),
-    ("swipe_step_rate", 2, 1),
-    ("swipe_overall_rate", 2, 0),
-    ("click_step_rate", 3, 2),
-    ("click_overall_rate", 3, 0),
-    ("conversion_step_rate", 4, 3),
-    ("conversion_overall_rate", 4, 0),
-)
-GAPS = ("view", "swipe", "click", "conversion")
+PATHS = {
+    "all": ("landing", "view", "click", "conversion"),
+    "signed_in": ("landing", "view", "swipe", "click", "conversion"),
+    "newcomers": ("landing", "view", "click", "registration", "conversion"),
+}
 
 Way = tuple[datetime, ...]
 
 
-def ctr_by_position_daily(world: World, zone: str) -> Table:
+def ctr_by_position_daily(facts: Facts, days: Days) -> Table:
     cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for view in kept_views(world["views"]):
-        if view["view_timestamp"] is not None and view["interaction_type"] == "impression":
-            cells[day(view["view_timestamp"], zone), said(view["view_source"]), view["view_position"] or 0].append(view)
-    verdict = verdicts(world["clicks"])
-    return {key: impressions(shown, world, verdict) for key, shown in cells.items()}
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------------
-
-
-def active_until(session: Row) -> datetime | None:
-    """Its end as said, else when it was last active, else begun and lasted, else half an hour after it began."""
-    begun, last = session["started_at"], session["last_activity_at"]
-    if session["ended_at"] is not None:
-        return session["ended_at"]  # type: ignore[no-any-return]
-    if last is not None:
-        return max(last, begun) if begun is not None else last  # type: ignore[no-any-return]
-    if begun is None:
-        return None
-    lasted = session["duration_seconds"]
-    return begun + timedelta(seconds=30 * 60 if lasted is None else lasted)  # type: ignore[no-any-return]
-
-
-def session_of(swipe: Row, sessions: Sequence[Row]) -> str | None:
-    """The session of its user that had begun and not ended; of several the one begun last, then the last by name."""
-    at, user = swipe["swipe_timestamp"], swipe["user_id"]
-    if at is None or user is None:
-        return None
-    around = []
-    for session in sessions:
-        begun, until = session["started_at"], active_until(session)
-        if session["user_id"] == user and begun is not None and until is not None and begun <= at <= until:
-            around.append((begun, session["session_id"]))
-    return max(around)[1] if around else None
-
-
-def orphans(world: World) -> list[Row]:
-    """Sessions without a row, by the first of their events: a view before a click, then the smaller id; no machine's click."""
-    recorded = {session["session_id"] for session in world["sessions"]}
-    heard: dict[str, list[tuple[datetime, int, str, Row]]] = defaultdict(list)
-    for view in world["views"]:
-        heard[view["session_id"]].append((view["view_timestamp"], 0, str(view["id"]), view))
-    for click in world["clicks"]:
-        if not is_machine(click["user_agent"]):
-            heard[click["session_id"]].append((click["click_timestamp"], 1, str(click["id"]), click))
-    found = []
-    for name, events in heard.items():
-        dated = [event for event in events if event[0] is not None]
-        if dated and name not in recorded:
-            at, _, _, first = min(dated, key=lambda event: event[:3])
-            device = said(first["device_type"])
-            found.append({"session_id": name, "started_at": at, "user_id": first["user_id"], "device_type": device})
-    return found
+    for view in facts.views:
+        if view["at"] is not None and view["kind"] == "impression":
+            cells[days[view["at"]], view["view_source"], view["view_position"] or 0].append(view)
+    return {cell: impressions(shown) for cell, shown in cells.items()}
 
 
 # --- the funnel -------------------------------------------------------------------------------------------------------
 
 
-def session_funnel_daily(world: World, zone: str, window_days: int = 30) -> Table:
-    machines = {click["session_id"] for click in world["clicks"] if is_machine(click["user_agent"])}
-    verdict, window = verdicts(world["clicks"]), timedelta(hours=24 * window_days)
-    ways: dict[tuple[Any, ...], list[Way]] = defaultdict(list)
-    aside: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for session in world["sessions"]:
-        if session["started_at"] is not None:
-            names = ("device_type", "landing_page", "utm_source")
-            key = (day(session["started_at"], zone), *(said(session[name]) for name in names))
-            if session["session_id"] in machines:
-                aside[key].append("bot")
-            else:
-                ways[key].append(deepest(steps_of(session, world, verdict), window))
-    for orphan in orphans(world):
-        aside[day(orphan["started_at"], zone), orphan["device_type"], NOT_SET, NOT_SET].append("orphan")
-    return {key: _funnel(ways[key], aside[key]) for key in ways.keys() | aside.keys()}
+def session_steps(world: World, facts: Facts, days: Days, numbers: Mapping[str, int], window_days: int = 30) -> Table:
+    table: Table = {}
+    window = timedelta(hours=24 * window_days)
+    for name, session in facts.sessions.items():
+        landed = session["landed_at"]
+        if landed is None:
+            continue
+        events = events_of(name, world, facts, numbers)
+        for path, steps in PATHS.items():
+            if {"all": True, "signed_in": session["is_signed_in"], "newcomers": session["is_newcomer"]}[path]:
+                way = deepest([events[step] for step in steps], window)
+                table[days[landed], numbers[key(name)], path] = {
+                    **{column: session[column] for column in ("device_type", "landing_page", *CAMPAIGN)},
+                    **{mark: session[mark] for mark in ("is_first_visit", "is_machine", "is_orphan")},
+                    **{f"step_{n}_at": way[n - 1] if len(way) >= n else None for n in range(1, 6)},
+                    "any_click": any(landed <= at <= landed + window for at in events["click"]),
+                    "any_conversion": any(landed <= at <= landed + window for at in events["conversion"]),
+                }
+    return table
 
 
-def steps_of(session: Row, world: World, verdict: dict[Any, str]) -> list[list[datetime]]:
-    """The times of everything that could be one of the session's five steps."""
-    name = session["session_id"]
-    clicks = [click for click in world["clicks"] if click["session_id"] == name and verdict[click["id"]] == "valid"]
-    opened = [view for view in world["views"] if view["interaction_type"] == "detail_view"]
-    steps = [
-        [session["started_at"]],
-        [view["view_timestamp"] for view in opened if view["session_id"] == name],
-        [swipe["swipe_timestamp"] for swipe in world["swipes"] if session_of(swipe, world["sessions"]) == name],
-        [click["click_timestamp"] for click in clicks],
-        [click["conversion_timestamp"] for click in clicks if click["is_converted"]],
-    ]
-    return [sorted({at for at in times if at is not None}) for times in steps]
+def events_of(name: str, world: World, facts: Facts, numbers: Mapping[str, int]) -> dict[str, list[datetime]]:
+    """The times of everything that could be one of the session's steps."""
+    session, clicks = facts.sessions[name], facts.valid(name)
+    found = {
+        "landing": [session["landed_at"]],
+        "view": [view["at"] for view in facts.views if view["session_id"] == name and view["kind"] == "detail_view"],
+        "swipe": [
+            usable(swipe["swipe_timestamp"])
+            for swipe in world["swipes"]
+            if session_of(swipe, facts.sessions, numbers) == name
+        ],
+        "click": [click["at"] for click in clicks],
+        "registration": [session["registered_at"]],
+        "conversion": [click["counted_converted_at"] for click in clicks],
+    }
+    return {step: sorted({at for at in times if at is not None}) for step, times in found.items()}
 
 
 def deepest(steps: Sequence[Sequence[datetime]], window: timedelta) -> Way:
@@ -135,12 +84,31 @@ def deepest(steps: Sequence[Sequence[datetime]], window: timedelta) -> Way:
     return min(way for way in found if len(way) == depth)
 
 
-def _funnel(ways: list[Way], aside: list[str]) -> Row:
-    reached = [sum(len(way) > step for way in ways) for step in range(len(COUNTS))]
-    row: Row = dict(zip(COUNTS, reached, strict=True))
-    for name, step, of in RATES:
-        row[name] = rate(reached[step], reached[of])
-        row[f"{name}_low"], row[f"{name}_high"] = wilson(reached[step], reached[of])
-    for step, name in enumerate(GAPS, start=1):
-        row[f"median_seconds_to_{name}"] = median_seconds([w[step] - w[step - 1] for w in ways if len(w) > step])
-    return {**row, "orphan_sessions": aside.count("orphan"), "bot_sessions": aside.count("bot")}
+def session_funnel_daily(steps: Table) -> Table:
+    """From the sessions' steps, which are counted on their own."""
+    cells: dict[tuple[Any, ...], list[tuple[Row, int]]] = defaultdict(list)
+    for (day, _, path), row in steps.items():
+        for step in range(1, 6):
+            if row[f"step_{step}_at"] is not None:
+                cells[day, row["device_type"], row["landing_page"], row["utm_source"], path, step].append((row, step))
+    return {cell: _funnel(cell[-2], reached) for cell, reached in cells.items()}
+
+
+def _funnel(path: str, reached: list[tuple[Row, int]]) -> Row:
+    people = [(row, step) for row, step in reached if not row["is_machine"] and not row["is_orphan"]]
+    return {
+        "step_name": PATHS[path][reached[0][1] - 1],
+        "sessions": len(people),
+        "seconds_from_previous": _seconds(
+            row[f"step_{step}_at"] - row[f"step_{max(step - 1, 1)}_at"] for row, step in people
+        ),
+        "seconds_from_landing": _seconds(row[f"step_{step}_at"] - row["step_1_at"] for row, step in people),
+        "any_click": sum(row["any_click"] for row, _ in people),
+        "any_conversion": sum(row["any_conversion"] for row, _ in people),
+        "machine_sessions": sum(row["is_machine"] for row, _ in reached),
+        "orphan_sessions": sum(row["is_orphan"] and not row["is_machine"] for row, _ in reached),
+    }
+
+
+def _seconds(gaps: Iterator[timedelta]) -> Decimal:
+    return Decimal(sum(gaps, timedelta()) // timedelta(microseconds=1)) / 1_000_000

@@ -1,25 +1,12 @@
-"""Rates, their bounds, sums and medians by the textbook, in decimal arithmetic; days, and words for what is missing."""
+"""Rates, their bounds, sums and medians by the textbook, in decimal arithmetic."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
-from typing import Any
-from zoneinfo import ZoneInfo
 
-NOT_SET = "(not set)"
 Z = Decimal("1.959964")
 MILLIONTH = Decimal("0.000001")
 PRECISE = Context(prec=60, rounding=ROUND_HALF_UP)
-
-
-def day(at: datetime, zone: str) -> date:
-    """The calendar day on a clock of the zone."""
-    return at.astimezone(ZoneInfo(zone)).date()
-
-
-def said(value: Any) -> str:
-    """A dimension's value, NULL and '' being the same."""
-    return NOT_SET if value in (None, "") else str(value)
 
 
 def rate(part: int | Decimal | None, whole: int) -> Decimal | None:

@@ -1,82 +1,160 @@
-"""The checks that numbers add up hold in every world that was just computed, and turn red when something comes after."""
+"""The checks that numbers add up hold in every world that was just built and while the app writes on, and turn red over each thing that
+they are there to find."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 
-from aclue_pipeline import derived
 from aclue_pipeline.checks import of_file
 from aclue_pipeline.postgres import Database
 from tests.support.catalogs import CATALOG
-from tests.worlds import AUTUMN, FEW, PRODUCTS, load, worlds
+from tests.worlds import (
+    AUTUMN,
+    FEW,
+    HOSTILE,
+    PRODUCTS,
+    USERS,
+    build,
+    load,
+    local_days,
+    red,
+    span,
+    sync,
+    times_of,
+    worlds,
+)
 
 pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
-CHECKS = [of_file(file) for file in CATALOG.checks if file.room in ("revenue", "funnel")]
+TABLES = ["revenue_daily", "commission_daily", "product_revenue_daily", "session_funnel_daily", "ctr_by_position_daily"]
+NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
 
-def compute(db: Database) -> None:
-    """Five days and no others, whatever an earlier world computed."""
-    with db.psycopg() as pg:
-        pg.execute("delete from pipeline.days")
-    for table in CATALOG.tables.values():
-        if table.kind == "daily":
-            derived.replace_days(db, CATALOG, table, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
-
-
-def red(db: Database) -> set[str]:
-    return {check.name for check in CHECKS if not check.judge(db).passed}
+def build_all(db: Database, *days: Any) -> None:
+    for name in TABLES:
+        build(db, name, *days)
 
 
 @FEW
 @given(worlds())
-def test_what_was_just_computed_adds_up(world_db: Database, world: Any) -> None:
+def test_what_was_just_built_adds_up_over_every_row_there_is(world_db: Database, world: Any) -> None:
     load(world_db, world)
-    compute(world_db)
+    build_all(world_db, *span(local_days(world_db, times_of(world))))
     assert red(world_db) == set()
+
+
+@pytest.fixture
+def built(world_db: Database) -> Database:
+    """A session that viewed, clicked and bought, and one row of each kind that belongs to no day; five days, all built."""
+    view = {
+        "product_id": PRODUCTS[0]["id"],
+        "session_id": "s1",
+        "interaction_type": "impression",
+        "has_clicked_affiliate": None,
+    }
+    click = {
+        **{"product_id": PRODUCTS[0]["id"], "user_id": USERS[0], "session_id": "s1", "source_page": "search"},
+        **{"affiliate_network": "awin", "affiliate_url": "https://shop.example/", "is_converted": True},
+        **{"expected_commission": "1.20", "actual_commission": "1.25"},
+    }
+    session = {"user_id": USERS[0], "landing_page": "/"}
+    world = {
+        "sessions": [
+            session | {"session_id": "s1", "started_at": NOON - timedelta(minutes=1)},
+            session | {"session_id": "s2", "started_at": "infinity"},
+        ],
+        "views": [
+            view | {"view_timestamp": NOON},
+            view | {"view_timestamp": NOON, "interaction_type": "detail_view"},
+            view | {"view_timestamp": None},
+            view | {"view_timestamp": "1999-01-01 00:00+00"},
+        ],
+        "clicks": [
+            click | {"click_timestamp": NOON, "conversion_timestamp": NOON + DAY},
+            click | {"click_timestamp": None, "conversion_timestamp": None},
+        ],
+    }
+    load(world_db, world)
+    build_all(world_db, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
+    assert red(world_db) == set()
+    return world_db
+
+
+def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebuild(built: Database) -> None:
+    writes = [
+        """insert into public.affiliate_clicks (product_id, session_id, click_timestamp, source_page, affiliate_network, affiliate_url)
+           select product_id, 's3', click_timestamp, 'search', 'awin', 'https://shop.example/' from public.affiliate_clicks""",
+        "update public.affiliate_clicks set actual_commission = 0, conversion_timestamp = conversion_timestamp - interval '1 day'",
+        """insert into public.product_views (product_id, session_id, view_timestamp, interaction_type)
+           select product_id, 's3', view_timestamp, interaction_type from public.product_views""",
+        """insert into public.session_analytics (session_id, started_at, landing_page)
+           select 's3', started_at, '/' from public.session_analytics where session_id = 's1'""",
+        "delete from public.product_views where session_id = 's1'",
+    ]
+    for statement in writes:
+        with built.psycopg() as pg:
+            pg.execute(statement)
+        assert red(built) == set(), statement
+    sync(built)
+    assert red(built) == set(), "the days that changed are dirty, a bucket of its own"
+    build_all(built, AUTUMN - 2 * DAY, AUTUMN + 2 * DAY)
+    assert red(built) == set()
 
 
 @pytest.mark.parametrize(
-    ("late", "says"),
+    ("finds", "wrong"),
     [
+        ("clicks_add_up", "update analytics.revenue_daily set repeats = repeats + 1"),
+        ("clicks_add_up", "update analytics.revenue_daily set actual_commission = actual_commission + 0.01"),
+        ("clicks_add_up", "delete from analytics.revenue_daily"),
+        ("clicks_add_up", "delete from pipeline.days where table_name = 'analytics.revenue_daily'"),
+        ("conversions_add_up", "update analytics.commission_daily set conversions = conversions - 1"),
+        ("conversions_add_up", "update analytics.commission_daily set actual_commission = 1.26"),
+        ("conversions_add_up", "delete from pipeline.days where table_name = 'analytics.commission_daily'"),
+        ("products_add_up_to_clicks", "update analytics.product_revenue_daily set clicks = clicks + 1"),
+        ("products_add_up_to_clicks", "update analytics.product_revenue_daily set actual_commission = null"),
+        ("views_add_up", "update analytics.product_revenue_daily set detail_views = detail_views + 1"),
+        ("views_add_up", "update analytics.product_revenue_daily set clicked_impressions = 0"),
+        ("views_add_up", "delete from pipeline.days where table_name = 'analytics.product_revenue_daily'"),
+        ("impressions_add_up", "update analytics.ctr_by_position_daily set machine_impressions = 1"),
+        ("impressions_add_up", "delete from analytics.ctr_by_position_daily"),
+        ("sessions_add_up", "update analytics.session_funnel_daily set sessions = sessions + 1 where step = 1"),
+        ("sessions_add_up", "delete from pipeline.days where table_name = 'analytics.session_funnel_daily'"),
+        ("steps_add_up", "update analytics.session_steps set step_2_at = null"),
+        ("steps_add_up", "delete from analytics.session_steps where path = 'all'"),
+        ("no_step_grows", "update analytics.session_funnel_daily set sessions = sessions + 1 where step = 3"),
+        ("no_step_grows", "delete from analytics.session_funnel_daily where step = 2"),
+        ("no_dimension_explodes", "update pipeline.days set rows = 10001 where table_name = 'analytics.revenue_daily'"),
         (
-            """insert into public.affiliate_clicks
-                   (product_id, session_id, click_timestamp, source_page, affiliate_network, affiliate_url)
-               values (%(product)s, 's1', '2026-10-25 12:00+00', 'search', 'awin', 'https://shop.example/')""",
-            "clicks_add_up",
+            "no_landing_explodes",
+            "update pipeline.days set rows = 10001 where table_name = 'analytics.session_funnel_daily'",
         ),
         (
-            """insert into public.affiliate_clicks
-                   (product_id, session_id, click_timestamp, source_page, affiliate_network, affiliate_url,
-                    is_converted, conversion_timestamp, actual_commission)
-               values (%(product)s, 's1', null, 'search', 'awin', 'https://shop.example/', true, '2026-10-25 12:00+00', 0.01)""",
-            "conversions_add_up",
+            "no_position_explodes",
+            "update pipeline.days set rows = 10001 where table_name = 'analytics.ctr_by_position_daily'",
         ),
-        (
-            """insert into public.product_views (product_id, session_id, view_timestamp, interaction_type)
-               values (%(product)s, 's1', '2026-10-25 12:00+00', 'detail_view')""",
-            "views_add_up",
-        ),
-        (
-            """insert into public.session_analytics (session_id, started_at, landing_page)
-               values ('s1', '2026-10-25 12:00+00', '/')""",
-            "sessions_add_up",
-        ),
-        ("update analytics.ctr_by_position_daily set impressions = impressions + 1", "impressions_agree"),
     ],
-    ids=["a click", "a conversion", "a view", "a session", "one table only"],
 )
-def test_what_came_after_the_computation_is_missed(world_db: Database, late: str, says: str) -> None:
-    shown = {
-        "id": "00000000-0000-0000-0000-000000000099", "product_id": PRODUCTS[0]["id"], "session_id": "s9",
-        "view_timestamp": "2026-10-25 11:00+00", "interaction_type": "impression",
-    }  # fmt: skip
-    load(world_db, {"views": [shown]})
-    compute(world_db)
-    assert red(world_db) == set()
+def test_what_is_wrong_in_a_published_table_is_found(built: Database, finds: str, wrong: str) -> None:
+    with built.psycopg() as pg:
+        pg.execute(wrong)
+    assert finds in red(built)
+
+
+def test_a_dimension_that_holds_ids_is_named(world_db: Database) -> None:
+    load(world_db, {})
     with world_db.psycopg() as pg:
-        pg.execute(late, {"product": PRODUCTS[0]["id"]})
-    assert says in red(world_db)
+        pg.execute(
+            """insert into public.affiliate_clicks
+                   (product_id, session_id, click_timestamp, source_page, affiliate_network, affiliate_url, utm_source, utm_campaign)
+               select %s, 's4', %s, 'search', 'awin', 'https://shop.example/', n %% 7, n || %s from generate_series(1, 10001) n""",
+            [PRODUCTS[0]["id"], NOON, HOSTILE],
+        )
+    sync(world_db)
+    build(world_db, "revenue_daily", AUTUMN, AUTUMN)
+    [judged] = [of_file(file).judge(world_db) for file in CATALOG.checks if file.name == "no_dimension_explodes"]
+    assert not judged.passed
+    assert judged.sentence == "utm_campaign has 10001 values on 2026-10-25, which has 10001 rows"

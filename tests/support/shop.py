@@ -48,6 +48,9 @@ where o.at >= :range_start and o.at < :range_end
 group by 1, 2
 """
 
+#: What is remembered of days and publications, whatever the tables are.
+KEPT = ("tables", "days", "dirty", "publications", "restatements")
+
 
 class Shop:
     """The folder of the small shop's SQL files, to write to."""
@@ -58,8 +61,8 @@ class Shop:
         self.write("app/orders.sql", APP)
         self.write("staging/orders.sql", ORDERS)
         self.write("revenue/sales.sql", SALES)
-        for path in (*(sql_folder() / "pipeline").glob("*.sql"), sql_folder() / "functions" / "day_start.sql"):
-            self.write(f"{path.parent.name}/{path.name}", path.read_text())
+        for path in (*(f"pipeline/{name}.sql" for name in KEPT), "functions/day_start.sql"):
+            self.write(path, (sql_folder() / path).read_text())
 
     @property
     def catalog(self) -> Catalog:

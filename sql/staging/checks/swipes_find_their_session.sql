@@ -6,7 +6,7 @@ with swiped as (
     select
         count(*) as swipes,
         count(*) filter (where w.user_id is null) as anonymous,
-        count(*) filter (where w.user_id is not null and w.browser_session_id is null) as unmatched
+        count(*) filter (where w.user_id is not null and w.session_number is null) as unmatched
     from staging.swipes as w
     where w.at >= now() - 35 * interval '24 hours'
 )

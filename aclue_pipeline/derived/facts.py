@@ -1,0 +1,224 @@
+"""Keeps the facts: reads what changed in the app's events, judges it once, and says which published days it reaches (sql/staging/sync).
+What is done about those days is days.py's business; what a verdict is, the SQL's."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from aclue_pipeline.catalog import Catalog, Table, sqltext
+from aclue_pipeline.derived.tables import ensure, named_errors
+from aclue_pipeline.postgres.locks import snapshot
+from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from aclue_pipeline.postgres import Database
+
+    Pg = psycopg.Connection[Any]
+
+#: The lock that whoever writes facts holds alone, and whoever builds days on them shares.
+LOCK = "staging.facts"
+
+#: A transaction that was open at the last sync may have committed rows of before: read again for so long.
+OVERLAP = timedelta(hours=1)
+
+#: Sources of which only a digest a day is kept.
+SOURCES = ("views", "swipes")
+
+#: Ways of reading by which a table stands on such a source.
+LOOKED_AT = {"view_day", "impression_day", "session_day"}
+
+
+@dataclass(frozen=True)
+class Synced:
+    """One sync: facts written, source rows first missed, days of tables that became dirty; `is_full`: everything was looked at."""
+
+    clicks: int
+    sessions: int
+    products: int
+    gone: int
+    days: int
+    is_full: bool
+
+    @property
+    def written(self) -> dict[str, int]:
+        """Facts written, by table."""
+        return {
+            "staging.click_facts": self.clicks,
+            "staging.session_facts": self.sessions,
+            "staging.product_facts": self.products,
+        }
+
+    @property
+    def sentence(self) -> str:
+        looked = "all rows looked at" if self.is_full else "what changed since the last sync"
+        gone = f", {self.gone:,} rows gone" if self.gone else ""
+        return f"{looked}: {self.clicks:,} clicks, {self.sessions:,} sessions written{gone}; {self.days:,} published days to rebuild"
+
+
+def sync(db: "Database", catalog: Catalog, *, full: bool = False) -> Synced:
+    """Read the events that changed since the last sync, write their facts, mark the days they reach: one transaction.
+
+    `full`: look at every row, also for those that are gone or were loaded without a time of change; the first sync and the first
+    under other rules always do. Two at once take turns; a second one finds nothing to write.
+    """
+    wanted = [table for table in catalog.tables.values() if table.kind == "facts" or table.room == "pipeline"]
+    with db.begin() as connection:
+        ensure(connection, catalog, *wanted, catalog.table("staging.clicks"), catalog.table("staging.sessions"))
+    with snapshot(db, alone=LOCK) as pg, named_errors():
+        return _sync(pg, catalog, full)
+
+
+def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
+    rules = rule_version(catalog)
+    pg.execute(
+        "insert into pipeline.secrets (name, secret) values ('orders', %s) on conflict do nothing",
+        [secrets.token_bytes(32)],
+    )
+    last = pg.execute("select synced_at, rule_version from pipeline.syncs order by sync desc limit 1").fetchone()
+    full = full or last is None or last[1] != rules
+    now = _one(pg, "select now()")
+    values = {
+        "is_full": full,
+        "since": last[0] - OVERLAP if last else datetime(1, 1, 1, tzinfo=UTC),
+        "synced_at": now,
+        "rule_version": rules,
+        **_reaches(catalog),
+    }
+    for path in sorted((catalog.root / "staging" / "sync").glob("[0-9]*.sql")):
+        run(pg, path.read_text(encoding="utf-8"), values)
+    if full:
+        first, until = _days_of_events(pg, now)
+    else:
+        until = _today(pg, now)
+        first = until - timedelta(days=get_settings().funnel_window_days)
+    for source in SOURCES:
+        _look(pg, catalog, source, first, until - timedelta(days=1), now)
+    return _remember(pg, full, rules, now)
+
+
+def rule_version(catalog: Catalog) -> str:
+    """Changes with the rules by which a click is judged, and with nothing else."""
+    judged = catalog.root / "staging" / "sync" / "05_judge_clicks.sql"
+    patterns, clicks = catalog.table("staging.machine_patterns"), catalog.table("staging.clicks")
+    functions = [function.code_version for function in catalog.functions_of(clicks, patterns)]
+    rules = sqltext.without_comments(judged.read_text(encoding="utf-8"))
+    return sqltext.digest(patterns.code_version, clicks.code_version, *functions, rules)
+
+
+def look(db: "Database", catalog: Catalog, first: date, last: date) -> None:
+    """Look at those days of views and swipes (both counted) that nobody has looked at yet, before they are built: what arrives
+    later then always makes a difference to the next look."""
+    _ensure(db, catalog)
+    with snapshot(db, alone=LOCK) as pg, named_errors():
+        now = _one(pg, "select now()")
+        for source in SOURCES:
+            begin, end = _row(
+                pg,
+                """select min(g.day)::date, max(g.day)::date from generate_series(%s::date, %s::date, interval '1 day') as g (day)
+                   where not exists (select from pipeline.source_days d where d.source = %s and d.day = g.day::date)""",
+                [first, last, source],
+            )
+            if begin is not None:
+                _look(pg, catalog, source, begin, end, now)
+
+
+def run(pg: "Pg", text: str, values: Mapping[str, Any]) -> None:
+    """Execute a file of statements with its parameters bound: the given values, else the settings of that name."""
+    from psycopg import ClientCursor
+
+    settings = get_settings()
+    bound = {name: values[name] if name in values else getattr(settings, name) for name in sqltext.parameters(text)}
+    ClientCursor(pg).execute(sqltext.bindable(text), bound)
+
+
+def reaches(catalog: Catalog, table: Table) -> set[str]:
+    """How changed facts become days of this daily table: what its header says it reads, and that of the daily tables below it."""
+    below = (catalog.tables[key] for key in table.upstream if key in catalog.tables)
+    return set(table.reads).union(*(reaches(catalog, one) for one in below if one.kind == "daily"))
+
+
+def _ensure(db: "Database", catalog: Catalog) -> None:
+    """The facts, what the sync reads them from, and its bookkeeping."""
+    tables = [table for table in catalog.tables.values() if table.kind == "facts" or table.room == "pipeline"]
+    with db.begin() as connection:
+        ensure(connection, catalog, *tables)
+
+
+def _reaches(catalog: Catalog) -> dict[str, list[str]]:
+    pairs = [
+        (table.key, reach)
+        for table in catalog.tables.values()
+        if table.kind == "daily"
+        for reach in sorted(reaches(catalog, table))
+    ]
+    return {"tables": [key for key, _ in pairs], "reaches": [reach for _, reach in pairs]}
+
+
+def _look(pg: "Pg", catalog: Catalog, source: str, first: date, last: date, now: datetime) -> None:
+    if last < first:
+        return
+    folder = catalog.root / "pipeline" / "source_days"
+    select = (folder / f"{source}.sql").read_text(encoding="utf-8")
+    zone = get_settings().timezone
+    begin, end = (
+        _one(pg, "select analytics.day_start(%s, %s)", [day, zone]) for day in (first, last + timedelta(days=1))
+    )
+    ranged = {"range_start": begin, "range_end": end}
+    run(pg, f"create temporary table looked on commit drop as\n{select}", ranged)
+    text = (catalog.root / "staging" / "sync" / "look.sql").read_text(encoding="utf-8")
+    run(pg, text, {"source": source, "first": first, "last": last, "synced_at": now, **_reaches(catalog)})
+
+
+def _days_of_events(pg: "Pg", now: datetime) -> tuple[date, date]:
+    """The first day of any view or swipe that can be meant, now or when it was last looked at, and today."""
+    zone = get_settings().timezone
+    first = _one(
+        pg,
+        """select least(analytics.local_day(min(at), %s), (select min(day) from pipeline.source_days)) from (
+               select min(analytics.usable(view_timestamp)) as at from public.product_views where view_timestamp >= '2000-01-01'
+               union all
+               select min(analytics.usable(swipe_timestamp)) from public.swipe_interactions where swipe_timestamp >= '2000-01-01') e""",
+        [zone],
+    )
+    today = _today(pg, now)
+    return min(first or today, today), today
+
+
+def _today(pg: "Pg", now: datetime) -> date:
+    day: date = _one(pg, "select analytics.local_day(%s, %s)", [now, get_settings().timezone])
+    return day
+
+
+def _remember(pg: "Pg", full: bool, rules: str, now: datetime) -> Synced:
+    clicks, sessions, products, gone, days = _row(
+        pg,
+        """select (select count(*) from click_changes where is_published or cause is not null),
+                  (select count(*) from staging.session_facts f where f.changed_at = %(now)s and f.session_number in (
+                       select session_number from session_images union select session_number from session_before)),
+                  (select count(*) from staging.product_facts where first_seen_at = %(now)s),
+                  case when %(full)s then (select count(*) from staging.click_facts where gone_at = %(now)s)
+                                        + (select count(*) from staging.session_facts where gone_at = %(now)s) else 0 end,
+                  (select count(distinct (table_name, day)) from pipeline.dirty where noted_at = %(now)s)""",
+        {"now": now, "full": full},
+    )
+    done = Synced(clicks, sessions, products, gone, days, full)
+    pg.execute(
+        """insert into pipeline.syncs (synced_at, is_full, rule_version, settings, clicks, sessions, gone, days)
+           values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        [now, full, rules, f"timezone={get_settings().timezone}", done.clicks, done.sessions, done.gone, done.days],
+    )
+    return done
+
+
+def _row(pg: "Pg", statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> tuple[Any, ...]:
+    row = pg.execute(statement, values).fetchone()
+    assert row is not None
+    return row
+
+
+def _one(pg: "Pg", statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+    return _row(pg, statement, values)[0]

@@ -1,0 +1,142 @@
+-- One row per session and path: when the session reached which step of the path, in order.
+-- kind: daily
+-- grain: day, session_number, path
+-- clock: landing of the session (reporting zone): its start, or its first event within five minutes before; a session over midnight counts on that day
+-- reads: session_day
+-- owner: team:analytics
+
+-- Paths, each of its own steps, a step being the first such event at the same time as the step before or later:
+--   all         landing, view, click, conversion: every session, anonymous ones included.
+--   signed_in   landing, view, swipe, click, conversion: sessions in which a user was signed in; only their swipes are known to belong to a session.
+--   newcomers   landing, view, click, registration, conversion: sessions in which nobody was signed in when they landed.
+-- view is the opening of a product's page (impressions are none), click a valid affiliate click of the session, conversion the sale of any valid click of
+-- it, registration that of its visitor. A swipe before the view does not count, nor a click before the swipe: any_click and any_conversion say whether the
+-- session clicked and bought at all, in whatever order.
+-- All steps lie within :funnel_window_days (setting ACLUE_FUNNEL_WINDOW_DAYS) from landing, the end included, in elapsed seconds (24 hours a day, also when
+-- the clocks change). The steps are different events, so that taking the earliest each time leads deepest, whatever the order of events at the same
+-- instant: ClickHouse's windowFunnel(…, 'strict_once').
+-- Sessions of machines and sessions known from their events only (orphans; no landing was recorded) are here too, marked: leave them out of rates.
+-- A row moves until the session's window is over, and later where a sale or a correction is reported late. There is no session's name and no person in it.
+with landed as (
+    select
+        analytics.local_day(f.landed_at, :timezone) as day,
+        f.session_number as session_number,
+        f.identity_number as identity_number,
+        f.landed_at as landed_at,
+        f.landed_at + :funnel_window_days * interval '24 hours' as closes_at,
+        f.device_type as device_type,
+        f.landing_page as landing_page,
+        f.utm_source as utm_source,
+        f.utm_medium as utm_medium,
+        f.utm_campaign as utm_campaign,
+        f.is_signed_in as is_signed_in,
+        f.is_newcomer as is_newcomer,
+        f.registered_at as registered_at,
+        f.is_first_visit as is_first_visit,
+        f.is_machine as is_machine,
+        f.is_orphan as is_orphan
+    from staging.session_facts as f
+    where f.landed_at >= :range_start and f.landed_at < :range_end
+),
+viewed as (
+    select
+        l.session_number as session_number,
+        min(v.view_timestamp) as at
+    from public.product_views as v
+    join pipeline.session_numbers as n on n.session_key = analytics.key(v.session_id)
+    join landed as l on l.session_number = n.session_number
+    where v.interaction_type = 'detail_view'
+        and v.view_timestamp >= :range_start and v.view_timestamp <= :range_end + :funnel_window_days * interval '24 hours'
+        and v.view_timestamp >= l.landed_at and v.view_timestamp <= l.closes_at
+    group by l.session_number
+),
+acted as (
+    select
+        l.session_number as session_number,
+        bool_or(c.clicked_at >= l.landed_at and c.clicked_at <= l.closes_at) as any_click,
+        bool_or(c.counted_as_converted and c.counted_converted_at >= l.landed_at and c.counted_converted_at <= l.closes_at) as any_conversion
+    from landed as l
+    join staging.click_facts as c on c.session_number = l.session_number
+    where c.verdict = 'valid'
+    group by l.session_number
+),
+swiped as (
+    select
+        l.session_number as session_number,
+        min(w.at) as at
+    from landed as l
+    join viewed as v on v.session_number = l.session_number
+    join pipeline.person_numbers as p on p.identity_number = l.identity_number
+    join staging.swipes as w
+        on w.user_id = case when p.identity like 'u:%' then substr(p.identity, 3)::uuid end and w.session_number = l.session_number
+    where l.is_signed_in and w.at >= v.at and w.at <= l.closes_at
+    group by l.session_number
+),
+tracks as (
+    select
+        l.session_number as session_number,
+        p.path as path,
+        l.closes_at as closes_at,
+        l.registered_at as registered_at,
+        case when p.path = 'signed_in' then s.at end as swiped_at,
+        case when p.path = 'signed_in' then s.at else v.at end as clicks_from
+    from landed as l
+    join (values ('all'), ('signed_in'), ('newcomers')) as p (path)
+        on case p.path when 'all' then true when 'signed_in' then l.is_signed_in else l.is_newcomer end
+    left join viewed as v on v.session_number = l.session_number
+    left join swiped as s on s.session_number = l.session_number
+),
+clicked as (
+    select
+        t.session_number as session_number,
+        t.path as path,
+        t.closes_at as closes_at,
+        t.swiped_at as swiped_at,
+        min(c.clicked_at) as clicked_at,
+        case
+            when t.path <> 'newcomers' then min(c.clicked_at)
+            when t.registered_at >= min(c.clicked_at) and t.registered_at <= t.closes_at then t.registered_at
+        end as converts_from
+    from tracks as t
+    left join staging.click_facts as c
+        on c.session_number = t.session_number and c.verdict = 'valid' and c.clicked_at >= t.clicks_from and c.clicked_at <= t.closes_at
+    group by 1, 2, 3, 4, t.registered_at
+),
+converted as (
+    select
+        k.session_number as session_number,
+        k.path as path,
+        k.swiped_at as swiped_at,
+        k.clicked_at as clicked_at,
+        case when k.path = 'newcomers' then k.converts_from end as registered_at,
+        min(c.counted_converted_at) as converted_at
+    from clicked as k
+    left join staging.click_facts as c
+        on c.session_number = k.session_number and c.verdict = 'valid' and c.counted_as_converted
+        and c.counted_converted_at >= k.converts_from and c.counted_converted_at <= k.closes_at
+    group by 1, 2, 3, 4, 5
+)
+select
+    l.day as day, -- Calendar day on which the session landed, in the reporting zone.
+    l.session_number as session_number, -- The session's number, given once; it says nothing about whose it was.
+    k.path as path, -- all, signed_in or newcomers, as above; a session has a row for each path that it is on.
+    l.device_type as device_type, -- mobile, tablet or desktop; '(not set)' where not recorded.
+    l.landing_page as landing_page, -- Path of the first page; '(not set)' where not recorded.
+    l.utm_source as utm_source, -- Campaign source of the session; '(not set)' where none.
+    l.utm_medium as utm_medium, -- Campaign medium of the session; '(not set)' where none.
+    l.utm_campaign as utm_campaign, -- Campaign of the session; '(not set)' where none.
+    l.is_first_visit as is_first_visit, -- Whether its person has no session that landed earlier.
+    l.is_machine as is_machine, -- Whether one of its clicks was a machine's.
+    l.is_orphan as is_orphan, -- Whether it is known from its events only, its landing being the first of them.
+    l.landed_at as step_1_at, -- Landing.
+    v.at as step_2_at, -- View; NULL: not reached.
+    case when k.path = 'signed_in' then k.swiped_at else k.clicked_at end as step_3_at, -- Click, on signed_in the swipe; NULL: not reached.
+    case k.path when 'all' then k.converted_at when 'signed_in' then k.clicked_at else k.registered_at end
+        as step_4_at, -- Conversion, on signed_in the click, on newcomers the registration; NULL: not reached.
+    case when k.path <> 'all' then k.converted_at end as step_5_at, -- Conversion; NULL: not reached, or on path all, which has four steps.
+    coalesce(a.any_click, false) as any_click, -- Whether the session had a valid click within the window, in whatever order.
+    coalesce(a.any_conversion, false) as any_conversion -- Whether one of its valid clicks converted within the window, in whatever order.
+from landed as l
+join converted as k on k.session_number = l.session_number
+left join viewed as v on v.session_number = l.session_number
+left join acted as a on a.session_number = l.session_number

@@ -1,0 +1,10 @@
+-- One row per browser session: the number that stands for it in the facts.
+-- kind: python
+-- owner: team:data
+-- lineage:
+--   session_key: staging.clicks session_key, staging.sessions session_key, public.product_views session_id;
+--   session_number:
+create table pipeline.session_numbers (
+    session_key text primary key,           -- The session's name as analytics.key has it: its hash where it is long. [pii]
+    session_number bigint not null unique   -- Its number, random, given once.
+)

@@ -1,0 +1,136 @@
+-- Days that what changed reaches, of tables that have published them: by each way in which a table's header says that it reads. What was and what is
+-- both count, and a click reaches the views before it by the last of its session and product: no pair of click and view is looked at.
+create temporary table marks on commit drop as
+with clicks as (
+    select
+        c.click_id, coalesce(c.cause, c.why) as cause, n.session_number, n.product_id, n.clicked_at as at, n.converted_at as sold_at,
+        jsonb_build_object(
+            'currency', n.currency, 'affiliate_network', n.affiliate_network, 'source_page', n.source_page, 'device_type', n.device_type,
+            'utm_source', n.utm_source, 'utm_medium', n.utm_medium, 'utm_campaign', n.utm_campaign,
+            'product_id', coalesce(n.product_id::text, '(not set)')
+        ) as image
+    from click_changes as c
+    cross join lateral (
+        select
+            c.session_number, c.product_id, c.clicked_at, c.converted_at, c.frozen_currency as currency, c.affiliate_network, c.source_page,
+            c.device_type, c.utm_source, c.utm_medium, c.utm_campaign
+        union
+        select
+            (c.before).session_number, (c.before).product_id, (c.before).clicked_at, (c.before).converted_at, (c.before).currency,
+            (c.before).affiliate_network, (c.before).source_page, (c.before).device_type, (c.before).utm_source, (c.before).utm_medium,
+            (c.before).utm_campaign
+        where (c.before).click_id is not null
+    ) as n
+    where c.is_published and exists (select from pipeline.days)
+),
+shown as (
+    select
+        case when left(n.session_key, 1) = '#' then r.session_id else n.session_key end as session_id,
+        c.product_id,
+        c.cause,
+        c.until
+    from (
+        select k.session_number, k.product_id, k.cause, max(k.at) as until, (array_agg(k.click_id))[1] as click_id
+        from clicks as k
+        where k.at is not null and k.product_id is not null
+        group by k.session_number, k.product_id, k.cause
+    ) as c
+    join pipeline.session_numbers as n on n.session_number = c.session_number
+    left join public.affiliate_clicks as r on r.id = c.click_id
+),
+sessions as (
+    select
+        f.session_number,
+        f.person_number is distinct from b.person_number and b.session_number is not null as is_renumbered,
+        f.is_machine is distinct from coalesce(b.is_machine, false) as is_judged_otherwise,
+        (to_jsonb(f) - array['person_number', 'first_seen_at', 'changed_at', 'gone_at'])
+        is distinct from (to_jsonb(b) - array['person_number', 'first_seen_at', 'changed_at', 'gone_at']) as is_changed,
+        f as now,
+        b as before
+    from (select i.session_number from session_images as i union select o.session_number from session_before as o) as t
+    join staging.session_facts as f on f.session_number = t.session_number
+    left join session_before as b on b.session_number = f.session_number
+    where exists (select from pipeline.days)
+),
+session_ends as (
+    select
+        s.session_number, s.is_changed, case when s.is_renumbered then 'identity' else 'late session' end as cause, n.person_number, n.landed_at,
+        n.started_at, n.active_until, n.is_signed_in,
+        jsonb_build_object('device_type', n.device_type, 'landing_page', n.landing_page, 'utm_source', n.utm_source) as cell
+    from sessions as s
+    cross join lateral (
+        select
+            (s.now).person_number, (s.now).landed_at, (s.now).started_at, (s.now).active_until, (s.now).is_signed_in, (s.now).device_type,
+            (s.now).landing_page, (s.now).utm_source
+        union
+        select
+            (s.before).person_number, (s.before).landed_at, (s.before).started_at, (s.before).active_until, (s.before).is_signed_in,
+            (s.before).device_type, (s.before).landing_page, (s.before).utm_source
+        where (s.before).session_number is not null
+    ) as n
+),
+-- A swipe belongs to the session of its user that began last: one that changes may take it from another, or leave it to that.
+beside as (
+    select
+        e.*,
+        max(e.active_until) filter (where e.is_changed) over (partition by e.person_number order by e.started_at rows unbounded preceding) as until,
+        min(e.started_at) filter (where e.is_changed)
+            over (partition by e.person_number order by e.started_at rows between current row and unbounded following) as from_then
+    from session_ends as e
+    where e.is_signed_in and e.started_at is not null and e.active_until is not null
+)
+select 'click_day' as reach, analytics.local_day(c.at, :timezone) as day, c.cause, c.image as cell
+from clicks as c
+where c.at is not null
+union
+select 'sale_day', analytics.local_day(c.sold_at, :timezone), c.cause, c.image
+from clicks as c
+where c.sold_at is not null
+union
+select 'session_day', analytics.local_day(s.landed_at, :timezone), c.cause, jsonb_build_object(
+    'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
+)
+from (select distinct k.session_number, k.cause from clicks as k) as c
+join staging.session_facts as s on s.session_number = c.session_number
+where s.landed_at is not null
+union
+select 'impression_day', analytics.local_day(analytics.usable(v.view_timestamp), :timezone), c.cause,
+    jsonb_build_object('product_id', v.product_id::text)
+from shown as c
+join public.product_views as v on v.session_id = c.session_id and v.product_id = c.product_id
+where analytics.usable(v.view_timestamp) <= c.until
+union
+select 'session_day', analytics.local_day(e.landed_at, :timezone), e.cause, e.cell
+from session_ends as e
+where e.is_changed and e.landed_at is not null
+union
+select 'session_day', analytics.local_day(b.landed_at, :timezone), 'late session', b.cell
+from beside as b
+where not b.is_changed and (b.until >= b.started_at or b.from_then <= b.active_until)
+union
+select w.reach, analytics.local_day(analytics.usable(v.view_timestamp), :timezone), 'late click', '{}'::jsonb
+from sessions as s
+join session_rows as r on r.session_number = s.session_number
+join public.product_views as v on v.session_id = r.session_id
+cross join (values ('view_day'), ('impression_day')) as w (reach)
+where s.is_judged_otherwise and analytics.usable(v.view_timestamp) is not null
+union
+select w.reach, analytics.local_day(v.viewed_at, :timezone), 'late view', jsonb_build_object('product_id', v.product_id::text)
+from new_views as v
+cross join (values ('view_day'), ('impression_day')) as w (reach)
+where v.viewed_at is not null and exists (select from pipeline.days)
+union
+select 'session_day', analytics.local_day(s.landed_at, :timezone), 'late view', jsonb_build_object(
+    'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
+)
+from new_views as v
+join pipeline.session_numbers as n on n.session_key = analytics.key(v.session_id)
+join staging.session_facts as s on s.session_number = n.session_number
+where s.landed_at is not null and exists (select from pipeline.days);
+
+insert into pipeline.dirty (table_name, day, cause, cell, noted_at)
+select distinct t.table_name, m.day, m.cause, m.cell, :synced_at::timestamptz
+from marks as m
+join unnest(:tables::text[], :reaches::text[]) as t (table_name, reach) on t.reach = m.reach
+join pipeline.days as d on d.table_name = t.table_name and d.day = m.day
+on conflict do nothing
