@@ -72,13 +72,13 @@ class UnknownCatalogue(AclueError):
     exit_code = 12
 
 
-class DeployerBusy(AclueError):
+class AlreadyRunning(AclueError):
     """Someone else holds the lock of this work."""
 
     exit_code = 13
 
 
-class KeysPending(AclueError):
+class DeploymentIncomplete(AclueError):
     """Gave up waiting for a lock: everything but the named statements is deployed."""
 
     exit_code = 14

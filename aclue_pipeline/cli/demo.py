@@ -12,7 +12,7 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, progres
 if TYPE_CHECKING:
     import dagster as dg
 
-    from aclue_pipeline.demo.tour import Told
+    from aclue_pipeline.demo.tour import Ended
 
 
 @click.group(
@@ -55,8 +55,8 @@ def _whole(context: Context) -> None:
     say("the embedded PostgreSQL server")
     database = context.database()
     stage = Stage(database, context.catalog, lambda: context.server.url("aclue", SUPERUSER), _instance)
-    told = list(tour(stage, say))
-    _summary(told, figures(database), time.monotonic() - began)
+    steps = list(tour(stage, say))
+    _summary(steps, figures(database), time.monotonic() - began)
     database.close()
 
 
@@ -74,18 +74,18 @@ def _instance() -> "dg.DagsterInstance":
     return instance
 
 
-def _summary(told: "list[Told]", figures: dict[str, str], seconds: float) -> None:
+def _summary(steps: "list[Ended]", figures: dict[str, str], seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"The demo, in {seconds:.0f} s", title_justify="left", show_header=False)
-    for step in told:
+    for step in steps:
         table.add_row(step.step, step.said, f"{step.seconds:.1f} s", style="red" if step.red else None)
     table.add_section()
     for name, figure in figures.items():
         table.add_row(name, figure, "")
     Console().print(table)
-    for step in told:
+    for step in steps:
         for check in step.red:
             click.secho(f"red: {check} ({step.step})", fg="red")
         for check in step.warned:
@@ -130,7 +130,7 @@ def break_(context: Context, what: str, as_json: bool) -> None:
     """Break one thing on purpose, to see what notices.
 
     \b
-    policy            one check of `schema` turns red, with the command that mends it
+    policy            one check of `schema` turns red, with the command that puts it right
     duplicate-clicks  one check says how many were set aside; no published number moves
     late-conversion   the partitions of two days come out different
     """
@@ -149,7 +149,7 @@ def break_(context: Context, what: str, as_json: bool) -> None:
 
 #: Where each break shows; in the UI the jobs verify_schema and rebuild_revenue_and_funnel show the same.
 _LOOK = {
-    "policy": "aclue --demo verify, whose one red line names the command that mends it",
+    "policy": "aclue --demo verify, whose one red line names the command that puts it right",
     "duplicate-clicks": "aclue --demo revenue rebuild: no day comes out different",
     "late-conversion": "aclue --demo revenue rebuild: these two days come out different",
 }

@@ -22,12 +22,12 @@ def health(context: Context, names: tuple[str, ...], as_json: bool) -> None:
     from aclue_pipeline.health import examine
 
     database = context.database()
-    found = examine(database, context.catalog, names)
+    judgements = examine(database, context.catalog, names)
     database.close()
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in judgements])
         return
-    for one in found:
+    for one in judgements:
         show(one)
-    if not found:
+    if not judgements:
         click.echo("nothing found: in good health")

@@ -110,7 +110,7 @@ def rollback(context: Context, tables: tuple[str, ...], discard_data: bool, give
 @json_option
 @click.pass_obj
 def verify(context: Context, as_json: bool) -> None:
-    """Judge the deployment by the guide's success criteria; exit code 15 if one fails, 26 if one cannot be judged.
+    """Judge the deployment by its success criteria; exit code 15 if one fails, 26 if one cannot be judged.
 
     Leaves nothing behind: what is tried is rolled back.
     """
@@ -143,7 +143,7 @@ def schema() -> None:
 @schema.command(epilog="Example:  aclue --demo schema plan")
 @click.pass_obj
 def plan(context: Context) -> None:
-    """List what differs from sql/schema: what deploying would mend, and what it would leave, with the reason."""
+    """List what differs from sql/schema: what deploying would change, and what it would leave, with the reason."""
     from aclue_pipeline.schema import plan as planned
 
     todo = planned(context.database())

@@ -152,20 +152,20 @@ class Family:
             members["daemon"].start(self.environment)  # last, since nobody waits for it
             self.ready(self.url)
         while not self._signals:
-            self._mend(members)
+            self._restart_the_dead(members)
             time.sleep(_POLL_SECONDS)
 
     def _until(self, members: dict[str, Member], done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not self._signals and not done():
-            self._mend(members)
+            self._restart_the_dead(members)
             if time.monotonic() > deadline:
                 raise ServerFailed(
                     f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self.home / LOGS}"
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _mend(self, members: dict[str, Member]) -> None:
+    def _restart_the_dead(self, members: dict[str, Member]) -> None:
         """Whoever died comes back, unless it keeps dying."""
         for member in members.values():
             if not member.died:

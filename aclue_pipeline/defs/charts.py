@@ -30,15 +30,17 @@ def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str
         return {}
     first = table.headline[0]
     recent = [row[first] for row in rows[-_SPARK_DAYS:]]
-    told: dict[str, Markdown | str] = {
+    metadata: dict[str, Markdown | str] = {
         f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")
     }
     if moved:
-        told["chart"] = embedded(time_chart(rows, table.headline, glance.money_per_day(connection, table)), table.name)
+        metadata["chart"] = embedded(
+            time_chart(rows, table.headline, glance.money_per_day(connection, table)), table.name
+        )
     if moved and table.room == "funnel" and len(table.headline) > 2:
         steps = {name: sum(row[name] for row in rows[-30:]) for name in table.headline}
-        told["funnel"] = embedded(funnel_chart(steps), table.name)
-    return told
+        metadata["funnel"] = embedded(funnel_chart(steps), table.name)
+    return metadata
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------

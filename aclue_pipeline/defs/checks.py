@@ -34,9 +34,9 @@ def asset_checks(
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
         each = (check.judge(database) for check in checks if check.judge and key(check.object, check.name) in wanted)
-        for said in together(database) if together else each:
-            if key(said.object, said.check) in wanted:
-                yield result(said)
+        for judgement in together(database) if together else each:
+            if key(judgement.object, judgement.check) in wanted:
+                yield result(judgement)
 
     return judged
 
@@ -55,16 +55,16 @@ def spec(check: Check) -> dg.AssetCheckSpec:
     )
 
 
-def result(said: Judgement) -> dg.AssetCheckResult:
+def result(judgement: Judgement) -> dg.AssetCheckResult:
     """What a check found: a sentence, its evidence, and how bad it is where it did not pass."""
-    evidence = {"outcome": said.outcome, **said.evidence}
-    if not said.passed and said.remedy:
-        evidence["remedy"] = said.remedy
+    evidence = {"outcome": judgement.outcome, **judgement.evidence}
+    if not judgement.passed and judgement.remedy:
+        evidence["remedy"] = judgement.remedy
     return dg.AssetCheckResult(
-        passed=said.passed,
-        check_name=said.check,
-        asset_key=key_of(said.object),
-        severity=dg.AssetCheckSeverity.WARN if said.warns else dg.AssetCheckSeverity.ERROR,
-        description=escaped(said.says),
+        passed=judgement.passed,
+        check_name=judgement.check,
+        asset_key=key_of(judgement.object),
+        severity=dg.AssetCheckSeverity.WARN if judgement.warns else dg.AssetCheckSeverity.ERROR,
+        description=escaped(judgement.says),
         metadata=metadata(evidence),
     )

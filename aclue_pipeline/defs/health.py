@@ -38,12 +38,12 @@ def finding_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
 
         with database.begin() as connection:
             ensure(connection, catalog, table)
-        found = examine(database, catalog, [table.name])
+        judgements = examine(database, catalog, [table.name])
         rows = {
-            "dagster/row_count": len(found),
-            "findings": tabular(map(_line, found[:_SHOWN])) if found else "nothing found: in good health",
+            "dagster/row_count": len(judgements),
+            "findings": tabular(map(_line, judgements[:_SHOWN])) if judgements else "nothing found: in good health",
         }
-        yield dg.MaterializeResult(metadata=metadata(rows), check_results=[result(summed(table, found))])
+        yield dg.MaterializeResult(metadata=metadata(rows), check_results=[result(summed(table, judgements))])
 
     return finding
 

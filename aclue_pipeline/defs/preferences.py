@@ -135,14 +135,14 @@ def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
     if not rows:
         return {}
     profiles = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "confidence of profiles": charts.sparkline(
             profiles, "profiles by confidence, 0 to 1", "profiles with full confidence"
         )
     }
     if moved:
-        told["chart"] = charts.embedded(charts.confidence_chart(rows), "profiles by confidence and segment")
-    return told
+        figures["chart"] = charts.embedded(charts.confidence_chart(rows), "profiles by confidence and segment")
+    return figures
 
 
 # --- how good they are ------------------------------------------------------------------------------------------------
@@ -158,24 +158,24 @@ def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_QUALITY])
         measured = is_measured(database)
-        told: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
+        figures: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
         if not measured:
             quality = evaluate(database)
-            told["scores"] = quality.scores
-            told["log_loss"] = quality.log_loss("profile")
-            told["log_loss of the user's own rate"] = quality.log_loss("user_rate")
+            figures["scores"] = quality.scores
+            figures["log_loss"] = quality.log_loss("profile")
+            figures["log_loss of the user's own rate"] = quality.log_loss("user_rate")
             if len(quality.reliability):
                 bins = records(quality.reliability)
-                told["reliability"] = charts.embedded(
+                figures["reliability"] = charts.embedded(
                     charts.reliability_chart(bins), "predicted against observed share of likes"
                 )
-                told["observed by predicted"] = charts.sparkline(
+                figures["observed by predicted"] = charts.sparkline(
                     [row["observed"] for row in bins],
                     "observed share of likes by predicted share",
                     "observed in the highest bin",
                     ".2f",
                 )
-        return dg.MaterializeResult(metadata=metadata({**told, **_looked(catalog, database, _QUALITY)}))
+        return dg.MaterializeResult(metadata=metadata({**figures, **_looked(catalog, database, _QUALITY)}))
 
     return preference_quality
 

@@ -1,5 +1,5 @@
 """The schema that we deploy: the source asset `schema`, whose timeline is the history of deployments, the job that deploys, the
-four event tables that the app fills, and the guide's success criteria as checks. The fifth table, user_preferences, is written
+four event tables that the app fills, and the success criteria of a deployment as checks. The fifth table, user_preferences, is written
 by us and stands in preferences.py."""
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> t
     }
 
 
-#: The deployment guide's success criteria, performance targets and security validation, judged on the database.
+#: The success criteria of a deployment, performance targets and security validation, judged on the database.
 success_criteria = asset_checks("success_criteria", checks(), together=verify)
 
 
@@ -109,12 +109,12 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
     if config.dry_run:
         return
     with database.begin() as connection:
-        version, told = look_at_schema(connection)
+        version, census = look_at_schema(connection)
     context.log_event(
         dg.AssetObservation(
             asset_key=SCHEMA,
             tags={"dagster/data_version": version},
-            metadata=metadata({**told, "deployment": str(deployment)}),
+            metadata=metadata({**census, "deployment": str(deployment)}),
         )
     )
     judge(context, database)

@@ -50,10 +50,10 @@ OBSERVE = Entry(
 VERIFY = Entry(
     "verify_schema",
     (),
-    "Judge the deployment guide's success criteria: tried out in transactions that are rolled back.",
+    "Judge the success criteria of the deployment: tried out in transactions that are rolled back.",
     "daily_verification",
     "30 5 * * *",
-    "Every morning: do the guide's success criteria hold?",
+    "Every morning: do the success criteria hold?",
 )
 REFRESH = Entry(
     "refresh_preferences",

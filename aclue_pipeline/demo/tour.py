@@ -37,7 +37,7 @@ JOBS: Final = {
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class Told(NamedTuple):
+class Ended(NamedTuple):
     """How a step ended."""
 
     step: str
@@ -60,7 +60,7 @@ class Stage:
     days: int | None = None
 
 
-def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Told]:
+def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Ended]:
     """Every step, one after the other; `say` gets a line as each begins.
 
     An error of a job is raised as it is; what was done until then is kept.
@@ -85,7 +85,7 @@ def _loaded(stage: Stage) -> Loaded | None:
         return loaded(connection)
 
 
-def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | None = None) -> Told:
+def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | None = None) -> Ended:
     began = time.monotonic()
     say(says)
     rows = load(stage.database, stage.users, stage.days, until=until)
@@ -93,7 +93,7 @@ def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | Non
     assert now is not None
     added = f"{sum(rows.values()):,} rows added or changed" if rows else "up to date"
     said = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
-    return Told("load", said, (), (), time.monotonic() - began)
+    return Ended("load", said, (), (), time.monotonic() - began)
 
 
 def _days(stage: Stage) -> tuple[date, date]:
@@ -108,7 +108,7 @@ def _days(stage: Stage) -> tuple[date, date]:
     return min(wanted), last
 
 
-def _run(stage: Stage, job: str, says: str, say: Callable[[str], None], config: dict[str, Any] | None = None) -> Told:
+def _run(stage: Stage, job: str, says: str, say: Callable[[str], None], config: dict[str, Any] | None = None) -> Ended:
     began = time.monotonic()
     say(says)
     result = run_job(
@@ -133,7 +133,7 @@ def _run(stage: Stage, job: str, says: str, say: Callable[[str], None], config: 
     materialised = len({event.asset_key for event in result.get_asset_materialization_events()})
     parts = [f"{materialised} assets"] if materialised else []
     parts += [f"{len(checks) - len(red) - len(warned)} of {len(checks)} checks green"] if checks else []
-    return Told(job, ", ".join(parts) or "done", red, warned, time.monotonic() - began)
+    return Ended(job, ", ".join(parts) or "done", red, warned, time.monotonic() - began)
 
 
 def figures(database: Database) -> dict[str, str]:

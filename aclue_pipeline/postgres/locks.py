@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from aclue_pipeline.errors import DeployerBusy
+from aclue_pipeline.errors import AlreadyRunning
 
 if TYPE_CHECKING:
     import psycopg
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def advisory_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
     """Hold the lock `aclue:<name>` for the block, on a connection that stays open.
 
-    Raises DeployerBusy at once, with the holder's pid and since when, where another session has it.
+    Raises AlreadyRunning at once, with the holder's pid and since when, where another session has it.
     """
     from aclue_pipeline.postgres.connection import query
 
@@ -32,7 +32,7 @@ def advisory_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
             key=key,
         )
         who = f"pid {holder[0]['pid']}, since {holder[0]['since']}" if holder else "another session"
-        raise DeployerBusy(f"{name} is being done by {who}; wait for it to end, then run this again")
+        raise AlreadyRunning(f"{name} is being done by {who}; wait for it to end, then run this again")
     try:
         yield
     finally:

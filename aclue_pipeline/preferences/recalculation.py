@@ -59,7 +59,7 @@ def recalculate(
 
     Each block of users is one transaction with its fingerprints and feedback marks; a run that ends half-way is finished by
     the next one. `block_events`: signals that a block (so memory and a transaction) holds; whole users always.
-    Raises MissingPrerequisite before the first training, DeployerBusy while another recalculation runs.
+    Raises MissingPrerequisite before the first training, AlreadyRunning while another recalculation runs.
     """
     started = time.monotonic()
     with (

@@ -12,7 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors, sql
 
-from aclue_pipeline.errors import DeployerBusy, KeysPending, SchemaIncomplete, VerificationFailed
+from aclue_pipeline.errors import AlreadyRunning, DeploymentIncomplete, SchemaIncomplete, VerificationFailed
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.schema.fingerprint import fingerprint
@@ -64,7 +64,7 @@ def deploy(
 ) -> Deployment:
     """Make the database what sql/schema declares, running only what is missing or different; nothing where nothing is.
 
-    Raises what preflight raises, DeployerBusy beside another deployer, KeysPending when a lock could not be had within
+    Raises what preflight raises, AlreadyRunning beside another deployer, DeploymentIncomplete when a lock could not be had within
     `give_up` (running again goes on from there), VerificationFailed where rows break a constraint (all else is deployed).
     """
     began = time.monotonic()
@@ -99,7 +99,7 @@ def _take_turn(stack: ExitStack, connection: sa.Connection) -> None:
         try:
             stack.enter_context(advisory_lock(connection, DEPLOYING))
             return
-        except DeployerBusy:
+        except AlreadyRunning:
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
@@ -125,7 +125,7 @@ def _run(connection: sa.Connection, todo: Plan, patience: Patience, progress: Ca
         for step in of(How.MAKE):
             _plainly(session, step, patience)
             done(step)
-        run_unnoticed(session, of(How.MEND), patience, done)
+        run_unnoticed(session, of(How.ALTER), patience, done)
         for step in of(How.BUILD):
             _plainly(session, step, patience)
             done(step)
@@ -141,7 +141,7 @@ def _run(connection: sa.Connection, todo: Plan, patience: Patience, progress: Ca
         raise _pending(reason) from None
     if impossible:
         raise VerificationFailed(
-            f"all else is deployed; impossible: {'; '.join(impossible)}; mend them, then deploy again"
+            f"all else is deployed; impossible: {'; '.join(impossible)}; correct them, then deploy again"
         )
 
 
@@ -152,7 +152,7 @@ def _broken(session: psycopg.Connection[Any], step: Step, patience: Patience) ->
         _plainly(session, step, patience)
         return ""
     except errors.CheckViolation:
-        undo = Statement(validate.key, "broken", validate.undo, How.MEND, EXCLUSIVE)
+        undo = Statement(validate.key, "broken", validate.undo, How.ALTER, EXCLUSIVE)
         locks = ((f"public.{undo.key.table}", undo.lock),)
         run_unnoticed(session, [Step(f"undo {undo.key}", undo.how, (undo,), locks)], patience, lambda step: None)
         asked = sql.SQL("select count(*) from {}").format(sql.SQL(validate.broken))
@@ -174,7 +174,7 @@ def _plainly(session: psycopg.Connection[Any], step: Step, patience: Patience) -
         key = step.statements[0].key
         detail = error.diag.message_detail or error.diag.message_primary
         raise VerificationFailed(
-            f"{key} holds for new rows, but rows already in {key.table} break it ({detail}); mend them, then deploy again"
+            f"{key} holds for new rows, but rows already in {key.table} break it ({detail}); correct them, then deploy again"
         ) from None
     except BaseException:
         if not session.closed:
@@ -183,11 +183,11 @@ def _plainly(session: psycopg.Connection[Any], step: Step, patience: Patience) -
     session.execute(f"set {timeout} = 0".encode())
 
 
-def _pending(reason: GaveUp) -> KeysPending:
+def _pending(reason: GaveUp) -> DeploymentIncomplete:
     keys = all(step.how in (How.KEY, How.VALIDATE) for step in reason.steps)
     said = f"deployed, keys pending: {reason}" if keys else f"gave up waiting, still to be done: {reason}"
     blocked = f"; {reason.blocker}" if reason.blocker else ""
-    return KeysPending(f"{said}{blocked}; run `aclue deploy` again, which goes on from there")
+    return DeploymentIncomplete(f"{said}{blocked}; run `aclue deploy` again, which goes on from there")
 
 
 def _settled(remaining: Plan) -> None:

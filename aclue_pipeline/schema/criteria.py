@@ -1,4 +1,4 @@
-"""The deployment guide's success criteria, performance targets and security validation: one entry each in CRITERIA, judged
+"""The success criteria of a deployment, performance targets and security validation: one entry each in CRITERIA, judged
 with evidence. What cannot be tried here (nobody to try with, a table locked) neither passes nor fails; a plan on tables too small
 to matter passes, and says so.
 
@@ -23,7 +23,7 @@ DEPLOY = "aclue deploy"
 
 @dataclass(frozen=True)
 class Criterion:
-    """`says` is the guide's own sentence; `remedy` the command to run where it is red."""
+    """`says`: the criterion as a sentence; `remedy` the command to run where it is red."""
 
     name: str
     says: str
@@ -74,7 +74,7 @@ def _row_level_security(site: Site) -> Verdict:
     return verdict(wrong, "on; policies: " + _list((table, len(some)) for table, some in policies.items()))
 
 
-# The guide asks for six or more. Where six useful ones cannot be found, this says why instead of padding.
+# Six or more are asked for. Where six useful ones cannot be found, this says why instead of padding.
 _FEWER = {
     "user_preferences": (
         2,
@@ -127,7 +127,7 @@ CRITERIA = (
     Criterion("indexes_created", "Performance indexes created (6+ indexes per table)", False, _indexes),
     Criterion("foreign_keys", "Foreign key constraints functioning", True, functional.foreign_keys),
     Criterion("triggers", "Update triggers operational", True, functional.triggers),
-    Criterion("test_data", "Test data insertion/retrieval working", True, functional.guide),
+    Criterion("test_data", "Test data insertion/retrieval working", True, functional.inserted),
     Criterion("existing_functionality", "No existing functionality broken", True, functional.existing),
     # Performance targets
     Criterion(

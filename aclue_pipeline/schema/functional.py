@@ -1,4 +1,4 @@
-"""Does it work: the guide's functional tests, foreign keys, triggers, and what the app did before. All by doing it, in
+"""Does it work: functional tests, foreign keys, triggers, and what the app did before. All by doing it, in
 transactions that are rolled back."""
 
 from typing import Any
@@ -14,8 +14,8 @@ from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
 
 Connection = psycopg.Connection[Any]
 
-# The guide's own statements, its placeholders replaced; and a query that reads back what follows from each.
-_GUIDE = {
+# Statements as the app sends them, and a query that reads back what follows from each.
+_INSERTED = {
     "affiliate_clicks": (
         """insert into public.affiliate_clicks (user_id, product_id, session_id, source_page, affiliate_network, affiliate_url)
            values (auth.uid(), %(product)s, %(session)s, 'discover', 'amazon', 'https://example.com/affiliate-link')""",
@@ -36,8 +36,8 @@ _GUIDE = {
 }
 
 
-def guide(site: Site) -> Verdict:
-    """The guide's test insertions and their retrieval, by the server on behalf of a user: the role that may do all three."""
+def inserted(site: Site) -> Verdict:
+    """Test insertions and their retrieval, by the server on behalf of a user: the role that may do all three."""
     if not site.whole:
         return NOTHING_THERE
     wrong: list[str] = []
@@ -48,7 +48,7 @@ def guide(site: Site) -> Verdict:
             site.pg.execute("delete from public.user_preferences where user_id = %s", [cast.user])
         become(site.pg, claims.service_role(on_behalf_of=cast.user))
         named = {"product": cast.product, "session": f"test-session-{cast.rows[None]}"}
-        for table, (insertion, retrieval) in _GUIDE.items():
+        for table, (insertion, retrieval) in _INSERTED.items():
             if table not in site.whole:
                 continue
             try:

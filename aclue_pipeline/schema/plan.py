@@ -22,7 +22,7 @@ QUEUE = "2ms"
 
 @dataclass(frozen=True)
 class Left:
-    """A difference that deploying does not mend, and why."""
+    """A difference that deploying does not repair, and why."""
 
     key: Key
     reason: str
@@ -43,7 +43,7 @@ class Step:
 
     @property
     def atomic(self) -> bool:
-        return self.how in (How.MAKE, How.MEND, How.KEY)
+        return self.how in (How.MAKE, How.ALTER, How.KEY)
 
     @property
     def script(self) -> str:
@@ -82,9 +82,9 @@ def plan_on(connection: sa.Connection) -> Plan:
     there = objects.existing(connection, all_scripts)
     missing = [script for script in all_scripts if script.table and script.table not in there]
     statements = [statement for script in missing for statement in _making(script)]
-    mended, left = _mended(_changes(connection, all_scripts, {script.table for script in missing}))
+    repairs, left = _repairs(_changes(connection, all_scripts, {script.table for script in missing}))
     # A shared function is needed by the tables that are made with it.
-    statements += [_with_making(one) if missing and not one.key.table else one for one in mended]
+    statements += [_with_making(one) if missing and not one.key.table else one for one in repairs]
     statements = _follow(statements)
     tables = tuple(script.table for script in all_scripts if script.table)
     return Plan(tuple(_steps(statements)), tuple(left), tables, tuple(script.table for script in missing))
@@ -101,16 +101,16 @@ def _making(script: Script) -> Iterator[Statement]:
         yield Statement(Key(written.form, script.table, written.name), "missing", written.text, How.MAKE)
     for thing in declared.values():
         if thing.key.kind == constraints.KIND and thing.key.name in keys:
-            yield from constraints.mended(Change(thing.key, thing, None, empty=True))
+            yield from constraints.repair(Change(thing.key, thing, None, empty=True))
         if thing.key.kind == "comment" and thing.key.name.removeprefix("constraint ") in keys:
-            yield from KINDS["comment"].mended(Change(thing.key, thing, None, empty=True))
+            yield from KINDS["comment"].repair(Change(thing.key, thing, None, empty=True))
 
 
 def _changes(connection: sa.Connection, all_scripts: tuple[Script, ...], unmade: set[str]) -> Iterator[Change]:
     """Every object that is missing, different, not declared or not ready, except those of tables that are still to be made."""
     has_rows = cache(lambda table: bool(table) and objects.has_rows(connection, table))
     declared, observed = objects.declared(all_scripts), objects.observed(connection, all_scripts)
-    for key in sorted(declared.keys() | observed.keys(), key=_mending_order):
+    for key in sorted(declared.keys() | observed.keys(), key=_repair_order):
         if key.table in unmade:
             continue
         wanted, found = declared.get(key), observed.get(key)
@@ -120,12 +120,12 @@ def _changes(connection: sa.Connection, all_scripts: tuple[Script, ...], unmade:
         yield Change(key, wanted, found, empty=not has_rows(key.table))
 
 
-def _mending_order(key: Key) -> tuple[int, Key]:
+def _repair_order(key: Key) -> tuple[int, Key]:
     return list(KINDS).index(key.kind), key
 
 
-def _mended(changes: Iterator[Change]) -> tuple[list[Statement], list[Left]]:
-    """The statements that mend, and what is left alone. What hangs on a column that is left out is left with it."""
+def _repairs(changes: Iterator[Change]) -> tuple[list[Statement], list[Left]]:
+    """The statements that repair, and what is left alone. What hangs on a column that is left out is left with it."""
     statements: list[Statement] = []
     left: list[Left] = []
     absent: set[Key] = set()
@@ -143,7 +143,7 @@ def _mended(changes: Iterator[Change]) -> tuple[list[Statement], list[Left]]:
                 and set(gone) & set(re.findall(r"\w+", change.declared.definition))
             ):
                 raise LeftAlone("it names a column that is not there")
-            statements += list(KINDS[kind].mended(change))
+            statements += list(KINDS[kind].repair(change))
         except LeftAlone as reason:
             left.append(Left(change.key, str(reason)))
             if change.observed is None:
@@ -162,7 +162,7 @@ def _follow(statements: list[Statement]) -> list[Statement]:
     spoken = {s.key for s in statements if s.key.kind == "comment"} | {s.key for s in statements if s.how == How.MAKE}
     result = []
     for statement in statements:
-        if statement.key.kind == "comment" and statement.how == How.MEND:
+        if statement.key.kind == "comment" and statement.how == How.ALTER:
             of = made.get((statement.key.table, *statement.key.name.split(" ", 1)))  # type: ignore[arg-type]
             if of is not None and of.how in (How.BUILD, How.KEY):
                 statement = Statement(statement.key, statement.why, statement.sql, of.how, of.lock, of.references)
@@ -183,11 +183,11 @@ def _steps(statements: list[Statement]) -> Iterator[Step]:
         if how == How.MAKE:
             tables = [one.key.table for one in together if one.key.kind == "table"]
             yield Step(f"{len(tables)} tables: {', '.join(tables)}" if tables else "functions", how, tuple(together))
-        elif how == How.MEND:
-            for table, mended in groupby(
+        elif how == How.ALTER:
+            for table, repairs in groupby(
                 sorted(together, key=lambda one: one.key.table), key=lambda one: one.key.table
             ):
-                yield _mending(table, tuple(mended))
+                yield _altering(table, tuple(repairs))
         elif how == How.KEY:
             yield from _keys(together)
         else:
@@ -196,11 +196,11 @@ def _steps(statements: list[Statement]) -> Iterator[Step]:
                 yield Step(f"{verb}{one.key}", how, (one,))
 
 
-def _mending(table: str, statements: tuple[Statement, ...]) -> Step:
+def _altering(table: str, statements: tuple[Statement, ...]) -> Step:
     modes = {statement.lock for statement in statements}
     mode = next((mode for mode in (EXCLUSIVE, NO_WRITES) if mode in modes), "")
-    title = f"mend {table or 'shared functions'}: " + ", ".join(dict.fromkeys(str(one.key) for one in statements))
-    return Step(title, How.MEND, statements, ((f"public.{table}", mode),) if mode else ())
+    title = f"alter {table or 'shared functions'}: " + ", ".join(dict.fromkeys(str(one.key) for one in statements))
+    return Step(title, How.ALTER, statements, ((f"public.{table}", mode),) if mode else ())
 
 
 def _keys(statements: list[Statement]) -> Iterator[Step]:

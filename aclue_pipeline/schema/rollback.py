@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from psycopg import DatabaseError
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.errors import DependentsExist, KeysPending, NothingFound, RowsExist
+from aclue_pipeline.errors import DependentsExist, DeploymentIncomplete, NothingFound, RowsExist
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.apply import GIVE_UP, deployer, pg
@@ -46,7 +46,7 @@ def rollback(
 
     Raises NothingFound for a name that is none of ours, RowsExist where a table holds rows and `discard_data` is not set,
     DependentsExist where something of somebody else's would go along (all of it is named), MissingPrivilege where row level
-    security hides rows from this role, KeysPending where a lock could not be had, DeployerBusy.
+    security hides rows from this role, DeploymentIncomplete where a lock could not be had, AlreadyRunning.
     """
     wanted = _wanted(tables)
     patience = Patience(give_up)
@@ -67,7 +67,7 @@ def rollback(
             run_unnoticed(pg(connection), list(_key_steps(connection, doomed, discard_data)), patience, done)
             run_unnoticed(pg(connection), list(_table_steps(connection, doomed, ours, discard_data)), patience, done)
         except GaveUp as reason:
-            raise KeysPending(
+            raise DeploymentIncomplete(
                 f"gave up waiting, still to be dropped: {reason}{f'; {reason.blocker}' if reason.blocker else ''};"
                 " run `aclue rollback` again, which goes on from there"
             ) from None
@@ -191,12 +191,12 @@ def _table_steps(
             drop = f"drop view if exists {', '.join(views)} restrict; {drop}"
         guarded = _guarded(Key("table", table, table), drop, discard_data)
         with_them = f", with {', '.join(views)}" if views else ""
-        yield Step(f"drop table {table}{with_them}", How.MEND, guarded, ((f"public.{table}", EXCLUSIVE),))
+        yield Step(f"drop table {table}{with_them}", How.ALTER, guarded, ((f"public.{table}", EXCLUSIVE),))
 
 
 def _guarded(key: Key, drop: str, discard_data: bool) -> tuple[Statement, ...]:
     texts = [drop] if discard_data else [_ONLY_IF_EMPTY.format(table=key.table, code=_ROWS_CAME), drop]
-    return tuple(Statement(key, "rolled back", text, How.MEND, EXCLUSIVE) for text in texts)
+    return tuple(Statement(key, "rolled back", text, How.ALTER, EXCLUSIVE) for text in texts)
 
 
 def _functions(kept: set[str]) -> list[str]:

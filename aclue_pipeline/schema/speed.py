@@ -1,4 +1,4 @@
-"""Is it fast: the guide's performance targets, by EXPLAIN of the look-ups that the app and the pipeline make."""
+"""Is it fast: the performance targets, by EXPLAIN of the look-ups that the app and the pipeline make."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Lookup:
 
 
 LOOKUPS = (
-    # The guide's two, and what else is asked while somebody waits.
+    # The two that matter most, and what else is asked while somebody waits.
     Lookup("affiliate_clicks", "user_id", "where user_id = auth.uid() order by click_timestamp desc limit 10"),
     Lookup("affiliate_clicks", "product_id", "where product_id = %(value)s order by click_timestamp limit 100"),
     Lookup("affiliate_clicks", "session_id", "where session_id = %(value)s limit 100"),

@@ -52,5 +52,5 @@ union all
 select 'extension ' || extension,
     exists (select from pg_extension where extname = extension),
     'note',
-    'the guide lists it; nothing here needs it'
+    'expected by some of the app; nothing here needs it'
 from unnest(array['uuid-ossp', 'pg_trgm']) as extension;

@@ -113,7 +113,7 @@ comment on constraint product_views_relevance_score_check on public.product_view
 comment on constraint product_views_predicted_interest_check on public.product_views is 'A probability runs from 0 to 1.';
 
 comment on index public.product_views_pkey is 'Serves refusing a view delivered twice and marking one view as clicked, shared or saved.';
-comment on index public.idx_product_views_product is 'Serves a product''s views, newest first (popularity, the guide''s query), and the foreign key when a product is deleted.';
+comment on index public.idx_product_views_product is 'Serves a product''s views, newest first (popularity), and the foreign key when a product is deleted.';
 comment on index public.idx_product_views_user is 'Serves a user''s own views, newest first (also what the read policy adds to every query), and the foreign key when an account is deleted. Partial: ownerless rows are never looked up by user.';
 comment on index public.idx_product_views_session is 'Serves the funnel and click-through rates: the views of one session and product.';
 comment on index public.idx_product_views_recommendation is 'Serves what became of a recommendation, and the foreign key when one is deleted. Partial: most views come from elsewhere.';

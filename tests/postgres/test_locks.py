@@ -2,7 +2,7 @@
 
 import pytest
 
-from aclue_pipeline.errors import DeployerBusy
+from aclue_pipeline.errors import AlreadyRunning
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.locks import advisory_lock
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.database
 def test_the_second_is_told_who_holds_it(empty_db: Database) -> None:
     with empty_db.autocommit() as first, empty_db.autocommit() as second, advisory_lock(first, "deploy"):
         pid = query(first, "select pg_backend_pid() as pid")[0]["pid"]
-        with pytest.raises(DeployerBusy, match=rf"pid {pid}, since"), advisory_lock(second, "deploy"):
+        with pytest.raises(AlreadyRunning, match=rf"pid {pid}, since"), advisory_lock(second, "deploy"):
             pass
         with advisory_lock(second, "something else"):
             pass

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aclue_pipeline import preferences
-from aclue_pipeline.errors import DeployerBusy, MissingPrerequisite
+from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals, store
@@ -416,7 +416,7 @@ def test_one_recalculation_at_a_time(profiled: Database) -> None:
     with (
         profiled.autocommit() as lock,
         advisory_lock(lock, "recalculation of preferences"),
-        pytest.raises(DeployerBusy, match="wait"),
+        pytest.raises(AlreadyRunning, match="wait"),
     ):
         preferences.recalculate(profiled)
 

@@ -1,4 +1,4 @@
-"""The guide's criteria: green on a sound deployment, and for one damage exactly one of them red, which deploying mends."""
+"""The criteria: green on a sound deployment, and for one damage exactly one of them red, which deploying mends."""
 
 import time
 from typing import Any

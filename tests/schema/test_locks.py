@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from aclue_pipeline import schema
-from aclue_pipeline.errors import DeployerBusy, KeysPending
+from aclue_pipeline.errors import AlreadyRunning, DeploymentIncomplete
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema.apply import deployer
 from tests.support.catalogs import CATALOG
@@ -134,7 +134,7 @@ def test_giving_up_says_who_was_in_the_way_and_the_next_run_goes_on(app_db: Data
     with open_transaction(app_db.url, "update products set rating = 1") as other:
         pid = other.info.backend_pid
         said = rf"deployed, keys pending: .*product_id_fkey.*pid {pid}, which holds public.products since 20..-"
-        with pytest.raises(KeysPending, match=said):
+        with pytest.raises(DeploymentIncomplete, match=said):
             schema.deploy(app_db, give_up=timedelta(seconds=0.3))
         todo = schema.plan(app_db)
         assert todo.missing == ()
@@ -144,17 +144,17 @@ def test_giving_up_says_who_was_in_the_way_and_the_next_run_goes_on(app_db: Data
 
 
 @pytest.mark.parametrize(
-    "mend",
+    "repair",
     [
         "drop policy product_views_read_own on product_views",
         "drop trigger user_preferences_touch_updated_at on user_preferences",
     ],
 )
-def test_mending_a_table_in_use_stops_neither_readers_nor_writers(app_db: Database, mend: str) -> None:
-    table = mend.split()[-1]
+def test_altering_a_table_in_use_stops_neither_readers_nor_writers(app_db: Database, repair: str) -> None:
+    table = repair.split()[-1]
     schema.deploy(app_db)
     with app_db.begin() as connection:
-        script(connection, f"set local search_path = public; {mend}")
+        script(connection, f"set local search_path = public; {repair}")
     reading = Traffic(app_db.url, f"select count(*) from public.{table}")
     writing = Traffic(app_db.url, f"delete from public.{table}")
     with reading as reads, writing as writes:
@@ -187,6 +187,6 @@ def test_rolling_back_takes_the_keys_off_in_a_free_moment(app_db: Database) -> N
 def test_a_second_deployer_is_told_so(app_db: Database) -> None:
     with deployer(app_db) as connection:
         pid = query(connection, "select pg_backend_pid() as pid")[0]["pid"]
-        with pytest.raises(DeployerBusy, match=f"pid {pid}"):
+        with pytest.raises(AlreadyRunning, match=f"pid {pid}"):
             schema.deploy(Database(app_db.url))
     assert schema.deploy(app_db).changed

@@ -280,7 +280,7 @@ def figures(pg: psycopg.Connection) -> tuple[int, int, int, Decimal]:
     ("given", "expected"),
     [
         ({}, (0, 0, 0, "0")),
-        ({"total_swipes": 10, "right_swipes": 7}, (10, 7, 3, "0.7")),  # the guide's own test
+        ({"total_swipes": 10, "right_swipes": 7}, (10, 7, 3, "0.7")),
         ({"total_swipes": 3, "right_swipes": 1}, (3, 1, 2, "0.3333")),
         ({"total_swipes": 3, "right_swipes": 2, "left_swipes": 1}, (3, 2, 1, "0.6667")),
         ({"total_swipes": 3, "right_swipes": 1, "left_swipes": 2, "engagement_rate": "0.3333"}, (3, 1, 2, "0.3333")),

@@ -63,7 +63,7 @@ def plain(ui: Ui, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
 
 
 def send(ui: Ui, method: str, target: str, headers: dict[str, str] | None = None, body: str = "") -> tuple[int, str]:
-    """Status and text of exactly this request: urllib would mend the target and the Host."""
+    """Status and text of exactly this request: urllib would normalise the target and the Host."""
     address = urlsplit(ui.url)
     connection = HTTPConnection(address.hostname, address.port, timeout=60)
     connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)

@@ -1,5 +1,5 @@
 """Everything the scripts declare and everything the database has, in one shape, so that they can be laid side by side.
-One module per kind of object; each says how its kind is declared, observed and mended. A new kind is one module and its name here."""
+One module per kind of object; each says how its kind is declared, observed and repaired. A new kind is one module and its name here."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ __all__ = [
     "observed",
 ]
 
-#: In the order in which they are mended: a policy may need a function, a constraint a column.
+#: In the order in which they are repaired: a policy may need a function, a constraint a column.
 KINDS = {
     module.KIND: module
     for module in (functions, tables, columns, constraints, indexes, policies, grants, triggers, comments)

@@ -53,7 +53,7 @@ def declared(script: Script) -> Iterator[Declared]:
                 yield Declared(Key(KIND, script.table, name), definition, (add,))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     if change.declared is None:
         raise LeftAlone("not ours, and dropping it would destroy what it holds")
     wanted = _parts(change.declared.definition)

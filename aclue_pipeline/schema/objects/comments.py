@@ -53,7 +53,7 @@ def declared(script: Script) -> Iterator[Declared]:
         yield Declared(Key(KIND, script.table, statement.name), said[1].replace("''", "'"), (statement.text,))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     if change.declared is None:
         raise LeftAlone("said by somebody else")
     yield from change.statements(*change.declared.sql, lock="")

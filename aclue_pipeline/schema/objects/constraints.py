@@ -59,7 +59,7 @@ def references(definition: str) -> str:
     return found[1] if found else ""
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     key = change.key
     if change.declared is None:
         raise LeftAlone("not ours; what it refuses, somebody wanted refused")

@@ -28,6 +28,6 @@ def declared(script: Script) -> Iterator[Declared]:
         yield Declared(Key(KIND, script.table, statement.name), definition, (statement.text,))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     assert change.declared is not None  # none but declared names are looked for
     yield from change.statements(*change.declared.sql, lock="")

@@ -52,7 +52,7 @@ def declared(script: Script) -> Iterator[Declared]:
         yield Declared(Key(KIND, script.table, name), "\n".join(lines), tuple(one.text for one in written))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     assert change.declared is not None  # every table and function that is looked at is declared
     strangers = _roles(change.observed.definition if change.observed else "") - _roles(change.declared.definition)
     for role in sorted(strangers - {"public"}):

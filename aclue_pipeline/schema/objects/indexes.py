@@ -32,7 +32,7 @@ def declared(script: Script) -> Iterator[Declared]:
         yield Declared(Key(KIND, script.table, statement.name), definition, (statement.plain,))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     if change.declared is None:
         raise LeftAlone("not ours; drop it if nothing uses it")
     (create,) = change.declared.sql

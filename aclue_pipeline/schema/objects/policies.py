@@ -45,7 +45,7 @@ def declared(script: Script) -> Iterator[Declared]:
         yield Declared(key, statement.plain.split(f" on public.{script.table} ", 1)[1], (_drop(key), statement.text))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     yield from change.statements(*(change.declared.sql if change.declared else (_drop(change.key),)))
 
 

@@ -35,7 +35,7 @@ def declared(script: Script) -> Iterator[Declared]:
             yield Declared(Key(KIND, script.table, name), value, (change,))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     if change.declared is None:
         raise LeftAlone("set by hand; it opens nothing")
     yield from change.statements(*change.declared.sql)

@@ -42,7 +42,7 @@ class How(IntEnum):
     """How a statement is run, in the order in which statements are run."""
 
     MAKE = 0  # with everything else that makes new tables, in one transaction
-    MEND = 1  # in one brief transaction per table, its lock taken without queueing
+    ALTER = 1  # in one brief transaction per table, its lock taken without queueing
     BUILD = 2  # by itself, outside a transaction, beside readers and writers
     KEY = 3  # one foreign key in one brief transaction, its two locks taken without queueing
     VALIDATE = 4  # by itself, beside readers and writers
@@ -85,13 +85,13 @@ class Change:
             return "not declared"
         return "different" if self.observed.ready else "invalid"
 
-    def statements(self, *texts: str, how: How = How.MEND, lock: str = EXCLUSIVE) -> Iterator[Statement]:
+    def statements(self, *texts: str, how: How = How.ALTER, lock: str = EXCLUSIVE) -> Iterator[Statement]:
         for text in texts:
             yield Statement(self.key, self.why, text, how, lock)
 
 
 class LeftAlone(Exception):
-    """A difference that deploying does not mend, with the reason: data would be lost, or a table rewritten."""
+    """A difference that deploying does not repair, with the reason: data would be lost, or a table rewritten."""
 
 
 def quoted(name: str) -> str:

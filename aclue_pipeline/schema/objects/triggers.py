@@ -32,7 +32,7 @@ def declared(script: Script) -> Iterator[Declared]:
         yield Declared(Key(KIND, script.table, statement.name), statement.plain, (statement.text,))
 
 
-def mended(change: Change) -> Iterator[Statement]:
+def repair(change: Change) -> Iterator[Statement]:
     if change.declared is None:
         raise LeftAlone("not ours; perhaps a web hook of the app's")
     yield from change.statements(*change.declared.sql, lock=NO_WRITES)
