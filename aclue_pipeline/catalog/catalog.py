@@ -92,15 +92,16 @@ class Catalog:
         """The functions that these tables, or what they are made of, call."""
         return [one for one in self.closure(*tables) if isinstance(one, Function)]
 
+    def settings_of(self, table: Table) -> list[str]:
+        """Names of the settings that the table, or what it is made of, reads."""
+        read = {name for one in self.with_upstream(table) for name in one.parameters}
+        return sorted(read & set(Settings.model_fields))
+
     def version(self, table: Table, settings: Settings) -> str:
         """What a number of the table depends on, besides the facts: a digest of its own SQL and of everything upstream that we
         define, a dash, and one of the values of the settings that any of it reads."""
-        closure = self.closure(table)
-        names = {name for one in closure if isinstance(one, Table) for name in one.parameters} & set(
-            Settings.model_fields
-        )
-        statements = (part for one in closure for part in (one.key, one.code_version))
-        values = (f"{name}={getattr(settings, name)}" for name in sorted(names))
+        statements = (part for one in self.closure(table) for part in (one.key, one.code_version))
+        values = (f"{name}={getattr(settings, name)}" for name in self.settings_of(table))
         return f"{sqltext.digest(*statements)[:8]}-{sqltext.digest(*values)[:8]}"
 
     @cached_property

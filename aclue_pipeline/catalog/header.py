@@ -11,7 +11,7 @@ from aclue_pipeline.errors import SqlFileError
 
 @dataclass(frozen=True)
 class Header:
-    """`rules`: the comment between the header and the statement; `body`: all that follows the header, rules included."""
+    """`rules`: the comment between the header and the statement, line by line; `body`: all that follows the header, rules included."""
 
     description: str
     values: dict[str, str]
@@ -53,8 +53,8 @@ def read_header(text: str, path: Path, keys: Sequence[str], needed: Sequence[str
             raise SqlFileError(f"{shown(path)}: the header needs `-- {key}: …`")
     body = "\n".join(lines[top:]).strip().rstrip(";").rstrip()
     rules = body.splitlines()
-    rules = [line.removeprefix("--").strip() for line in rules[: _comments(rules)]]
-    return Header(" ".join(description).strip(), values, " ".join(rules), body)
+    rules = [line.removeprefix("--").removeprefix(" ").rstrip() for line in rules[: _comments(rules)]]
+    return Header(" ".join(description).strip(), values, "\n".join(rules), body)
 
 
 def _comments(lines: Sequence[str]) -> int:

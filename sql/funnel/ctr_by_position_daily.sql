@@ -6,8 +6,8 @@
 -- owner: team:analytics
 -- headline: impressions, clicked_impressions
 
--- Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions) is of people. Bounds by analytics.wilson_low and
--- wilson_high (95 %, Wilson) assume independent impressions; those of one person are not, so they are too narrow where few people saw much.
+-- Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions) (the CTR) is of people. Bounds by
+-- analytics.wilson_low and wilson_high (Wilson's 95 %) assume independent impressions; those of one person are not, so they are too narrow where few people saw much.
 -- Positions differ in what is shown there: the rate of a position is not what moving a product there would do.
 -- The day is a calendar day of the reporting zone (setting ACLUE_TIMEZONE); it moves while clicks follow in its sessions, or views arrive late.
 select

@@ -8,10 +8,12 @@
 -- Made of session_steps, which says what the paths, the steps and the window (setting ACLUE_FUNNEL_WINDOW_DAYS, from landing, the end included) are.
 -- A step that no session reached has no row. Rows of a step may be summed over days, devices, pages and sources; never over steps (a session is in each
 -- step that it reached) or paths (a session may be on several).
--- Anonymous sessions are on the path all, and get as far there as they got; signed_in asks for a swipe, which anonymous sessions do not have.
+-- Anonymous sessions get beyond the view: they are on the path all, to click and conversion. Only signed_in asks for a swipe, which of anonymous sessions
+-- is not known.
 -- Rates: sessions of a step by those of the step before, or of step 1, by analytics.rate at the grain you want; bounds by analytics.wilson_low and
--- wilson_high (95 %, Wilson), which assume independent sessions. Mean times: seconds by sessions; medians come from session_steps. The report function
--- analytics.funnel does all of it. Counts are to now: a day is complete when its sessions' windows are over, and says nothing low before.
+-- wilson_high (Wilson's 95 %), which assume independent sessions; sessions of one person are not, so true bounds are wider.
+-- Times: means are seconds by sessions; medians come from session_steps.
+-- Counts are to now: a day is complete when its sessions' windows are over, and its later steps are not low before, but unfinished.
 -- Machines' sessions and orphans are in no other column than their own.
 with reached as (
     select

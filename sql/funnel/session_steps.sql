@@ -12,8 +12,8 @@
 -- view is the opening of a product's page (impressions are none), click a valid affiliate click of the session, conversion the sale of any valid click of
 -- it, registration that of its visitor. A swipe before the view does not count, nor a click before the swipe: any_click and any_conversion say whether the
 -- session clicked and bought at all, in whatever order.
--- All steps lie within :funnel_window_days (setting ACLUE_FUNNEL_WINDOW_DAYS) from landing, the end included, in elapsed seconds (24 hours a day, also when
--- the clocks change). The steps are different events, so that taking the earliest each time leads deepest, whatever the order of events at the same
+-- Window: all steps lie within as many days from landing as ACLUE_FUNNEL_WINDOW_DAYS says (30 unless set), the end included, in elapsed seconds (24 hours
+-- a day, also when the clocks change). The steps are different events, so that taking the earliest each time leads deepest, whatever the order of events at the same
 -- instant: ClickHouse's windowFunnel(…, 'strict_once').
 -- Sessions of machines and sessions known from their events only (orphans; no landing was recorded) are here too, marked: leave them out of rates.
 -- A row moves until the session's window is over, and later where a sale or a correction is reported late. There is no session's name and no person in it.

@@ -10,9 +10,10 @@
 -- and of clicks without a date all count, each on its own day. Summed over all days, actual_commission is that of revenue_daily with its
 -- commission_on_rejected_clicks, but for what has no click day there or no sale day here.
 -- Which days: calendar days of the reporting zone, setting ACLUE_TIMEZONE (default Europe/London). A day moves for as long as networks report sales of it
--- late, settle amounts or reverse them (the amount falls, in the end to 0); analytics.restatements says what changed and why.
+-- late, settle amounts or reverse them (the amount falls, in the end to 0); analytics.restatements says what changed and why. A figure that must not move
+-- any more is one of commission_monthly, once its month is closed.
 -- A time of conversion without a sale and without an amount is no evidence, and makes no row. A sale without a time belongs to no day.
--- Amounts: each sum is over the sales that have that amount. `variance` compares only sales that have both, `conversions_compared` says how many.
+-- Amounts: each sum is over the sales that have that amount, whatever is known of the other one. `variance` compares only sales that have both, `conversions_compared` says how many.
 select
     analytics.local_day(c.converted_at, :timezone) as day, -- Calendar day of the sale in the reporting zone.
     c.currency as currency, -- Currency of all amounts of the row (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.

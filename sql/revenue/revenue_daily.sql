@@ -8,7 +8,8 @@
 
 -- Which clock: the click's. Conversions and commission count on the day of the click, so a day's numbers move for as long as networks report: until
 -- its clicks' attribution windows are over and the last amount is settled or reversed. Nothing is rebuilt for age alone: a day changes when a fact
--- behind it does, and analytics.restatements says what changed and why. commission_daily counts the same money by the day of the sale.
+-- behind it does, and analytics.restatements says what changed and why. commission_daily counts the same money by the day of the sale; a figure that
+-- must not move any more is one of commission_monthly, once its month is closed.
 -- Which days: calendar days of the reporting zone, setting ACLUE_TIMEZONE (default Europe/London); days of clock changes have 23 or 25 hours.
 -- Machines: a click is a machine's when its user agent fits a pattern of staging.machine_patterns (no user agent: a person). `clicks` holds machines'
 -- clicks, `valid_clicks` and all that is counted of valid clicks does not.
@@ -20,9 +21,10 @@
 -- Both clocks: actual_commission + commission_on_rejected_clicks over all days, and what clicks without a date were paid (staging.click_facts, verdict
 -- no_date), equals actual_commission of commission_daily over all days, and what sales without a date were paid. Conversions do not add up that way:
 -- there every sale counts, here a valid click with two reported repeats is one conversion.
--- Rates and bounds are not stored: analytics.rate(conversions, valid_clicks) and analytics.rate(actual_commission, valid_clicks), earnings per one click
--- (not per 100), at the grain you want; bounds by analytics.wilson_low and wilson_high (95 %, Wilson), which assume independent clicks: clicks of one
--- person convert together, so take the report functions, which allow for it. Is a window over? Day and network say it: maturity is computed when asked.
+-- Rates: none is stored; sum first, then divide. analytics.rate(sum(conversions), sum(valid_clicks)) is the conversion rate,
+-- analytics.rate(sum(actual_commission), sum(valid_clicks)) the earnings per click (EPC), of one click and not of 100; never average rates of rows.
+-- Bounds: analytics.wilson_low and analytics.wilson_high are Wilson's 95 % and assume independent clicks. Clicks of one person convert together, so true
+-- bounds are wider; analytics.wilson_low(converting_people, people) of one row is over people, who do not.
 select
     analytics.local_day(c.clicked_at, :timezone) as day, -- Calendar day of the click in the reporting zone.
     c.currency as currency, -- Currency of all amounts of the row (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.
@@ -37,9 +39,9 @@ select
     count(*) filter (where c.verdict = 'machine') as machine_clicks, -- Clicks of machines: clicks less valid_clicks. Additive.
     count(*) filter (where c.verdict = 'repeat') as repeats, -- Repeated clicks, in no other column. Additive.
     count(distinct c.person_number) filter (where c.verdict = 'valid') as people, -- Distinct people behind the valid clicks. Not additive: whoever
-                                                                                 -- clicked in two rows is in both; analytics.people counts a range.
+                                                                                 -- clicked in two rows is in both; staging.click_facts counts a range.
     count(distinct c.person_number) filter (where c.verdict = 'valid' and c.counted_as_converted)
-        as converting_people, -- Distinct people behind the conversions. Not additive.
+        as converting_people, -- Distinct people behind the conversions. Not additive, like people.
     count(*) filter (where c.verdict = 'valid' and c.counted_as_converted) as conversions, -- Valid clicks for which, or for a repeat of which, a
                                                                                          -- sale has been reported, to now. Additive.
     count(*) filter (where c.verdict = 'valid' and c.counted_as_converted and c.counted_commission is null)
