@@ -197,8 +197,8 @@ def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], c
 
 def _columns(catalog: Catalog, table: Table) -> Iterator[str]:
     lineage = any(column.lineage for column in table.columns)
-    shared = table.decided_by
-    yield "| column | type | says |" + (" comes from | and is decided by |" if lineage else "")
+    shared = table.filtered_by
+    yield "| column | type | says |" + (" derived from | filtered by |" if lineage else "")
     yield "|---|---|---|" + ("---|---|" if lineage else "")
     for column in table.columns:
         said = _cell(column.description) + (" *Personal data.*" if column.pii else "")
@@ -209,7 +209,7 @@ def _columns(catalog: Catalog, table: Table) -> Iterator[str]:
         yield row
     if shared:
         yield ""
-        yield f"Every column is also decided by {_links(catalog, shared)}."
+        yield f"Every column is also filtered by {_links(catalog, shared)}."
 
 
 def _links(catalog: Catalog, sources: Iterable[Source]) -> str:

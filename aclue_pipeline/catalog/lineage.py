@@ -89,4 +89,4 @@ def lines(node: Node, *, top: bool = True) -> Iterator[str]:
         for line in lines(child, top=False):
             yield ("   " if n == last else "│  ") + line
     if indirect:
-        yield f"└─ decided by {', '.join(indirect)}"
+        yield f"└─ filtered by {', '.join(indirect)}"

@@ -98,7 +98,7 @@ class Table:
     fingerprint: str = field(default="", repr=False)
 
     @property
-    def decided_by(self) -> tuple[Source, ...]:
+    def filtered_by(self) -> tuple[Source, ...]:
         """Sources that decide about every column that has a lineage: what filters, joins and groups do to the whole table."""
         each = [{(s.table, s.column) for s in column.lineage} for column in self.columns if column.lineage]
         decides = {(s.table, s.column) for column in self.columns for s in column.indirect}

@@ -42,7 +42,7 @@ def lineage(context: Context, name: str | None, used_by: bool, as_json: bool) ->
     """Show as a tree what a column, or a table, rests on, down to the app's tables; without a name, list the tables.
 
     A column rests on the columns whose values enter it (branches, followed to the app's tables; count(*) stands as the key of what
-    it counts) and on those that decide which rows count ("decided by", one step down).
+    it counts) and on those that decide which rows count ("filtered by", one step down).
     """
     from aclue_pipeline.catalog import lineage as trees
 
@@ -61,7 +61,7 @@ def lineage(context: Context, name: str | None, used_by: bool, as_json: bool) ->
             print_json([{"table": user.table, "column": user.column, "kind": user.kind} for user in users])
         else:
             for user in users:
-                click.echo(f"{user}" + ("" if user.kind == "direct" else "  (decides which rows count)"))
+                click.echo(f"{user}" + ("" if user.kind == "direct" else "  (filters)"))
         return
     tree = trees.tree(context.catalog, table_name, column)
     if as_json:

@@ -132,13 +132,13 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
 
 
 def lineage_table(table: Table) -> str:
-    """| column | comes from | decided by |: the values that enter, and the columns of filters and joins that decide which rows."""
-    shared = table.decided_by
-    lines = ["| column | comes from | and is decided by |", "| --- | --- | --- |"]
+    """| column | derived from | filtered by |: the values that enter, and the columns of filters and joins that decide which rows."""
+    shared = table.filtered_by
+    lines = ["| column | derived from | filtered by |", "| --- | --- | --- |"]
     for column in table.columns:
         if column.lineage:
             own = [source for source in column.indirect if source not in shared]
             lines.append(f"| {column.name} | {', '.join(map(link, column.direct))} | {', '.join(map(link, own))} |")
     if shared:
-        lines += ["", f"Every column is also decided by: {', '.join(map(link, shared))}."]
+        lines += ["", f"Every column is also filtered by: {', '.join(map(link, shared))}."]
     return "\n".join(lines)

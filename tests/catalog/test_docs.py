@@ -38,7 +38,7 @@ def test_a_page_says_what_each_column_is_and_rests_on(shop: Shop) -> None:
         in page
     )
     assert (
-        "Every column is also decided by [staging.orders.at](staging.md#stagingorders), [staging.orders.shop](staging.md#stagingorders)."
+        "Every column is also filtered by [staging.orders.at](staging.md#stagingorders), [staging.orders.shop](staging.md#stagingorders)."
         in page
     )
     assert "*Personal data.*" in docs.pages(shop.catalog)["app.md"]

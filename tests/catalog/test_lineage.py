@@ -141,7 +141,7 @@ def test_the_tree_leads_to_the_tables_of_the_app(shop: Shop) -> None:
         "analytics.sales.amount",
         "├─ staging.orders.amount",
         "│  └─ public.orders.amount",
-        "└─ decided by staging.orders.at, staging.orders.shop",
+        "└─ filtered by staging.orders.at, staging.orders.shop",
     ]
     assert list(lineage.lines(lineage.tree(shop.catalog, "sales"))) == [
         "analytics.sales",

@@ -69,7 +69,7 @@ def test_the_docs_and_the_lineage_have_it(stranger: Catalog) -> None:
     assert list(lineage.lines(lineage.tree(stranger, "shares_daily", "shares"))) == [
         "analytics.shares_daily.shares",
         "├─ public.product_views.id",
-        "└─ decided by public.product_views.device_type, public.product_views.interaction_type, public.product_views.view_timestamp",
+        "└─ filtered by public.product_views.device_type, public.product_views.interaction_type, public.product_views.view_timestamp",
     ]
 
 
