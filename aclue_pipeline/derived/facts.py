@@ -65,9 +65,7 @@ def sync(db: "Database", catalog: Catalog, *, full: bool = False) -> Synced:
     `full`: look at every row, also for those that are gone or were loaded without a time of change; the first sync and the first
     under other rules always do. Two at once take turns; a second one finds nothing to write.
     """
-    wanted = [table for table in catalog.tables.values() if table.kind == "facts" or table.room == "pipeline"]
-    with db.begin() as connection:
-        ensure(connection, catalog, *wanted, catalog.table("staging.clicks"), catalog.table("staging.sessions"))
+    _ensure(db, catalog)
     with snapshot(db, alone=LOCK) as pg, named_errors():
         return _sync(pg, catalog, full)
 
@@ -142,10 +140,11 @@ def reaches(catalog: Catalog, table: Table) -> set[str]:
 
 
 def _ensure(db: "Database", catalog: Catalog) -> None:
-    """The facts, what the sync reads them from, and its bookkeeping."""
-    tables = [table for table in catalog.tables.values() if table.kind == "facts" or table.room == "pipeline"]
+    """The facts, what the sync reads them from and calls, and its bookkeeping."""
+    read = ("staging.clicks", "staging.sessions")
+    tables = [t for t in catalog.tables.values() if t.kind == "facts" or t.room == "pipeline" or t.key in read]
     with db.begin() as connection:
-        ensure(connection, catalog, *tables)
+        ensure(connection, catalog, *catalog.functions.values(), *tables)
 
 
 def _reaches(catalog: Catalog) -> dict[str, list[str]]:
