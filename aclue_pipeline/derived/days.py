@@ -12,12 +12,12 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.types.json import Json
 
-from aclue_pipeline.catalog import Catalog, Table, sqltext
-from aclue_pipeline.catalog.header import read_header
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived import facts, history
 from aclue_pipeline.derived.needed import DAY, needed, span, spans
 from aclue_pipeline.derived.statement import execute, parts_of, row
 from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
+from aclue_pipeline.derived.upgrades import select_of, take_over
 from aclue_pipeline.errors import DaysFailed, SqlFileError
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
@@ -233,6 +233,7 @@ def _replace(pg: "Pg", build: _Build, begin: date, end: date) -> list[DayResult]
     """The days in [begin, end) of one transaction."""
     table = build.table
     values = {**_bounds(pg, build, begin, end), **build.parameters}
+    take_over(pg, table, build.run_id, values)
     compute(pg, table, "aclue_new", bound(table.parameters, values))
     _check_days(pg, table, begin, end)
     execute(pg, "alter table aclue_new add primary key ({grain})", table)
@@ -363,7 +364,6 @@ def _figures(pg: "Pg", table: Table, values: Mapping[str, Any]) -> dict[date, Js
     path = table.path.parent / "figures" / table.path.name
     if not path.is_file():
         return {}
-    text = read_header(path.read_text(encoding="utf-8"), path, ()).body
-    select = psycopg.ClientCursor(pg).mogrify(sqltext.bindable(text), bound(sqltext.parameters(text), values))
-    rows = pg.execute(sql.SQL("select f.day, to_jsonb(f) - 'day' from ({}) as f").format(sql.SQL(select)))
+    select = select_of(pg, path, values)
+    rows = pg.execute(sql.SQL("select f.day, to_jsonb(f) - 'day' from ({}) as f").format(select))
     return {day: Json(counts) for day, counts in rows}

@@ -314,7 +314,8 @@ def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     was, wanted = ", ".join(key), ", ".join(table.grain)
     # What was published before there were publications (0.1.0) has no place in a history of them: it stays whole, too.
     if table.kind in PUBLISHED and (key != table.grain or "publication" not in have):
-        (version,) = _one(pg, "select code_version from pipeline.tables where table_name = %s", [table.key])
+        known = "select coalesce(max(code_version), 'unknown') from pipeline.tables where table_name = %s"
+        (version,) = _one(pg, known, [table.key])
         kept = history.archive(pg, table, version)
         return [f"created with the grain ({wanted}); what had ({was}) stays in {kept}", *_create(pg, table, shape)[1:]]
     if key != table.grain:

@@ -5,6 +5,7 @@
 with built as (
     select
         d.day as day,
+        d.lost > 0 as stays,
         exists (select 1 from pipeline.dirty as x where x.table_name = d.table_name and x.day = d.day) as is_waiting
     from pipeline.days as d
     where d.table_name = 'analytics.commission_daily'
@@ -34,6 +35,7 @@ placed as (
         case
             when coalesce(f.day, p.day) is null then 'no_date'
             when b.is_waiting then 'waiting'
+            when b.stays then 'as_published'
             when b.day is not null then 'in_days'
             when coalesce(f.day, p.day) < :first_day then 'before_first_day'
             when coalesce(f.day, p.day) >= analytics.local_day(now(), :timezone) then 'not_over'
@@ -60,6 +62,7 @@ summed as (
         coalesce(sum(p.commission) filter (where p.bucket = 'no_date'), 0) as commission_no_date,
         coalesce(sum(p.conversions) filter (where p.bucket = 'before_first_day'), 0) as before_first_day,
         coalesce(sum(p.conversions) filter (where p.bucket = 'waiting'), 0) as waiting,
+        coalesce(sum(p.conversions) filter (where p.bucket = 'as_published'), 0) as as_published,
         coalesce(sum(p.conversions) filter (where p.bucket = 'not_over'), 0) as not_over,
         coalesce(sum(p.conversions) filter (where p.bucket = 'never_built'), 0) as never_built,
         count(*) filter (where p.bucket = 'in_days' and (p.conversions, p.amounts, p.commission) <> (p.published, p.published_amounts, p.published_commission)) as days_that_differ
@@ -68,14 +71,15 @@ summed as (
 select
     s.days_that_differ = 0 and not exists (select 1 from placed as p where p.bucket = 'never_built') as passed,
     format(
-        '%s sales = %s in days + %s without a date + %s before the first day + %s of days waiting for a rebuild + %s of days not over + %s of days never built; %s days differ',
-        s.rows_in, s.in_days, s.no_date, s.before_first_day, s.waiting, s.not_over, s.never_built, s.days_that_differ
+        '%s sales = %s in days + %s without a date + %s before the first day + %s of days waiting for a rebuild + %s of days that stay as published + %s of days not over + %s of days never built; %s days differ',
+        s.rows_in, s.in_days, s.no_date, s.before_first_day, s.waiting, s.as_published, s.not_over, s.never_built, s.days_that_differ
     ) as says,
     s.rows_in as rows_in,
     s.in_days as in_days,
     s.no_date as no_date,
     s.before_first_day as before_first_day,
     s.waiting as waiting,
+    s.as_published as as_published,
     s.not_over as not_over,
     s.never_built as never_built,
     s.amounts_without_conversion as amounts_without_conversion,

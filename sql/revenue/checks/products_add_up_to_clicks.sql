@@ -12,7 +12,8 @@ with both_built as (
             where x.table_name in ('analytics.product_revenue_daily', 'analytics.revenue_daily') and x.day = d.day
         )
     group by d.day
-    having count(*) = 2
+    -- A day that stays as an earlier release published it has no version: it was built by neither.
+    having count(d.version) = 2
 ),
 by_product as (
     select p.day as day, sum(p.clicks) as clicks, sum(p.conversions) as conversions, sum(coalesce(p.actual_commission, 0)) as commission

@@ -5,6 +5,7 @@
 with built as (
     select
         d.day as day,
+        d.version is null as stays,
         coalesce((d.figures ->> 'rows')::bigint, 0) as seen,
         coalesce((d.figures ->> 'impressions')::bigint, 0) as impressions,
         coalesce((d.figures ->> 'machine_impressions')::bigint, 0) as machine_impressions,
@@ -29,11 +30,14 @@ differing as (
     select coalesce(b.day, p.day) as day
     from built as b
     full join published as p on p.day = b.day
-    where (b.impressions, b.machine_impressions, b.clicked_impressions, b.detail_views)
-        is distinct from (
-            coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0), coalesce(p.clicked_impressions, 0), coalesce(p.detail_views, 0)
+    where b.stays is not true
+        and (
+            (b.impressions, b.machine_impressions, b.clicked_impressions, b.detail_views)
+            is distinct from (
+                coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0), coalesce(p.clicked_impressions, 0), coalesce(p.detail_views, 0)
+            )
+            or b.seen <> b.impressions + b.machine_impressions + b.detail_views + b.other_kinds + b.repeats
         )
-        or b.seen <> b.impressions + b.machine_impressions + b.detail_views + b.other_kinds + b.repeats
 ),
 source as (
     select analytics.local_day(analytics.usable(v.view_timestamp), :timezone) as day, count(*) as views
@@ -45,6 +49,7 @@ placed as (
         s.day as day,
         case
             when s.day is null then 'no_date'
+            when b.stays then 'as_published'
             when b.day is not null then 'in_days'
             when s.day < :first_day then 'before_first_day'
             when s.day >= analytics.local_day(now(), :timezone) then 'not_over'
@@ -61,6 +66,7 @@ summed as (
         coalesce(sum(p.views) filter (where p.bucket = 'no_date'), 0) as no_date,
         coalesce(sum(p.views) filter (where p.bucket = 'before_first_day'), 0) as before_first_day,
         coalesce(sum(p.views) filter (where p.bucket = 'not_over'), 0) as not_over,
+        coalesce(sum(p.views) filter (where p.bucket = 'as_published'), 0) as as_published,
         coalesce(sum(p.views) filter (where p.bucket = 'never_built'), 0) as never_built
     from placed as p
 ),
@@ -76,8 +82,8 @@ seen as (
 select
     not exists (select 1 from differing) and s.never_built = 0 as passed,
     format(
-        '%s views = %s seen by builds (%s impressions, %s opened pages, %s of other kinds, %s repeated) + %s since + %s without a date + %s before the first day + %s of days not over + %s of days never built; %s days differ',
-        s.rows_in, w.seen, w.impressions, w.detail_views, w.other_kinds, w.repeats, s.now_in_days - w.seen, s.no_date, s.before_first_day, s.not_over,
+        '%s views = %s seen by builds (%s impressions, %s opened pages, %s of other kinds, %s repeated) + %s since + %s without a date + %s before the first day + %s of days that stay as published + %s of days not over + %s of days never built; %s days differ',
+        s.rows_in, w.seen, w.impressions, w.detail_views, w.other_kinds, w.repeats, s.now_in_days - w.seen, s.no_date, s.before_first_day, s.as_published, s.not_over,
         s.never_built, (select count(*) from differing)
     ) as says,
     s.rows_in as rows_in,
@@ -89,6 +95,7 @@ select
     s.now_in_days - w.seen as came_less_went_since,
     s.no_date as no_date,
     s.before_first_day as before_first_day,
+    s.as_published as as_published,
     s.not_over as not_over,
     s.never_built as never_built,
     (
