@@ -47,17 +47,17 @@ def read_texts(texts: dict[Path, str]) -> list[Declared]:
                 trees.append((path, parsed(statement, path)))
             elif comment := _COMMENT.fullmatch(plain):
                 comments.append(comment)
-    found: dict[str, Declared] = {}
+    declared: dict[str, Declared] = {}
     for path, tree in trees:
         if isinstance(tree, exp.Create):
             one = _created(tree, path)
-            found.setdefault(f"{one.schema}.{one.name}", one)
+            declared.setdefault(f"{one.schema}.{one.name}", one)
     for _, tree in trees:
         if isinstance(tree, exp.Alter):
-            _altered(tree, found)
+            _altered(tree, declared)
     for comment in comments:
-        _commented(comment, found)
-    return list(found.values())
+        _commented(comment, declared)
+    return list(declared.values())
 
 
 def _created(tree: exp.Create, path: Path) -> Declared:
@@ -80,18 +80,18 @@ def _add(one: Declared, part: exp.ColumnDef) -> None:
         one.key = (part.name,)
 
 
-def _commented(comment: re.Match[str], found: dict[str, Declared]) -> None:
-    name, said = comment["name"].replace('"', ""), comment["said"].replace("''", "'")
+def _commented(comment: re.Match[str], declared: dict[str, Declared]) -> None:
+    name, text = comment["name"].replace('"', ""), comment["said"].replace("''", "'")
     table, _, column = (name, "", "") if comment["kind"].lower() == "table" else name.rpartition(".")
-    one = found.get(table if "." in table else f"public.{table}")
+    one = declared.get(table if "." in table else f"public.{table}")
     if one and column in one.columns:
-        one.columns[column] = described(column, said, one.columns[column].type)
+        one.columns[column] = described(column, text, one.columns[column].type)
     elif one and not column:
-        one.description = said
+        one.description = text
 
 
-def _altered(tree: exp.Alter, found: dict[str, Declared]) -> None:
-    one = found.get(f"{tree.this.db or 'public'}.{tree.this.name}")
+def _altered(tree: exp.Alter, declared: dict[str, Declared]) -> None:
+    one = declared.get(f"{tree.this.db or 'public'}.{tree.this.name}")
     for action in tree.args.get("actions") or ():
         if one and isinstance(action, exp.ColumnDef):
             _add(one, action)

@@ -37,10 +37,10 @@ def folder() -> Path:
 def pages(catalog: Catalog) -> dict[str, str]:
     """File name → text of every page: an index, one page per room that has tables, and one of the functions."""
     by_room = {room: sorted(catalog.room(room), key=lambda t: t.key) for room in ROOMS}
-    by_room = {room: found for room, found in by_room.items() if found}
+    by_room = {room: tables for room, tables in by_room.items() if tables}
     texts = {"README.md": _text(_index(catalog, by_room))}
-    for room, found in by_room.items():
-        texts[f"{room}.md"] = _page(room, [_table(catalog, table) for table in found])
+    for room, tables in by_room.items():
+        texts[f"{room}.md"] = _page(room, [_table(catalog, table) for table in tables])
     if catalog.functions:
         texts["functions.md"] = _page(
             "functions", [_function(catalog, catalog.functions[key]) for key in sorted(catalog.functions)]
@@ -107,13 +107,14 @@ def _index(catalog: Catalog, by_room: dict[str, list[Table]]) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield "*Written by `aclue docs` from `sql/`.* Every table, room by room as data travels; `aclue lineage TABLE.COLUMN` follows one."
-    for room, found in by_room.items():
+    yield "Our words are in the [glossary](../glossary.md)."
+    for room, tables in by_room.items():
         yield ""
         yield f"## [{room}]({room}.md)"
         yield ""
         yield "| table | one row is |"
         yield "|---|---|"
-        for table in found:
+        for table in tables:
             yield f"| [{table.key}]({_address(table)}) | {_cell(table.description)} |"
     if catalog.functions:
         yield from ("", "## [functions](functions.md)", "", "| function | returns |", "|---|---|")
@@ -201,8 +202,8 @@ def _columns(catalog: Catalog, table: Table) -> Iterator[str]:
     yield "| column | type | says |" + (" derived from | filtered by |" if lineage else "")
     yield "|---|---|---|" + ("---|---|" if lineage else "")
     for column in table.columns:
-        said = _cell(column.description) + (" *Personal data.*" if column.pii else "")
-        row = f"| {column.name} | {column.type or '?'} | {said} |"
+        says = _cell(column.description) + (" *Personal data.*" if column.pii else "")
+        row = f"| {column.name} | {column.type or '?'} | {says} |"
         if lineage:
             own = [source for source in column.indirect if source not in shared]
             row += f" {_links(catalog, column.direct)} | {_links(catalog, own)} |"

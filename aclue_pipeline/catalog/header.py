@@ -33,17 +33,17 @@ def read_header(text: str, path: Path, keys: Sequence[str], needed: Sequence[str
     values: dict[str, str] = {}
     last = ""
     for line in lines[:top]:
-        said = line.removeprefix("--").strip()
-        match = re.fullmatch(r"([a-z]+):\s*(.*)", said)
+        comment = line.removeprefix("--").strip()
+        match = re.fullmatch(r"([a-z]+):\s*(.*)", comment)
         if last and line.startswith("--  "):
-            values[last] = f"{values[last]} {said}".strip()
+            values[last] = f"{values[last]} {comment}".strip()
         elif match and match[1] in keys:
             last = match[1]
             values[last] = match[2]
         elif last:
-            raise SqlFileError(f"{shown(path)}: the header has a line that is none of {', '.join(keys)}: {said!r}")
+            raise SqlFileError(f"{shown(path)}: the header has a line that is none of {', '.join(keys)}: {comment!r}")
         else:
-            description.append(said)
+            description.append(comment)
     if not " ".join(description).strip():
         raise SqlFileError(
             f"{shown(path)}: the first comment line must say what one row is, what is returned, or what holds"

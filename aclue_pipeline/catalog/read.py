@@ -63,22 +63,22 @@ def read_table(path: Path, room: str) -> TableFile:
         raise SqlFileError(f"{shown(path)}: the header needs `-- owner: team:…`")
     tree: exp.Query | None = None
     if kind in CREATED:
-        found = _read_created(path, room, header)
+        read = _read_created(path, room, header)
     else:
-        found, tree = _read_selected(path, room, header)
-    grain = header.names("grain") or found.grain
-    names = [column.name for column in found.columns]
+        read, tree = _read_selected(path, room, header)
+    grain = header.names("grain") or read.grain
+    names = [column.name for column in read.columns]
     unknown = [name for name in (*grain, *header.names("headline")) if name not in names]
     if not grain or unknown:
         what = ", ".join(unknown) or "nothing"
         raise SqlFileError(f"{shown(path)}: `-- grain:` and `-- headline:` must name columns of the file, not {what}")
-    silent = [column.name for column in found.columns if not column.description]
+    silent = [column.name for column in read.columns if not column.description]
     if silent:
         raise SqlFileError(f"{shown(path)}: no comment says what these columns mean: {', '.join(silent)}")
     if kind == "daily" and not header.values.get("clock"):
         raise SqlFileError(f"{shown(path)}: a daily table needs `-- clock:` (which time stamp makes the day)")
     table = replace(
-        found,
+        read,
         grain=grain,
         clock=grain[0] if kind == "daily" else "",
         clock_says=header.values.get("clock", ""),
@@ -99,8 +99,8 @@ def _read_selected(path: Path, room: str, header: Header) -> tuple[Table, exp.Qu
         if not isinstance(projection, exp.Alias):
             what = projection.sql("postgres")[:60]
             raise SqlFileError(f"{shown(path)}: write every column as `… as name, -- what it says`; not {what!r}")
-        said = " ".join(comment.strip() for comment in projection.comments or ())
-        columns.append(described(projection.alias, said))
+        comment = " ".join(comment.strip() for comment in projection.comments or ())
+        columns.append(described(projection.alias, comment))
     parameters = sqltext.parameters(header.body)
     if header.values["kind"] == "view" and parameters:
         raise SqlFileError(f"{shown(path)}: a view takes no parameters (:{parameters[0]})")

@@ -27,9 +27,9 @@ def resolved(
         if isinstance(one, Table):
             tree = trees[key]
             done[key] = types.inferred(_followed(one, tree, done), tree, done, functions) if tree else one
-    for key, said in declared.items():
-        if said:
-            done[key] = with_declared(done[key], said, done)
+    for key, lineage in declared.items():
+        if lineage:
+            done[key] = with_declared(done[key], lineage, done)
     return {**ordered, **done}
 
 
@@ -40,11 +40,11 @@ def _followed(one: Table, tree: exp.Query, known: Mapping[str, Table]) -> Table:
         raise SqlFileError(f"{shown(one.path)}: none of its tables has the column {error}") from None
     columns = []
     for column in one.columns:
-        found = relation.columns.get(column.name)
-        if found is None or column.bookkeeping:
+        basis_of = relation.columns.get(column.name)
+        if basis_of is None or column.bookkeeping:
             columns.append(column)
             continue
-        columns.append(replace(column, lineage=_sources(found.direct, found.indirect | relation.rows)))
+        columns.append(replace(column, lineage=_sources(basis_of.direct, basis_of.indirect | relation.rows)))
     return replace(one, columns=tuple(columns))
 
 
@@ -59,11 +59,11 @@ def _sources(direct: Iterable[basis.Pair], indirect: Iterable[basis.Pair]) -> tu
 # --- results of Python ------------------------------------------------------------------------------------------------
 
 
-def with_declared(one: Table, said: str, known: Mapping[str, Table]) -> Table:
+def with_declared(one: Table, lineage: str, known: Mapping[str, Table]) -> Table:
     """The table with the lineage that its header declares: `column, column: direct | indirect; …`, the sources as
     `schema.table column column, …`; nothing after the colon is a column that rests on nothing. The entry `*` holds for every
     column that rests on something."""
-    entries = [entry.partition(":") for entry in said.split(";") if entry.strip()]
+    entries = [entry.partition(":") for entry in lineage.split(";") if entry.strip()]
     by_name = {name.strip(): _pairs(sources, known, one) for names, _, sources in entries for name in names.split(",")}
     shared = by_name.pop("*", ([], []))
     unknown = by_name.keys() - {column.name for column in one.columns}
@@ -92,10 +92,10 @@ def _pairs(sources: str, known: Mapping[str, Table], one: Table) -> Pairs:
 
 
 def _named(sources: str, known: Mapping[str, Table], one: Table) -> list[basis.Pair]:
-    found = []
+    pairs = []
     for key, *columns in (group.split() for group in sources.split(",") if group.strip()):
         for column in columns or [""]:
             if key not in known or column not in {c.name for c in known[key].columns}:
                 raise SqlFileError(f"{shown(one.path)}: its lineage names {key}.{column}, which is no column")
-            found.append((key, column))
-    return found
+            pairs.append((key, column))
+    return pairs

@@ -34,12 +34,12 @@ def stop(context: Context) -> None:
 @click.pass_obj
 def status(context: Context, as_json: bool) -> None:
     """Say whether the server runs, and where."""
-    said = context.server.status()
+    state = context.server.status()
     if as_json:
-        print_json(said)
+        print_json(state)
     else:
-        state = f"running on port {said['port']}" if said["running"] else "not running"
-        click.echo(f"PostgreSQL {said['version']}, {state}, data in {said['data']}")
+        running = f"running on port {state['port']}" if state["running"] else "not running"
+        click.echo(f"PostgreSQL {state['version']}, {running}, data in {state['data']}")
 
 
 @db.command(epilog='Example:  ACLUE_DATABASE_URL="$(aclue db url)" aclue verify')

@@ -79,8 +79,8 @@ def _summary(done: Any, label: str) -> str:
     count = sum(len(step.statements) for step in done.steps)
     if done.dry_run:
         return f"{count} statements would be run on {label}" if count else f"nothing to do on {label}"
-    said = f"{count} statements run" if count else "nothing to do"
-    return f"{label}: {said}, fingerprint {done.fingerprint}, {done.seconds:.1f} s"
+    outcome = f"{count} statements run" if count else "nothing to do"
+    return f"{label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s"
 
 
 @click.command(epilog="Example:  aclue rollback product_views")

@@ -107,9 +107,9 @@ def _description(catalog: Catalog, table: Table, column: Column) -> str:
 
 
 def _links(sources: Iterable[Source]) -> str:
-    found = list(sources)
-    text = ", ".join(link(source) for source in found[:_LINKS])
-    return text + (f" and {len(found) - _LINKS} more" if len(found) > _LINKS else "")
+    links = list(sources)
+    text = ", ".join(link(source) for source in links[:_LINKS])
+    return text + (f" and {len(links) - _LINKS} more" if len(links) > _LINKS else "")
 
 
 def link(source: Source) -> str:

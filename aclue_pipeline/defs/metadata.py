@@ -113,8 +113,10 @@ def tabular(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> d
     """Rows as Dagster's own table, whose cells are text to the UI. `columns`: those of the first row, unless named."""
     rows = list(rows)
     names = list(columns) or (list(rows[0]) if rows else [])
-    found = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows]
-    return dg.MetadataValue.table(found, None if found else dg.TableSchema([dg.TableColumn(name) for name in names]))
+    table_rows = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows]
+    return dg.MetadataValue.table(
+        table_rows, None if table_rows else dg.TableSchema([dg.TableColumn(name) for name in names])
+    )
 
 
 def _cell(value: Any) -> str | int | float | bool | None:

@@ -151,13 +151,13 @@ def _read_by(catalog: Catalog, rooms: Iterable[str]) -> list[str]:
     wanted = [key for key, table in catalog.tables.items() if table.room in rooms]
     if "preferences" in rooms:
         wanted.append("public.user_preferences")
-    found: dict[str, None] = {}
+    read: dict[str, None] = {}
     while wanted:
         for upstream in catalog.tables[wanted.pop()].upstream:
-            if upstream in catalog.tables and upstream not in found:
-                found[upstream] = None
+            if upstream in catalog.tables and upstream not in read:
+                read[upstream] = None
                 wanted.append(upstream)
-    return [key for key in catalog.tables if key in found]
+    return [key for key in catalog.tables if key in read]
 
 
 # --- schedules and sensors --------------------------------------------------------------------------------------------
@@ -211,10 +211,10 @@ def _nightly(catalog: Catalog) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, database: DatabaseResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
-        found = {
+        days = {
             day for table in _daily(catalog) for day in needed(database, catalog, table, last=today - timedelta(days=1))
         }
-        return _requests(found, f"night-{today}") or dg.SkipReason("no day needs to be rebuilt")
+        return _requests(days, f"night-{today}") or dg.SkipReason("no day needs to be rebuilt")
 
     return nightly
 
@@ -228,12 +228,10 @@ def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
         description="Rebuilds the days that the sync of facts found changed, soon instead of by night; it reads pipeline.dirty alone.",
     )
     def dirty(database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
-        found = {
+        days = {
             day: at for day, at in dirty_days(database, *_daily(catalog)).items() if day >= get_settings().first_day
         }
         # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
-        return _requests(found, f"dirty-{max(found.values(), default='')}") or dg.SkipReason(
-            "no published day is dirty"
-        )
+        return _requests(days, f"dirty-{max(days.values(), default='')}") or dg.SkipReason("no published day is dirty")
 
     return [dirty]

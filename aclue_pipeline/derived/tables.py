@@ -361,9 +361,9 @@ def _describe(pg: Pg, table: Table) -> None:
     kind = sql.SQL("view" if table.kind == "view" else "table")
     pg.execute(sql.SQL("comment on {} {} is {}").format(kind, _identifier(table.key), sql.Literal(table.description)))
     for column in table.columns:
-        said = column.description + (" Personal data." if column.pii else "")
+        comment = column.description + (" Personal data." if column.pii else "")
         name = sql.Identifier(table.schema, table.name, column.name)
-        pg.execute(sql.SQL("comment on column {} is {}").format(name, sql.Literal(said)))
+        pg.execute(sql.SQL("comment on column {} is {}").format(name, sql.Literal(comment)))
 
 
 def _remember(pg: Pg, described: Iterable[Described]) -> None:
