@@ -24,21 +24,20 @@ _BLUE = "#4263eb"
 
 
 def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Markdown | str]:
-    """Sparkline of a daily table's newest days, and where numbers moved the charts; empty without headline columns or rows."""
-    rows = glance.per_day(connection, table) if table.headline else []
+    """Sparkline of a daily table's newest days, and where numbers moved the charts; empty where there is nothing to show day by day."""
+    rows = glance.per_day(connection, table)
     if not rows:
         return {}
-    first = table.headline[0]
+    names = [name for name in rows[0] if name != "day"]
+    first = names[0]
     recent = [row[first] for row in rows[-_SPARK_DAYS:]]
     metadata: dict[str, Markdown | str] = {
         f"{first} a day": sparkline(recent, f"{first} a day, {rows[-len(recent)]['day']} to {rows[-1]['day']}")
     }
     if moved:
-        metadata["chart"] = embedded(
-            time_chart(rows, table.headline, glance.money_per_day(connection, table)), table.name
-        )
-    if moved and table.room == "funnel" and len(table.headline) > 2:
-        steps = {name: sum(row[name] for row in rows[-30:]) for name in table.headline}
+        metadata["chart"] = embedded(time_chart(rows, names, glance.money_per_day(connection, table)), table.name)
+    if moved and glance.is_funnel(table):
+        steps = {name: sum(row[name] for row in rows[-30:]) for name in names}
         metadata["funnel"] = embedded(funnel_chart(steps), table.name)
     return metadata
 
@@ -83,7 +82,7 @@ def embedded(chart: "alt.TopLevelMixin", title: str) -> Markdown | str:
 def time_chart(
     rows: Sequence[Mapping[str, Any]], names: Sequence[str], money: Sequence[Mapping[str, Any]] = ()
 ) -> "alt.VConcatChart":
-    """The headline columns in one panel, a line each; below it commission, a line per currency."""
+    """The named columns in one panel, a line each; below it commission, a line per currency."""
     import altair as alt
 
     counts = [{"day": row["day"], "series": name, "value": row[name]} for name in names for row in rows]

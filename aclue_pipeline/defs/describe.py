@@ -17,6 +17,11 @@ _LINKS = 4  # more of them and the sentence before them is lost
 _KINDS = {"view": "view", "python": "python"}  # of what is no plain table
 
 
+def is_asset(catalog: Catalog, key: str) -> bool:
+    """All but our bookkeeping, which the steps write that read it: columns name it, and lineage in the UI stops there."""
+    return key not in catalog.tables or catalog.tables[key].room != "pipeline"
+
+
 def op_name(table: Table) -> str:
     """The step's name in logs: analytics__revenue_daily."""
     return table.key.replace(".", "__")
@@ -33,7 +38,7 @@ def spec(
     """The asset of a table, in the group of its room unless another is said. `deps`: what it is made of beside what its SQL says."""
     group = group or table.room
     read = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
-    upstream = {key_of(key) for key in read if key in catalog.tables}
+    upstream = {key_of(key) for key in read if key in catalog.tables and is_asset(catalog, key)}
     upstream |= {dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in deps}
     return dg.AssetSpec(
         key=key_of(table.key),
@@ -66,8 +71,8 @@ def table_metadata(catalog: Catalog, table: Table) -> dict[str, Any]:
         "source": dg.MetadataValue.text(shown(table.path)),
     }
     if any(column.direct for column in table.columns):
-        metadata["dagster/column_lineage"] = column_lineage(table)
-        metadata["lineage"] = value_of(Markdown(lineage_table(table)))
+        metadata["dagster/column_lineage"] = column_lineage(catalog, table)
+        metadata["lineage"] = value_of(Markdown(lineage_table(catalog, table)))
     if table.kind in SELECTED:
         metadata["sql"] = value_of(Markdown(f"```sql\n{table.sql.strip()}\n```"))
     return metadata
@@ -99,31 +104,35 @@ def _description(catalog: Catalog, table: Table, column: Column) -> str:
     """The description, then "from" and "used by" as links: the open-source UI draws no column lineage, but renders these."""
     text = column.description
     if column.direct:
-        text += f" ⟵ from {_links(column.direct)}"
+        text += f" ⟵ from {_links(catalog, column.direct)}"
     users = [user for user in catalog.users.get((table.key, column.name), ()) if user.kind == "direct"]
     if users:
-        text += f" ⟶ used by {_links(users)}"
+        text += f" ⟶ used by {_links(catalog, users)}"
     return text
 
 
-def _links(sources: Iterable[Source]) -> str:
+def _links(catalog: Catalog, sources: Iterable[Source]) -> str:
     links = list(sources)
-    text = ", ".join(link(source) for source in links[:_LINKS])
+    text = ", ".join(link(catalog, source) for source in links[:_LINKS])
     return text + (f" and {len(links) - _LINKS} more" if len(links) > _LINKS else "")
 
 
-def link(source: Source) -> str:
+def link(catalog: Catalog, source: Source) -> str:
     """A column as a link to its table's columns in the UI."""
-    return f"[{source.table.split('.')[-1]}.{source.column}](/assets/{source.table.replace('.', '/')}?view=overview)"
+    name = f"{source.table.split('.')[-1]}.{source.column}"
+    if not is_asset(catalog, source.table):
+        return name
+    return f"[{name}](/assets/{source.table.replace('.', '/')}?view=overview)"
 
 
-def column_lineage(table: Table) -> dg.TableColumnLineage:
+def column_lineage(catalog: Catalog, table: Table) -> dg.TableColumnLineage:
     """Direct and indirect sources alike, as Dagster's own field has no word for the difference."""
     return dg.TableColumnLineage(
         deps_by_column={
             column.name: [
                 dg.TableColumnDep(asset_key=key_of(source.table), column_name=source.column)
                 for source in dict.fromkeys(Source(s.table, s.column) for s in column.lineage)
+                if is_asset(catalog, source.table)
             ]
             for column in table.columns
             if column.lineage
@@ -131,14 +140,18 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
     )
 
 
-def lineage_table(table: Table) -> str:
+def lineage_table(catalog: Catalog, table: Table) -> str:
     """| column | derived from | filtered by |: the values that enter, and the columns of filters and joins that decide which rows."""
+
+    def linked(sources: Iterable[Source]) -> str:
+        return ", ".join(link(catalog, source) for source in sources)
+
     shared = table.filtered_by
     lines = ["| column | derived from | filtered by |", "| --- | --- | --- |"]
     for column in table.columns:
         if column.lineage:
             own = [source for source in column.indirect if source not in shared]
-            lines.append(f"| {column.name} | {', '.join(map(link, column.direct))} | {', '.join(map(link, own))} |")
+            lines.append(f"| {column.name} | {linked(column.direct)} | {linked(own)} |")
     if shared:
-        lines += ["", f"Every column is also filtered by: {', '.join(map(link, shared))}."]
+        lines += ["", f"Every column is also filtered by: {linked(shared)}."]
     return "\n".join(lines)

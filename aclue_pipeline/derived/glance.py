@@ -40,12 +40,38 @@ def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]
 
 
 def per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
-    """The headline columns' sums of each of the newest days, oldest first."""
+    """The headline columns' sums of each of the newest days, oldest first; of a funnel its steps. Empty without either."""
+    if is_funnel(table):
+        return _steps_per_day(connection, table)
+    if not table.headline:
+        return []
     day: sa.ColumnClause[Any] = sa.column(table.clock)
     sums: list[sa.ColumnElement[Any]] = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
     newest = sa.select(day.label("day"), *sums).select_from(_of(table)).group_by(day).order_by(day.desc()).limit(_DAYS)
     rows = connection.execute(newest).mappings().all()
     return [{**row, **{name: float(row[name] or 0) for name in table.headline}} for row in reversed(rows)]
+
+
+def is_funnel(table: Table) -> bool:
+    """Whether its rows are steps: no column of it may be summed over a day, a session being in each step that it reached."""
+    return "step_name" in {column.name for column in table.columns}
+
+
+def _steps_per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
+    """Sessions on the path that all are on, a column for each step."""
+    day: sa.ColumnClause[Any] = sa.column(table.clock)
+    step: sa.ColumnClause[int] = sa.column("step")
+    name: sa.ColumnClause[str] = sa.column("step_name")
+    sessions: sa.ColumnElement[Any] = sa.func.sum(sa.column("sessions"))
+    newest = sa.select(day).select_from(_of(table)).distinct().order_by(day.desc()).limit(_DAYS)
+    some = sa.select(day.label("day"), name, sessions.label("sessions")).select_from(_of(table))
+    of_all = some.where(sa.column("path") == "all", day.in_(newest)).group_by(day, step, name).order_by(step)
+    rows = connection.execute(of_all).all()
+    none = {row.step_name: 0.0 for row in rows}
+    days = {row.day: {"day": row.day, **none} for row in rows}
+    for row in rows:
+        days[row.day][row.step_name] = float(row.sessions)
+    return [days[day] for day in sorted(days)]
 
 
 def money_per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:

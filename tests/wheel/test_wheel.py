@@ -45,7 +45,7 @@ def test_it_holds_what_a_user_needs_and_nothing_of_the_tests(installed: Path) ->
 
 @pytest.mark.database
 def test_it_deploys(installed: Path, app_db: Database) -> None:
-    code = "from aclue_pipeline.cli import main; main(['deploy'])"
+    code = "from aclue_pipeline.cli import main; main(['deploy', '--yes'])"
     _run(installed, code, ACLUE_DATABASE_URL=app_db.url)
     from aclue_pipeline.postgres import query
 
