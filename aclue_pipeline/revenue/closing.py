@@ -93,7 +93,8 @@ def next_to_close(db: "Database", catalog: Catalog) -> date | None:
             return None
         month = _first_open(pg, last_closed(pg))
         row = pg.execute(
-            "select analytics.day_start((%s + interval '1 month')::date, %s) <= now()", [month, get_settings().timezone]
+            "select analytics.day_start((%s::date + interval '1 month')::date, %s) <= now()",
+            [month, get_settings().timezone],
         ).fetchone()
         return month if month is not None and row == (True,) else None
 

@@ -161,6 +161,32 @@ def test_days_of_an_older_sql_are_named(run, demo_db: Database) -> None:
     assert check.metadata["remedy"].value == "aclue revenue rebuild"
 
 
+def test_the_month_that_is_over_is_closed_and_the_one_that_goes_on_is_not(
+    run, demo_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    month = ((YESTERDAY + timedelta(days=1)).replace(day=1) - timedelta(days=1)).replace(day=1)
+    monkeypatch.setenv("ACLUE_FIRST_DAY", month.isoformat())
+    get_settings.cache_clear()
+
+    def closed() -> list[date]:
+        run("close_month")
+        with demo_db.begin() as connection:
+            return [row["month"] for row in query(connection, "select month from pipeline.closings")]
+
+    assert closed() == [], "nothing was sold yet"
+    with demo_db.begin() as connection:
+        query(
+            connection,
+            """update public.affiliate_clicks set is_converted = true, actual_commission = 5, conversion_timestamp = cast(:day as date)
+               where id = (select min(id::text)::uuid from public.affiliate_clicks) returning 1""",
+            day=month + timedelta(days=3),
+        )
+    run("rebuild_revenue_and_funnel", partition_range=(month, YESTERDAY))
+    assert closed() == [month]
+    assert closed() == [month]
+    get_settings.cache_clear()
+
+
 # --- preferences ------------------------------------------------------------------------------------------------------
 
 
