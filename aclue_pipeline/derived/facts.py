@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aclue_pipeline.catalog import Catalog, Table, sqltext
+from aclue_pipeline.derived.needed import DAY, spans
 from aclue_pipeline.derived.tables import ensure, named_errors
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
@@ -94,7 +95,9 @@ def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
         until = _today(pg, now)
         first = until - timedelta(days=get_settings().funnel_window_days)
     for source in SOURCES:
-        _look(pg, catalog, source, first, until - timedelta(days=1), now)
+        _look(pg, catalog, source, first, until - DAY, now)
+    for begin, end in [] if full else spans(_days_of_late_views(pg, first)):
+        _look(pg, catalog, "views", begin, end - DAY, now)
     return _remember(pg, full, rules, now)
 
 
@@ -185,6 +188,13 @@ def _days_of_events(pg: "Pg", now: datetime) -> tuple[date, date]:
     )
     today = _today(pg, now)
     return min(first or today, today), today
+
+
+def _days_of_late_views(pg: "Pg", before: date) -> list[date]:
+    """Days before that one of which views came only now: looked at at once, so that rows which go later are missed from these too."""
+    statement = """select distinct analytics.local_day(viewed_at, %(zone)s) from new_views
+                   where viewed_at < analytics.day_start(%(day)s, %(zone)s)"""
+    return [day for (day,) in pg.execute(statement, {"zone": get_settings().timezone, "day": before})]
 
 
 def _today(pg: "Pg", now: datetime) -> date:
