@@ -51,6 +51,22 @@ class Context:
         os.environ["ACLUE_DATABASE_URL"] = self.server.url("aclue")
         os.environ["ACLUE_DAGSTER_URL"] = self.server.url("dagster")
         get_settings.cache_clear()
+        self.name_first_day()
+
+    def name_first_day(self) -> None:
+        """In the demo, days begin with its first one, unless ACLUE_FIRST_DAY says otherwise: no years of empty ones."""
+        import psycopg
+
+        from aclue_pipeline.settings import get_settings
+
+        if os.environ.get("ACLUE_FIRST_DAY"):
+            return
+        with psycopg.connect(os.environ["ACLUE_DATABASE_URL"]) as pg:
+            there = pg.execute("select to_regclass('demo.loaded')").fetchone() != (None,)
+            row = pg.execute("select first_day from demo.loaded").fetchone() if there else None
+        if row is not None:
+            os.environ["ACLUE_FIRST_DAY"] = row[0].isoformat()
+            get_settings.cache_clear()
 
     def database(self) -> "Database":
         """The named database. Raises DatabaseNotNamed where none is."""

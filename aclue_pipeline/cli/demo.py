@@ -12,7 +12,7 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, progres
 if TYPE_CHECKING:
     import dagster as dg
 
-    from aclue_pipeline.demo.tour import Ended
+    from aclue_pipeline.demo.tour import Step
 
 
 @click.group(
@@ -55,7 +55,10 @@ def _whole(context: Context) -> None:
     say("the embedded PostgreSQL server")
     database = context.database()
     stage = Stage(database, context.catalog, lambda: context.server.url("aclue", SUPERUSER), _instance)
-    steps = list(tour(stage, say))
+    steps = []
+    for step in tour(stage, say):
+        steps.append(step)
+        context.name_first_day()  # known once the first step has loaded something
     _summary(steps, figures(database), time.monotonic() - began)
     database.close()
 
@@ -74,22 +77,22 @@ def _instance() -> "dg.DagsterInstance":
     return instance
 
 
-def _summary(steps: "list[Ended]", figures: dict[str, str], seconds: float) -> None:
+def _summary(steps: "list[Step]", figures: dict[str, str], seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"The demo, in {seconds:.0f} s", title_justify="left", show_header=False)
     for step in steps:
-        table.add_row(step.step, step.said, f"{step.seconds:.1f} s", style="red" if step.red else None)
+        table.add_row(step.name, step.result, f"{step.seconds:.1f} s", style="red" if step.red else None)
     table.add_section()
     for name, figure in figures.items():
         table.add_row(name, figure, "")
     Console().print(table)
     for step in steps:
         for check in step.red:
-            click.secho(f"red: {check} ({step.step})", fg="red")
+            click.secho(f"red: {check} ({step.name})", fg="red")
         for check in step.warned:
-            click.secho(f"warns: {check} ({step.step})", fg="yellow")
+            click.secho(f"warns: {check} ({step.name})", fg="yellow")
 
 
 @demo.command(epilog="Example:  aclue demo load --users 50000 --days 90")
@@ -130,9 +133,9 @@ def break_(context: Context, what: str, as_json: bool) -> None:
     """Break one thing on purpose, to see what notices.
 
     \b
-    policy            one check of `schema` turns red, with the command that puts it right
-    duplicate-clicks  one check says how many were set aside; no published number moves
-    late-conversion   the partitions of two days come out different
+    policy            a check of `schema` turns red, with its remedy
+    duplicate-clicks  clicks_are_facts turns red, with its remedy; no valid click is added
+    late-conversion   once synced and rebuilt, two published days are restated
     """
     from aclue_pipeline.demo.breaks import break_ as break_rows
 
@@ -143,15 +146,20 @@ def break_(context: Context, what: str, as_json: bool) -> None:
         print_json({"what": done.what, "says": done.says, "days": done.days})
         return
     click.echo(done.says)
-    click.echo(f"look:  {_LOOK[what]}")
+    for line in _LOOK[what]:
+        click.echo(f"look:  {line}")
     click.echo("undo:  aclue demo reset")
 
 
-#: Where each break shows; in the UI the jobs verify_schema and rebuild_revenue_and_funnel show the same.
+#: Where each break shows; in the UI the jobs verify_schema, sync_facts and rebuild_revenue_and_funnel show the same.
 _LOOK = {
-    "policy": "aclue --demo verify, whose one red line names the command that puts it right",
-    "duplicate-clicks": "aclue --demo revenue rebuild: no day comes out different",
-    "late-conversion": "aclue --demo revenue rebuild: these two days come out different",
+    "policy": ["aclue --demo verify    (its one red line names the remedy)"],
+    "duplicate-clicks": [
+        "aclue --demo ui    (the job sync_facts: clicks_are_facts is red)",
+        "aclue --demo sync --full    (its remedy: they are repeats, none is valid)",
+        "aclue --demo revenue rebuild",
+    ],
+    "late-conversion": ["aclue --demo sync", "aclue --demo revenue rebuild    (these two days are restated)"],
 }
 
 
@@ -165,8 +173,8 @@ def reset(context: Context) -> None:
     names = undo(database)
     database.close()
     click.echo(f"undone: {', '.join(names)}" if names else "nothing was broken")
-    if "late-conversion" in names:
-        click.echo("the published tables follow with the next rebuild:  aclue --demo revenue rebuild")
+    if {"duplicate-clicks", "late-conversion"} & {*names}:
+        click.echo("the published tables follow:  aclue --demo sync --full, then aclue --demo revenue rebuild")
 
 
 @demo.command(epilog="Example:  aclue demo status --json")

@@ -72,8 +72,9 @@ def instance_environment(demo: bool) -> dict[str, str]:
     assert settings.database_url is not None
     storage = _storage_url(settings.dagster_url.get_secret_value(), settings.database_url.get_secret_value())
     _link_instance(settings.home)
+    first_day = os.environ.get("ACLUE_FIRST_DAY")
     return {
-        **(_demo_partitions() if demo else {}),
+        **({"ACLUE_FIRST_DAY": first_day} if first_day else {}),
         "DAGSTER_HOME": str(settings.home.resolve()),
         "ACLUE_HOME": str(settings.home.resolve()),
         "ACLUE_DATABASE_URL": settings.database_url.get_secret_value(),
@@ -82,21 +83,6 @@ def instance_environment(demo: bool) -> dict[str, str]:
         # Backfills write one event per day; in batches they take a tenth of the time.
         "DAGSTER_EVENT_BATCH_SIZE": "500",
     }
-
-
-def _demo_partitions() -> dict[str, str]:
-    """In the demo, days begin with its first one, unless ACLUE_FIRST_DAY says otherwise: no row of empty partitions."""
-    from aclue_pipeline.demo.load import loaded
-    from aclue_pipeline.postgres import Database
-
-    url = get_settings().database_url
-    if url is None or os.environ.get("ACLUE_FIRST_DAY"):
-        return {}
-    database = Database(url.get_secret_value())
-    with database.begin() as connection:
-        there = loaded(connection)
-    database.close()
-    return {} if there is None else {"ACLUE_FIRST_DAY": there.first_day.isoformat()}
 
 
 def _storage_url(url: str, app_url: str) -> str:

@@ -139,16 +139,18 @@ def _plain(connection: sa.Connection, since: int, until: int, how_many: int) -> 
 
 
 def _repeat_clicks(connection: sa.Connection) -> tuple[Broken, dict[str, Any]]:
+    """As an import does that brings times of its own: only a sync that looks at every row finds them."""
     rows = query(
         connection,
         """
         insert into public.affiliate_clicks (
             user_id, anonymous_id, product_id, session_id, click_timestamp, source_page, device_type, affiliate_network, affiliate_url,
-            commission_rate, expected_commission, user_agent, ip_address, referrer_url, utm_source, utm_medium, utm_campaign)
+            commission_rate, expected_commission, user_agent, ip_address, referrer_url, utm_source, utm_medium, utm_campaign,
+            created_at, updated_at)
         select
             user_id, anonymous_id, product_id, session_id, click_timestamp + interval '1 second', source_page, device_type,
             affiliate_network, affiliate_url, commission_rate, expected_commission, user_agent, ip_address, referrer_url,
-            utm_source, utm_medium, utm_campaign
+            utm_source, utm_medium, utm_campaign, click_timestamp + interval '1 second', click_timestamp + interval '1 second'
         from public.affiliate_clicks where id = any(cast(:ids as uuid[])) returning id""",
         ids=_plain(connection, 14, 1, REPEATED),
     )

@@ -16,7 +16,7 @@ from psycopg import sql
 from aclue_pipeline.demo.clock import ZONE
 from aclue_pipeline.demo.planted import DEPARTURE_DAY
 from aclue_pipeline.demo.shop import anchor_for
-from aclue_pipeline.demo.simulator import EVENTS, FIRST_DAY, SEED, UNSETTLED_DAYS, USERS, Simulator
+from aclue_pipeline.demo.simulator import EVENTS, FIRST_DAY, KEPT, SEED, UNSETTLED_DAYS, USERS, Simulator
 from aclue_pipeline.errors import RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.postgres.copy import copy_frame
@@ -196,8 +196,7 @@ def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, prog
             count[table] += _copy(pg, table, new) + _update(pg, table, batch.changed[table])
         progress(f"people {numbers.start} to {numbers.stop - 1}: {sum(count.values()):,} rows so far")
     if now >= DEPARTURE_DAY:
-        for table, gone in simulator.departing.items():
-            pg.execute(sql.SQL("delete from {} where id = %s").format(_named(table)), (gone,))
+        _depart(pg, simulator)
     pg.execute("delete from demo.loaded")
     pg.execute(
         "insert into demo.loaded (anchor, seed, users, first_day, last_day, simulator) values (%s, %s, %s, %s, %s, %s)",
@@ -205,6 +204,21 @@ def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, prog
     )
     pg.execute("analyze " + ", ".join(["public.products", *EVENTS]))  # else the first jobs plan for empty tables
     return {table: rows for table, rows in count.items() if rows}
+
+
+def _depart(pg: psycopg.Connection[Any], simulator: Simulator) -> None:
+    """Delete the account and the product, and clear what would still tell whose the rows are that stay of the account."""
+    mine = sql.SQL("select array_agg(id) from {} where user_id = %s or anonymous_id = any(%s)")
+    values = (simulator.departing["auth.users"], simulator.erased_ids)
+    found = {
+        table: pg.execute(mine.format(_named(table)), values).fetchone() for table, cleared in KEPT.items() if cleared
+    }
+    for table, gone in simulator.departing.items():
+        pg.execute(sql.SQL("delete from {} where id = %s").format(_named(table)), (gone,))
+    for table, ids in found.items():
+        setting = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(column)) for column in KEPT[table])
+        statement = sql.SQL("update {} set {} where id = any(%s)").format(_named(table), setting)
+        pg.execute(statement, [*(simulator.cleared[column] for column in KEPT[table]), ids and ids[0]])
 
 
 def _named(table: str) -> sql.Identifier:

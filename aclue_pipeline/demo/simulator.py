@@ -17,7 +17,7 @@ from aclue_pipeline.demo.clock import Clock, stamps
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People, people, user_ids, users
 from aclue_pipeline.demo.shop import anchor_for
-from aclue_pipeline.demo.visitors import dressed
+from aclue_pipeline.demo.visitors import browser_ids, dressed
 from aclue_pipeline.demo.visits import JOIN, start_second, visit_key, visits
 
 SEED: Final = 20111209
@@ -38,8 +38,12 @@ EVENTS: Final = {
         tables.recommendation_feedback,
     )
 }
-#: Of a deleted account these stay, as nobody's.
-_KEPT: Final = ("public.session_analytics", "public.product_views", "public.affiliate_clicks")
+#: Of a deleted account these stay, as nobody's, each with its columns that are cleared, since they identify the person.
+KEPT: Final = {
+    "public.session_analytics": ("anonymous_id",),
+    "public.product_views": (),
+    "public.affiliate_clicks": ("anonymous_id", "user_agent", "ip_address"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,10 @@ class Simulator:
             "auth.users": str(user_ids(np.array([planted.ERASED_PERSON]))[0]),
             "public.products": deleted_product(self.draws),
         }
+        #: What the deleted account's browser was known by, and what stands in its place in all rows: they go on being one person's.
+        self.erased_ids = browser_ids(self.draws, planted.ERASED_PERSON).tolist()
+        token = str(self.draws.names("erased-", "erased", planted.ERASED_PERSON)[0])
+        self.cleared = {"anonymous_id": token, "user_agent": "erased", "ip_address": None}
 
     def people(self, first: int, last: int) -> People:
         """People number first to last − 1."""
@@ -110,10 +118,13 @@ class Simulator:
         if "product_id" in table:
             table = table[table["product_id"] != self.departing["public.products"]]
         erased = table["user_id"] == self.departing["auth.users"]
-        if name not in _KEPT:
+        if name not in KEPT:
             return table[~erased]
         table = table[~erased | (table["_arrived"] <= self._end(planted.DEPARTURE_DAY - 1))].copy()
-        table.loc[erased, [name for name in ("user_id", "recommendation_id") if name in table]] = None
+        table.loc[erased, [column for column in ("user_id", "recommendation_id") if column in table]] = None
+        cleared = erased | table["anonymous_id"].isin(self.erased_ids) if KEPT[name] else erased
+        for column in KEPT[name]:
+            table.loc[cleared, column] = self.cleared[column]
         return table
 
     def _end(self, day: int) -> int:

@@ -2,8 +2,8 @@
 the UI shows it. Jobs know themselves what is to be computed; the tour only says in which order they follow.
 
 The order is a real one: the schema is deployed beside the app's own tables, and only then do events arrive: first those of all but
-the last weeks, on which the days are published; then those since, with the sales that were reported late or taken back, an account
-and a product that the app deleted: what was published is restated."""
+the last weeks, on which the days are published and the months that are over closed; then those since, with the sales that were
+reported late or taken back, an account and a product that the app deleted: what was published is restated, what was closed adjusted."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,16 +18,18 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.definitions import run_job
 from aclue_pipeline.demo.clock import ZONE
 from aclue_pipeline.demo.load import Loaded, install, load, loaded
-from aclue_pipeline.demo.simulator import UNSETTLED_DAYS
 from aclue_pipeline.derived import ensure_tables, needed
 from aclue_pipeline.postgres import Database, query
-from aclue_pipeline.settings import get_settings
+from aclue_pipeline.revenue.closing import next_to_close
 
 EARLIER: Final = timedelta(weeks=3)  # before yesterday the first events end
+SYNC: Final = "sync_facts"
 REBUILD: Final = "rebuild_revenue_and_funnel"
+CLOSE: Final = "close_month"
 #: In the order in which their results build on each other, with what each is said to do.
 JOBS: Final = {
     "observe": "looking at the sources: versions, rows, freshness, contracts",
+    SYNC: "facts: what is new or changed among the events, and which published days it reaches",
     "refresh_preferences": "preferences: signals, a taste model, a profile for every user",
     REBUILD: "revenue and funnel: every day that was not computed yet, or changed since",
     "verify_schema": "judging the success criteria on the filled tables",
@@ -35,13 +37,15 @@ JOBS: Final = {
 }
 #: Quiet: what a job logs is in the UI.
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+#: After a load every row is looked at: also for those that were deleted, or came late.
+_FULL: Final = {"ops": {"sync": {"config": {"full": True}}}}
 
 
-class Ended(NamedTuple):
+class Step(NamedTuple):
     """How a step ended."""
 
-    step: str
-    said: str
+    name: str
+    result: str
     red: tuple[str, ...]  # checks that did not pass
     warned: tuple[str, ...]  # checks that did not, and only warn
     seconds: float
@@ -60,7 +64,7 @@ class Stage:
     days: int | None = None
 
 
-def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Ended]:
+def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Step]:
     """Every step, one after the other; `say` gets a line as each begins.
 
     An error of a job is raised as it is; what was done until then is kept.
@@ -71,13 +75,18 @@ def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Ended]:
         yield _run(stage, "deploy_schema", "deploying the five tables", say, config)
     ensure_tables(stage.database, stage.catalog)  # so that every job finds what it reads, in whatever order it looks
     if _loaded(stage) is None:
-        yield _load(
-            stage, say, "sample data up to some weeks ago", datetime.now(ZONE).date() - timedelta(days=1) - EARLIER
-        )
-        yield _run(stage, REBUILD, "revenue and funnel, as they were published then", say)
+        until = datetime.now(ZONE).date() - timedelta(days=1) - EARLIER
+        yield _load(stage, say, "sample data up to some weeks ago", until)
+        yield _run(stage, SYNC, "facts of the events of then", say)
+        yield from _rebuild(stage, "revenue and funnel, as they were published then", say)
+        yield _close(stage, until, say)
+    before = _loaded(stage)
     yield _load(stage, say, "sample data up to yesterday")
     for job, says in JOBS.items():
-        yield _run(stage, job, says, say)
+        if job == REBUILD:
+            yield from _rebuild(stage, says, say)
+        else:
+            yield _run(stage, job, says, say, _FULL if job == SYNC and _loaded(stage) != before else None)
 
 
 def _loaded(stage: Stage) -> Loaded | None:
@@ -85,36 +94,54 @@ def _loaded(stage: Stage) -> Loaded | None:
         return loaded(connection)
 
 
-def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | None = None) -> Ended:
+def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | None = None) -> Step:
     began = time.monotonic()
     say(says)
     rows = load(stage.database, stage.users, stage.days, until=until)
     now = _loaded(stage)
     assert now is not None
     added = f"{sum(rows.values()):,} rows added or changed" if rows else "up to date"
-    said = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
-    return Ended("load", said, (), (), time.monotonic() - began)
+    result = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
+    return Step("load", result, (), (), time.monotonic() - began)
 
 
-def _days(stage: Stage) -> tuple[date, date]:
-    """First and last day that can come out different now."""
-    now = _loaded(stage)
+def _rebuild(stage: Stage, says: str, say: Callable[[str], None]) -> Iterator[Step]:
+    """One run from the first to the last day that any table needs; none where nothing is needed."""
+    began, now = time.monotonic(), _loaded(stage)
     assert now is not None
-    first, last = max(now.first_day, get_settings().first_day), now.last_day
-    wanted = [max(first, last - timedelta(days=UNSETTLED_DAYS))]
-    for table in stage.catalog.tables.values():
-        if table.kind == "daily":
-            wanted += needed(stage.database, stage.catalog, table, first, last)
-    return min(wanted), last
+    tables = [table for table in stage.catalog.tables.values() if table.kind == "daily"]
+    wanted = [
+        day for table in tables for day in needed(stage.database, stage.catalog, table, now.first_day, now.last_day)
+    ]
+    if wanted:
+        yield _run(stage, REBUILD, says, say, days=(min(wanted), max(wanted)))
+    else:
+        yield Step(REBUILD, "no day needs to be rebuilt", (), (), time.monotonic() - began)
 
 
-def _run(stage: Stage, job: str, says: str, say: Callable[[str], None], config: dict[str, Any] | None = None) -> Ended:
+def _close(stage: Stage, until: date, say: Callable[[str], None]) -> Step:
+    """Every month that was over on that day, by a run each."""
+    began, closed = time.monotonic(), 0
+    while (month := next_to_close(stage.database, stage.catalog)) and month + timedelta(days=31) < until:
+        _run(stage, CLOSE, f"closing {month:%Y-%m}", say)
+        closed += 1
+    return Step(CLOSE, f"{closed} months closed", (), (), time.monotonic() - began)
+
+
+def _run(
+    stage: Stage,
+    job: str,
+    says: str,
+    say: Callable[[str], None],
+    config: dict[str, Any] | None = None,
+    days: tuple[date, date] | None = None,
+) -> Step:
     began = time.monotonic()
     say(says)
     result = run_job(
         job,
         instance=stage.instance(),
-        partition_range=_days(stage) if job == REBUILD else None,
+        partition_range=days,
         run_config=_QUIET | (config or {}),
         database=stage.database,
         catalog=stage.catalog,
@@ -133,22 +160,25 @@ def _run(stage: Stage, job: str, says: str, say: Callable[[str], None], config: 
     materialised = len({event.asset_key for event in result.get_asset_materialization_events()})
     parts = [f"{materialised} assets"] if materialised else []
     parts += [f"{len(checks) - len(red) - len(warned)} of {len(checks)} checks green"] if checks else []
-    return Ended(job, ", ".join(parts) or "done", red, warned, time.monotonic() - began)
+    return Step(job, ", ".join(parts) or "done", red, warned, time.monotonic() - began)
 
 
 def figures(database: Database) -> dict[str, str]:
     """What the tables say now, for the summary: name → text."""
     with database.begin() as connection:
         now = loaded(connection)
-        [said] = query(
+        [row] = query(
             connection,
             """select (select count(*) from public.swipe_interactions) as swipes, (select count(*) from public.product_views) as views,
                       (select count(*) from public.user_preferences) as profiles,
-                      (select count(*) from public.user_preferences where confidence_level >= 0.5) as confident, r.*, f.*
+                      (select count(*) from public.user_preferences where confidence_level >= 0.5) as confident, r.*, m.*, f.*
                from (select coalesce(sum(valid_clicks), 0) as clicks, coalesce(sum(conversions), 0) as conversions,
                             coalesce(sum(actual_commission), 0) as commission from analytics.revenue_daily) as r,
-                    (select coalesce(sum(sessions), 0) as sessions, coalesce(sum(converted), 0) as converted
-                     from analytics.session_funnel_daily) as f""",
+                    (select count(distinct month) filter (where closed is not null) as months,
+                            coalesce(sum(adjustments), 0) as adjustments from analytics.commission_monthly) as m,
+                    (select coalesce(sum(sessions) filter (where step_name = 'landing'), 0) as sessions,
+                            coalesce(sum(sessions) filter (where step_name = 'conversion'), 0) as converted
+                     from analytics.session_funnel_daily where path = 'all') as f""",
         )
     span = (
         f"{now.users} people, {(now.last_day - now.first_day).days + 1} days to {now.last_day}, seed {now.seed}"
@@ -157,8 +187,9 @@ def figures(database: Database) -> dict[str, str]:
     )
     return {
         "sample data": span,
-        "events": f"{said['views']:,} views, {said['swipes']:,} swipes",
-        "preferences": f"{said['profiles']:,} profiles, {said['confident']:,} of them with confidence 0.5 or more",
-        "revenue": f"{said['clicks']:,} valid clicks, {said['conversions']:,} conversions, {said['commission']:,.2f} GBP",
-        "funnel": f"{said['sessions']:,} sessions, {said['converted']:,} of them to a conversion",
+        "events": f"{row['views']:,} views, {row['swipes']:,} swipes",
+        "preferences": f"{row['profiles']:,} profiles, {row['confident']:,} of them with confidence 0.5 or more",
+        "revenue": f"{row['clicks']:,} valid clicks, {row['conversions']:,} conversions, {row['commission']:,.2f} GBP",
+        "months": f"{row['months']:,} closed, {row['adjustments']:,.2f} GBP adjusted since",
+        "funnel": f"{row['sessions']:,} sessions, {row['converted']:,} of them to a conversion",
     }

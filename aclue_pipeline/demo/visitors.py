@@ -48,6 +48,11 @@ _ADDRESSES: Final = np.array(["192.0.2.", "198.51.100.", "203.0.113."])  # the t
 _DAYS_A_VISITOR_IS_KNOWN: Final = 40  # days for which a browser keeps the anonymous id
 
 
+def browser_ids(draws: Draws, person: int) -> np.ndarray:
+    """Every anonymous id that this person's browser ever has, in 25 years before and after the anchor."""
+    return draws.names("anon-", "visitor", person, np.arange(20_000 // _DAYS_A_VISITOR_IS_KNOWN))
+
+
 def dressed(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
     """The visits with all that; user_id and anonymous_id are None where there is none."""
     key, kind, who, day = (table[name].to_numpy() for name in ("key", "kind", "who", "day"))

@@ -1,24 +1,26 @@
 """A load fills every table; a later one only adds; breaking and undoing leave nothing behind."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from aclue_pipeline import checks, derived
 from aclue_pipeline.demo import breaks
 from aclue_pipeline.demo.breaks import REPEATED, break_, broken, reset
 from aclue_pipeline.demo.load import load, loaded
 from aclue_pipeline.demo.simulator import EVENTS
-from aclue_pipeline.derived import replace_days
 from aclue_pipeline.errors import NothingFound, RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.verify import verify
+from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
 TODAY = date.today()  # noqa: DTZ011 - the rebuilt days end yesterday, whichever day it is
-DAILY = [key for key, table in CATALOG.tables.items() if table.kind == "daily"]
+DAYS = 45
 
 
 def rows_of(db: Database, table: str, without: tuple[str, ...] = ("updated_at",)) -> list[Any]:
@@ -31,15 +33,17 @@ def everything(db: Database) -> dict[str, list[Any]]:
     return {table: rows_of(db, table) for table in ("public.products", "auth.users", *EVENTS)}
 
 
-def rebuild(db: Database) -> set[tuple[str, date]]:
-    """Rebuild the last 35 days of every daily table; the (table, day) that came out different."""
-    last = TODAY - timedelta(days=1)
-    return {
-        (key, result.day)
-        for key in DAILY
-        for result in replace_days(db, CATALOG, CATALOG.tables[key], last - timedelta(days=34), last)
-        if result.changed
-    }
+def rebuild(db: Database, *, full: bool = False) -> set[tuple[str, date]]:
+    """Sync, rebuild what is needed; the (table, day) that came out different."""
+    derived.sync(db, CATALOG, full=full)
+    daily = [table for table in CATALOG.tables.values() if table.kind == "daily"]
+    done = derived.rebuild(db, CATALOG, daily)
+    return {(key, day.day) for key, days in done.items() if isinstance(days, list) for day in days if day.changed}
+
+
+def outcome(db: Database, check: str) -> str:
+    [file] = [file for file in CATALOG.checks if file.name == check]
+    return checks.ask(db, file).outcome
 
 
 def test_a_load_fills_every_table_and_again_adds_nothing(deployed_db: Database) -> None:
@@ -110,9 +114,12 @@ def test_a_broken_demo_is_not_loaded_further(deployed_db: Database) -> None:
 
 
 @pytest.fixture
-def demo_db(deployed_db: Database) -> Database:
-    load(deployed_db, users=150, days=45, today=TODAY)
-    return deployed_db
+def demo_db(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    load(deployed_db, users=150, days=DAYS, today=TODAY)
+    monkeypatch.setenv("ACLUE_FIRST_DAY", str(TODAY - timedelta(days=DAYS)))
+    get_settings.cache_clear()
+    yield deployed_db
+    get_settings.cache_clear()
 
 
 def test_breaking_the_policy_turns_one_check_red_and_reset_undoes_it(demo_db: Database) -> None:
@@ -143,21 +150,34 @@ def test_after_deploying_mended_the_policy_reset_leaves_it_alone(demo_db: Databa
     assert not schema.plan(demo_db).steps
 
 
-def test_duplicate_clicks_are_set_aside_and_move_no_published_number(demo_db: Database) -> None:
+def test_repeated_clicks_with_times_of_their_own_turn_a_check_red_and_add_no_valid_click(demo_db: Database) -> None:
+    def sums() -> tuple[Any, ...]:
+        [row] = derived_sums(demo_db)
+        return tuple(row.values())
+
     rebuild(demo_db)
-    before = everything(demo_db)
-    with demo_db.begin() as connection:
-        aside = query(connection, "select count(*) as n from staging.clicks where verdict = 'duplicate'")[0]["n"]
+    before, (clicks, repeats, *rest) = everything(demo_db), sums()
+    assert outcome(demo_db, "clicks_are_facts") == "passed"
     break_(demo_db, "duplicate-clicks")
-    with demo_db.begin() as connection:
-        now = query(connection, "select count(*) as n from staging.clicks where verdict = 'duplicate'")[0]["n"]
-    assert now == aside + REPEATED
     assert rebuild(demo_db) == set()
+    assert outcome(demo_db, "clicks_are_facts") == "failed"
+    assert {table for table, _ in rebuild(demo_db, full=True)} == {"analytics.revenue_daily"}
+    assert outcome(demo_db, "clicks_are_facts") == "passed"
+    assert sums() == (clicks, repeats + REPEATED, *rest)
     assert reset(demo_db) == ["duplicate-clicks"]
     assert everything(demo_db) == before
 
 
-def test_a_late_conversion_moves_its_click_day_and_its_conversion_day_only(demo_db: Database) -> None:
+def derived_sums(db: Database) -> list[Any]:
+    with db.begin() as connection:
+        return query(
+            connection,
+            """select sum(clicks), sum(repeats) as repeats, sum(valid_clicks) as valid, sum(conversions) as conversions,
+                      sum(actual_commission) as commission from analytics.revenue_daily""",
+        )
+
+
+def test_a_late_conversion_restates_its_click_day_and_its_conversion_day_only(demo_db: Database) -> None:
     rebuild(demo_db)
     before = everything(demo_db)
     done = break_(demo_db, "late-conversion")
@@ -166,6 +186,7 @@ def test_a_late_conversion_moves_its_click_day_and_its_conversion_day_only(demo_
     assert ("analytics.revenue_daily", click_day) in moved
     assert ("analytics.commission_daily", conversion_day) in moved
     assert {day for _, day in moved} == {click_day, conversion_day}
+    assert rebuild(demo_db) == set()
     assert reset(demo_db) == ["late-conversion"]
     assert everything(demo_db) == before
     assert rebuild(demo_db) == moved

@@ -244,6 +244,26 @@ def test_an_erased_person_and_a_deleted_product_leave_what_foreign_keys_leave(fr
             assert not left.index.isin(frames[table]["id"]).any(), table
 
 
+def test_nothing_in_the_rows_of_an_erased_person_says_whose_they_were(frames: dict[str, pd.DataFrame]) -> None:
+    before = simulate(ANCHOR, seed=7, users=120, until=ANCHOR - timedelta(days=6))
+    user = Simulator(ANCHOR, 7).departing["auth.users"]
+    sessions, made = before["public.session_analytics"], clicks(before)
+    known = set(sessions.loc[sessions["user_id"] == user, "anonymous_id"].dropna())
+    assert known
+    tokens = set()
+    for table in (sessions, made):
+        name = "public.affiliate_clicks" if table is made else "public.session_analytics"
+        rows = frames[name][frames[name]["id"].isin(table.loc[table["user_id"] == user, "id"])]
+        assert len(rows)
+        tokens |= set(rows["anonymous_id"])
+        assert not frames[name]["anonymous_id"].isin(known).any()
+        if table is made:
+            assert set(rows["user_agent"]) == {"erased"}
+            assert rows["ip_address"].isna().all()
+    assert len(tokens) == 1
+    assert not any(user in token for token in tokens)
+
+
 def test_every_reference_is_to_a_row_that_is_there(frames: dict[str, pd.DataFrame]) -> None:
     for table, column, target in (
         ("public.swipe_interactions", "session_id", "public.swipe_sessions"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.demo import load as loading
-from aclue_pipeline.demo.tour import EARLIER, JOBS, REBUILD, Stage, figures, tour
+from aclue_pipeline.demo.tour import CLOSE, EARLIER, JOBS, REBUILD, SYNC, Stage, figures, tour
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.settings import get_settings
@@ -19,15 +20,21 @@ from tests.support.catalogs import CATALOG
 pytestmark = pytest.mark.database
 
 
+DAYS = 60  # of which a whole month is over three weeks before the end
+
+
 @pytest.fixture
-def stage(app_db: Database) -> Iterator[Stage]:
+def stage(app_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("ACLUE_FIRST_DAY", str(date.today() - timedelta(days=DAYS)))  # noqa: DTZ011 - as the load counts them
+    get_settings.cache_clear()
     with dg.DagsterInstance.ephemeral() as instance:
         yield Stage(
-            app_db, CATALOG, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=200, days=40
+            app_db, CATALOG, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=200, days=DAYS
         )
+    get_settings.cache_clear()
 
 
-REVENUE = ("day", "currency", "affiliate_network", "source_page", "device_type")
+REVENUE = CATALOG.table("analytics.revenue_daily").grain
 
 
 def published(stage: Stage) -> dict[str, list[dict[str, object]]]:
@@ -39,32 +46,49 @@ def published(stage: Stage) -> dict[str, list[dict[str, object]]]:
         }
 
 
-def test_the_tour_publishes_what_was_known_weeks_ago_and_then_restates_it(stage: Stage) -> None:
+def test_the_tour_publishes_what_was_known_weeks_ago_then_restates_it_and_does_nothing_again(stage: Stage) -> None:
     steps = tour(stage, lambda _line: None)
-    first = [next(steps) for _ in range(3)]
-    assert [told.step for told in first] == ["deploy_schema", "load", REBUILD]
+    first = [next(steps) for _ in range(5)]
+    assert [step.name for step in first] == ["deploy_schema", "load", SYNC, REBUILD, CLOSE]
     before = published(stage)["analytics.revenue_daily"]
     rest = list(steps)
-    assert [told.step for told in rest] == ["load", *JOBS]
-    assert {check for told in rest for check in told.red if "public." in check or check.startswith("schema")} == set()
+    assert [step.name for step in rest] == ["load", *JOBS]
+    assert {check for step in [*first, *rest] for check in step.red if "preference_quality" not in check} == set()
     after = {tuple(row[name] for name in REVENUE): row for row in published(stage)["analytics.revenue_daily"]}
     old = {tuple(row[name] for name in REVENUE): row for row in before}
     assert max(after)[0] - max(old)[0] == EARLIER
-    told = ("valid_clicks", "conversions", "actual_commission")
+    sums = ("valid_clicks", "conversions", "actual_commission")
     assert any(
-        [after[cell][name] for name in told] != [row[name] for name in told]
+        [after[cell][name] for name in sums] != [row[name] for name in sums]
         for cell, row in old.items()
         if cell in after
     )
     assert int(figures(stage.database)["preferences"].split()[0]) > 20
+    months_are_adjusted(stage)
+    nothing_is_done_again(stage)
 
 
-def test_running_the_tour_again_publishes_the_same(stage: Stage) -> None:
-    list(tour(stage, lambda _line: None))
+def months_are_adjusted(stage: Stage) -> None:
+    """What came of closed months since is booked in the first open one."""
+    with stage.database.begin() as connection:
+        months = query(
+            connection,
+            """select month, bool_or(closed is not null) as is_closed, bool_or(adjustments <> 0) as is_adjusted
+               from analytics.commission_monthly where month is not null group by 1 order by 1""",
+        )
+    closed = [row["is_closed"] for row in months]
+    assert closed.count(True) >= 1
+    assert closed == sorted(closed, reverse=True)  # no open month before a closed one
+    assert months[closed.count(True)]["is_adjusted"]
+
+
+def nothing_is_done_again(stage: Stage) -> None:
     before = published(stage)
     again = list(tour(stage, lambda _line: None))
-    assert [told.step for told in again] == ["load", *JOBS]
-    assert again[0].said.endswith("up to date")
+    assert [step.name for step in again] == ["load", *JOBS]
+    results = {step.name: step.result for step in again}
+    assert results["load"].endswith("up to date")
+    assert results[REBUILD] == "no day needs to be rebuilt"
     assert published(stage) == before
 
 
@@ -75,6 +99,8 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
     for name in ("ACLUE_DATABASE_URL", "ACLUE_DAGSTER_URL"):
         monkeypatch.setenv(name, "postgresql://nobody@203.0.113.1/elsewhere?sslmode=require")
+    monkeypatch.setenv("ACLUE_FIRST_DAY", "2024-01-01")  # so that it is put back: the commands name it
+    monkeypatch.delenv("ACLUE_FIRST_DAY")
     monkeypatch.setenv("ACLUE_HOME", str(tmp_path))
     get_settings.cache_clear()
     yield tmp_path
