@@ -109,7 +109,7 @@ def test_the_lineage_page_shows_every_group(ui, page) -> None:
 @pytest.mark.browser
 def test_an_asset_page_shows_columns_with_links_and_sources(ui, page) -> None:
     page.goto(f"{ui.url}/assets/staging/clicks?view=overview")
-    page.get_by_text("Which verdict").or_(page.get_by_text("verdict")).first.wait_for()
+    page.get_by_text("machine_pattern").first.wait_for()
     link = page.get_by_role("link", name="affiliate_clicks.click_timestamp").first
     link.wait_for()
     assert "/assets/public/affiliate_clicks" in link.get_attribute("href")
@@ -118,7 +118,7 @@ def test_an_asset_page_shows_columns_with_links_and_sources(ui, page) -> None:
     assert "Grain: click_id" in shown
     # The UI writes a label twice, whole and shortened.
     assert re.search(r"Open SQL (SQL )?in editor", shown)
-    assert re.search(r"Open staging.py (staging.py )?in editor", shown)
+    assert re.search(r"Open tables.py (tables.py )?in editor", shown)
     assert "Postgres" in shown
 
 

@@ -60,7 +60,7 @@ def test_a_second_ui_on_the_same_data_directory_is_refused(ui) -> None:
 
 
 def test_ending_cancels_runs_and_leaves_nobody(ui) -> None:
-    """The last test on this UI: it ends the UI while a run waits for a lock that it will never get (traps 12, 22)."""
+    """The last test on this UI, in the last file: it ends the UI while a run waits for a lock that it will never get (traps 12, 22)."""
     with ui.database.psycopg() as pg:
         pg.execute("lock table public.products in access exclusive mode")
         run = ui.launch("observe")
