@@ -47,7 +47,7 @@ _SEASONS = {
 
 #: A few runs of each property: what random worlds find, they find in the first hundred, or in the nightly thousands.
 FEW = settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

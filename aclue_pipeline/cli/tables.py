@@ -56,6 +56,7 @@ def _rebuild_command(room: str) -> click.Command:
             days = derived.span(*derived.rebuild_range(first.date(), last.date() if last else None))
         context.confirm_write(database, yes)
         failed: DaysFailed | None = None
+        say(f"facts: {derived.sync(database, context.catalog).sentence}")
         try:
             results = derived.rebuild(
                 database, context.catalog, context.catalog.room(room, "daily", "whole"), days, restate=restate,
@@ -74,9 +75,9 @@ def _rebuild_command(room: str) -> click.Command:
 
     rebuild.help = (
         f"Compute days of every {room} table again, and write the rows that came out different.\n\n"
-        "Without --from: the days that need it, whatever their age, since they were never computed, facts behind them changed, or "
-        "another version of the SQL or the settings computed them. Running it twice writes nothing the second time. Days are those "
-        "of ACLUE_TIMEZONE."
+        "The facts are synced first. Without --from: the days that need it, whatever their age, since they were never computed, "
+        "facts behind them changed, or another version of the SQL or the settings computed them. Running it twice writes nothing "
+        "the second time. Days are those of ACLUE_TIMEZONE."
     )
     return rebuild
 

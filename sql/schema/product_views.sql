@@ -76,6 +76,7 @@ create index if not exists idx_product_views_user on public.product_views using 
 create index if not exists idx_product_views_session on public.product_views using btree (session_id, product_id);
 create index if not exists idx_product_views_recommendation on public.product_views using btree (recommendation_id) where recommendation_id is not null;
 create index if not exists idx_product_views_time on public.product_views using brin (view_timestamp);
+create index if not exists idx_product_views_created on public.product_views using brin (created_at);
 
 create or replace trigger product_views_fill_in
     before insert on public.product_views
@@ -117,6 +118,7 @@ comment on index public.idx_product_views_product is 'Serves a product''s views,
 comment on index public.idx_product_views_user is 'Serves a user''s own views, newest first (also what the read policy adds to every query), and the foreign key when an account is deleted. Partial: ownerless rows are never looked up by user.';
 comment on index public.idx_product_views_session is 'Serves the funnel and click-through rates: the views of one session and product.';
 comment on index public.idx_product_views_recommendation is 'Serves what became of a recommendation, and the foreign key when one is deleted. Partial: most views come from elsewhere.';
+comment on index public.idx_product_views_created is 'Serves the sync of the facts: the views that arrived since the last one, whenever they happened. BRIN: rows arrive in this very order.';
 comment on index public.idx_product_views_time is 'Serves scans of one day (click-through rates, product_revenue_daily). BRIN: rows arrive in the order of time, so some 200 kB do what a B-tree of hundreds of MB would, and appending stays cheap.';
 
 comment on policy product_views_service_role on public.product_views is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';

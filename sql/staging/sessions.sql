@@ -13,11 +13,14 @@ select
     s.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor. [pii]
     nullif(s.anonymous_id, '') as visitor, -- The visitor by the browser's own identity; NULL: none. [pii]
     analytics.usable(s.started_at) as started_at, -- When it was recorded to start; NULL: never recorded, or at a time that cannot be.
-    analytics.usable(coalesce(
-        s.ended_at,
-        case when s.last_activity_at is not null then greatest(s.last_activity_at, s.started_at) end,
-        analytics.usable(s.started_at) + least(coalesce(s.duration_seconds, 1800), 31536000) * interval '1 second'
-    )) as active_until, -- Until when a swipe of its user counts as made in it; NULL where nothing tells.
+    coalesce(
+        analytics.usable(s.ended_at),
+        case
+            when analytics.usable(s.last_activity_at) is not null
+                then greatest(analytics.usable(s.last_activity_at), analytics.usable(s.started_at))
+        end,
+        analytics.usable(analytics.usable(s.started_at) + least(coalesce(s.duration_seconds, 1800), 31536000) * interval '1 second')
+    ) as active_until, -- Until when a swipe of its user counts as made in it; NULL where nothing tells.
     analytics.path(s.landing_page) as landing_page, -- Path of the first page; '(not set)' where not recorded.
     analytics.dimension(s.device_type) as device_type, -- Kind of device; '(not set)' where not recorded.
     analytics.dimension(s.utm_source) as utm_source, -- Campaign source it came from; '(not set)' where none.

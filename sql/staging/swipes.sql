@@ -22,7 +22,7 @@ select
         when 'left' then 'dislike'
         else 'seen'
     end as judgement, -- What it means: like, super_like, dislike, or seen (skipped without judgement).
-    d.swipe_timestamp as at, -- When it was made, as the client says; NULL: never recorded.
+    analytics.usable(d.swipe_timestamp) as at, -- When it was made, as the client says; NULL: never recorded, or at a time that cannot be.
     case when d.time_spent_seconds >= 0 then least(d.time_spent_seconds, 86400) end as time_spent_seconds, -- Seconds the product was looked at
                                                                                 -- before, at most a day's; NULL where not measured, or below 0.
     case

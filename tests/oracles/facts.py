@@ -204,13 +204,15 @@ def _recorded(session: Row, events: Mapping[str, list[Any]], people: People) -> 
 
 
 def _active_until(session: Row) -> Any:
-    """Its end as said, else when it was last active, else begun and lasted, else half an hour after it began."""
-    begun, last, lasted = session["started_at"], session["last_activity_at"], session["duration_seconds"]
-    if session["ended_at"] is not None:
-        return session["ended_at"]
+    """Its end as said, else when it was last active, else begun and lasted, else half an hour after it began; a time that cannot
+    be is none."""
+    ended, begun, last = (usable(session[name]) for name in ("ended_at", "started_at", "last_activity_at"))
+    lasted = session["duration_seconds"]
+    if ended is not None:
+        return ended
     if last is not None:
-        return last if not isinstance(begun, datetime) or not isinstance(last, datetime) else max(last, begun)
-    return begun + timedelta(seconds=1800 if lasted is None else lasted) if isinstance(begun, datetime) else None
+        return last if begun is None else max(last, begun)
+    return None if begun is None else begun + timedelta(seconds=1800 if lasted is None else lasted)
 
 
 def _orphan(name: str, events: list[tuple[datetime, int, str]], world: World, clicks: list[Row], people: People) -> Row:

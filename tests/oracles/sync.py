@@ -291,9 +291,10 @@ class Memory:
 
 
 def _active_until(row: Row) -> datetime | None:
-    begun, last, lasted = row["started_at"], row["last_activity_at"], row["duration_seconds"]
-    if row["ended_at"] is not None:
-        return row["ended_at"]
+    ended, begun, last = (usable(row[name]) for name in ("ended_at", "started_at", "last_activity_at"))
+    lasted = row["duration_seconds"]
+    if ended is not None:
+        return ended
     if last is not None:
         return last if begun is None else max(last, begun)
     return None if begun is None else begun + timedelta(seconds=1800 if lasted is None else lasted)
