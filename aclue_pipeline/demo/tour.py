@@ -147,16 +147,11 @@ def _run(
         catalog=stage.catalog,
     )
     checks = result.get_asset_check_evaluations()
-    red, warned = (
-        tuple(
-            sorted(
-                f"{c.asset_key.to_user_string()}: {c.check_name}"
-                for c in checks
-                if not c.passed and c.severity == severity
-            )
-        )
-        for severity in (dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN)
+    failed = sorted(
+        (f"{c.asset_key.to_user_string()}: {c.check_name}", c.severity.value) for c in checks if not c.passed
     )
+    red = tuple(name for name, severity in failed if severity == "ERROR")
+    warned = tuple(name for name, severity in failed if severity == "WARN")
     materialised = len({event.asset_key for event in result.get_asset_materialization_events()})
     parts = [f"{materialised} assets"] if materialised else []
     parts += [f"{len(checks) - len(red) - len(warned)} of {len(checks)} checks green"] if checks else []
