@@ -1,6 +1,8 @@
 -- One row per published day, cause and changed fact: days that are to be rebuilt, and why. The rebuild of a day deletes those it saw.
 -- kind: python
 -- owner: team:data
+
+-- A day of a table that is made of another daily table keeps its rows for as long as that table's day has any.
 create table pipeline.dirty (
     table_name text not null,           -- Schema and name of the daily table.
     day date not null,                  -- A day of it that was computed before.
