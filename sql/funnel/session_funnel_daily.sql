@@ -50,9 +50,9 @@ select
     end as step_name, -- landing, view, swipe, click, registration or conversion.
     count(*) filter (where not r.is_machine and not r.is_orphan) as sessions, -- Sessions of people, with a recorded start, that reached the step. Additive
                                                                                -- over all but step and path.
-    coalesce(sum(extract(epoch from r.at - r.before_at)) filter (where not r.is_machine and not r.is_orphan), 0)
+    coalesce(sum(extract(epoch from r.at - r.before_at)) filter (where not r.is_machine and not r.is_orphan), 0)::numeric
         as seconds_from_previous, -- Sum over these sessions of the seconds from the step before; 0 at step 1. Additive over all but step and path.
-    coalesce(sum(extract(epoch from r.at - r.landed_at)) filter (where not r.is_machine and not r.is_orphan), 0)
+    coalesce(sum(extract(epoch from r.at - r.landed_at)) filter (where not r.is_machine and not r.is_orphan), 0)::numeric
         as seconds_from_landing, -- Sum over these sessions of the seconds from landing; 0 at step 1. Additive over all but step and path.
     count(*) filter (where r.any_click and not r.is_machine and not r.is_orphan) as any_click, -- Of these sessions, those with a valid click within the
                                                                                              -- window, in whatever order. Additive over all but step and path.
