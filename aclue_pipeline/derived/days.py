@@ -14,7 +14,7 @@ from psycopg.types.json import Json
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived import facts, history
-from aclue_pipeline.derived.needed import DAY, needed, span, spans
+from aclue_pipeline.derived.needed import DAY, needed, readers, settle, span, spans
 from aclue_pipeline.derived.statement import execute, parts_of, row
 from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
 from aclue_pipeline.derived.upgrades import select_of, take_over
@@ -140,7 +140,7 @@ def replace_days(
     if wanted and facts.reaches(catalog, table) & facts.LOOKED_AT:
         facts.look(db, catalog, wanted[0], wanted[-1])
     build = _Build(
-        table, catalog.version(table, get_settings()), run_id, restate, parameters or {}, _readers(catalog, table)
+        table, catalog.version(table, get_settings()), run_id, restate, parameters or {}, readers(catalog, table)
     )
     results: list[DayResult] = []
     failed: dict[date, str] = {}
@@ -254,12 +254,8 @@ def _replace(pg: "Pg", build: _Build, begin: date, end: date) -> list[DayResult]
         for r in results
     ]
     done = [result for result in results if result.day not in kept]
-    _mark_readers(pg, build, {r.day: causes.get(r.day.isoformat(), []) for r in done if r.changed})
-    pg.execute(
-        """delete from pipeline.dirty x where table_name = %s and day = any(%s)
-           and not exists (select from pipeline.dirty u where u.table_name = any(%s) and u.day = x.day)""",
-        [table.key, [r.day for r in done], list(table.upstream)],
-    )
+    known_causes = {r.day: causes.get(r.day.isoformat(), []) for r in done if r.changed}
+    settle(pg, table, build.readers, [r.day for r in done], known_causes)
     figures = _figures(pg, table, values)
     with pg.cursor() as cursor:
         cursor.executemany(
@@ -282,33 +278,6 @@ def _replace(pg: "Pg", build: _Build, begin: date, end: date) -> list[DayResult]
             ],
         )
     return results
-
-
-def _readers(catalog: Catalog, table: Table) -> list[str]:
-    """Daily tables that are made of this one."""
-    return [other.key for other in catalog.tables.values() if other.kind == "daily" and table.key in other.upstream]
-
-
-def _mark_readers(pg: "Pg", build: _Build, changed: Mapping[date, Sequence[str]]) -> None:
-    """Days of tables made of this one, which others may have built from what it said until now."""
-    pg.execute(
-        """insert into pipeline.dirty (table_name, day, cause, cell)
-           select d.table_name, d.day, c.cause, c.cell from (
-               select x.day, x.cause, x.cell from pipeline.dirty x where x.table_name = %s
-               union
-               select v.day, v.cause, '{}' from unnest(%s::date[], %s::text[]) as v (day, cause)
-           ) as c
-           join pipeline.days d on d.day = c.day
-           where d.day = any(%s) and d.table_name = any(%s)
-           on conflict do nothing""",
-        [
-            build.table.key,
-            [day for day, causes in changed.items() for _ in causes],
-            [cause for causes in changed.values() for cause in causes],
-            list(changed),
-            build.readers,
-        ],
-    )
 
 
 def _bounds(pg: "Pg", build: _Build, begin: date, end: date) -> dict[str, datetime]:

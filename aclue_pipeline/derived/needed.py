@@ -1,6 +1,6 @@
 """Which days of a daily table are to be computed: those that need it, those that a person names. Computing them is days.py's work."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,11 @@ from aclue_pipeline.errors import NoSuchDay
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
+    import psycopg
+
     from aclue_pipeline.postgres import Database
+
+    Pg = psycopg.Connection[Any]
 
 DAY = timedelta(days=1)
 
@@ -52,6 +56,39 @@ def dirty_days(db: "Database", *tables: Table) -> dict[date, datetime]:
     with db.psycopg() as pg:
         statement = "select day, max(noted_at) from pipeline.dirty where table_name = any(%s) group by 1 order by 1"
         return dict(pg.execute(statement, [[table.key for table in tables]]).fetchall())
+
+
+def readers(catalog: Catalog, table: Table) -> list[str]:
+    """Daily tables that are made of this one."""
+    return [other.key for other in catalog.tables.values() if other.kind == "daily" and table.key in other.upstream]
+
+
+def settle(pg: "Pg", table: Table, readers: list[str], done: list[date], changed: Mapping[date, Sequence[str]]) -> None:
+    """Days that were built are no longer dirty, unless what the table is made of waits for the same day; those that changed
+    (with causes that no fact has) make the tables dirty that read them, which others may have built from what stood there."""
+    pg.execute(
+        """insert into pipeline.dirty (table_name, day, cause, cell)
+           select d.table_name, d.day, c.cause, c.cell from (
+               select x.day, x.cause, x.cell from pipeline.dirty x where x.table_name = %s
+               union
+               select v.day, v.cause, '{}' from unnest(%s::date[], %s::text[]) as v (day, cause)
+           ) as c
+           join pipeline.days d on d.day = c.day
+           where d.day = any(%s) and d.table_name = any(%s)
+           on conflict do nothing""",
+        [
+            table.key,
+            [day for day, causes in changed.items() for _ in causes],
+            [cause for causes in changed.values() for cause in causes],
+            list(changed),
+            readers,
+        ],
+    )
+    pg.execute(
+        """delete from pipeline.dirty x where table_name = %s and day = any(%s)
+           and not exists (select from pipeline.dirty u where u.table_name = any(%s) and u.day = x.day)""",
+        [table.key, done, list(table.upstream)],
+    )
 
 
 def rebuild_range(first: date, last: date | None, today: date | None = None) -> tuple[date, date]:
