@@ -161,6 +161,7 @@ def test_days_of_an_older_sql_are_named(run, demo_db: Database) -> None:
     assert check.metadata["remedy"].value == "aclue revenue rebuild"
 
 
+@pytest.mark.slow
 def test_the_month_that_is_over_is_closed_and_the_one_that_goes_on_is_not(
     run, demo_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -423,7 +423,7 @@ def _send(pg: "psycopg.Connection[Any]", table: str, role: str, row: Row) -> Non
         pass
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_ROW, min_size=1, max_size=8))
 def test_whatever_a_client_writes_everybody_elses_profile_stays(
     fuzzed: Database, rows: list[tuple[str, str, Row]]

@@ -170,6 +170,7 @@ def test_a_day_that_was_built_before_what_it_is_made_of_is_built_again(demo: Dat
     assert_ends_undisturbed(demo)
 
 
+@pytest.mark.slow
 def test_runs_that_are_killed_end_like_an_undisturbed_one(demo: Database) -> None:
     assert killed(demo, "sync and rebuild", 1, None)
     assert_ends_undisturbed(demo)
@@ -187,6 +188,7 @@ def test_runs_that_are_killed_at_ten_random_moments_end_like_an_undisturbed_one(
     assert_ends_undisturbed(demo)
 
 
+@pytest.mark.slow
 def test_two_rebuilds_and_a_sync_while_the_app_writes_end_like_an_undisturbed_one(demo: Database) -> None:
     all_at_once(demo, 4, 0.5)
 

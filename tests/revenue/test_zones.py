@@ -61,7 +61,7 @@ EVERY_TIME = ("America/Havana", "Australia/Lord_Howe", "Europe/London")
 def test_days_are_the_servers_on_every_night_in_which_clocks_change(world_db: Database, zone: str) -> None:
     around = [at + delta for at in turns(world_db, zone)[:2] for delta in (-HOUR, 0 * HOUR, HOUR)]
 
-    @settings(FEW, max_examples=10)
+    @settings(FEW, max_examples=6)
     @given(worlds(*around))
     def agrees(world: Any) -> None:
         load(world_db, world)
