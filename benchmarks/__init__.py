@@ -6,9 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+
+#: Not the empty ones: a table that was analyzed while it is empty is planned as an empty one by the first sync, which fills it.
+FILLED = """select string_agg(oid::regclass::text, ', ') as names from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace and pg_relation_size(oid) > 0"""
 
 
 @dataclass(frozen=True)
@@ -43,3 +48,14 @@ def deployed_database() -> Iterator[Database]:
             database.close()
         finally:
             server.stop()
+
+
+def load(database: Database, name: str, **parameters: Any) -> None:
+    """Run this folder's file of that name, a statement at a time, and gather statistics of what it filled."""
+    statements = (Path(__file__).parent / name).read_text().split(";\n")
+    with database.begin() as connection:
+        for statement in filter(str.strip, statements):
+            query(connection, statement, **parameters)
+    with database.autocommit() as connection:
+        (tables,) = query(connection, FILLED)
+        script(connection, f"vacuum analyze {tables['names']}")

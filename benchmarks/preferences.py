@@ -2,11 +2,10 @@
 reads out, and COPY of the same finished rows into an empty table with its primary key."""
 
 import time
-from pathlib import Path
 
 from aclue_pipeline import preferences
-from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database
+from aclue_pipeline.postgres import Database, script
+from benchmarks import Result, deployed_database, load
 
 USERS, PRODUCTS, SWIPES = 50_000, 5_000, 1_000_000
 RUNS = 3
@@ -14,16 +13,6 @@ READ = """copy (
     select user_id, product_id, id, swipe_timestamp, swipe_direction, time_spent_seconds, preference_strength, session_id
     from public.swipe_interactions
 ) to stdout with (format binary)"""
-
-
-def _load(database: Database) -> None:
-    statements = (Path(__file__).parent / "preferences_data.sql").read_text()
-    with database.begin() as connection:
-        for statement in statements.split(";\n"):
-            if statement.strip():
-                query(connection, statement, users=USERS, products=PRODUCTS, swipes=SWIPES)
-    with database.autocommit() as connection:
-        script(connection, "vacuum analyze")
 
 
 def _recalculate(database: Database) -> float:
@@ -66,7 +55,7 @@ def _finished_rows(database: Database) -> bytes:
 def measure() -> list[Result]:
     first, again = [], []
     with deployed_database() as database:
-        _load(database)
+        load(database, "preferences_data.sql", users=USERS, products=PRODUCTS, swipes=SWIPES)
         for run in range(RUNS):
             _empty(database)
             preferences.train(database, half_life_days=180 + run)

@@ -11,5 +11,5 @@ select gen_random_uuid(), 'visitor' || n % 200000, md5('product' || 1 + (n * 791
     case when n % 100 = 0 then 'Googlebot/2.1' else 'Mozilla/5.0 (Linux; Android 15) Mobile' end
 from (
     select n, :day + interval '1 day' * case when n <= :clicks then 0 else (array[-2, -1, 1, 2])[1 + n % 4] end + interval '1 day' * random() as at
-    from generate_series(1::bigint, :clicks * 2) as n
+    from generate_series(1::bigint, :clicks * 11 / 10) as n
 ) as drawn;
