@@ -25,7 +25,6 @@ analyze touched;
 insert into pipeline.session_numbers (session_key, session_number)
 select t.session_key, ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint
 from touched as t
-where not exists (select from pipeline.session_numbers as n where n.session_key = t.session_key)
 on conflict do nothing;
 
 create temporary table session_rows on commit drop as

@@ -24,7 +24,7 @@ from (
         union
         select v.user_identity from visitors as v
     ) as i
-    where i.identity is not null and not exists (select from pipeline.person_numbers as n where n.identity = i.identity)
+    where i.identity is not null
 ) as t
 on conflict do nothing;
 
