@@ -77,7 +77,12 @@ def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
         "insert into pipeline.secrets (name, secret) values ('orders', %s) on conflict do nothing",
         [secrets.token_bytes(32)],
     )
-    last = pg.execute("select synced_at, rule_version from pipeline.syncs order by sync desc limit 1").fetchone()
+    last = pg.execute(
+        "select synced_at, rule_version, settings from pipeline.syncs order by sync desc limit 1"
+    ).fetchone()
+    if last is not None and last[2] != _zone():
+        # Days that another zone cut cannot be compared with: a view that fell into the next day is not lost.
+        pg.execute("delete from pipeline.source_days")
     full = full or last is None or last[1] != rules
     now = _one(pg, "select now()")
     values = {
@@ -218,9 +223,13 @@ def _remember(pg: "Pg", full: bool, rules: str, now: datetime) -> Synced:
     pg.execute(
         """insert into pipeline.syncs (synced_at, is_full, rule_version, settings, clicks, sessions, gone, days)
            values (%s, %s, %s, %s, %s, %s, %s, %s)""",
-        [now, full, rules, f"timezone={get_settings().timezone}", done.clicks, done.sessions, done.gone, done.days],
+        [now, full, rules, _zone(), done.clicks, done.sessions, done.gone, done.days],
     )
     return done
+
+
+def _zone() -> str:
+    return f"timezone={get_settings().timezone}"
 
 
 def _row(pg: "Pg", statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> tuple[Any, ...]:
