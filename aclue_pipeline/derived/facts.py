@@ -80,10 +80,11 @@ def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
     last = pg.execute(
         "select synced_at, rule_version, settings from pipeline.syncs order by sync desc limit 1"
     ).fetchone()
-    if last is not None and last[2] != _zone():
+    other_zone = last is not None and last[2] != _zone()
+    if other_zone:
         # Days that another zone cut cannot be compared with: a view that fell into the next day is not lost.
         pg.execute("delete from pipeline.source_days")
-    full = full or last is None or last[1] != rules
+    full = full or last is None or last[1] != rules or other_zone
     now = _one(pg, "select now()")
     values = {
         "is_full": full,

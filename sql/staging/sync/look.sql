@@ -44,7 +44,7 @@ insert into pipeline.dirty (table_name, day, cause, cell, noted_at)
 select distinct r.table_name, r.day, case :source when 'views' then 'late view' else 'late swipe' end, '{}'::jsonb, :synced_at::timestamptz
 from reached as r
 join pipeline.days as p on p.table_name = r.table_name and p.day = r.day
-where r.went = 0 and not r.is_new
+where r.went = 0 and exists (select from pipeline.source_days as k where k.source = :source) -- a first look is no change
 on conflict do nothing;
 
 insert into pipeline.source_days as k (source, day, rows, digest, lost, looked_at)
