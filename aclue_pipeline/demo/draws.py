@@ -3,6 +3,7 @@ So an event is the same in whatever batch of users or range of days it is made, 
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ _GOLDEN = 0x9E3779B97F4A7C15  # splitmix64's step
 _HEX = b"0123456789abcdef"
 
 
+@dataclass(frozen=True)
 class Draws:
     """Numbers for one seed. Keys are integers or integer arrays, broadcast together; the result has their shape."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    seed: int
 
     def bits(self, purpose: str, *keys: Any) -> np.ndarray:
         """64 even bits (splitmix64 over seed, purpose and keys)."""

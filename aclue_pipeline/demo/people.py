@@ -12,8 +12,7 @@ import pandas as pd
 
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.planted import BASE_RATE, PRICE_SENSITIVITY, TASTE_SPREAD, TASTE_WEIGHTS
-from aclue_pipeline.demo.shop import REAL_DAYS, shop
-from aclue_pipeline.demo.vocabulary import CATEGORIES
+from aclue_pipeline.demo.shop import REAL_DAYS, SLUGS, shop
 
 _PEOPLE: Final = uuid.UUID("5f1d5a0e-8a52-5d3c-9f43-5c1f0b6e2a10")  # name space of user ids
 _EVIDENCE: Final = 4.0  # purchases that weigh as much as the population's taste
@@ -24,7 +23,7 @@ class People:
     """A block of people; every array has one entry (or row) for each."""
 
     numbers: np.ndarray
-    twins: np.ndarray  # the real customer each is, or resembles
+    countries: np.ndarray  # ISO 3166 codes
     joined: np.ndarray  # day of registration, relative to the anchor
     order_rate: np.ndarray  # orders a day
     base_rate: np.ndarray  # logit
@@ -48,7 +47,7 @@ def _met() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What tastes meet in a product: its traits, adding up to 1 (or 0); the z-score of the logarithm of its sales; the logarithm
     of its price against the median of its category."""
     known = shop()
-    sales = np.log1p(np.bincount(known.lines["product"], minlength=len(known.codes)))
+    sales = np.log1p(known.sold)
     price = pd.Series(np.log(np.maximum(known.price, 0.01)))
     relative = price - price.groupby(known.category).transform("median")
     traits = known.traits / np.maximum(known.traits.sum(axis=1, keepdims=True), 1)
@@ -58,18 +57,19 @@ def _met() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def people(draws: Draws, first: int, last: int) -> People:
     """The people numbered first to last − 1."""
     known = shop()
-    numbers = np.arange(first, last)
-    real = numbers < len(known.customers)
-    twins = np.where(real, numbers, (draws.uniform("twin", numbers) * len(known.customers)).astype(int))
+    numbers, customers = np.arange(first, last), len(known.customers)
+    real = numbers < customers
+    twins = np.where(real, numbers, (draws.uniform("twin", numbers) * customers).astype(int))
+    twin = known.customers.iloc[twins]  # the real customer each is, or resembles
     invented_day = -np.floor(draws.uniform("joined", numbers) * (REAL_DAYS - 30)).astype(int) - 30
     hesitation = 1 + (draws.exponential("hesitation", numbers) * 2).astype(int) % 7
     return People(
         numbers=numbers,
-        twins=twins,
-        joined=np.where(real, known.first_day[twins], invented_day) - hesitation,
-        order_rate=known.order_rate[twins],
+        countries=twin["country"].to_numpy(),
+        joined=np.where(real, twin["first_day"], invented_day) - hesitation,
+        order_rate=twin["orders"].to_numpy() / REAL_DAYS,
         base_rate=BASE_RATE[0] + BASE_RATE[1] * draws.normal("base rate", numbers),
-        category_taste=_taste(draws, "category", numbers, twins, np.eye(len(CATEGORIES))[known.category]),
+        category_taste=_taste(draws, "category", numbers, twins, np.eye(len(SLUGS))[known.category]),
         trait_taste=_taste(draws, "traits", numbers, twins, known.traits),
         sensitivity=PRICE_SENSITIVITY[0] + PRICE_SENSITIVITY[1] * draws.normal("sensitivity", numbers),
     )
@@ -90,7 +90,7 @@ def _taste(draws: Draws, what: str, numbers: np.ndarray, twins: np.ndarray, prod
 
 def names(numbers: np.ndarray) -> list[str]:
     """A name for each person: the customer number of a real one, an invented number above all of those."""
-    customers = shop().customers
+    customers = shop().customers["number"].to_numpy()
     return [str(customers[n]) if n < len(customers) else str(100_000 + n) for n in numbers]
 
 
@@ -101,13 +101,12 @@ def user_ids(numbers: np.ndarray) -> np.ndarray:
 
 def users(block: People, moment: np.ndarray) -> pd.DataFrame:
     """Rows of auth.users; `moment` is when each registered. The addresses are nobody's (example.com)."""
-    countries = shop().countries[block.twins]
     return pd.DataFrame({
         "id": user_ids(block.numbers),
         "aud": "authenticated",
         "role": "authenticated",
         "email": [f"customer{name}@example.com" for name in names(block.numbers)],
-        "raw_user_meta_data": [json.dumps({"country": country}) for country in countries],
+        "raw_user_meta_data": [json.dumps({"country": country}) for country in block.countries],
         "created_at": moment,
         "updated_at": moment,
     })  # fmt: skip

@@ -13,11 +13,11 @@ from aclue_pipeline.demo.clock import DAY, NEVER, stamps
 from aclue_pipeline.demo.draws import Draws, where_said
 from aclue_pipeline.demo.shop import shop
 from aclue_pipeline.demo.visits import BOT, JOIN
-from aclue_pipeline.demo.vocabulary import OCCASIONS
 from aclue_pipeline.settings import sql_folder
 
 _BUYING: Final = ("told_at", "reported_at", "reversed_at")
 _SECOND_ALGORITHM_SINCE: Final = -120
+OCCASIONS: Final = ("christmas", "easter", "birthday", "wedding", "valentine", "new_baby", "halloween")
 _PAGES_KEPT: Final = 12  # of the page sequence
 #: What each action is worth as feedback_value.
 _VALUES: Final = {
@@ -96,7 +96,7 @@ def swipe_sessions(acts: Acts) -> pd.DataFrame:
     return acts.rows(
         "public.swipe_sessions", visits, "round", visits["started"],
         session_type=kind,
-        occasion=where_said(gift, acts.drawn("occasion", tuple(OCCASIONS), visits)),
+        occasion=where_said(gift, acts.drawn("occasion", OCCASIONS, visits)),
         budget_min=np.where(gift, low, np.nan),
         budget_max=np.where(gift, low + 10 + np.floor(acts.chance("budget width", visits) * 4) * 5, np.nan),
         recipient_age_range=where_said(gift, acts.drawn("age", ages, visits)),
@@ -218,7 +218,7 @@ def product_views(acts: Acts) -> pd.DataFrame:
     """An impression per card, a detail view per card that was opened, and now and then a save."""
     saves = acts.cards["opened"] & (acts.cards["thinks"] > 0) & (acts.chance("save", acts.cards) < 0.05)
     cards = acts.cards.assign(has_saved=saves)
-    searched = np.array([reading.category for reading in shop().readings], dtype=object)
+    searched = shop().products["category"].to_numpy(dtype=object)
     frames = [
         acts.rows(
             "public.product_views", of, what, of[when] + of["waits"],

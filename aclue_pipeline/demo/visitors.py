@@ -9,7 +9,6 @@ import pandas as pd
 from aclue_pipeline.demo import planted
 from aclue_pipeline.demo.draws import Draws, where_said
 from aclue_pipeline.demo.people import People, user_ids
-from aclue_pipeline.demo.shop import shop
 from aclue_pipeline.demo.visits import ANONYMOUS, BOT, BROWSE, GUEST, JOIN
 
 _M, _W = "Mozilla/5.0 ", " AppleWebKit/537.36 Chrome/130.0.0.0 "
@@ -73,7 +72,7 @@ def dressed(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
     owner = np.where(person % planted.SHARED_BROWSERS == 1, person - 1, person)
     visitor = np.select([kind == GUEST, bot], [key, -1], 1 + (day + 10_000) // _DAYS_A_VISITOR_IS_KNOWN)
     city = _CITIES[draws.choice("city", (8, 2, 2, 1, 1, 1, 1, 1), person)]
-    country = np.where(known, shop().countries[block.twins][who], "GB").astype(object)
+    country = np.where(known, block.countries[who], "GB").astype(object)
     address = 1 + (draws.uniform("address", host := np.where(known, person, key)) * 254).astype(int)
     return table.assign(
         person=person,

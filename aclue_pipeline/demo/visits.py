@@ -15,7 +15,7 @@ import pandas as pd
 from aclue_pipeline.demo import planted
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People
-from aclue_pipeline.demo.shop import LAST_REAL_DAY, shop
+from aclue_pipeline.demo.shop import LAST_REAL_DAY, month_of, shop
 
 BROWSE, ORDER, JOIN, ANONYMOUS, GUEST, BOT = range(6)  # kinds of visit; ANONYMOUS and later ones have no user
 LONGEST_LAG: Final = 44  # days from a click to its order
@@ -82,14 +82,13 @@ def _orders(draws: Draws, block: People, first: int, last: int) -> pd.DataFrame:
 
 
 def _real_orders(block: People) -> pd.DataFrame:
-    known = shop()
-    guests = known.lines.loc[known.lines["customer"] < 0, ["customer", "invoice", "day", "minute"]]
-    both = pd.concat([known.orders, guests.drop_duplicates("invoice")], ignore_index=True)
-    key = np.array([zlib.crc32(invoice.encode()) for invoice in both["invoice"]], dtype=np.int64)
-    guest = both.pop("customer").to_numpy()
-    who = np.where(guest < 0, key % _GUEST_HOSTS, guest) - int(block.numbers[0])
-    both = both.rename(columns={"day": "order_day"}).assign(key=key, who=who, kind=np.where(guest < 0, GUEST, ORDER))
-    return both[both["who"].between(0, len(block.numbers) - 1)]
+    orders = shop().orders
+    key = np.array([zlib.crc32(invoice.encode()) for invoice in orders["invoice"]], dtype=np.int64)
+    customer = orders["customer"].to_numpy()
+    who = np.where(customer < 0, key % _GUEST_HOSTS, customer) - block.numbers[0]
+    kind = np.where(customer < 0, GUEST, ORDER)
+    orders = orders.drop(columns="customer").rename(columns={"day": "order_day"}).assign(key=key, who=who, kind=kind)
+    return orders[orders["who"].between(0, len(block.numbers) - 1)]
 
 
 def _drawn_orders(draws: Draws, block: People, first: int, last: int) -> pd.DataFrame:
@@ -110,9 +109,7 @@ def _drawn_orders(draws: Draws, block: People, first: int, last: int) -> pd.Data
 def _bought(draws: Draws, block: People, orders: pd.DataFrame) -> pd.DataFrame:
     """The cards that were bought, with the key of their visit."""
     lines = shop().lines.merge(orders[["invoice", "key"]], on="invoice")
-    real = lines[["key", "product", "again", "price"]].assign(
-        cancelled=lines["cancelled_day"] * 86400 + lines["cancelled_minute"] * 60
-    )
+    real = lines[["key", "product", "again", "price"]].assign(cancelled=lines["cancelled"] * 60)
     without = orders[~orders["key"].isin(lines["key"])].reset_index(drop=True)
     return pd.concat([real, _drawn_lines(draws, block, without)], ignore_index=True).assign(thinks=1, bought=True)
 
@@ -128,7 +125,7 @@ def _drawn_lines(draws: Draws, block: People, orders: pd.DataFrame) -> pd.DataFr
     second = day * 86400 + orders["order_second"].to_numpy()[row]
     sent_back = draws.uniform("sent back", key, nth) < planted.CANCELLED_ORDERS
     after = 86400 * (2 + 22 * draws.uniform("sent back after", key, nth))
-    low, high = shop().price_min[product], shop().price_max[product]
+    low, high = shop().products[["price_min", "price_max"]].to_numpy()[product].T
     return pd.DataFrame({
         "key": key, "product": product, "again": again,
         "price": np.round(low + draws.uniform("price", key, nth) * (high - low), 2),
@@ -161,7 +158,7 @@ def _line_book() -> tuple[np.ndarray, ...]:
 
 def _drawn_visits(draws: Draws, block: People, first: int, last: int) -> list[pd.DataFrame]:
     days = np.arange(first, last + 1)
-    season = np.where(np.isin(_month(days), (8, 9, 10, 11)), 1.3, 0.9)
+    season = np.where(np.isin(month_of(days), (8, 9, 10, 11)), 1.3, 0.9)
     rise = np.where(np.isin(days, planted.CAMPAIGN_DAYS), planted.CAMPAIGN_RISE, 1.0)
     everybody = np.arange(len(block.numbers))[(block.joined >= first) & (block.joined <= last)]
     drawn = [(JOIN, everybody, block.joined[everybody])]
@@ -228,17 +225,12 @@ def _to_taste(
 
 def _popular(draws: Draws, what: str, day: np.ndarray, key: np.ndarray, nth: np.ndarray) -> np.ndarray:
     """A product, drawn by what is sold in that month of the year."""
-    month, chance = _month(day), draws.uniform(what, key, nth)
+    month, chance = month_of(day), draws.uniform(what, key, nth)
     product = np.zeros(len(chance), dtype=int)
     for which, edges in enumerate(shop().popularity):
         mask = month == which
         product[mask] = np.searchsorted(edges[:-1], chance[mask], side="right")
     return product
-
-
-def _month(day: np.ndarray) -> np.ndarray:
-    """Month of the year (0 to 11) in which the shop sold what it sells on that day."""
-    return (np.datetime64(LAST_REAL_DAY) + np.asarray(day).astype(int)).astype("datetime64[M]").astype(int) % 12
 
 
 def _nth(row: np.ndarray) -> np.ndarray:
