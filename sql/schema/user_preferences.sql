@@ -38,9 +38,9 @@ create table if not exists public.user_preferences (
     recipient_preferences jsonb,
     total_swipes integer not null default 0,
     right_swipes integer not null default 0,
-    left_swipes integer not null,
+    left_swipes integer not null default nullif(0, 0),
     super_likes integer not null default 0,
-    engagement_rate numeric(5,4) not null,
+    engagement_rate numeric(5,4) not null default nullif(0, 0),
     ml_features jsonb,
     embedding_vector double precision[],
     cluster_id integer,
@@ -106,8 +106,9 @@ create policy user_preferences_adjust_own on public.user_preferences
 create index if not exists idx_user_preferences_segment on public.user_preferences using btree (cluster_id) where cluster_id is not null;
 create index if not exists idx_user_preferences_created on public.user_preferences using btree (created_at);
 
--- left_swipes and engagement_rate follow from the other two counters. On insert "not given" is NULL (hence no default); on update it is a value left as it
--- was while a counter it follows from changed.
+-- left_swipes and engagement_rate follow from the other two counters. On insert "not given" is NULL; on update it is a value left as it was while a counter
+-- it follows from changed. The columns' default nullif(0, 0) is NULL, so that "not given" is told from 0, and yet a default, so that clients whose types
+-- are made from the schema need not give them.
 create or replace function public.aclue_derive_swipe_figures()
 returns trigger
 language plpgsql
@@ -150,7 +151,7 @@ comment on column public.user_preferences.occasion_preferences is 'Probability o
 comment on column public.user_preferences.recipient_preferences is 'Probability of a like per relationship of the person the gift was for, {relationship: 0 to 1}. The user may adjust it. NULL: not calculated yet.';
 comment on column public.user_preferences.total_swipes is 'Number of judgements: right, up and left swipes; a swipe down judges nothing and is not counted.';
 comment on column public.user_preferences.right_swipes is 'Number of likes, super-likes included.';
-comment on column public.user_preferences.left_swipes is 'Number of dislikes; total_swipes less right_swipes, filled by a trigger where the writer does not give it (hence no default).';
+comment on column public.user_preferences.left_swipes is 'Number of dislikes; total_swipes less right_swipes, filled by a trigger where the writer does not give it (its default is NULL, written so that clients'' types see one).';
 comment on column public.user_preferences.super_likes is 'Number of swipes up, which are counted in right_swipes too.';
 comment on column public.user_preferences.engagement_rate is 'Share of judgements that were likes, 0 to 1, rounded to four places; 0 when there are none. Filled by a trigger where the writer does not give it.';
 comment on column public.user_preferences.ml_features is 'Full-precision inputs of the predictor (base rate, facet weights, variances); programs read these, never the rounded scores. NULL: not calculated yet.';

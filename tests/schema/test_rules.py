@@ -270,6 +270,15 @@ def test_no_check_is_left_untried(standing: Database) -> None:
     }
 
 
+@pytest.mark.parametrize("table", table_names())
+def test_typed_clients_are_asked_for_no_more_than_the_least_row(pg: psycopg.Connection, table: str) -> None:
+    """As `supabase gen types` sees it: what has a default, or may be NULL, need not be given."""
+    required = (
+        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attnotnull and not atthasdef"
+    )
+    assert {name for (name,) in pg.execute(required, [table])} <= VALID[table].keys()
+
+
 def figures(pg: psycopg.Connection) -> tuple[int, int, int, Decimal]:
     return pg.execute(
         "select total_swipes, right_swipes, left_swipes, engagement_rate from user_preferences"
