@@ -1,5 +1,156 @@
-"""What is there, thing by thing, in the server's own words: of a database (`take`) or as declared (`declared`)."""
+"""What is there, thing by thing, in the server's own words: of a database (`take`), or as declared (the module declared).
+One module per kind of thing; each says in one query how its kind is found. A new kind is one module and its place in KINDS."""
 
-from aclue_pipeline.schema.census.thing import Census, Fact, Key, Thing
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-__all__ = ["Census", "Fact", "Key", "Thing"]
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from aclue_pipeline.schema.census import (
+    children,
+    columns,
+    comments,
+    constraints,
+    functions,
+    grants,
+    indexes,
+    owners,
+    parents,
+    policies,
+    publications,
+    readers,
+    roles,
+    row_security,
+    rules,
+    storage,
+    triggers,
+)
+from aclue_pipeline.schema.census import tables as tables_
+from aclue_pipeline.schema.census.thing import Census, Fact, Key, Thing, as_json, fingerprint, of_json
+
+__all__ = ["KINDS", "Census", "Fact", "Key", "Kind", "Thing", "as_json", "fingerprint", "of_json", "take"]
+
+
+class Kind(Protocol):
+    """NAME: as keys have it. FOUND: a query over `ours` (the rows of pg_class that are tables of ours) and `functions` (those of
+    pg_proc that are ours) that returns table, name, facts, notes; the thing's address in pg_depend (class, object, part), NULL
+    where it has none; keys of what it needs beside what pg_depend holds."""
+
+    NAME: str
+    FOUND: str
+
+
+#: In the order in which a table's things are listed.
+KINDS: tuple[Kind, ...] = (
+    functions,
+    tables_,
+    owners,
+    storage,
+    row_security,
+    columns,
+    constraints,
+    indexes,
+    policies,
+    grants,
+    triggers,
+    comments,
+    rules,
+    parents,
+    children,
+    readers,
+    roles,
+    publications,
+)
+
+# The server's words depend on these; set for the census alone.
+_PINS = """
+set local search_path = '';
+set local quote_all_identifiers = off;
+set local datestyle = 'ISO, MDY';
+set local intervalstyle = 'postgres';
+set local timezone = 'UTC'
+"""
+
+_OURS = sql.SQL("""
+with ours as materialized (
+    select * from pg_class
+    where relnamespace = to_regnamespace('public') and relkind in ('r', 'p') and relname = any(%(tables)s)
+), functions as materialized (
+    select p.oid, p.oid::regprocedure::text as signature, p.proowner, p.proacl
+    from pg_proc p
+    where p.prokind in ('f', 'p') and (
+        p.pronamespace = to_regnamespace('pipeline')
+        or p.pronamespace = to_regnamespace('public') and starts_with(p.proname, 'aclue_'))
+)
+""")
+_ALL = _OURS + sql.SQL(" union all ").join(
+    sql.SQL(
+        "(select {}, home::text, name::text, facts, notes, class::oid, object, part, needs"
+        " from ({}) as found (home, name, facts, notes, class, object, part, needs))"
+    ).format(place, sql.SQL(kind.FOUND))
+    for place, kind in enumerate(KINDS)
+)
+
+# What hangs on what, of the objects given. A default is an object of its own there, here its column's; an index that a
+# constraint brought along is the constraint's.
+_NEEDS = """
+with hanging as (
+    select classid, objid, objsubid, refclassid, refobjid, refobjsubid from pg_depend where objid = any(%(oids)s)
+    union all
+    select 'pg_class'::regclass, a.adrelid, a.adnum, d.refclassid, d.refobjid, d.refobjsubid
+    from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid where a.adrelid = any(%(oids)s)
+)
+select classid::oid, objid, objsubid,
+    case when k.oid is null then refclassid else 'pg_constraint'::regclass end::oid, coalesce(k.oid, refobjid), refobjsubid
+from hanging
+left join pg_constraint k on refclassid = 'pg_class'::regclass and k.conindid = refobjid and k.contype in ('p', 'u', 'x')
+"""
+
+
+def take(pg: psycopg.Connection[Any], tables: Sequence[str]) -> Census:
+    """The census of these tables of schema public, of our functions, and of what beside them may show their rows.
+
+    Reads only, in the session's transaction or one of its own, and leaves the session's settings as they were.
+    """
+    with pg.transaction(force_rollback=True), pg.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(_PINS)
+        rows = cursor.execute(_ALL, {"tables": list(tables)}).fetchall()
+        oids = list({row[6] for row in rows if row[6] is not None})
+        edges = cursor.execute(_NEEDS, {"oids": oids}).fetchall()
+        filled = _filled(cursor, tables)
+    at = {row[5:8]: _key(row) for row in rows if row[6] is not None}
+    hangs: dict[Key, set[Key]] = {}
+    for *of, ref_class, ref, part in edges:
+        needed = at.get((ref_class, ref, part)) or at.get((ref_class, ref, 0))
+        if tuple(of) in at and needed is not None:
+            hangs.setdefault(at[tuple(of)], set()).add(needed)
+    keys = {_key(row) for row in rows}
+    things = {}
+    for row in sorted(rows, key=lambda row: (row[1], row[0], row[2])):
+        key = _key(row)
+        needs = hangs.get(key, set()) | {Key(*need) for need in row[8]} | {Key(tables_.NAME, key.table, "")}
+        notes = row[4] | ({"has_rows": filled.get(key.table)} if key.kind == tables_.NAME else {})
+        things[key] = Thing(key, row[3], notes, tuple(sorted((needs & keys) - {key})))
+    return Census(things)
+
+
+def _key(row: tuple[Any, ...]) -> Key:
+    return Key(KINDS[row[0]].NAME, row[1], row[2])
+
+
+def _filled(cursor: psycopg.Cursor[Any], tables: Sequence[str]) -> dict[str, bool]:
+    """Whether each table holds a row, of those whose every row this role may see."""
+    readable = cursor.execute(
+        _OURS
+        + sql.SQL("select relname from ours where has_table_privilege(oid, 'SELECT') and not row_security_active(oid)"),
+        {"tables": list(tables)},
+    ).fetchall()
+    if not readable:
+        return {}
+    asked = sql.SQL(" union all ").join(
+        sql.SQL("select {}, exists (select from public.{})").format(sql.Literal(name), sql.Identifier(name))
+        for (name,) in readable
+    )
+    return dict(cursor.execute(asked).fetchall())

@@ -1,8 +1,11 @@
 """What a census is made of: things under a key, with the facts by which two of them are compared. No database, no SQL."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from aclue_pipeline.catalog.sqltext import digest
 
 #: As JSON has it, so that a census can be written down, shipped and read again.
 Fact = str | int | bool | None | list[str]
@@ -67,3 +70,27 @@ class Census:
                 for key, thing in self.things.items()
             }
         )
+
+
+def fingerprint(census: Census) -> str:
+    """16 hexadecimal digits over all facts: equal for equal deployments, on whatever version of the server."""
+    said = [[*key, dict(thing.facts)] for key, thing in sorted(census.things.items())]
+    return digest(json.dumps(said, sort_keys=True))
+
+
+def as_json(census: Census) -> str:
+    """One line a thing, so that a difference between two versions reads as one."""
+    lines = (
+        json.dumps(
+            {"key": thing.key, "facts": thing.facts, "notes": thing.notes, "needs": thing.needs}, ensure_ascii=False
+        )
+        for thing in census.things.values()
+    )
+    return "[\n" + ",\n".join(lines) + "\n]"
+
+
+def of_json(said: list[dict[str, Any]]) -> Census:
+    things = (
+        Thing(Key(*one["key"]), one["facts"], one["notes"], tuple(Key(*need) for need in one["needs"])) for one in said
+    )
+    return Census({thing.key: thing for thing in things})

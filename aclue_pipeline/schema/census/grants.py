@@ -1,0 +1,52 @@
+"""What a role may do with a table, its columns, or a function of ours: one thing per role. All that an owner has anyway is one
+word, ALL, which leaves MAINTAIN aside (17 and newer know it), so that it is the same on every server."""
+
+NAME = "grant"
+FOUND = """
+with held as (
+    select o.relname as home, '' as target, o.relowner as owner, acl.*, null::name as attname, acldefault('r', o.relowner) as whole
+    from ours o, aclexplode(coalesce(o.relacl, acldefault('r', o.relowner))) as acl
+    union all
+    select o.relname, '', o.relowner, acl.*, a.attname, null
+    from ours o join pg_attribute a on a.attrelid = o.oid and not a.attisdropped, aclexplode(a.attacl) as acl
+    union all
+    select '', f.signature, f.proowner, acl.*, null, acldefault('f', f.proowner)
+    from functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as acl
+), complete as (
+    select home, target from held
+    where grantee = owner and attname is null and privilege_type <> 'MAINTAIN'
+    group by home, target, owner, whole
+    having count(*) = (select count(*) from aclexplode(whole) as own where own.grantee = owner and own.privilege_type <> 'MAINTAIN')
+), rights as (
+    -- One row per role and right, with the columns that it is limited to.
+    select held.home, held.target, grantee = owner as is_owner, grantee,
+        case when owner = grantee and complete.home is not null then 'ALL'
+            else privilege_type
+                || coalesce(' (' || string_agg(distinct quote_ident(attname), ', ' order by quote_ident(attname)) || ')', '')
+        end as said,
+        is_grantable,
+        array_agg(distinct pg_get_userbyid(grantor)::text) as grantors, bool_and(grantor = owner) as by_owner,
+        array_agg(distinct attname) filter (where attname is not null) as columns
+    from held left join complete on complete.home = held.home and complete.target = held.target
+    where not (grantee = owner and complete.home is not null and attname is not null)
+    group by held.home, held.target, owner, grantee, privilege_type, attname is null, is_grantable, complete.home
+)
+select home,
+    case when target = '' then '' else target || ' to ' end
+        || case when is_owner then '$owner' when grantee = 0 then 'PUBLIC' else pg_get_userbyid(grantee)::text end,
+    jsonb_build_object(
+        'rights', (select jsonb_agg(distinct r order by r) from unnest(array_agg(said collate "C")) as r),
+        'grantable', coalesce(
+            (select jsonb_agg(distinct r order by r) from unnest(array_agg(said collate "C") filter (where is_grantable)) as r), '[]'),
+        'grantors', case when bool_and(by_owner) then null else (
+            select jsonb_agg(distinct g order by g) from jsonb_array_elements_text(jsonb_agg(grantors)) as a, lateral (
+                select jsonb_array_elements_text(a::jsonb) collate "C") as b (g)) end
+    ),
+    '{}'::jsonb, null::oid, null::oid, null::int,
+    case when target <> '' then jsonb_build_array(jsonb_build_array('function', '', target)) else coalesce(
+        (select jsonb_agg(distinct jsonb_build_array('column', home, c))
+         from jsonb_array_elements(jsonb_agg(columns) filter (where columns is not null)) as a, jsonb_array_elements_text(a) as c), '[]')
+    end
+from rights
+group by home, target, is_owner, grantee
+"""
