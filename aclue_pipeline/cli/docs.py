@@ -1,4 +1,5 @@
-"""`aclue docs` and `aclue lineage`: what the SQL files say, as pages and as trees. No database is needed."""
+"""`aclue docs` and `aclue lineage`: what the SQL files say, as pages and as trees. No database is needed, but where sql/schema
+changed: what its scripts make is asked of a server of its own."""
 
 from pathlib import Path
 
@@ -14,16 +15,22 @@ from aclue_pipeline.errors import DocsOutdated
 @json_option
 @click.pass_obj
 def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
-    """Write the data dictionary: every table and column, its type, and what it rests on."""
+    """Write the data dictionary: every table and column, its type, and what it rests on.
+
+    Where the scripts of sql/schema changed, sql/schema/declared.json too: what they make, asked of a server started for it.
+    """
     from aclue_pipeline.catalog import docs as dictionary
+    from aclue_pipeline.schema import declared
 
     folder = to or dictionary.folder()
     changed = dictionary.outdated(context.catalog, folder) if check else dictionary.write(context.catalog, folder)
     names = [path.name for path in changed]
-    if check and changed:
-        raise DocsOutdated(
-            f"{', '.join(names)} in {folder.name}/ differ from what sql/ says: run `aclue docs` and commit"
-        )
+    if to is None and declared.outdated():
+        names.append(declared.path().name)
+        if not check:
+            declared.write()
+    if check and names:
+        raise DocsOutdated(f"{', '.join(names)} differ from what sql/ says: run `aclue docs` and commit")
     if as_json:
         print_json({"folder": str(folder), "written": names})
     else:

@@ -22,12 +22,14 @@ with held as (
     select held.home, held.target, grantee = owner as is_owner, grantee,
         case when owner = grantee and complete.home is not null then 'ALL'
             else privilege_type
-                || coalesce(' (' || string_agg(distinct quote_ident(attname), ', ' order by quote_ident(attname)) || ')', '')
+                || coalesce(' (' || string_agg(distinct shown, ', ' order by shown) || ')', '')
         end as said,
         is_grantable,
         array_agg(distinct pg_get_userbyid(grantor)::text) as grantors, bool_and(grantor = owner) as by_owner,
         array_agg(distinct attname) filter (where attname is not null) as columns
-    from held left join complete on complete.home = held.home and complete.target = held.target
+    from held
+    left join complete on complete.home = held.home and complete.target = held.target,
+    lateral (select quote_ident(attname) collate "C") as word (shown)
     where not (grantee = owner and complete.home is not null and attname is not null)
     group by held.home, held.target, owner, grantee, privilege_type, attname is null, is_grantable, complete.home
 )
@@ -35,12 +37,11 @@ select home,
     case when target = '' then '' else target || ' to ' end
         || case when is_owner then '$owner' when grantee = 0 then 'PUBLIC' else pg_get_userbyid(grantee)::text end,
     jsonb_build_object(
-        'rights', (select jsonb_agg(distinct r order by r) from unnest(array_agg(said collate "C")) as r),
-        'grantable', coalesce(
-            (select jsonb_agg(distinct r order by r) from unnest(array_agg(said collate "C") filter (where is_grantable)) as r), '[]'),
-        'grantors', case when bool_and(by_owner) then null else (
-            select jsonb_agg(distinct g order by g) from jsonb_array_elements_text(jsonb_agg(grantors)) as a, lateral (
-                select jsonb_array_elements_text(a::jsonb) collate "C") as b (g)) end
+        'rights', jsonb_agg(distinct said collate "C" order by said collate "C"),
+        'grantable', coalesce(jsonb_agg(distinct said collate "C" order by said collate "C") filter (where is_grantable), '[]'),
+        'grantors', case when not bool_and(by_owner) then (
+            select jsonb_agg(distinct g collate "C" order by g collate "C")
+            from jsonb_array_elements(jsonb_agg(grantors)) as a, jsonb_array_elements_text(a) as g) end
     ),
     '{}'::jsonb, null::oid, null::oid, null::int,
     case when target <> '' then jsonb_build_array(jsonb_build_array('function', '', target)) else coalesce(
