@@ -53,7 +53,9 @@ def _rebuild_command(room: str) -> click.Command:
         database, say = context.database(), progress()
         days = None
         if first:
-            days = derived.span(*derived.rebuild_range(first.date(), last.date() if last else None))
+            days = derived.span(
+                *derived.rebuild_range(first.date(), last.date() if last else None, derived.today(database))
+            )
         context.confirm_write(database, yes)
         failed: DaysFailed | None = None
         say(f"facts: {derived.sync(database, context.catalog).sentence}")

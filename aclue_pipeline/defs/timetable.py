@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs.metadata import key_of
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.derived import dirty_days, needed
+from aclue_pipeline.derived import dirty_days, needed, today
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
@@ -210,11 +209,10 @@ def _nightly(catalog: Catalog) -> dg.ScheduleDefinition:
     def nightly(
         context: dg.ScheduleEvaluationContext, database: DatabaseResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        today = context.scheduled_execution_time.astimezone(ZoneInfo(get_settings().timezone)).date()
-        days = {
-            day for table in _daily(catalog) for day in needed(database, catalog, table, last=today - timedelta(days=1))
-        }
-        return _requests(days, f"night-{today}") or dg.SkipReason("no day needs to be rebuilt")
+        this_day = today(database, context.scheduled_execution_time)
+        last = this_day - timedelta(days=1)
+        days = {day for table in _daily(catalog) for day in needed(database, catalog, table, last=last)}
+        return _requests(days, f"night-{this_day}") or dg.SkipReason("no day needs to be rebuilt")
 
     return nightly
 

@@ -15,8 +15,8 @@ from psycopg.types.json import Json
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived import facts, history
 from aclue_pipeline.derived.needed import DAY, needed, readers, settle, span, spans
-from aclue_pipeline.derived.statement import execute, parts_of, row
-from aclue_pipeline.derived.tables import bound, compute, ensure, named_errors
+from aclue_pipeline.derived.statement import Pg, compute, execute, named_errors, one, parts_of, row
+from aclue_pipeline.derived.tables import ensure
 from aclue_pipeline.derived.upgrades import select_of, take_over
 from aclue_pipeline.errors import DaysFailed, SqlFileError
 from aclue_pipeline.postgres.locks import snapshot
@@ -24,8 +24,6 @@ from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
-
-    Pg = psycopg.Connection[Any]
 
 #: What the rows of one day can do to a statement, so that the other days can still be computed.
 _OF_A_DAY = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded)
@@ -198,7 +196,7 @@ def whole(
     *,
     run_id: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-) -> Iterator[tuple["Pg", Callable[[], Replaced]]]:
+) -> Iterator[tuple[Pg, Callable[[], Replaced]]]:
     """One transaction under the lock of a table of kind `whole`: its connection, and what replaces the table by its SELECT now, so
     that what the rows follow from can be changed in the same transaction."""
     if table.kind != "whole":
@@ -210,8 +208,8 @@ def whole(
         yield pg, lambda: _replace_whole(pg, table, version, run_id, parameters or {})
 
 
-def _replace_whole(pg: "Pg", table: Table, version: str, run_id: str | None, parameters: Mapping[str, Any]) -> Replaced:
-    compute(pg, table, "aclue_new", bound(table.parameters, parameters))
+def _replace_whole(pg: Pg, table: Table, version: str, run_id: str | None, parameters: Mapping[str, Any]) -> Replaced:
+    compute(pg, table, "aclue_new", parameters)
     try:
         execute(pg, "create unique index on aclue_new ({grain}) nulls not distinct", table)
     except errors.UniqueViolation as error:
@@ -224,7 +222,7 @@ def _replace_whole(pg: "Pg", table: Table, version: str, run_id: str | None, par
     )
     causes = None if last is None else {"": _version_causes(last[0], version)}
     moved = history.publish(pg, table, run_id, version, causes) if _any_moved(pg) or last != (version,) else None
-    (rows,) = row(pg, "select count(*) from aclue_new")
+    rows = one(pg, "select count(*) from aclue_new")
     pg.execute("drop table if exists aclue_new, aclue_moved, aclue_causes")
     return Replaced(rows, moved.written, moved.deleted, moved.restated.get(None, 0)) if moved else Replaced(rows, 0, 0)
 
@@ -232,12 +230,12 @@ def _replace_whole(pg: "Pg", table: Table, version: str, run_id: str | None, par
 # --- one transaction --------------------------------------------------------------------------------------------------
 
 
-def _replace(pg: "Pg", build: _Build, begin: date, end: date) -> list[DayResult]:
+def _replace(pg: Pg, build: _Build, begin: date, end: date) -> list[DayResult]:
     """The days in [begin, end) of one transaction."""
     table = build.table
     values = {**_bounds(pg, build, begin, end), **build.parameters}
     take_over(pg, table, build.run_id, values)
-    compute(pg, table, "aclue_new", bound(table.parameters, values))
+    compute(pg, table, "aclue_new", values)
     _check_days(pg, table, begin, end)
     execute(pg, "alter table aclue_new add primary key ({grain})", table)
     known = _published(pg, table, begin, end)
@@ -280,7 +278,7 @@ def _replace(pg: "Pg", build: _Build, begin: date, end: date) -> list[DayResult]
     return results
 
 
-def _bounds(pg: "Pg", build: _Build, begin: date, end: date) -> dict[str, datetime]:
+def _bounds(pg: Pg, build: _Build, begin: date, end: date) -> dict[str, datetime]:
     """range_start and range_end: the instants that open `begin` and `end` in the reporting zone, by the server's zone data."""
     zone = build.parameters.get("timezone", get_settings().timezone)
     opens = "select analytics.day_start(%s, %s), analytics.day_start(%s, %s)"
@@ -288,7 +286,7 @@ def _bounds(pg: "Pg", build: _Build, begin: date, end: date) -> dict[str, dateti
     return {"range_start": start, "range_end": stop}
 
 
-def _check_days(pg: "Pg", table: Table, begin: date, end: date) -> None:
+def _check_days(pg: Pg, table: Table, begin: date, end: date) -> None:
     stray = execute(
         pg, "select {clock} from aclue_new where ({clock} >= {begin} and {clock} < {end}) is not true limit 1",
         table, begin=begin, end=end,
@@ -298,7 +296,7 @@ def _check_days(pg: "Pg", table: Table, begin: date, end: date) -> None:
         raise SqlFileError(f"{table.path.name}: asked for {begin} to {end - DAY}, its SELECT also yields {what}")
 
 
-def _published(pg: "Pg", table: Table, begin: date, end: date) -> dict[date, tuple[str | None, int, bool]]:
+def _published(pg: Pg, table: Table, begin: date, end: date) -> dict[date, tuple[str | None, int, bool]]:
     """Days that were computed before: by which version, how many of their source rows went since, whether facts made them dirty."""
     statement = """select day, version, lost, exists (select from pipeline.dirty x where x.table_name = d.table_name and x.day = d.day)
                    from pipeline.days d where table_name = %s and day >= %s and day < %s"""
@@ -313,7 +311,7 @@ def _version_causes(old: str | None, new: str) -> list[str]:
 
 
 def _find_moved(
-    pg: "Pg", table: Table, begin: date | None = None, end: date | None = None, kept: Sequence[date] = ()
+    pg: Pg, table: Table, begin: date | None = None, end: date | None = None, kept: Sequence[date] = ()
 ) -> None:
     """aclue_moved: the keys of rows that are only, or otherwise, in one of the table and what was computed now."""
     clock = parts_of(table)["clock"]
@@ -333,11 +331,11 @@ def _find_moved(
     pg.execute("analyze aclue_moved")
 
 
-def _any_moved(pg: "Pg") -> bool:
-    return bool(row(pg, "select exists (select from aclue_moved)")[0])
+def _any_moved(pg: Pg) -> bool:
+    return bool(one(pg, "select exists (select from aclue_moved)"))
 
 
-def _compared(pg: "Pg", table: Table, begin: date, end: date) -> list[DayResult]:
+def _compared(pg: Pg, table: Table, begin: date, end: date) -> list[DayResult]:
     """Each day's rows, whether any of them differ from what the table holds, and the headline before and after."""
     heads = table.headline
     sums = sql.SQL("").join(sql.SQL(", sum({})").format(sql.Identifier(name)) for name in heads)
@@ -363,7 +361,7 @@ def _compared(pg: "Pg", table: Table, begin: date, end: date) -> list[DayResult]
     return results
 
 
-def _figures(pg: "Pg", table: Table, values: Mapping[str, Any]) -> dict[date, Json]:
+def _figures(pg: Pg, table: Table, values: Mapping[str, Any]) -> dict[date, Json]:
     """What the days were computed from, as sql/<room>/figures/<table>.sql counts it in this snapshot."""
     path = table.path.parent / "figures" / table.path.name
     if not path.is_file():

@@ -2,23 +2,19 @@
 What is done about those days is days.py's business; what a verdict is, the SQL's."""
 
 import secrets
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.derived.needed import DAY, spans
-from aclue_pipeline.derived.tables import ensure, named_errors
+from aclue_pipeline.derived.statement import Pg, filled, local_day, named_errors, one, row
+from aclue_pipeline.derived.tables import ensure
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
-    import psycopg
-
     from aclue_pipeline.postgres import Database
-
-    Pg = psycopg.Connection[Any]
 
 #: The lock that whoever writes facts holds alone, and whoever builds days on them shares.
 LOCK = "staging.facts"
@@ -71,7 +67,7 @@ def sync(db: "Database", catalog: Catalog, *, full: bool = False) -> Synced:
         return _sync(pg, catalog, full)
 
 
-def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
+def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     rules = rule_version(catalog)
     pg.execute(
         "insert into pipeline.secrets (name, secret) values ('orders', %s) on conflict do nothing",
@@ -85,7 +81,7 @@ def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
         # Days that another zone cut cannot be compared with: a view that fell into the next day is not lost.
         pg.execute("delete from pipeline.source_days")
     full = full or last is None or last[1] != rules or other_zone
-    now = _one(pg, "select now()")
+    now = one(pg, "select now()")
     values = {
         "is_full": full,
         "since": last[0] - OVERLAP if last else datetime(1, 1, 1, tzinfo=UTC),
@@ -94,11 +90,11 @@ def _sync(pg: "Pg", catalog: Catalog, full: bool) -> Synced:
         **_reaches(catalog),
     }
     for path in sorted((catalog.root / "staging" / "sync").glob("[0-9]*.sql")):
-        run(pg, path.read_text(encoding="utf-8"), values)
+        pg.execute(filled(pg, path.read_text(encoding="utf-8"), values))
     if full:
-        first, until = _days_of_events(pg, now)
+        first, until = _days_of_events(pg)
     else:
-        until = _today(pg, now)
+        until = local_day(pg)
         first = until - timedelta(days=get_settings().funnel_window_days)
     for source in SOURCES:
         _look(pg, catalog, source, first, until - DAY, now)
@@ -121,9 +117,9 @@ def look(db: "Database", catalog: Catalog, first: date, last: date) -> None:
     later then always makes a difference to the next look."""
     _ensure(db, catalog)
     with snapshot(db, alone=LOCK) as pg, named_errors():
-        now = _one(pg, "select now()")
+        now = one(pg, "select now()")
         for source in SOURCES:
-            begin, end = _row(
+            begin, end = row(
                 pg,
                 """select min(g.day)::date, max(g.day)::date from generate_series(%s::date, %s::date, interval '1 day') as g (day)
                    where not exists (select from pipeline.source_days d where d.source = %s and d.day = g.day::date)""",
@@ -131,15 +127,6 @@ def look(db: "Database", catalog: Catalog, first: date, last: date) -> None:
             )
             if begin is not None:
                 _look(pg, catalog, source, begin, end, now)
-
-
-def run(pg: "Pg", text: str, values: Mapping[str, Any]) -> None:
-    """Execute a file of statements with its parameters bound: the given values, else the settings of that name."""
-    from psycopg import ClientCursor
-
-    settings = get_settings()
-    bound = {name: values[name] if name in values else getattr(settings, name) for name in sqltext.parameters(text)}
-    ClientCursor(pg).execute(sqltext.bindable(text), bound)
 
 
 def reaches(catalog: Catalog, table: Table) -> set[str]:
@@ -166,25 +153,27 @@ def _reaches(catalog: Catalog) -> dict[str, list[str]]:
     return {"tables": [key for key, _ in pairs], "reaches": [reach for _, reach in pairs]}
 
 
-def _look(pg: "Pg", catalog: Catalog, source: str, first: date, last: date, now: datetime) -> None:
+def _look(pg: Pg, catalog: Catalog, source: str, first: date, last: date, now: datetime) -> None:
     if last < first:
         return
     folder = catalog.root / "pipeline" / "source_days"
     select = (folder / f"{source}.sql").read_text(encoding="utf-8")
     zone = get_settings().timezone
     begin, end = (
-        _one(pg, "select analytics.day_start(%s, %s)", [day, zone]) for day in (first, last + timedelta(days=1))
+        one(pg, "select analytics.day_start(%s, %s)", [day, zone]) for day in (first, last + timedelta(days=1))
     )
     ranged = {"range_start": begin, "range_end": end}
-    run(pg, f"create temporary table looked on commit drop as\n{select}", ranged)
+    pg.execute(filled(pg, f"create temporary table looked on commit drop as\n{select}", ranged))
     text = (catalog.root / "staging" / "sync" / "look.sql").read_text(encoding="utf-8")
-    run(pg, text, {"source": source, "first": first, "last": last, "synced_at": now, **_reaches(catalog)})
+    pg.execute(
+        filled(pg, text, {"source": source, "first": first, "last": last, "synced_at": now, **_reaches(catalog)})
+    )
 
 
-def _days_of_events(pg: "Pg", now: datetime) -> tuple[date, date]:
+def _days_of_events(pg: Pg) -> tuple[date, date]:
     """The first day of any view or swipe that can be meant, now or when it was last looked at, and today."""
     zone = get_settings().timezone
-    first = _one(
+    first = one(
         pg,
         """select least(analytics.local_day(min(at), %s), (select min(day) from pipeline.source_days)) from (
                select min(analytics.usable(view_timestamp)) as at from public.product_views where view_timestamp >= '2000-01-01'
@@ -192,24 +181,19 @@ def _days_of_events(pg: "Pg", now: datetime) -> tuple[date, date]:
                select min(analytics.usable(swipe_timestamp)) from public.swipe_interactions where swipe_timestamp >= '2000-01-01') e""",
         [zone],
     )
-    today = _today(pg, now)
+    today = local_day(pg)
     return min(first or today, today), today
 
 
-def _days_of_late_views(pg: "Pg", before: date) -> list[date]:
+def _days_of_late_views(pg: Pg, before: date) -> list[date]:
     """Days before that one of which views came only now: looked at at once, so that rows which go later are missed from these too."""
     statement = """select distinct analytics.local_day(viewed_at, %(zone)s) from new_views
                    where viewed_at < analytics.day_start(%(day)s, %(zone)s)"""
     return [day for (day,) in pg.execute(statement, {"zone": get_settings().timezone, "day": before})]
 
 
-def _today(pg: "Pg", now: datetime) -> date:
-    day: date = _one(pg, "select analytics.local_day(%s, %s)", [now, get_settings().timezone])
-    return day
-
-
-def _remember(pg: "Pg", full: bool, rules: str, now: datetime) -> Synced:
-    clicks, sessions, products, gone, days = _row(
+def _remember(pg: Pg, full: bool, rules: str, now: datetime) -> Synced:
+    clicks, sessions, products, gone, days = row(
         pg,
         """select (select count(*) from click_changes where is_published or cause is not null),
                   (select count(*) from staging.session_facts f where f.changed_at = %(now)s and f.session_number in (
@@ -231,13 +215,3 @@ def _remember(pg: "Pg", full: bool, rules: str, now: datetime) -> Synced:
 
 def _zone() -> str:
     return f"timezone={get_settings().timezone}"
-
-
-def _row(pg: "Pg", statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> tuple[Any, ...]:
-    row = pg.execute(statement, values).fetchone()
-    assert row is not None
-    return row
-
-
-def _one(pg: "Pg", statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
-    return _row(pg, statement, values)[0]

@@ -12,15 +12,11 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from aclue_pipeline.catalog import Table
-from aclue_pipeline.derived.statement import columns_of, execute, listed, row
+from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, one
 from aclue_pipeline.errors import CannotEvolve, NothingFound
 
 if TYPE_CHECKING:
-    import psycopg
-
     from aclue_pipeline.postgres import Database
-
-    Pg = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
@@ -35,14 +31,14 @@ class Publication:
 
 
 def publish(
-    pg: "Pg", table: Table, run_id: str | None, version: str, causes: Mapping[str, Sequence[str]] | None
+    pg: Pg, table: Table, run_id: str | None, version: str, causes: Mapping[str, Sequence[str]] | None
 ) -> Publication:
     """Put the rows of aclue_new in the place of those that aclue_moved names, and these into the table's history.
 
     `causes`: the days that had been published before ("" for a whole table; None: it never was), each with what moves numbers
     although no fact changed.
     """
-    (number,) = row(pg, "select nextval(pg_get_serial_sequence('pipeline.publications', 'number'))")
+    number = one(pg, "select nextval(pg_get_serial_sequence('pipeline.publications', 'number'))")
     columns = listed(columns_of(pg, table.key))
     deleted = execute(
         pg,
@@ -56,7 +52,7 @@ def publish(
            select {written}, {run_id}, {number} from aclue_new t where exists (select from aclue_moved m where {same_key})""",
         table, run_id=run_id, number=number,
     ).rowcount  # fmt: skip
-    (at,) = row(pg, "select clock_timestamp()")
+    at = one(pg, "select clock_timestamp()")
     restated = _restate(pg, table, number, at, causes) if causes else {}
     days = execute(pg, "select count(distinct {clock}) from aclue_moved", table).fetchone() if table.clock else (0,)
     pg.execute(
@@ -117,7 +113,7 @@ _RESTATE = """
 
 
 def _restate(
-    pg: "Pg", table: Table, number: int, at: datetime, causes: Mapping[str, Sequence[str]]
+    pg: Pg, table: Table, number: int, at: datetime, causes: Mapping[str, Sequence[str]]
 ) -> dict[date | None, int]:
     """Write what became of each number that had been published before; cells by day."""
     execute(
@@ -140,7 +136,7 @@ def _restate(
     return dict(rows.fetchall())
 
 
-def _numbers(pg: "Pg", table: Table) -> list[str]:
+def _numbers(pg: Pg, table: Table) -> list[str]:
     """Columns that hold a number, keys and bookkeeping apart."""
     rows = pg.execute(
         """select a.attname from pg_attribute a join pg_type t on t.oid = a.atttypid
@@ -163,7 +159,7 @@ def as_of(db: "Database", table: Table, at: int | datetime) -> list[dict[str, An
         if isinstance(at, int):
             # Numbers of one table rise with time, so that a number is a time.
             found = "select coalesce(max(at), '-infinity')::text from pipeline.publications where table_name = %s and number <= %s"
-            (at,) = row(pg, found, [table.key, at])
+            at = one(pg, found, [table.key, at])
         read = sql.SQL("select * from {}(%s::timestamptz)").format(sql.Identifier("history", table.name))
         try:
             return cursor.execute(read, [at]).fetchall()
@@ -195,10 +191,10 @@ _AS_OF = """
 """
 
 
-def ensure_history(pg: "Pg", table: Table) -> None:
+def ensure_history(pg: Pg, table: Table) -> None:
     """history.<table> with every column that the table has, and the function of that name that reads both as of a time."""
     want = columns_of(pg, table.key)
-    if row(pg, "select to_regclass(%s) is null", [f"history.{table.name}"])[0]:
+    if not is_there(pg, f"history.{table.name}"):
         execute(pg, "create table {history} (like {table})", table)
         execute(pg, "alter table {history} add column replaced_by bigint not null", table)
         execute(pg, "create index on {history} ({first}, replaced_by)", table, first=sql.Identifier(table.grain[0]))
@@ -219,16 +215,16 @@ def ensure_history(pg: "Pg", table: Table) -> None:
     execute(pg, "comment on column {history}.replaced_by is {says}", table, says=says)
 
 
-def archive(pg: "Pg", table: Table, version: str) -> str:
+def archive(pg: Pg, table: Table, version: str) -> str:
     """Set the table and its history aside whole, since its grain changes; the name under which it stays."""
     name = f"{table.name}_{version[:8]}"
-    if row(pg, "select to_regclass(%s) is not null", [f"history.{name}"])[0]:
+    if is_there(pg, f"history.{name}"):
         raise CannotEvolve(
             f"{table.key} has another grain than its file, and history.{name} is there already: rename that"
         )
     _drop_function(pg, table)
     for old, new in ((f"history.{table.name}", f"{name}_replaced"), (table.key, name)):
-        if row(pg, "select to_regclass(%s) is not null", [old])[0]:
+        if is_there(pg, old):
             pg.execute(
                 sql.SQL("alter table {} rename to {}").format(sql.Identifier(*old.split(".")), sql.Identifier(new))
             )
@@ -243,7 +239,7 @@ def archive(pg: "Pg", table: Table, version: str) -> str:
     return f"history.{name}"
 
 
-def _drop_function(pg: "Pg", table: Table) -> None:
+def _drop_function(pg: Pg, table: Table) -> None:
     try:
         execute(pg, "drop function if exists {history}(timestamptz)", table)
     except errors.DependentObjectsStillExist as error:

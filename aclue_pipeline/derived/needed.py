@@ -3,19 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from aclue_pipeline.catalog import Catalog, Table
-from aclue_pipeline.derived.statement import row
+from aclue_pipeline.derived.statement import Pg, is_there, local_day
 from aclue_pipeline.errors import NoSuchDay
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
-    import psycopg
-
     from aclue_pipeline.postgres import Database
-
-    Pg = psycopg.Connection[Any]
 
 DAY = timedelta(days=1)
 
@@ -25,7 +20,7 @@ def needed(
 ) -> list[date]:
     """Days of the range (else ACLUE_FIRST_DAY to yesterday) that were never computed, that facts behind them made dirty, or that
     another version computed; of the last, those that lost source rows stay as they are."""
-    first, last = first or get_settings().first_day, last or _today() - DAY
+    first, last = first or get_settings().first_day, last or today(db) - DAY
     if not is_known(db):
         return list(span(first, last))
     return _days(
@@ -63,7 +58,7 @@ def readers(catalog: Catalog, table: Table) -> list[str]:
     return [other.key for other in catalog.tables.values() if other.kind == "daily" and table.key in other.upstream]
 
 
-def settle(pg: "Pg", table: Table, readers: list[str], done: list[date], changed: Mapping[date, Sequence[str]]) -> None:
+def settle(pg: Pg, table: Table, readers: list[str], done: list[date], changed: Mapping[date, Sequence[str]]) -> None:
     """Days that were built are no longer dirty, unless what the table is made of waits for the same day; those that changed
     (with causes that no fact has) make the tables dirty that read them, which others may have built from what stood there."""
     pg.execute(
@@ -91,12 +86,12 @@ def settle(pg: "Pg", table: Table, readers: list[str], done: list[date], changed
     )
 
 
-def rebuild_range(first: date, last: date | None, today: date | None = None) -> tuple[date, date]:
+def rebuild_range(first: date, last: date | None, today: date) -> tuple[date, date]:
     """First and last day to rebuild, both counted: as given, else up to yesterday (of the reporting zone).
 
     Raises NoSuchDay before ACLUE_FIRST_DAY, for a day that is not over, and where the range ends before it begins.
     """
-    settings, today = get_settings(), today or _today()
+    settings = get_settings()
     last = last or today - DAY
     if last >= today:
         raise NoSuchDay(f"{last} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
@@ -107,8 +102,10 @@ def rebuild_range(first: date, last: date | None, today: date | None = None) -> 
     return first, last
 
 
-def _today() -> date:
-    return datetime.now(ZoneInfo(get_settings().timezone)).date()
+def today(db: "Database", at: datetime | None = None) -> date:
+    """The day it is (was at an instant) in the reporting zone."""
+    with db.psycopg() as pg:
+        return local_day(pg, at)
 
 
 def span(first: date, last: date) -> Iterator[date]:
@@ -130,7 +127,7 @@ def spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
 
 def is_known(db: "Database") -> bool:
     with db.psycopg() as pg:
-        return bool(row(pg, "select to_regclass('pipeline.dirty') is not null")[0])
+        return is_there(pg, "pipeline.dirty")
 
 
 def _days(db: "Database", statement: str, values: list[Any]) -> list[date]:

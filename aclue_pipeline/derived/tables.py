@@ -2,31 +2,26 @@
 types, the grain becomes the primary key, descriptions become comments. Rows are days.py's work; the deployed five are the schema
 room's."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import ClientCursor, errors, sql
+from psycopg import errors, sql
 from sqlglot import exp
 
-from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table, sqltext
+from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table
 from aclue_pipeline.catalog.statement import parsed
 from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
-from aclue_pipeline.derived.statement import columns_of
-from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete, SqlFileError
+from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
+from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, SchemaIncomplete
 from aclue_pipeline.postgres.locks import wait_for_lock
-from aclue_pipeline.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from aclue_pipeline.postgres import Database
-
-Pg = psycopg.Connection[Any]
 
 #: Schemas of derived tables. Nobody but the owner and service_role has a business in them, so nothing is granted.
 SCHEMAS = {
@@ -89,16 +84,6 @@ def ensure(connection: "sa.Connection", catalog: Catalog, *wanted: Described) ->
         return changes
 
 
-def bound(names: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each parameter of a SELECT: the given one, else the setting of that name. Raises SqlFileError."""
-    values = {}
-    for name in names:
-        if name not in parameters and name not in Settings.model_fields:
-            raise SqlFileError(f"the SELECT asks for :{name}, which is neither given nor a setting")
-        values[name] = parameters[name] if name in parameters else getattr(get_settings(), name)
-    return values
-
-
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 
@@ -108,17 +93,9 @@ def _driver(connection: "sa.Connection") -> Pg:
     return pg
 
 
-def _exists(pg: Pg, key: str) -> bool:
-    return bool(_one(pg, "select to_regclass(%s) is not null", [key])[0])
-
-
-def _one(pg: Pg, statement: str, values: Any = None) -> Any:
-    return pg.execute(statement, values).fetchone()
-
-
 def _stale(pg: Pg, wanted: list[Described]) -> list[Described]:
     """Those whose file the database does not have, or that somebody dropped."""
-    if not _exists(pg, "pipeline.tables"):
+    if not is_there(pg, "pipeline.tables"):
         return wanted
     rows = pg.execute(
         """select table_name, fingerprint from pipeline.tables
@@ -139,7 +116,7 @@ def _create_schemas(pg: Pg) -> None:
 def _check_upstream(pg: Pg, catalog: Catalog, table: Table) -> None:
     for key in table.upstream:
         source = catalog.tables.get(key)
-        if (source is not None and source.kind in ENSURED) or _exists(pg, key):
+        if (source is not None and source.kind in ENSURED) or is_there(pg, key):
             continue
         if source is not None and source.kind == "deployed":
             raise SchemaIncomplete(f"{table.key} reads {key}, which is not deployed: run `aclue deploy` first")
@@ -163,13 +140,13 @@ def _key(pg: Pg, key: str) -> tuple[str, ...]:
 
 def _ensure_view(pg: Pg, catalog: Catalog, view: Table, dropped: list[Table]) -> list[Change]:
     """Replace the view; where its columns changed, drop it with our views on it and create it again."""
-    existed = _exists(pg, view.key)
+    existed = is_there(pg, view.key)
     try:
         with pg.transaction():
             _create_view(pg, view)
         return [Change(view.key, "replaced" if existed else "created")]
     except errors.InvalidTableDefinition:
-        dropped += _drop_views_on(pg, catalog, [_one(pg, "select %s::regclass::oid", [view.key])[0]])
+        dropped += _drop_views_on(pg, catalog, [one(pg, "select %s::regclass::oid", [view.key])])
         _drop(pg, view.key, sql.SQL("drop view {}").format(_identifier(view.key)))
         _create_view(pg, view)
         return [
@@ -249,7 +226,7 @@ def _create_view(pg: Pg, view: Table) -> None:
 
 
 def _ensure_table(pg: Pg, table: Table) -> list[Change]:
-    existed = _exists(pg, table.key)
+    existed = is_there(pg, table.key)
     if not existed and table.kind in CREATED:
         pg.execute(table.sql)
         did = ["created"]
@@ -271,7 +248,7 @@ def _shape(pg: Pg, table: Table) -> dict[str, str]:
         pg.execute(f"create temporary table aclue_shape ({_plain_columns(table)}) on commit drop")
     else:
         now = datetime.now(UTC)
-        compute(pg, table, "aclue_shape", bound(table.parameters, {"range_start": now, "range_end": now}), data=False)
+        compute(pg, table, "aclue_shape", {"range_start": now, "range_end": now}, data=False)
     shape = columns_of(pg, "pg_temp.aclue_shape")
     pg.execute("drop table pg_temp.aclue_shape")
     return shape if table.kind in CREATED else {**shape, **_ADDED_TYPES}
@@ -281,15 +258,6 @@ def _plain_columns(table: Table) -> str:
     """The columns of a CREATE TABLE with nothing but their types: a temporary copy may hold no foreign keys."""
     parts = parsed(table.sql, table.path).find_all(exp.ColumnDef)
     return ", ".join(f"{part.this.sql('postgres')} {part.args['kind'].sql('postgres')}" for part in parts)
-
-
-def compute(pg: Pg, table: Table, into: str, values: Mapping[str, Any], *, data: bool = True) -> None:
-    """Run the table's SELECT into a temporary table of this transaction (or only take its columns)."""
-    select = ClientCursor(pg).mogrify(sqltext.bindable(table.sql), values) if table.parameters else table.sql
-    tail = sql.SQL("") if data else sql.SQL(" with no data")
-    pg.execute(
-        sql.SQL("create temporary table {} on commit drop as {}").format(sql.Identifier(into), sql.SQL(select)) + tail
-    )
 
 
 def _create(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
@@ -315,7 +283,7 @@ def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     # What was published before there were publications (0.1.0) has no place in a history of them: it stays whole, too.
     if table.kind in PUBLISHED and (key != table.grain or "publication" not in have):
         known = "select coalesce(max(code_version), 'unknown') from pipeline.tables where table_name = %s"
-        (version,) = _one(pg, known, [table.key])
+        version = one(pg, known, [table.key])
         kept = history.archive(pg, table, version)
         return [f"created with the grain ({wanted}); what had ({was}) stays in {kept}", *_create(pg, table, shape)[1:]]
     if key != table.grain:
@@ -350,7 +318,7 @@ def _lossless(pg: Pg, have: str, want: str) -> bool:
     """Whether the server itself would cast without being asked: the same type with another width does not count."""
     statement = """select exists (select from pg_cast where castcontext = 'i'
                                   and castsource = %s::regtype and casttarget = %s::regtype)"""
-    return "(" not in want and bool(_one(pg, statement, [have, want])[0])
+    return "(" not in want and bool(one(pg, statement, [have, want]))
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -377,18 +345,3 @@ def _remember(pg: Pg, described: Iterable[Described]) -> None:
 
 def _identifier(key: str) -> Any:
     return sql.Identifier(*key.split("."))
-
-
-@contextmanager
-def named_errors() -> Iterator[None]:
-    """A server's refusal as a named error: MissingPrivilege, or SchemaIncomplete where a table or column is not there."""
-    try:
-        yield
-    except errors.InsufficientPrivilege as error:
-        why = error.diag.message_primary
-        raise MissingPrivilege(f"this role may not write derived tables ({why}): connect as their owner") from error
-    except (errors.UndefinedColumn, errors.UndefinedTable) as error:
-        why = error.diag.message_primary
-        raise SchemaIncomplete(
-            f"the database is not what sql/ expects ({why}): `aclue verify` says what is missing"
-        ) from error

@@ -2,22 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psycopg
 from psycopg import sql
 
-from aclue_pipeline.catalog import Table, sqltext
+from aclue_pipeline.catalog import Table
 from aclue_pipeline.catalog.header import read_header
-from aclue_pipeline.derived.statement import columns_of, execute, listed, row
-from aclue_pipeline.derived.tables import bound
+from aclue_pipeline.derived.statement import Pg, columns_of, execute, filled, listed, one, row
 from aclue_pipeline.errors import MissingPrerequisite
 
-if TYPE_CHECKING:
-    Pg = psycopg.Connection[Any]
 
-
-def take_over(pg: "Pg", table: Table, run_id: str | None, values: Mapping[str, Any]) -> None:
+def take_over(pg: Pg, table: Table, run_id: str | None, values: Mapping[str, Any]) -> None:
     """Before the first day of a table that another was set aside for: days of which the facts have fewer than that one published
     stay as published, by sql/<room>/upgrades/<name it was set aside under>.sql, and are flagged with how many went."""
     found = row(
@@ -29,14 +24,14 @@ def take_over(pg: "Pg", table: Table, run_id: str | None, values: Mapping[str, A
     path = table.path.parent / "upgrades" / f"{found[0].removeprefix('history.')}.sql" if found else None
     if path is None or not path.is_file():
         return
-    if row(pg, "select not exists (select from pipeline.syncs)")[0]:
+    if one(pg, "select not exists (select from pipeline.syncs)"):
         raise MissingPrerequisite(f"what {found[0]} published is compared with the facts: run `aclue sync` first")
     select = select_of(pg, path, values)
     pg.execute(sql.SQL("create temporary table aclue_taken on commit drop as {}").format(select))
     days, rows = row(pg, "select count(distinct day), count(*) from aclue_taken")
     if not rows:
         return
-    (number,) = row(
+    number = one(
         pg,
         """insert into pipeline.publications (table_name, at, run_id, version, days, rows)
            values (%s, clock_timestamp(), %s, %s, %s, %s) returning number""",
@@ -56,7 +51,6 @@ def take_over(pg: "Pg", table: Table, run_id: str | None, values: Mapping[str, A
     )
 
 
-def select_of(pg: "Pg", path: Path, values: Mapping[str, Any]) -> sql.SQL:
+def select_of(pg: Pg, path: Path, values: Mapping[str, Any]) -> sql.SQL:
     """The SELECT of a file beside the tables' own, its parameters bound."""
-    text = read_header(path.read_text(encoding="utf-8"), path, ()).body
-    return sql.SQL(psycopg.ClientCursor(pg).mogrify(sqltext.bindable(text), bound(sqltext.parameters(text), values)))
+    return filled(pg, read_header(path.read_text(encoding="utf-8"), path, ()).body, values)

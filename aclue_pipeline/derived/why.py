@@ -3,21 +3,18 @@
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.history import restated
 from aclue_pipeline.derived.needed import is_known
-from aclue_pipeline.derived.statement import listed, parts_of, row
+from aclue_pipeline.derived.statement import Pg, is_there, listed, parts_of
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
-
-    Pg = psycopg.Connection[Any]
 
 #: Which time of a click makes it a row of a day, by the reach that a table's header names.
 _CLOCKS = {"click_day": "clicked_at", "sale_day": "converted_at"}
@@ -51,7 +48,7 @@ def explain(
     }
 
 
-def _computed(pg: "Pg", table: Table, day: date) -> dict[str, Any] | None:
+def _computed(pg: Pg, table: Table, day: date) -> dict[str, Any] | None:
     found = _found(
         pg,
         """select version, rows, figures, lost, publication, computed_at from pipeline.days
@@ -61,7 +58,7 @@ def _computed(pg: "Pg", table: Table, day: date) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _values(pg: "Pg", table: Table, day: date, shown: list[str]) -> list[dict[str, Any]]:
+def _values(pg: Pg, table: Table, day: date, shown: list[str]) -> list[dict[str, Any]]:
     """The largest rows of the day, by the first of the columns shown."""
     keys = [name for name in table.grain if name != table.clock]
     columns = [*keys, *(shown or (column.name for column in table.columns if not column.bookkeeping))]
@@ -73,7 +70,7 @@ def _values(pg: "Pg", table: Table, day: date, shown: list[str]) -> list[dict[st
     return _found(pg, statement, day=day)
 
 
-def _waiting(pg: "Pg", table: Table, day: date) -> list[dict[str, Any]]:
+def _waiting(pg: Pg, table: Table, day: date) -> list[dict[str, Any]]:
     return _found(
         pg,
         """select cause, count(*) as changes, max(noted_at) as noted_at from pipeline.dirty
@@ -82,10 +79,10 @@ def _waiting(pg: "Pg", table: Table, day: date) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-def _clicks(pg: "Pg", table: Table, day: date) -> list[dict[str, Any]]:
+def _clicks(pg: Pg, table: Table, day: date) -> list[dict[str, Any]]:
     """The clicks that a table of clicks counts on the day, by verdict; of machines' the pattern that says so."""
     clock = next((_CLOCKS[reach] for reach in table.reads if reach in _CLOCKS), None)
-    if clock is None or not row(pg, "select to_regclass('staging.click_facts') is not null")[0]:
+    if clock is None or not is_there(pg, "staging.click_facts"):
         return []
     statement = sql.SQL(
         """select verdict, machine_pattern, count(*) as clicks, count(*) filter (where is_converted) as conversions,
@@ -97,6 +94,6 @@ def _clicks(pg: "Pg", table: Table, day: date) -> list[dict[str, Any]]:
     return _found(pg, statement, day=day, zone=get_settings().timezone)
 
 
-def _found(pg: "Pg", statement: Any, **values: Any) -> list[dict[str, Any]]:
+def _found(pg: Pg, statement: Any, **values: Any) -> list[dict[str, Any]]:
     with pg.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement, values).fetchall()

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.derived import needed, whole
+from aclue_pipeline.derived import needed, today, whole
 from aclue_pipeline.errors import MonthNotClosable
 from aclue_pipeline.settings import get_settings
 
@@ -32,22 +32,16 @@ def close(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
     Months close in order, and only once they are over and all their days are as the facts say. Closing one twice changes
     nothing. Raises MonthNotClosable that names what is in the way.
     """
-    following = (month.replace(day=1) + timedelta(days=31)).replace(day=1)
-    waiting = [
-        day
-        for day in needed(db, catalog, catalog.table(DAYS), last=min(following, _today(db)) - timedelta(days=1))
-        if day < following
-    ]
+    following = _following(month)
+    if following > today(db):
+        raise MonthNotClosable(f"{month:%Y-%m} is not over yet in {get_settings().timezone}")
+    waiting = needed(db, catalog, catalog.table(DAYS), last=following - timedelta(days=1))
     if waiting:
         raise MonthNotClosable(
             f"{len(waiting)} days up to {month:%Y-%m} are still to be computed, the first {waiting[0]}: "
             "`aclue revenue rebuild`, then close it"
         )
     with whole(db, catalog, catalog.table(TABLE)) as (pg, refresh):
-        if not pg.execute(
-            "select %s <= analytics.local_day(now(), %s)", [following, get_settings().timezone]
-        ).fetchone() == (True,):
-            raise MonthNotClosable(f"{month:%Y-%m} is not over yet in {get_settings().timezone}")
         last = last_closed(pg)
         if last is not None and month <= last:
             return Closed(month, _frozen(pg, month))
@@ -92,11 +86,7 @@ def next_to_close(db: "Database", catalog: Catalog) -> date | None:
         if pg.execute("select to_regclass('pipeline.closings') is null").fetchone() == (True,):
             return None
         month = _first_open(pg, last_closed(pg))
-        row = pg.execute(
-            "select analytics.day_start((%s::date + interval '1 month')::date, %s) <= now()",
-            [month, get_settings().timezone],
-        ).fetchone()
-        return month if month is not None and row == (True,) else None
+    return month if month is not None and _following(month) <= today(db) else None
 
 
 def last_closed(pg: "psycopg.Connection[Any]") -> date | None:
@@ -122,9 +112,5 @@ def _frozen(pg: "psycopg.Connection[Any]", month: date) -> dict[tuple[str, str],
     return {(currency, network): (commission, adjustments) for currency, network, commission, adjustments in rows}
 
 
-def _today(db: "Database") -> date:
-    with db.psycopg() as pg:
-        row = pg.execute("select analytics.local_day(now(), %s)", [get_settings().timezone]).fetchone()
-        assert row is not None
-        day: date = row[0]
-        return day
+def _following(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)

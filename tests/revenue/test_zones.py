@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from aclue_pipeline.derived import today
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 from tests.oracles import funnel, revenue
@@ -91,3 +92,12 @@ def test_a_day_begins_where_the_day_before_ends_and_every_instant_is_in_its_day(
         assert begins <= at < ends
         assert starts.setdefault(day, begins) == begins
         assert starts.setdefault(day + timedelta(days=1), ends) == ends
+
+
+@pytest.mark.parametrize("zone", ["America/Vancouver", "Africa/Casablanca"], indirect=True)
+def test_today_is_the_servers_where_its_zone_data_is_another_than_pythons(world_db: Database, zone: str) -> None:
+    hours = [datetime(2026, 12, 1, hour, 30, tzinfo=UTC) for hour in range(24)]
+    asked = "select analytics.local_day(t, %s) from unnest(%s::timestamptz[]) t"
+    with world_db.psycopg() as pg:
+        servers = [day for (day,) in pg.execute(asked, [zone, hours])]
+    assert [today(world_db, at) for at in hours] == servers
