@@ -167,3 +167,21 @@ class MonthNotClosable(AclueError):
     """A month that cannot be closed, or opened again, as it is."""
 
     exit_code = 28
+
+
+class PooledConnection(AclueError):
+    """A connection pooler in transaction mode, which shares its servers with the app between two statements."""
+
+    exit_code = 29
+
+
+class ReadOnlyServer(AclueError):
+    """A replica, or a database that was made read-only."""
+
+    exit_code = 30
+
+
+class ConnectionLost(AclueError):
+    """The server or the network ended the connection in the middle of the work."""
+
+    exit_code = 31

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     import psycopg
     import sqlalchemy as sa
 
-CONNECT_TIMEOUT = 10  # seconds
+_CONNECTING: dict[str, Any] = {
+    "connect_timeout": 10,  # seconds
+    "application_name": "aclue",
+    # Supabase's transaction pooler hands a session's prepared statements to somebody else.
+    "prepare_threshold": None,
+}
 _SECURE = {"require", "verify-ca", "verify-full"}
 _SCHEME = re.compile(r"([\w+]+)://")
 # One way to read it, or none: a raw @ / ? # or % in a password would move the place where the host begins.
@@ -109,13 +114,7 @@ class Database:
             self._url,
             pool_pre_ping=True,
             pool_size=2,
-            connect_args={
-                "connect_timeout": CONNECT_TIMEOUT,
-                "application_name": "aclue",
-                "options": "-c timezone=UTC",
-                # Supabase's transaction pooler hands a session's prepared statements to somebody else.
-                "prepare_threshold": None,
-            },
+            connect_args=_CONNECTING | {"options": "-c timezone=UTC"},
         )
 
         @sa.event.listens_for(engine, "connect")
@@ -138,6 +137,19 @@ class Database:
         """Each statement by itself, for what PostgreSQL refuses inside a transaction."""
         with self._named_errors(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def apart(self) -> Iterator["psycopg.Connection[Any]"]:
+        """The driver's own connection in autocommit, closed afterwards, that was told nothing: no option, no SET."""
+        import psycopg
+
+        _, address = self.engine.dialect.create_connect_args(self._url)
+        with self._named_errors():
+            pg = psycopg.connect(**address, **_CONNECTING, autocommit=True)
+        try:
+            yield pg
+        finally:
+            pg.close()
 
     @contextmanager
     def psycopg(self) -> Iterator["psycopg.Connection[Any]"]:

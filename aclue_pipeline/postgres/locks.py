@@ -13,31 +13,38 @@ if TYPE_CHECKING:
     from aclue_pipeline.postgres.connection import Database
 
 
+_TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_HOLDER = """
+select a.pid, to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS TZ') as since
+from pg_locks l join pg_stat_activity a using (pid)
+where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname = current_database())
+    and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(%s, 0)
+"""
+
+
 @contextmanager
 def advisory_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
-    """Hold the lock `aclue:<name>` for the block, on a connection that stays open.
-
-    Raises AlreadyRunning at once, with the holder's pid and since when, where another session has it.
-    """
-    from aclue_pipeline.postgres.connection import query
-
-    key = query(connection, "select hashtextextended(:name, 0) as key", name=f"aclue:{name}")[0]["key"]
-    if not query(connection, "select pg_try_advisory_lock(:key) as got", key=key)[0]["got"]:
-        holder = query(
-            connection,
-            """select a.pid, to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS TZ') as since
-               from pg_locks l join pg_stat_activity a using (pid)
-               where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname = current_database())
-                 and (l.classid::bigint << 32 | l.objid::bigint) = :key""",
-            key=key,
-        )
-        who = f"pid {holder[0]['pid']}, since {holder[0]['since']}" if holder else "another session"
-        raise AlreadyRunning(f"{name} is being done by {who}; wait for it to end, then run this again")
+    """Hold the lock `aclue:<name>` for the block, on a connection in autocommit that stays open. Raises AlreadyRunning."""
+    pg = connection.connection.driver_connection
+    assert pg is not None
+    hold(pg, name)
     try:
         yield
     finally:
-        if not connection.invalidated:
-            query(connection, "select pg_advisory_unlock(:key)", key=key)
+        if not pg.closed:
+            pg.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [f"aclue:{name}"])
+
+
+def hold(pg: "psycopg.Connection[Any]", name: str) -> None:
+    """Take the lock `aclue:<name>` for as long as the session lasts.
+
+    Raises AlreadyRunning at once, with the holder's pid and since when, where another session has it.
+    """
+    got = pg.execute(_TRY, [f"aclue:{name}"]).fetchone()
+    if got != (True,):
+        holder = pg.execute(_HOLDER, [f"aclue:{name}"]).fetchone()
+        who = "pid {}, since {}".format(*holder) if holder else "another session"
+        raise AlreadyRunning(f"{name} is being done by {who}; wait for it to end, then run this again")
 
 
 @contextmanager

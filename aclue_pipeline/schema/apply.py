@@ -3,7 +3,7 @@ that can be repeated, so a run that ends anywhere leaves exactly what the next r
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,29 +12,17 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors, sql
 
-from aclue_pipeline.errors import AlreadyRunning, DeploymentIncomplete, SchemaIncomplete, VerificationFailed
+from aclue_pipeline.errors import DeploymentIncomplete, SchemaIncomplete, VerificationFailed
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.schema.fingerprint import fingerprint
 from aclue_pipeline.schema.objects import How, Statement
 from aclue_pipeline.schema.objects.thing import EXCLUSIVE
 from aclue_pipeline.schema.plan import Left, Plan, Step, plan_on
 from aclue_pipeline.schema.preflight import OLDEST, preflight
+from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
 
 GIVE_UP = timedelta(minutes=10)
-DEPLOYING = "deploy"
-
-#: Seconds until the server has noticed a killed deployer, even in the middle of building an index (see _SESSION), and some.
-_NOTICED = 2.5
-_SESSION = """
-set lock_timeout = 0;
-set statement_timeout = 0;
-set idle_in_transaction_session_timeout = 0;
-set client_connection_check_interval = '1s';
-set search_path = '';
-set row_security = off
-"""
 
 
 @dataclass(frozen=True)
@@ -81,28 +69,12 @@ def deploy(
 
 @contextmanager
 def deployer(database: Database, lock: bool = True) -> Iterator[sa.Connection]:
-    """A session of its own, closed afterwards, that holds the deployers' lock: the lock and the work end together, so that
-    nobody starts while a killed deployer's last statement still runs."""
-    with database.autocommit() as connection:
-        connection.detach()
-        pg(connection).execute(_SESSION.encode())
-        with ExitStack() as stack:
-            if lock:
-                _take_turn(stack, connection)
-            yield connection
-
-
-def _take_turn(stack: ExitStack, connection: sa.Connection) -> None:
-    """The lock of a deployer who was killed goes when the server notices; a living one's is not waited for."""
-    end = time.monotonic() + _NOTICED
-    while True:
-        try:
-            stack.enter_context(advisory_lock(connection, DEPLOYING))
-            return
-        except AlreadyRunning:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
+    """SQLAlchemy's view of a session of this room."""
+    with session(database, lock) as driver:
+        engine = sa.create_engine("postgresql+psycopg://", creator=lambda: driver, poolclass=sa.pool.StaticPool)
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # the session closes it
+        yield connection
 
 
 def pg(connection: sa.Connection) -> psycopg.Connection[Any]:
