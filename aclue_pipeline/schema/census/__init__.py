@@ -70,7 +70,8 @@ set local search_path = '';
 set local quote_all_identifiers = off;
 set local datestyle = 'ISO, MDY';
 set local intervalstyle = 'postgres';
-set local timezone = 'UTC'
+set local timezone = 'UTC';
+set local jit = off
 """
 
 _OURS = sql.SQL("""

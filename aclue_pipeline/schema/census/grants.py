@@ -4,19 +4,22 @@ word, ALL, which leaves MAINTAIN aside (17 and newer know it), so that it is the
 NAME = "grant"
 FOUND = """
 with held as (
-    select o.relname as home, '' as target, o.relowner as owner, acl.*, null::name as attname, acldefault('r', o.relowner) as whole
+    select o.relname as home, '' as target, o.relowner as owner, 'r'::"char" as sort, acl.*, null::name as attname
     from ours o, aclexplode(coalesce(o.relacl, acldefault('r', o.relowner))) as acl
     union all
-    select o.relname, '', o.relowner, acl.*, a.attname, null
+    select o.relname, '', o.relowner, 'c', acl.*, a.attname
     from ours o join pg_attribute a on a.attrelid = o.oid and not a.attisdropped, aclexplode(a.attacl) as acl
     union all
-    select '', f.signature, f.proowner, acl.*, null, acldefault('f', f.proowner)
+    select '', f.signature, f.proowner, 'f', acl.*, null
     from functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as acl
 ), complete as (
     select home, target from held
-    where grantee = owner and attname is null and privilege_type <> 'MAINTAIN'
-    group by home, target, owner, whole
-    having count(*) = (select count(*) from aclexplode(whole) as own where own.grantee = owner and own.privilege_type <> 'MAINTAIN')
+    where grantee = owner and sort <> 'c' and privilege_type <> 'MAINTAIN'
+    group by home, target, owner, sort
+    having count(distinct privilege_type) = (
+        select count(*) from aclexplode(acldefault(sort, owner)) as own
+        where own.grantee = held.owner and own.privilege_type <> 'MAINTAIN'
+    )
 ), rights as (
     -- One row per role and right, with the columns that it is limited to.
     select held.home, held.target, grantee = owner as is_owner, grantee,

@@ -10,7 +10,7 @@ select relname, '',
             from (
                 select unnest(reloptions)
                 union all
-                select 'toast.' || unnest(t.reloptions) from pg_class t where t.oid = reltoastrelid
+                select 'toast.' || unnest(t.reloptions) from pg_class t where t.oid = ours.reltoastrelid
             ) as set (option)
         ),
         'replica_identity', case relreplident when 'd' then 'DEFAULT' when 'n' then 'NOTHING' when 'f' then 'FULL'
