@@ -2,8 +2,8 @@
 marks on the feedback they took in. Only rows that came out different are written, so that unchanged ones cost nothing and
 changed ones stay within their page (HOT) where they can. What is in the rows is decided elsewhere.
 
-What a user adjusted by hand is not overwritten: a profile that somebody else changed since we wrote it keeps the columns a
-user may adjust (all of them, for now), and is marked so; what the pipeline knows of evidence goes on in the others."""
+What a user adjusted by hand (user_preferences.adjusted_at says so) is not overwritten: from then on the profile keeps what is set
+in the columns a user may adjust (in all of them, for now); what is not set there, and the evidence, goes on."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from aclue_pipeline.preferences.rows import COLUMNS
 from aclue_pipeline.preferences.signals import Block, Fingerprints
 
 #: Differ between an incremental and a full recalculation; everything else is the same to the bit.
-BOOKKEEPING: Final = ("last_calculated", "created_at", "updated_at")
+BOOKKEEPING: Final = ("last_calculated", "created_at", "updated_at", "adjusted_at")
 ADJUSTABLE: Final = (
     "category_preferences",
     "price_range",
@@ -32,30 +32,28 @@ ADJUSTABLE: Final = (
     "similarity_threshold",
 )
 _WRITTEN: Final = (*COLUMNS, "last_calculated")
+_KEPT: Final = "case when p.adjusted_at is null then b.{0} else coalesce(p.{0}, b.{0}) end"
 _ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written
-
-#: A profile that somebody changed after we wrote it: its trigger set a later time than the one we gave.
-_TOUCHED: Final = "coalesce(p.updated_at > coalesce(p.last_calculated, p.created_at), false)"
 
 _TABLES: Final = """
     drop table if exists pg_temp.profile_block, pg_temp.fingerprint_block;
     create temp table profile_block on commit delete rows as
-        select {written}, null::boolean as is_adjusted from public.user_preferences with no data;
+        select {written} from public.user_preferences with no data;
     create temp table fingerprint_block (user_id uuid, events integer, latest bigint, digest bigint, model_version text)
         on commit delete rows
 """
 _COPY: Final = "copy public.user_preferences ({written}) from stdin"
 _COPY_BLOCK: Final = "copy pg_temp.profile_block ({written}) from stdin"
 _COPY_FINGERPRINTS: Final = "copy pg_temp.fingerprint_block from stdin"
-_KEEP_ADJUSTED: Final = """
-    update pg_temp.profile_block b set is_adjusted = true, {kept}
-    from public.user_preferences p left join pipeline.profile_fingerprints f on f.user_id = p.user_id
-    where p.user_id = b.user_id and (f.is_adjusted or {touched})
-"""
+#: Asked of the row that is written, so that an adjustment made while the block was computed is kept, too.
 _UPDATE: Final = """
-    update public.user_preferences p set ({written}) = row({block})
+    update public.user_preferences p set ({written}) = row({kept}, b.last_calculated)
     from pg_temp.profile_block b
-    where p.user_id = b.user_id and ({own}) is distinct from ({computed}) and (b.is_adjusted or not {touched})
+    where p.user_id = b.user_id and ({own}) is distinct from ({kept})
+"""
+_ADJUSTED: Final = """
+    select count(*) from pg_temp.profile_block b join public.user_preferences p on p.user_id = b.user_id
+    where p.adjusted_at is not null
 """
 _INSERT: Final = """
     insert into public.user_preferences ({written}) select {block} from pg_temp.profile_block b
@@ -63,13 +61,13 @@ _INSERT: Final = """
         and not exists (select from public.user_preferences p where p.user_id = b.user_id)
 """
 _FINGERPRINTS: Final = """
-    insert into pipeline.profile_fingerprints as f (user_id, events, latest_at, digest, model_version, is_adjusted, cut)
+    insert into pipeline.profile_fingerprints (user_id, events, latest_at, digest, model_version, cut)
     select b.user_id, b.events, timestamptz '2000-01-01 00:00:00+00' + b.latest * interval '1 microsecond', b.digest, b.model_version,
-        coalesce(p.is_adjusted, false), %s
-    from pg_temp.fingerprint_block b left join pg_temp.profile_block p on p.user_id = b.user_id
+        %s
+    from pg_temp.fingerprint_block b
     where exists (select from auth.users u where u.id = b.user_id)
     on conflict (user_id) do update set events = excluded.events, latest_at = excluded.latest_at, digest = excluded.digest,
-        model_version = excluded.model_version, is_adjusted = f.is_adjusted or excluded.is_adjusted, cut = excluded.cut
+        model_version = excluded.model_version, cut = excluded.cut
 """
 _FEEDBACK: Final = """
     update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
@@ -159,7 +157,7 @@ class Publisher:
             written = len(block.users)
         else:
             self._copy(_COPY_BLOCK, text)
-            adjusted = self._pg.execute(_named(_KEEP_ADJUSTED)).rowcount
+            (adjusted,) = self._row(_ADJUSTED, [])
             written = self._pg.execute(_named(_UPDATE)).rowcount + self._pg.execute(_named(_INSERT)).rowcount
         self._copy(_COPY_FINGERPRINTS, _fingerprint_lines(block.users, block.fingerprints, self._version))
         self._pg.execute(_FINGERPRINTS, [self._cut])
@@ -189,13 +187,11 @@ def _named(statement: str) -> Any:
         return sql.SQL(", ").join(sql.Identifier(*prefix, name) for name in names)
 
     return sql.SQL(statement).format(
-        touched=sql.SQL(_TOUCHED),
         written=listed(_WRITTEN),
         block=listed(_WRITTEN, "b"),
         own=listed(COLUMNS, "p"),
-        computed=listed(COLUMNS, "b"),
         kept=sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier("p", name)) for name in ADJUSTABLE
+            sql.SQL(_KEPT if name in ADJUSTABLE else "b.{0}").format(sql.Identifier(name)) for name in COLUMNS
         ),
     )
 

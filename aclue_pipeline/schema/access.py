@@ -15,7 +15,14 @@ ROLES = ("anon", "authenticated", "service_role")
 VERBS = ("select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain", "lock")
 OWNERS = ("own", "other", "ownerless", "claimed", "any")
 #: What else is true of the row, beside whose it is; said after the owner.
-CONDITIONS = ("", "25 hours old", "6 minutes ahead", "on another's recommendation")
+CONDITIONS = (
+    "",
+    "25 hours old",
+    "6 minutes ahead",
+    "on another's recommendation",
+    "about another product",
+    "moved to another",
+)
 
 
 @dataclass(frozen=True)

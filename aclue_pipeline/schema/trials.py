@@ -9,14 +9,16 @@ from psycopg import sql
 from aclue_pipeline.postgres import claims
 from aclue_pipeline.schema.access import Line, lines
 
-#: The least a writer must give beside whose row it is, where no trigger of ours may be relied on.
+#: The least a writer must give beside whose row it is.
 LEAST = {
     "affiliate_clicks": ("product_id", "session_id", "source_page", "affiliate_network", "affiliate_url"),
-    "user_preferences": ("total_swipes", "right_swipes", "left_swipes", "engagement_rate"),
+    "user_preferences": ("liked_brands",),
     "session_analytics": ("session_id", "landing_page"),
     "product_views": ("product_id", "session_id"),
     "recommendation_feedback": ("recommendation_id", "product_id", "feedback_value", "model_version"),
 }
+#: What the server gives besides, where no trigger of ours may be relied on.
+_DERIVED = {"user_preferences": ("total_swipes", "right_swipes", "left_swipes", "engagement_rate")}
 #: The time that a condition such as "25 hours old" speaks of.
 EVENT_TIME = {
     "affiliate_clicks": "click_timestamp",
@@ -160,6 +162,8 @@ class _Attempt:
             "product_id": self.cast.product,
             "recommendation_id": self._recommendation(),
         }
+        if column == "product_id" and self.line.condition == "about another product":
+            return sql.SQL("gen_random_uuid()")  # the policy is asked before the foreign key
         if column in given:
             return sql.Literal(given[column])
         if column == EVENT_TIME.get(self.line.table) and self.line.condition in _AT:
@@ -186,7 +190,8 @@ class _Attempt:
         return sql.SQL("select {} from {} where {}").format(columns, self.table, self.here)
 
     def insert(self) -> sql.Composed:
-        columns = dict.fromkeys([*LEAST[self.line.table], *self.columns])  # in order, each once
+        server = _DERIVED.get(self.line.table, ()) if self.line.role == "service_role" else ()
+        columns = dict.fromkeys([*LEAST[self.line.table], *server, *self.columns])  # in order, each once
         if self.owner is not None:
             columns["user_id"] = None
         if self.line.condition in _AT:
@@ -197,7 +202,7 @@ class _Attempt:
         values: dict[str, sql.Composable] = {
             column: self.value(column) for column in self.columns or LEAST[self.line.table]
         }
-        if "user_id" in values:  # moving the row to another owner
+        if self.line.condition == "moved to another":
             values["user_id"] = sql.Literal(self._somebody_else())
         assignments = [sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in values.items()]
         return sql.SQL("update {} set {} where {}").format(self.table, sql.SQL(", ").join(assignments), self.here)
@@ -271,7 +276,9 @@ def seed(
     """An insertion of the row that `owner` (None: nobody) has in the table, with values of one's own where `given`."""
     line = Line(table, "service_role", "insert", "other", "", (), True, "")
     attempt = _Attempt(line, cast, types, owner, ())
-    values: dict[str, sql.Composable] = {column: attempt.value(column) for column in ("user_id", *LEAST[table])}
+    values: dict[str, sql.Composable] = {
+        column: attempt.value(column) for column in ("user_id", *LEAST[table], *_DERIVED.get(table, ()))
+    }
     if table != "user_preferences":
         values["id"] = sql.Literal(cast.rows[owner])
     return insertion(attempt.table, values | dict(given or {}))

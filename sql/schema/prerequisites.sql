@@ -25,11 +25,11 @@ select
     'foreign keys refer to it: it must be a uuid with a primary key or unique index'
 from app_table where oid is not null
 union all
-select 'recommendations.user_id',
-    exists (select from pg_attribute where attrelid = oid and attname = 'user_id' and atttypid = 'uuid'::regtype and not attisdropped),
+select 'recommendations.' || attname,
+    exists (select from pg_attribute a where attrelid = oid and a.attname = needed.attname and atttypid = 'uuid'::regtype and not attisdropped),
     'missing',
-    'feedback is accepted only on a recommendation made to that very user'
-from app_table where name = 'public.recommendations' and oid is not null
+    'feedback is accepted only on a recommendation made to that very user, about its product'
+from app_table, unnest(array['user_id', 'product_id']) as needed (attname) where name = 'public.recommendations' and oid is not null
 union all
 select 'auth.uid()',
     exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'auth' and p.proname = 'uid' and p.pronargs = 0),

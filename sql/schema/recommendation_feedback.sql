@@ -51,19 +51,22 @@ create table if not exists public.recommendation_feedback (
     constraint recommendation_feedback_created_at_is_finite check (isfinite(created_at))
 );
 
--- Feedback is accepted only on a recommendation made to that very user. A function with its owner's rights, so that the answer does not hang on
+-- Feedback is accepted only on a recommendation made to that very user, and about its product. A function with its owner's rights, so that the answer does not hang on
 -- whether the app lets clients read its recommendations; it tells the caller only what is the caller's own.
-create or replace function public.aclue_is_recommended_to_caller(recommendation uuid)
+create or replace function public.aclue_was_recommended_to_caller(recommendation uuid, product uuid)
 returns boolean
 language sql
 stable security definer
 set search_path to ''
 as $$
-    select exists (select 1 from public.recommendations r where r.id = recommendation and r.user_id = auth.uid())
+    select exists (
+        select 1 from public.recommendations r
+        where r.id = recommendation and r.product_id = product and r.user_id = auth.uid()
+    )
 $$;
-revoke all on function public.aclue_is_recommended_to_caller(uuid) from public, anon, authenticated, service_role;
-grant execute on function public.aclue_is_recommended_to_caller(uuid) to authenticated;
-comment on function public.aclue_is_recommended_to_caller(uuid) is 'True if the recommendation was made to the signed-in caller; the insert policy of recommendation_feedback asks it.';
+revoke all on function public.aclue_was_recommended_to_caller(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.aclue_was_recommended_to_caller(uuid, uuid) to authenticated;
+comment on function public.aclue_was_recommended_to_caller(uuid, uuid) is 'True if the recommendation was made to the signed-in caller, of this product; the insert policy of recommendation_feedback asks it.';
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.
 alter table public.recommendation_feedback enable row level security;
@@ -86,7 +89,12 @@ create policy recommendation_feedback_read_own on public.recommendation_feedback
 drop policy if exists recommendation_feedback_insert_own on public.recommendation_feedback;
 create policy recommendation_feedback_insert_own on public.recommendation_feedback
     as permissive for insert to authenticated
-    with check (user_id = (select auth.uid()) and public.aclue_is_recommended_to_caller(recommendation_id));
+    with check (user_id = (select auth.uid()) and public.aclue_was_recommended_to_caller(recommendation_id, product_id));
+
+create or replace trigger recommendation_feedback_fill_in
+    before insert on public.recommendation_feedback
+    for each row when (current_user in ('anon', 'authenticated') and (new.created_at is null or new.id is null))
+    execute function public.aclue_fill_in('created_at');
 
 create index if not exists idx_recommendation_feedback_recommendation on public.recommendation_feedback using btree (recommendation_id);
 create index if not exists idx_recommendation_feedback_user on public.recommendation_feedback using btree (user_id, created_at desc);
@@ -98,7 +106,7 @@ comment on table public.recommendation_feedback is 'One row per reaction of a us
 comment on column public.recommendation_feedback.id is 'Identity of the reaction; a client may choose it, so that a delivery sent twice is refused as the same row.';
 comment on column public.recommendation_feedback.recommendation_id is 'The recommendation reacted to; feedback on somebody else''s is refused.';
 comment on column public.recommendation_feedback.user_id is 'Who reacted; deleted together with the account. [pii]';
-comment on column public.recommendation_feedback.product_id is 'The product that was recommended.';
+comment on column public.recommendation_feedback.product_id is 'The product that was recommended; feedback about another is refused.';
 comment on column public.recommendation_feedback.feedback_type is 'explicit: said by the user; implicit: concluded from what was done, and believed less. NULL: not known, taken as implicit.';
 comment on column public.recommendation_feedback.feedback_action is 'What was done: like, dislike, love, not_interested, click, purchase, ignore, report, share, save or view_details. NULL: only the value is known.';
 comment on column public.recommendation_feedback.feedback_value is 'How good the reaction is: -1 (worst) through 0 (none) to 1 (best).';
@@ -143,7 +151,8 @@ comment on index public.idx_recommendation_feedback_model is 'Serves the compari
 
 comment on policy recommendation_feedback_service_role on public.recommendation_feedback is 'The server and the pipeline read and write everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy recommendation_feedback_read_own on public.recommendation_feedback is 'A user reads the own reactions only. The sub-select asks for the caller once per statement.';
-comment on policy recommendation_feedback_insert_own on public.recommendation_feedback is 'A user reacts in the own name, and only to a recommendation made to that very user.';
+comment on policy recommendation_feedback_insert_own on public.recommendation_feedback is 'A user reacts in the own name, only to a recommendation made to that very user, and about its product.';
+comment on trigger recommendation_feedback_fill_in on public.recommendation_feedback is 'What a client gives as NULL, as it happens to a row of a batch, is a new id; from the server NULL stays NULL and is refused.';
 
 -- Foreign keys last: they lock tables of the app.
 alter table public.recommendation_feedback drop constraint if exists recommendation_feedback_recommendation_id_fkey,

@@ -51,6 +51,7 @@ create table if not exists public.user_preferences (
     confidence_level numeric(3,2),
     created_at timestamptz default now(),
     updated_at timestamptz default now(),
+    adjusted_at timestamptz,
     constraint user_preferences_pkey primary key (user_id),
     constraint user_preferences_price_sensitivity_check check (price_sensitivity >= 0 and price_sensitivity <= 1),
     constraint user_preferences_total_swipes_check check (total_swipes >= 0),
@@ -75,7 +76,8 @@ create table if not exists public.user_preferences (
     constraint user_preferences_similarity_threshold_is_number check (similarity_threshold <> 'NaN'),
     constraint user_preferences_last_calculated_is_finite check (isfinite(last_calculated)),
     constraint user_preferences_created_at_is_finite check (isfinite(created_at)),
-    constraint user_preferences_updated_at_is_finite check (isfinite(updated_at))
+    constraint user_preferences_updated_at_is_finite check (isfinite(updated_at)),
+    constraint user_preferences_adjusted_at_is_finite check (isfinite(adjusted_at))
 ) with (fillfactor = 70);
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.
@@ -83,7 +85,11 @@ alter table public.user_preferences enable row level security;
 revoke all on table public.user_preferences from public, anon, authenticated, service_role;
 grant select, insert, update, delete on table public.user_preferences to service_role;
 grant select on table public.user_preferences to authenticated;
-grant update (category_preferences, price_range, price_sensitivity, liked_brands, disliked_brands, brand_scores, style_scores, colour_preferences,
+grant insert (user_id, category_preferences, price_range, price_sensitivity, liked_brands, disliked_brands, brand_scores, style_scores, colour_preferences,
+    occasion_preferences, recipient_preferences, similarity_threshold)
+    on table public.user_preferences to authenticated;
+-- user_id too: an upsert sets every column that it names, and the policy refuses any other user's id.
+grant update (user_id, category_preferences, price_range, price_sensitivity, liked_brands, disliked_brands, brand_scores, style_scores, colour_preferences,
     occasion_preferences, recipient_preferences, similarity_threshold)
     on table public.user_preferences to authenticated;
 
@@ -92,13 +98,9 @@ create policy user_preferences_service_role on public.user_preferences
     as permissive for all to service_role
     using (true)
     with check (true);
-drop policy if exists user_preferences_read_own on public.user_preferences;
-create policy user_preferences_read_own on public.user_preferences
-    as permissive for select to authenticated
-    using (user_id = (select auth.uid()));
-drop policy if exists user_preferences_adjust_own on public.user_preferences;
-create policy user_preferences_adjust_own on public.user_preferences
-    as permissive for update to authenticated
+drop policy if exists user_preferences_own on public.user_preferences;
+create policy user_preferences_own on public.user_preferences
+    as permissive for all to authenticated
     using (user_id = (select auth.uid()))
     with check (user_id = (select auth.uid()));
 
@@ -129,9 +131,42 @@ $$;
 revoke all on function public.aclue_derive_swipe_figures() from public, anon, authenticated, service_role;
 comment on function public.aclue_derive_swipe_figures() is 'Trigger function: fills left_swipes and engagement_rate from total_swipes and right_swipes where the writer did not give them; what was given is left to the CHECKs.';
 
+-- What a user says of the own taste is told from what the pipeline says by this column; a time stamp that both move cannot tell them apart.
+create or replace function public.aclue_note_adjustment()
+returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        if (new.category_preferences, new.price_range, new.price_sensitivity, new.liked_brands, new.disliked_brands, new.brand_scores, new.style_scores,
+            new.colour_preferences, new.occasion_preferences, new.recipient_preferences, new.similarity_threshold)
+            is distinct from
+            (old.category_preferences, old.price_range, old.price_sensitivity, old.liked_brands, old.disliked_brands, old.brand_scores, old.style_scores,
+            old.colour_preferences, old.occasion_preferences, old.recipient_preferences, old.similarity_threshold)
+        then
+            new.adjusted_at := now();
+        end if;
+    -- A profile begun without a word about taste, its default left as it is, adjusts nothing.
+    elsif num_nonnulls(new.category_preferences, new.price_range, new.price_sensitivity, new.liked_brands, new.disliked_brands, new.brand_scores,
+        new.style_scores, new.colour_preferences, new.occasion_preferences, new.recipient_preferences) > 0
+        or new.similarity_threshold is distinct from 0.7
+    then
+        new.adjusted_at := now();
+    end if;
+    return new;
+end
+$$;
+revoke all on function public.aclue_note_adjustment() from public, anon, authenticated, service_role;
+comment on function public.aclue_note_adjustment() is 'Trigger function: sets adjusted_at where a profile is begun with, or changed in, something that a user may adjust.';
+
 create or replace trigger user_preferences_derive_swipe_figures
     before insert or update on public.user_preferences
     for each row execute function public.aclue_derive_swipe_figures();
+create or replace trigger user_preferences_note_adjustment
+    before insert or update on public.user_preferences
+    for each row when (current_user in ('anon', 'authenticated'))
+    execute function public.aclue_note_adjustment();
 create or replace trigger user_preferences_touch_updated_at
     before update on public.user_preferences
     for each row execute function public.aclue_touch_updated_at();
@@ -164,6 +199,7 @@ comment on column public.user_preferences.data_quality_score is 'How complete an
 comment on column public.user_preferences.confidence_level is 'How far the profile differs from guessing, 0 (no events, population prior) to 1; from posterior width. NULL: not calculated yet.';
 comment on column public.user_preferences.created_at is 'When the profile was first written. NULL: loaded without it.';
 comment on column public.user_preferences.updated_at is 'When the profile last changed, by the pipeline or the user, kept by a trigger. NULL: loaded without it and never changed since.';
+comment on column public.user_preferences.adjusted_at is 'When the user last adjusted the profile by hand, kept by a trigger; from then on the pipeline leaves what is set in the adjustable columns. An app''s server that adjusts on a user''s behalf sets it itself. NULL: never adjusted.';
 
 comment on constraint user_preferences_price_sensitivity_check on public.user_preferences is 'A score runs from 0 to 1.';
 comment on constraint user_preferences_total_swipes_check on public.user_preferences is 'A count is never negative.';
@@ -176,14 +212,14 @@ comment on constraint user_preferences_confidence_level_check on public.user_pre
 comment on constraint user_preferences_swipes_add_up on public.user_preferences is 'Every judgement is a like or a dislike.';
 comment on constraint user_preferences_rate_follows_swipes on public.user_preferences is 'The rate is that of the counters, rounded to the column''s scale: compared unrounded, no row with one like of three could ever be written.';
 
-comment on index public.user_preferences_pkey is 'Serves every request for a profile, the upsert of a recalculation, the read and update policies and the foreign key.';
+comment on index public.user_preferences_pkey is 'Serves every request for a profile, the upsert of a recalculation, the policy of the own profile and the foreign key.';
 comment on index public.idx_user_preferences_segment is 'Serves lists of the members of one segment. A new like seldom moves a user to another, so that updates stay HOT; the first recalculation after a new model version, which numbers its segments anew, rewrites most entries.';
 comment on index public.idx_user_preferences_created is 'Serves counts of new profiles per day. The column never changes, so updates stay HOT.';
 
 comment on policy user_preferences_service_role on public.user_preferences is 'The server and the pipeline read and write everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
-comment on policy user_preferences_read_own on public.user_preferences is 'A user reads the own profile only. The sub-select asks for the caller once per statement.';
-comment on policy user_preferences_adjust_own on public.user_preferences is 'A user adjusts the own profile and cannot hand it to somebody else; which columns, the grants say.';
+comment on policy user_preferences_own on public.user_preferences is 'A user reads, begins and adjusts the own profile, and cannot hand it to somebody else; which columns, the grants say, and none grants deleting. One policy for all, so that an upsert passes. The sub-select asks for the caller once per statement.';
 comment on trigger user_preferences_derive_swipe_figures on public.user_preferences is 'Lets a writer give total_swipes and right_swipes alone.';
+comment on trigger user_preferences_note_adjustment on public.user_preferences is 'Tells a user''s adjustments, which the next recalculation keeps, from what the pipeline writes.';
 comment on trigger user_preferences_touch_updated_at on public.user_preferences is 'Keeps updated_at.';
 
 -- Foreign keys last: they lock tables of the app.

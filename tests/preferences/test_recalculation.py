@@ -13,7 +13,7 @@ import pytest
 
 from aclue_pipeline import preferences
 from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
-from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals, store
 from aclue_pipeline.preferences.kernel import profiles
@@ -300,13 +300,52 @@ def test_feedback_is_marked_in_the_profiles_transaction_and_only_what_was_taken_
 # --- what a person changed ------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_user_adjusted_is_not_overwritten(profiled: Database) -> None:
+def adjust(db: Database, user: int, values: str) -> None:
+    """As the user, by the upsert that Supabase's clients send."""
+    with db.begin() as connection:
+        (row,) = query(connection, "select md5('user' || :user)::uuid::text as id", user=user)
+        them = claims.user(row["id"])
+        query(
+            connection,
+            "select set_config('role', :role, true), set_config('request.jwt.claims', :claims, true)",
+            role=them.role,
+            claims=them.json,
+        )
+        query(
+            connection,
+            f"""insert into public.user_preferences (user_id, category_preferences, liked_brands) values {values}
+                on conflict (user_id) do update set user_id = excluded.user_id,
+                    category_preferences = excluded.category_preferences, liked_brands = excluded.liked_brands""",
+        )
+
+
+def test_a_new_users_first_adjustment_is_kept_and_what_it_left_open_is_computed(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        query(connection, "insert into auth.users (id) values (md5('user999')::uuid)")
+    adjust(profiled, 999, "(auth.uid(), null, '{Mine}')")
+    with profiled.begin() as connection:
+        for product in range(1, 10):
+            swipe(connection, 999, product)
+    done = preferences.recalculate(profiled)
+    assert (done.published.written, done.published.adjusted) == (1, 1)
+    row = next(row for row in profiles_in(profiled) if row["liked_brands"] == ["Mine"])
+    assert (row["total_swipes"], row["engagement_rate"]) == (9, 1)
+    assert row["category_preferences"]
+
+
+def test_what_the_server_corrects_is_no_adjustment(profiled: Database) -> None:
     with profiled.begin() as connection:
         query(
             connection,
-            """update public.user_preferences set category_preferences = '{"mine": 1}', liked_brands = '{Mine}'
-               where user_id = md5('user4')::uuid""",
+            "update public.user_preferences set liked_brands = '{Theirs}' where user_id = md5('user4')::uuid",
         )
+        swipe(connection, 4, 9, "up")
+    assert preferences.recalculate(profiled).published.adjusted == 0
+    assert all(row["liked_brands"] != ["Theirs"] for row in profiles_in(profiled))
+
+
+def test_what_a_user_adjusted_is_not_overwritten(profiled: Database) -> None:
+    adjust(profiled, 4, """(auth.uid(), '{"mine": 1}', '{Mine}')""")
     for _ in range(2):
         with profiled.begin() as connection:
             swipe(connection, 4, 9, "up")

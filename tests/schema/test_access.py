@@ -124,11 +124,19 @@ class TestEveryLineCanFail:
             (
                 """alter policy recommendation_feedback_insert_own on public.recommendation_feedback
                    with check (user_id = auth.uid())""",
-                ["authenticated may not insert own on another's recommendation rows of recommendation_feedback"],
+                [
+                    "authenticated may not insert own about another product rows of recommendation_feedback",
+                    "authenticated may not insert own on another's recommendation rows of recommendation_feedback",
+                ],
             ),
             (
-                "grant update (user_id) on public.user_preferences to authenticated",
-                ["authenticated may not update own rows of user_preferences (these columns)"],
+                "alter policy user_preferences_own on public.user_preferences using (true) with check (true)",
+                [
+                    "authenticated may not insert other rows of user_preferences",
+                    "authenticated may not select other rows of user_preferences",
+                    "authenticated may not update other rows of user_preferences (these columns)",
+                    "authenticated may not update own moved to another rows of user_preferences",
+                ],
             ),
             (
                 # Nobody passes the policies, yet the right is more than access.csv gives.

@@ -34,7 +34,7 @@ MENDED = {
     "a policy dropped": "drop policy affiliate_clicks_read_own on affiliate_clicks",
     "a policy opened": """alter policy affiliate_clicks_read_own on affiliate_clicks
         using (user_id = (select auth.uid()) or user_id is null)""",
-    "a policy for other roles": "alter policy user_preferences_read_own on user_preferences to anon, authenticated",
+    "a policy for other roles": "alter policy user_preferences_own on user_preferences to anon, authenticated",
     "a policy added": "create policy everybody on session_analytics for select to anon using (true)",
     "a verb granted": "grant select on affiliate_clicks to anon",
     "a verb granted to everybody": "grant truncate on product_views to public",
@@ -52,11 +52,11 @@ MENDED = {
         when (current_user = 'anon' and new.click_timestamp is null) execute function aclue_fill_in('click_timestamp')""",
     "a function replaced": """create or replace function aclue_touch_updated_at() returns trigger language plpgsql set search_path to ''
         as $$ begin return new; end $$""",
-    "a function's search_path": "alter function aclue_is_recommended_to_caller(uuid) reset search_path",
-    "a function granted": "grant execute on function aclue_is_recommended_to_caller(uuid) to anon",
+    "a function's search_path": "alter function aclue_was_recommended_to_caller(uuid, uuid) reset search_path",
+    "a function granted": "grant execute on function aclue_was_recommended_to_caller(uuid, uuid) to anon",
     "a comment dropped": "comment on column affiliate_clicks.user_id is null",
     "a comment on a key": "comment on constraint product_views_product_id_fkey on product_views is 'something else'",
-    "a comment on a policy": "comment on policy user_preferences_read_own on user_preferences is null",
+    "a comment on a policy": "comment on policy user_preferences_own on user_preferences is null",
 }  # fmt: skip
 
 LEFT_ALONE = {

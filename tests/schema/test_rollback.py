@@ -40,7 +40,7 @@ def test_one_table_goes_alone_with_its_own_functions(app_db: Database) -> None:
     schema.deploy(app_db)
     before = there(app_db)
     assert schema.rollback(app_db, CATALOG, ["recommendation_feedback"]) == ("recommendation_feedback",)
-    assert before - there(app_db) == {"recommendation_feedback", "aclue_is_recommended_to_caller"}
+    assert before - there(app_db) == {"recommendation_feedback", "aclue_was_recommended_to_caller"}
     assert schema.deploy(app_db).changed
     assert there(app_db) == before
 

@@ -37,7 +37,7 @@ NUMBERS = {
 }
 TIMES = {
     "affiliate_clicks": "click_timestamp conversion_timestamp created_at updated_at",
-    "user_preferences": "last_calculated created_at updated_at",
+    "user_preferences": "last_calculated created_at updated_at adjusted_at",
     "session_analytics": "started_at ended_at last_activity_at registration_timestamp conversion_timestamp created_at updated_at",
     "product_views": "view_timestamp created_at",
     "recommendation_feedback": "processing_timestamp created_at",
@@ -258,6 +258,34 @@ def test_what_a_client_leaves_out_is_now_and_a_new_id_and_what_the_server_does_s
         pg.execute("reset role")
         rows = pg.execute(f"select {column} = now(), id is null from {table}").fetchall()
         assert rows == ([(None, False)] if role == "service_role" else [(True, False)] * 2)
+
+
+def test_feedback_of_a_batch_that_gives_no_id_gets_one(pg: psycopg.Connection) -> None:
+    become(pg, WHO["authenticated"])
+    insert(pg, "recommendation_feedback", id=None)
+    assert pg.execute("select count(*) from recommendation_feedback").fetchone() == (1,)
+
+
+def adjusted(pg: psycopg.Connection, role: str, statement: str) -> bool:
+    """Whether the statement left the profile marked as adjusted."""
+    become(pg, WHO[role])
+    pg.execute(statement.encode())
+    pg.execute("reset role")
+    (at,) = pg.execute("select adjusted_at from user_preferences").fetchone() or ()
+    pg.execute("update user_preferences set adjusted_at = null")
+    return at is not None
+
+
+def test_a_profile_is_adjusted_where_a_user_begins_or_changes_what_may_be_adjusted(pg: psycopg.Connection) -> None:
+    upsert = f"""insert into user_preferences (user_id, liked_brands) values ('{ANN}', '{{%s}}')
+                 on conflict (user_id) do update set user_id = excluded.user_id, liked_brands = excluded.liked_brands"""
+    assert adjusted(pg, "authenticated", upsert % "Mine")
+    assert not adjusted(pg, "authenticated", upsert % "Mine")  # nothing changed
+    assert adjusted(pg, "authenticated", upsert % "Other")
+    assert adjusted(pg, "authenticated", "update user_preferences set similarity_threshold = null")
+    assert not adjusted(pg, "service_role", "update user_preferences set liked_brands = '{Theirs}', total_swipes = 1")
+    pg.execute("delete from user_preferences")
+    assert not adjusted(pg, "authenticated", f"insert into user_preferences (user_id) values ('{ANN}')")
 
 
 def test_no_check_is_left_untried(standing: Database) -> None:
