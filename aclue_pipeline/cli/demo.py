@@ -191,7 +191,7 @@ def status(context: Context, as_json: bool) -> None:
         wrong = broken(connection)
     database.close()
     if as_json:
-        print_json({"loaded": None if now is None else vars(now), "broken": wrong})
+        print_json({"loaded": None if now is None else now._asdict(), "broken": wrong})
         return
     click.echo(
         "nothing is loaded"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from aclue_pipeline.demo import planted
 from aclue_pipeline.demo.catalogue import NETWORKS, clickable
-from aclue_pipeline.demo.clock import DAY, NEVER, Clock
+from aclue_pipeline.demo.clock import DAY, NEVER, Clock, micro
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People
 from aclue_pipeline.demo.visits import BOT, GUEST, ORDER, start_second
@@ -71,13 +71,13 @@ def _timed(draws: Draws, clock: Clock, visits: pd.DataFrame, cards: pd.DataFrame
     before_order = order_second - duration - 20 - np.floor(200 * draws.uniform("checkout", own_key))
     start = np.where(visits["order_day"].to_numpy() == day, before_order, start_second(draws, own_key))
     started = clock.at(day, start)
-    seen = started[visit] + _micro(offset)
-    swiped = seen + _micro(cards["seconds"].to_numpy() + 0.5 + 0.5 * draws.uniform("swipe moment", key, product))
-    clicked = swiped + _micro(1 + 2 * draws.uniform("click moment", key, product))
+    seen = started[visit] + micro(offset)
+    swiped = seen + micro(cards["seconds"].to_numpy() + 0.5 + 0.5 * draws.uniform("swipe moment", key, product))
+    clicked = swiped + micro(1 + 2 * draws.uniform("click moment", key, product))
     offline = draws.uniform("offline", own_key) < planted.LATE_VISITS
     waits = np.where(offline, (1 + draws.uniform("offline days", own_key)) * DAY, 0).astype(np.int64)
     return (
-        visits.assign(started=started, ended=started + _micro(duration), waits=waits),
+        visits.assign(started=started, ended=started + micro(duration), waits=waits),
         cards.assign(seen_at=seen, opened_at=seen + 400_000, swiped_at=swiped, clicked_at=clicked),
     )
 
@@ -95,10 +95,10 @@ def _earned(draws: Draws, clock: Clock, cards: pd.DataFrame) -> pd.DataFrame:
     network, expected = links.pop("network").to_numpy(), links.pop("price") * links["commission_rate"]
     late = (network == planted.LATE_NETWORK) & np.isin(order_day, planted.late_month(clock.anchor))
     days = np.where(late, 28, 0.02) + np.where(late, 14, 0.5) * draws.uniform("told", key, product)
-    told = ordered + _micro(86400 * days)
+    told = ordered + micro(86400 * days)
     delay = np.array(_REPORT_DAYS)[network] * (0.5 + draws.uniform("report", key, product))
-    reported = told + _micro(86400 * delay)
-    taken_back = reported + _micro(86400 * (5 + 35 * draws.uniform("taken back after", key, product)))
+    reported = told + micro(86400 * delay)
+    taken_back = reported + micro(86400 * (5 + 35 * draws.uniform("taken back after", key, product)))
     sent_back = cards["cancelled"].to_numpy(float)
     back = clock.at(np.nan_to_num(sent_back) // 86400, np.nan_to_num(sent_back) % 86400)
     kept = draws.uniform("taken back", key, product) >= planted.REVERSED_SALES
@@ -117,10 +117,6 @@ def _earned(draws: Draws, clock: Clock, cards: pd.DataFrame) -> pd.DataFrame:
             np.where(np.isnan(sent_back), taken_back, np.maximum(back, told + 1)),
         ),
     )
-
-
-def _micro(seconds: np.ndarray) -> np.ndarray:
-    return np.round(np.asarray(seconds) * 1e6).astype(np.int64)
 
 
 def pence(amount: pd.Series) -> pd.Series:

@@ -99,7 +99,7 @@ def user_ids(numbers: np.ndarray) -> np.ndarray:
     return np.array([str(uuid.uuid5(_PEOPLE, name)) for name in names(numbers)], dtype=object)
 
 
-def users(block: People, moment: np.ndarray) -> pd.DataFrame:
+def users(block: People, moment: pd.DatetimeIndex) -> pd.DataFrame:
     """Rows of auth.users; `moment` is when each registered. The addresses are nobody's (example.com)."""
     return pd.DataFrame({
         "id": user_ids(block.numbers),

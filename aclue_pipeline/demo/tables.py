@@ -1,5 +1,5 @@
-"""Visits and acts as rows of the tables, as they are known at one moment. `_arrived` is when a row reaches the database, `_changed`
-when it last changed by then (µs, UTC): what a later load adds and what it updates follows from these two."""
+"""Visits and acts as rows of the tables, as they are known at one moment: each says when it reaches the database, and when it last
+changed by then (µs, UTC); what a later load brings follows from these two."""
 
 from functools import lru_cache
 from typing import Any, Final
@@ -33,10 +33,11 @@ def declared() -> dict[str, tuple[str, ...]]:
 
 
 class Acts:
-    """The acts of a block of visits, and the moment they are looked at from: what is told later is not known yet."""
+    """The acts of a block of visits, and the moment they are looked at from: what is told later is not known yet. Of rows that did not
+    change after `since` nothing is said."""
 
-    def __init__(self, draws: Draws, visits: pd.DataFrame, cards: pd.DataFrame, now: int) -> None:
-        self.draws, self.visits, self.now = draws, visits, now
+    def __init__(self, draws: Draws, visits: pd.DataFrame, cards: pd.DataFrame, now: int, since: int) -> None:
+        self.draws, self.visits, self.now, self.since = draws, visits, now, since
         known = {moment: self.past(cards[moment]) for moment in _BUYING}
         sold = known["told_at"] != NEVER
         self.cards = cards.assign(**known, sold=sold, ordered_at=np.where(sold, cards["ordered_at"], NEVER))
@@ -76,7 +77,7 @@ class Acts:
         }
         known |= {name: value.to_numpy() if isinstance(value, pd.Series) else value for name, value in said.items()}
         columns = {n: known[n] if n in known else of[n].to_numpy() for n in declared()[table] if n in known or n in of}
-        return pd.DataFrame(columns | {"_arrived": arrived, "_changed": changed})
+        return pd.DataFrame(columns)[(arrived <= self.now) & (changed > self.since)]
 
 
 def _keys(of: pd.DataFrame) -> list[np.ndarray]:
@@ -295,13 +296,16 @@ def _explicit(acts: Acts, cards: pd.DataFrame) -> pd.DataFrame:
     dear = cards["price"].isna().to_numpy() & (acts.chance("too dear", cards) < 0.25)
     tags = np.select([likes & much, likes, dear], ["{perfect_match}", "{}", "{too_expensive}"], "{not_my_style}")
     # Said when the swipe is over, before anything else can have happened to the card.
-    return _feedback(acts, cards, "explicit", action.astype(object), cards["swiped_at"].to_numpy() + 400_000).assign(
+    return _feedback(
+        acts, cards, "explicit", action.astype(object), cards["swiped_at"].to_numpy() + 400_000,
         feedback_tags=where_said(tags != "{}", tags),
         rating=pd.array(np.select([likes & much, likes, much], [5, 4, 2], 1), dtype="Int64"),
-    )
+    )  # fmt: skip
 
 
-def _feedback(acts: Acts, cards: pd.DataFrame, purpose: str, action: Any, moment: np.ndarray) -> pd.DataFrame:
+def _feedback(
+    acts: Acts, cards: pd.DataFrame, purpose: str, action: Any, moment: np.ndarray, **said: Any
+) -> pd.DataFrame:
     action = np.full(len(cards), action, dtype=object)
     return acts.rows(
         "public.recommendation_feedback", cards, f"feedback {purpose}", moment,
@@ -309,8 +313,6 @@ def _feedback(acts: Acts, cards: pd.DataFrame, purpose: str, action: Any, moment
         feedback_type="explicit" if purpose == "explicit" else "implicit",
         feedback_action=action,
         feedback_value=np.array([_VALUES[name] for name in action], dtype=float),
-        rating=pd.array([None] * len(cards), dtype="Int64"),
-        feedback_tags=None,
         time_to_action_seconds=np.maximum((moment - cards["seen_at"].to_numpy()) // 1_000_000, 0),
         dwell_time_seconds=cards["seconds"],
         feedback_source="recommendation_list",
@@ -319,4 +321,5 @@ def _feedback(acts: Acts, cards: pd.DataFrame, purpose: str, action: Any, moment
         original_confidence_score=_confidence(acts, cards),
         training_weight=1.0,
         is_validated=acts.chance("validated", cards) < 0.98,
+        **said,
     )  # fmt: skip

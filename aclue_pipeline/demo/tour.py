@@ -100,7 +100,7 @@ def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | Non
     rows = load(stage.database, stage.users, stage.days, until=until)
     now = _loaded(stage)
     assert now is not None
-    added = f"{sum(rows.values()):,} rows added or changed" if rows else "up to date"
+    added = f"{sum(rows.values()):,} rows added" if rows else "up to date"
     result = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
     return Step("load", result, (), (), time.monotonic() - began)
 

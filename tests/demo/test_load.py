@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pytest
 
 from aclue_pipeline import checks, derived
 from aclue_pipeline.demo import breaks
 from aclue_pipeline.demo.breaks import REPEATED, break_, broken, reset
+from aclue_pipeline.demo.catalogue import deleted_product
+from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.load import load, loaded
-from aclue_pipeline.demo.simulator import EVENTS
+from aclue_pipeline.demo.people import user_ids
+from aclue_pipeline.demo.planted import ERASED_PERSON
+from aclue_pipeline.demo.simulator import EVENTS, SEED
 from aclue_pipeline.errors import NothingFound, RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.verify import verify
@@ -80,6 +86,34 @@ def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(deployed
         k: len(v) for k, v in everything(deployed_db).items()
     }
     assert everything(at_once) == everything(deployed_db)
+
+
+def test_an_erased_person_and_a_deleted_product_leave_what_foreign_keys_leave_and_nothing_says_whose_it_was(
+    deployed_db: Database,
+) -> None:
+    def events() -> dict[str, dict[UUID, Any]]:
+        with deployed_db.begin() as connection:
+            return {table: {row["id"]: row for row in query(connection, f"select * from {table}")} for table in EVENTS}
+
+    user, product = UUID(user_ids(np.array([ERASED_PERSON]))[0]), UUID(deleted_product(Draws(SEED)))
+    load(deployed_db, users=10, days=380, today=TODAY, until=TODAY - timedelta(days=14))
+    before = events()
+    load(deployed_db, today=TODAY)
+    after = events()
+    left: list[Any] = []
+    for table, rows in before.items():
+        mine = {key for key, row in rows.items() if row["user_id"] == user and row.get("product_id") != product}
+        assert mine, table
+        stays = table in ("public.session_analytics", "public.product_views", "public.affiliate_clicks")
+        assert mine & {*after[table]} == (mine if stays else set()), table
+        assert not any(row["user_id"] == user or row.get("product_id") == product for row in after[table].values())
+        left += [after[table][key] for key in mine if stays and table != "public.product_views"]
+    assert any(row.get("product_id") == product for row in before["public.product_views"].values())
+    known = {row["anonymous_id"] for row in before["public.session_analytics"].values() if row["user_id"] == user}
+    [token] = {row["anonymous_id"] for row in left}
+    assert token not in known
+    assert {*known, None} != {None}
+    assert {(row["user_agent"], row["ip_address"]) for row in left if "ip_address" in row} == {("erased", None)}
 
 
 def test_the_other_catalogue_shape_is_filled_too(deployed_db_b: Database) -> None:
