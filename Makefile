@@ -17,13 +17,13 @@ dev: .venv/run ## The Dagster UI on the demo's database, without computing anyth
 	@exec $(BIN)/aclue --demo ui
 
 test: .venv/dev ## The tests (within 5 minutes on 2 cores)
-	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/pytest -n $(or $(WORKERS),2) -m "not slow" $(ARGS)
 
 test-all: .venv/dev ## Only what `make test` leaves out: what is slow, and the database tests on another server (ACLUE_PG_BIN)
-	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup -m slow $(ARGS)
+	$(BIN)/pytest -n $(or $(WORKERS),2) -m slow $(ARGS)
 	@bin=$${ACLUE_PG_BIN:-$$(ls -d /usr/lib/postgresql/15/bin 2>/dev/null)}; \
 	if [ -z "$$bin" ]; then echo "test-all: no PostgreSQL 15 here; install it or name a server's folder in ACLUE_PG_BIN" >&2; exit 1; fi; \
-	set -x; ACLUE_PG_BIN=$$bin $(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup -m "database and not slow" $(ARGS)
+	set -x; ACLUE_PG_BIN=$$bin $(BIN)/pytest -n $(or $(WORKERS),2) -m "database and not slow" $(ARGS)
 
 lint: .venv/dev ## Style, types and the rules of the house
 	$(BIN)/ruff check .

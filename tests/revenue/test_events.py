@@ -16,7 +16,7 @@ from tests.support import published
 from tests.support.catalogs import CATALOG
 from tests.support.published import CLOSED, YESTERDAY, afresh, as_of, catch_up, live, read, rebuilt, red
 
-pytestmark = [pytest.mark.database, pytest.mark.xdist_group("events")]
+pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
 

@@ -20,7 +20,7 @@ from tests.support import published
 from tests.support.catalogs import CATALOG
 from tests.support.published import YESTERDAY, afresh, catch_up, live, read, rebuilt, red
 
-pytestmark = [pytest.mark.database, pytest.mark.xdist_group("events")]
+pytestmark = pytest.mark.database
 
 WORK = """
 import os, sys, time

@@ -24,10 +24,7 @@ from aclue_pipeline.settings import get_settings
 
 from .conftest import START_SECONDS, Ui, free_port
 
-pytestmark = [
-    pytest.mark.xdist_group("ui"),
-    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 
 JSON = {"Content-Type": "application/json"}
 LIMITS = "{ instance { concurrencyLimits { concurrencyKey } } }"

@@ -10,8 +10,6 @@ import pytest
 
 from aclue_pipeline.defs.metadata import escaped
 
-pytestmark = [pytest.mark.xdist_group("ui")]
-
 TAG = "planted"
 PICTURE = f"[![{TAG}](/graphql?query=mutation%7Bplanted%7D)](/)"
 

@@ -13,8 +13,6 @@ from aclue_pipeline.definitions import build_defs
 from tests.libpq import HOSTILE
 from tests.support.catalogs import CATALOG
 
-pytestmark = [pytest.mark.xdist_group("ui")]
-
 ANSWER_SECONDS = 20
 
 ASSETS = """{ assetNodes {

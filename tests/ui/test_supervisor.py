@@ -17,10 +17,7 @@ from aclue_pipeline.postgres.server import EmbeddedServer
 
 ACLUE = "from aclue_pipeline.cli import main; main()"
 
-pytestmark = [
-    pytest.mark.xdist_group("ui"),
-    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 
 
 def pid_of(ui, part: str) -> int:
