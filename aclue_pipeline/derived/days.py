@@ -133,7 +133,7 @@ def replace_days(
     if table.kind != "daily":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only daily tables have days to replace")
     with db.begin() as connection:
-        ensure(connection, catalog, table, catalog.functions["analytics.day_start"])
+        ensure(connection, catalog, table, *catalog.functions.values())  # those of its checks, too
     wanted = sorted(set(span(days, last or days) if isinstance(days, date) else days))
     if wanted and facts.reaches(catalog, table) & facts.LOOKED_AT:
         facts.look(db, catalog, wanted[0], wanted[-1])

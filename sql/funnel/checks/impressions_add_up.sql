@@ -23,76 +23,34 @@ published as (
     from analytics.ctr_by_position_daily as r
     group by r.day
 ),
-differing as (
-    select coalesce(b.day, p.day) as day
-    from built as b
-    full join published as p on p.day = b.day
-    where (b.impressions, b.machine_impressions, b.clicked_impressions)
-        is distinct from (coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0), coalesce(p.clicked_impressions, 0))
-        or b.seen <> b.impressions + b.machine_impressions + b.other_kinds + b.repeats
-),
 source as (
     select analytics.local_day(analytics.usable(v.view_timestamp), :timezone) as day, count(*) as views
     from public.product_views as v
     group by 1
 ),
-placed as (
+counted as (
     select
-        s.day as day,
-        case
-            when s.day is null then 'no_date'
-            when b.day is not null then 'in_days'
-            when s.day < :first_day then 'before_first_day'
-            when s.day >= analytics.local_day(now(), :timezone) then 'not_over'
-            else 'never_built'
-        end as bucket,
-        s.views as views
-    from source as s
-    left join built as b on b.day = s.day
-),
-summed as (
-    select
-        coalesce(sum(p.views), 0) as rows_in,
-        coalesce(sum(p.views) filter (where p.bucket = 'in_days'), 0) as now_in_days,
-        coalesce(sum(p.views) filter (where p.bucket = 'no_date'), 0) as no_date,
-        coalesce(sum(p.views) filter (where p.bucket = 'before_first_day'), 0) as before_first_day,
-        coalesce(sum(p.views) filter (where p.bucket = 'not_over'), 0) as not_over,
-        coalesce(sum(p.views) filter (where p.bucket = 'never_built'), 0) as never_built
-    from placed as p
-),
-seen as (
-    select
-        coalesce(sum(b.seen), 0) as seen,
-        coalesce(sum(b.impressions + b.machine_impressions), 0) as impressions,
-        coalesce(sum(b.other_kinds), 0) as other_kinds,
-        coalesce(sum(b.repeats), 0) as repeats
+        coalesce(s.day, b.day, p.day) as day,
+        coalesce(s.views, 0) as rows,
+        (b.impressions, b.machine_impressions, b.clicked_impressions)
+        is distinct from (coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0), coalesce(p.clicked_impressions, 0))
+        or b.seen <> b.impressions + b.machine_impressions + b.other_kinds + b.repeats as differs
     from built as b
+    full join published as p on p.day = b.day
+    full join source as s on s.day = coalesce(b.day, p.day)
 )
 select
-    not exists (select 1 from differing) and s.never_built = 0 as passed,
-    format(
-        '%s views = %s seen by builds (%s impressions, %s of other kinds, %s repeated) + %s since + %s without a date + %s before the first day + %s of days not over + %s of days never built; %s days differ',
-        s.rows_in, w.seen, w.impressions, w.other_kinds, w.repeats, s.now_in_days - w.seen, s.no_date, s.before_first_day, s.not_over,
-        s.never_built, (select count(*) from differing)
-    ) as says,
-    s.rows_in as rows_in,
-    w.seen as in_days,
-    w.impressions as impressions,
-    w.other_kinds as other_kinds,
-    w.repeats as repeats,
-    s.now_in_days - w.seen as came_less_went_since,
-    s.no_date as no_date,
-    s.before_first_day as before_first_day,
-    s.not_over as not_over,
-    s.never_built as never_built,
+    a.*,
     (
-        select coalesce(jsonb_agg(d.day order by d.day), '[]')
+        select to_jsonb(s)
         from (
-            select f.day as day from differing as f
-            union all
-            select p.day as day from placed as p where p.bucket = 'never_built'
-            order by 1
-            limit 40
-        ) as d
-    ) as days
-from summed as s, seen as w
+            select
+                sum(b.seen) as seen,
+                sum(b.impressions) as impressions,
+                sum(b.machine_impressions) as machine_impressions,
+                sum(b.other_kinds) as other_kinds,
+                sum(b.repeats) as repeats
+            from built as b
+        ) as s
+    ) as seen_by_builds
+from pipeline.adds_up('analytics.ctr_by_position_daily', 'views', (select jsonb_agg(to_jsonb(c)) from counted as c), :first_day, :timezone) as a

@@ -2,15 +2,7 @@
 -- asset: analytics.commission_daily
 -- severity: error
 -- remedy: aclue revenue rebuild; if a day stays different, aclue revenue rebuild --from … --to … over the days named here
-with built as (
-    select
-        d.day as day,
-        d.lost > 0 as stays,
-        exists (select 1 from pipeline.dirty as x where x.table_name = d.table_name and x.day = d.day) as is_waiting
-    from pipeline.days as d
-    where d.table_name = 'analytics.commission_daily'
-),
-facts as (
+with facts as (
     select
         analytics.local_day(c.converted_at, :timezone) as day,
         count(*) filter (where c.is_converted) as conversions,
@@ -29,72 +21,17 @@ published as (
     from analytics.commission_daily as r
     group by r.day
 ),
-placed as (
+counted as (
     select
         coalesce(f.day, p.day) as day,
-        case
-            when coalesce(f.day, p.day) is null then 'no_date'
-            when b.is_waiting then 'waiting'
-            when b.stays then 'as_published'
-            when b.day is not null then 'in_days'
-            when coalesce(f.day, p.day) < :first_day then 'before_first_day'
-            when coalesce(f.day, p.day) >= analytics.local_day(now(), :timezone) then 'not_over'
-            else 'never_built'
-        end as bucket,
-        coalesce(f.conversions, 0) as conversions,
-        coalesce(f.amounts, 0) as amounts,
+        coalesce(f.conversions, 0) as rows,
         coalesce(f.commission, 0) as commission,
-        coalesce(p.conversions, 0) as published,
-        coalesce(p.amounts, 0) as published_amounts,
-        coalesce(p.commission, 0) as published_commission
+        (coalesce(f.conversions, 0), coalesce(f.amounts, 0), coalesce(f.commission, 0))
+        <> (coalesce(p.conversions, 0), coalesce(p.amounts, 0), coalesce(p.commission, 0)) as differs
     from facts as f
     full join published as p on p.day = f.day
-    left join built as b on b.day = coalesce(f.day, p.day)
-),
-summed as (
-    select
-        coalesce(sum(p.conversions), 0) as rows_in,
-        coalesce(sum(p.amounts), 0) as amounts_without_conversion,
-        coalesce(sum(p.commission), 0) as commission_in,
-        coalesce(sum(p.published) filter (where p.bucket = 'in_days'), 0) as in_days,
-        coalesce(sum(p.published_commission) filter (where p.bucket = 'in_days'), 0) as commission_in_days,
-        coalesce(sum(p.conversions) filter (where p.bucket = 'no_date'), 0) as no_date,
-        coalesce(sum(p.commission) filter (where p.bucket = 'no_date'), 0) as commission_no_date,
-        coalesce(sum(p.conversions) filter (where p.bucket = 'before_first_day'), 0) as before_first_day,
-        coalesce(sum(p.conversions) filter (where p.bucket = 'waiting'), 0) as waiting,
-        coalesce(sum(p.conversions) filter (where p.bucket = 'as_published'), 0) as as_published,
-        coalesce(sum(p.conversions) filter (where p.bucket = 'not_over'), 0) as not_over,
-        coalesce(sum(p.conversions) filter (where p.bucket = 'never_built'), 0) as never_built,
-        count(*) filter (where p.bucket = 'in_days' and (p.conversions, p.amounts, p.commission) <> (p.published, p.published_amounts, p.published_commission)) as days_that_differ
-    from placed as p
 )
 select
-    s.days_that_differ = 0 and not exists (select 1 from placed as p where p.bucket = 'never_built') as passed,
-    format(
-        '%s sales = %s in days + %s without a date + %s before the first day + %s of days waiting for a rebuild + %s of days that stay as published + %s of days not over + %s of days never built; %s days differ',
-        s.rows_in, s.in_days, s.no_date, s.before_first_day, s.waiting, s.as_published, s.not_over, s.never_built, s.days_that_differ
-    ) as says,
-    s.rows_in as rows_in,
-    s.in_days as in_days,
-    s.no_date as no_date,
-    s.before_first_day as before_first_day,
-    s.waiting as waiting,
-    s.as_published as as_published,
-    s.not_over as not_over,
-    s.never_built as never_built,
-    s.amounts_without_conversion as amounts_without_conversion,
-    s.commission_in as commission_in,
-    s.commission_in_days as commission_in_days,
-    s.commission_no_date as commission_no_date,
-    s.days_that_differ as days_that_differ,
-    (
-        select coalesce(jsonb_agg(d.day order by d.day), '[]')
-        from (
-            select p.day as day
-            from placed as p
-            where p.bucket = 'never_built' or p.bucket = 'in_days' and (p.conversions, p.amounts, p.commission) <> (p.published, p.published_amounts, p.published_commission)
-            order by p.day
-            limit 40
-        ) as d
-    ) as days
-from summed as s
+    a.*,
+    (select coalesce(sum(f.amounts), 0) from facts as f) as amounts_without_conversion
+from pipeline.adds_up('analytics.commission_daily', 'sales', (select jsonb_agg(to_jsonb(c)) from counted as c), :first_day, :timezone) as a
