@@ -565,6 +565,10 @@ grant select on hidden.extra to anon;
 create function extra() returns int language sql as 'select 1';
 
 -- nothing
+create function extra() returns trigger language plpgsql security definer
+    as 'begin insert into public.user_preferences (user_id) values (new.id); return new; end';
+
+-- nothing
 alter role service_role createdb;
 
 -- nothing

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import tuple_row
 
+from aclue_pipeline.errors import AlreadyRunning
 from aclue_pipeline.schema.census import (
     children,
     columns,
@@ -64,6 +65,9 @@ KINDS: tuple[Kind, ...] = (
     publications,
 )
 
+#: How long somebody who alters a table is waited for: definitions are read under the lock that every reader takes.
+PATIENCE = "10s"
+
 # The server's words depend on these; set for the census alone.
 _PINS = """
 set local search_path = '';
@@ -113,14 +117,19 @@ left join pg_constraint k on refclassid = 'pg_class'::regclass and k.conindid = 
 def take(pg: psycopg.Connection[Any], tables: Sequence[str]) -> Census:
     """The census of these tables of schema public, of our functions, and of what beside them may show their rows.
 
-    Reads only, in the session's transaction or one of its own, and leaves the session's settings as they were.
+    Reads only, in the session's transaction or one of its own, and leaves the session's settings as they were. Raises AlreadyRunning
+    where somebody who alters a table keeps others from looking at it.
     """
-    with pg.transaction(force_rollback=True), pg.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(_PINS)
-        rows = cursor.execute(_ALL, {"tables": list(tables)}).fetchall()
-        oids = list({row[6] for row in rows if row[6] is not None})
-        edges = cursor.execute(_NEEDS, {"oids": oids}).fetchall()
-        filled = _filled(cursor, tables)
+    try:
+        with pg.transaction(force_rollback=True), pg.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(_PINS)
+            cursor.execute("select set_config('lock_timeout', %s, true)", [PATIENCE])
+            rows = cursor.execute(_ALL, {"tables": list(tables)}).fetchall()
+            oids = list({row[6] for row in rows if row[6] is not None})
+            edges = cursor.execute(_NEEDS, {"oids": oids}).fetchall()
+            filled = _filled(cursor, tables)
+    except errors.LockNotAvailable:
+        raise AlreadyRunning(_locked(pg, tables)) from None
     at = {row[5:8]: _key(row) for row in rows if row[6] is not None}
     hangs: dict[Key, set[Key]] = {}
     for *of, ref_class, ref, part in edges:
@@ -155,3 +164,23 @@ def _filled(cursor: psycopg.Cursor[Any], tables: Sequence[str]) -> dict[str, boo
         for (name,) in readable
     )
     return dict(cursor.execute(asked).fetchall())
+
+
+def _locked(pg: psycopg.Connection[Any], tables: Sequence[str]) -> str:
+    found = pg.execute(
+        """select c.relname, l.pid, a.xact_start from pg_locks l
+           join pg_class c on c.oid = l.relation and c.relnamespace = to_regnamespace('public') and c.relname = any(%s)
+           left join pg_stat_activity a on a.pid = l.pid
+           where l.granted and l.mode = 'AccessExclusiveLock'
+               and l.database = (select oid from pg_database where datname = current_database())
+           limit 1""",
+        [list(tables)],
+    ).fetchone()
+    if found is None:
+        return "the tables were locked by somebody, and could not be looked at; run it again"
+    table, pid, since = found
+    return (
+        f"{table} is locked by pid {pid}"
+        + (f" since {since:%H:%M:%S}" if since else "")
+        + ": run it again when that has ended"
+    )

@@ -1,5 +1,6 @@
 """What lets a role that policies bind read our rows by another's rights: views, materialized views, and functions that act as
-their owner. What no such role can reach is nobody's business. A function's body is text; one that names a table counts."""
+their owner. What no such role can reach is nobody's business, and a trigger's function cannot be called. A function's body is
+text; one that names a table counts."""
 
 NAME = "reader"
 FOUND = """
@@ -23,7 +24,8 @@ with recursive view as (
     union all
     select o.relname, p.oid::regprocedure::text, null, p.oid, p.proowner, p.pronamespace, 'function', false
     from ours o
-    join pg_proc p on p.prosecdef and p.prokind in ('f', 'p') and (
+    join pg_proc p on p.prosecdef and p.prokind in ('f', 'p')
+        and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype) and (
         p.prosrc ~ ('\\m' || o.relname || '\\M')
         or exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
             and d.refclassid = 'pg_class'::regclass and d.refobjid = o.oid)
