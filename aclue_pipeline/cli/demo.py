@@ -143,7 +143,7 @@ def break_(context: Context, what: str, as_json: bool) -> None:
     done = break_rows(database, what)
     database.close()
     if as_json:
-        print_json({"what": done.what, "says": done.says, "days": done.days})
+        print_json({"what": what, "says": done.says, "days": done.days})
         return
     click.echo(done.says)
     for line in _LOOK[what]:

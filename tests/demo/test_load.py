@@ -235,5 +235,3 @@ def test_there_is_nothing_to_break_without_a_demo(app_db: Database) -> None:
     with pytest.raises(NothingFound, match="not loaded"):
         break_(app_db, "policy")
     assert reset(app_db) == []
-    with pytest.raises(NothingFound, match="duplicate-clicks"):
-        break_(app_db, "the-build")
