@@ -60,17 +60,26 @@ acted as (
     where c.verdict = 'valid'
     group by l.session_number
 ),
-swiped as (
+signed_in as (
     select
         l.session_number as session_number,
-        min(w.at) as at
+        l.closes_at as closes_at,
+        v.at as viewed_at,
+        case when p.identity like 'u:%' then substr(p.identity, 3)::uuid end as user_id
     from landed as l
     join viewed as v on v.session_number = l.session_number
     join pipeline.person_numbers as p on p.identity_number = l.identity_number
-    join staging.swipes as w
-        on w.user_id = case when p.identity like 'u:%' then substr(p.identity, 3)::uuid end and w.session_number = l.session_number
-    where l.is_signed_in and w.at >= v.at and w.at <= l.closes_at
-    group by l.session_number
+    where l.is_signed_in
+),
+-- Named as a list, the users are looked up by index before what was delivered twice is told apart.
+swiped as (
+    select
+        i.session_number as session_number,
+        min(w.at) as at
+    from signed_in as i
+    join staging.swipes as w on w.user_id = i.user_id and w.session_number = i.session_number
+    where w.user_id = any(array(select u.user_id from signed_in as u)) and w.at >= i.viewed_at and w.at <= i.closes_at
+    group by i.session_number
 ),
 tracks as (
     select

@@ -5,8 +5,8 @@
 
 -- Delivered again: the same user, round of swiping, product, direction and time stamp under another id; the smallest id stays. Without time,
 -- or with neither user nor round, two swipes cannot be told from one, and both stay.
--- Found by anti joins: the planner knows their size, where a window over all swipes was taken for 5,000 rows of a million. One by the round, one
--- by the user for swipes of no round: `is not distinct from` reaches no index, and one swipe's repeats would be looked for among all.
+-- One walk over what is sorted by all that tells swipes apart: a client that writes any number of swipes at one time stamp makes no pairs of them. What a
+-- reader asks of one of these columns (user_id, a range of at) reaches the table; what it joins on does not, so that it names a list of users.
 -- The browser session (a swipe carries none) is found by user and time among staging.session_facts: that user's session that had begun and not
 -- ended; of several the one begun last. This is the one place where that join is defined; a swipe without user never has one.
 -- What a client sends is any number and any text: strengths are clamped and words cut here, once for all readers. Times stay as sent (infinity and
@@ -43,26 +43,20 @@ select
         order by s.started_at desc, s.session_number desc
         limit 1
     ) as session_number -- Number of the browser session in which it was made, by user and time; NULL: anonymous, in none, or not synced yet.
-from public.swipe_interactions as d
+from (
+    select distinct on (w.user_id, w.swipe_timestamp, w.session_id, w.product_id, w.swipe_direction, w.lone)
+        w.id,
+        w.user_id,
+        w.product_id,
+        w.swipe_direction,
+        w.swipe_timestamp,
+        w.time_spent_seconds,
+        w.preference_strength,
+        w.session_id
+    from (
+        select i.*, case when i.swipe_timestamp is null or i.user_id is null and i.session_id is null then i.id end as lone
+        from public.swipe_interactions as i
+    ) as w
+    order by w.user_id, w.swipe_timestamp desc, w.session_id, w.product_id, w.swipe_direction, w.lone, w.id
+) as d
 left join public.swipe_sessions as r on r.id = d.session_id
-where not exists (
-    select 1
-    from public.swipe_interactions as e
-    where e.session_id = d.session_id
-        and e.swipe_timestamp = d.swipe_timestamp
-        and e.swipe_direction is not distinct from d.swipe_direction
-        and e.user_id is not distinct from d.user_id
-        and e.product_id is not distinct from d.product_id
-        and e.id < d.id
-)
-    and not exists (
-        select 1
-        from public.swipe_interactions as e
-        where d.session_id is null
-            and e.session_id is null
-            and e.user_id = d.user_id
-            and e.swipe_timestamp = d.swipe_timestamp
-            and e.swipe_direction is not distinct from d.swipe_direction
-            and e.product_id is not distinct from d.product_id
-            and e.id < d.id
-    )

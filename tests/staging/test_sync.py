@@ -357,12 +357,12 @@ def _work(pg: Pg, seen: list[str], sync: Callable[[], object]) -> float:
     sync()
     plans = [json.loads(said[said.index("{") :])["Plan"] for said in seen if "{" in said]
     assert len(plans) > 20
+    return sum(_rows(plan) for plan in plans)
 
-    def rows(node: dict[str, Any]) -> float:
-        own = sum(value for name, value in node.items() if name == "Actual Rows" or name.startswith("Rows Removed"))
-        return own * node.get("Actual Loops", 1) + sum(rows(below) for below in node.get("Plans", []))
 
-    return sum(rows(plan) for plan in plans)
+def _rows(node: dict[str, Any]) -> float:
+    own = sum(value for name, value in node.items() if name == "Actual Rows" or name.startswith("Rows Removed"))
+    return own * node.get("Actual Loops", 1) + sum(_rows(below) for below in node.get("Plans", []))
 
 
 def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
@@ -401,6 +401,46 @@ def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
         )
     admin.close()
     assert [round(more / fewer, 1) for fewer, more in zip(*told, strict=True)] == pytest.approx([4, 4, 4], abs=0.5)
+
+
+SWIPES = """
+insert into auth.users (id) values ({0}), ({1}) on conflict do nothing;
+insert into public.swipe_sessions (id) values ({0}) on conflict do nothing;
+insert into public.swipe_interactions (id, session_id, user_id, product_id, swipe_direction, swipe_timestamp)
+select lpad(n::text, 32, '0')::uuid, r.session_id, r.user_id, {2}, 'up', '2026-03-01 10:00+00'
+from generate_series(1, {3}) as n
+cross join lateral (values ({0}::uuid, null::uuid), (null, {0})) as r (session_id, user_id)
+where (r.user_id is null) = (n % 2 = 0);
+insert into public.swipe_interactions (id, user_id, swipe_direction, swipe_timestamp)
+select md5(n::text)::uuid, {1}, 'up', '2026-03-01 10:00+00' from generate_series(1, 3) as n;
+analyze public.swipe_interactions
+"""
+
+
+def _swipes_work(pg: Pg, rows: int, where: str = "true") -> float:
+    histories.begin(pg)
+    stranger, user = (sql.Literal(f"0000000000000000000000000000000{n}") for n in (7, 8))
+    product = sql.Literal(histories.PRODUCTS[0])
+    pg.execute(sql.SQL(SWIPES).format(stranger, user, product, sql.Literal(rows)))
+    (((plan,),),) = pg.execute(
+        sql.SQL("explain (analyze, timing off, format json) select * from staging.swipes where {}").format(
+            sql.SQL(where).format(user)
+        )
+    ).fetchall()
+    return _rows(plan["Plan"])
+
+
+def test_four_times_the_swipes_of_one_client_at_one_time_stamp_are_four_times_the_work(
+    unbounded: tuple[Database, Pg],
+) -> None:
+    _, pg = unbounded
+    few, more = (_swipes_work(pg, rows) for rows in (400, 1600))
+    assert more / few == pytest.approx(4, abs=0.5)
+
+
+def test_whoever_asks_for_some_users_swipes_pays_for_theirs_alone(unbounded: tuple[Database, Pg]) -> None:
+    _, pg = unbounded
+    assert _swipes_work(pg, 4000, "user_id = any(array(select {}::uuid)) and at >= '2026-01-01'") < 50
 
 
 EXPLAINED = {
