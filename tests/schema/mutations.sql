@@ -226,8 +226,8 @@ alter policy product_views_read_own on product_views using (user_id::text::char(
 -- policy product_views.product_views_insert_own_or_ownerless
 alter policy product_views_insert_own_or_ownerless on product_views with check (true);
 
--- policy user_preferences.user_preferences_adjust_own
-alter policy user_preferences_adjust_own on user_preferences with check (true);
+-- policy product_views.product_views_service_role
+alter policy product_views_service_role on product_views with check (user_id is not null);
 
 -- policy product_views.extra
 create policy extra on product_views for select to anon using (true);
