@@ -16,7 +16,8 @@ from aclue_pipeline.settings import sql_folder
 
 #: Of a database's own, not of the deployment.
 _PASSING = {"oid", "rows_estimate", "has_rows"}
-_TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+_TABLES = "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+_FUNCTIONS = "select nspname || '.' || proname as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
 
 
 def declared() -> Census:
@@ -68,13 +69,17 @@ def write() -> None:
 def fresh(database: Database) -> Census:
     """Run the scripts on a database with the app's tables and none of ours; returns the census of what they made."""
     with database.begin() as connection:
-        there = {row["relname"] for row in query(connection, _TABLES)}
+
+        def there(asked: str) -> set[str]:
+            return {row["name"] for row in query(connection, asked)}
+
+        before = {asked: there(asked) for asked in (_TABLES, _FUNCTIONS)}
         script(connection, "create schema if not exists pipeline")
         for file in files():
             script(connection, file.read_text(encoding="utf-8"))
-        tables = sorted({row["relname"] for row in query(connection, _TABLES)} - there)
+        made = [sorted(there(asked) - names) for asked, names in before.items()]
     with database.psycopg() as pg:
-        return as_declared(take(pg, tables), pg.info.user)
+        return as_declared(take(pg, *made), pg.info.user)
 
 
 def as_declared(census: Census, owner: str) -> Census:

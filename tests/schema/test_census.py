@@ -35,7 +35,7 @@ def before(pg: Pg) -> Census:
 
 
 def take(pg: Pg) -> Census:
-    return census.take(pg, declared.declared().tables)
+    return census.take(pg, declared.declared().tables, declared.declared().functions)
 
 
 def differing(one: Census, other: Census) -> set[str]:

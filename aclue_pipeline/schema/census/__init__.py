@@ -85,9 +85,9 @@ with ours as materialized (
 ), functions as materialized (
     select p.oid, p.oid::regprocedure::text as signature, p.proowner, p.proacl
     from pg_proc p
-    where p.prokind in ('f', 'p') and (
-        p.pronamespace = to_regnamespace('pipeline')
-        or p.pronamespace = to_regnamespace('public') and starts_with(p.proname, 'aclue_'))
+    join pg_namespace n on n.oid = p.pronamespace
+    where p.prokind in ('f', 'p')
+        and (n.nspname || '.' || p.proname = any(%(functions)s) or n.nspname = 'public' and starts_with(p.proname, 'aclue_'))
 )
 """)
 _ALL = _OURS + sql.SQL(" union all ").join(
@@ -114,28 +114,30 @@ left join pg_constraint k on refclassid = 'pg_class'::regclass and k.conindid = 
 """
 
 
-def take(pg: psycopg.Connection[Any], tables: Sequence[str]) -> Census:
-    """The census of these tables of schema public, of our functions, and of what beside them may show their rows.
+def take(pg: psycopg.Connection[Any], tables: Sequence[str], functions: Sequence[str]) -> Census:
+    """The census of these tables of schema public, of functions of ours (by schema and name, whatever their arguments; those of
+    release 0.1.0, public.aclue_*, besides), and of what beside them may show the tables' rows.
 
     Reads only, in the session's transaction or one of its own, and leaves the session's settings as they were. Raises AlreadyRunning
     where somebody who alters a table keeps others from looking at it.
     """
+    of = {"tables": list(tables), "functions": list(functions)}
     try:
         with pg.transaction(force_rollback=True), pg.cursor(row_factory=tuple_row) as cursor:
             cursor.execute(_PINS)
             cursor.execute("select set_config('lock_timeout', %s, true)", [PATIENCE])
-            rows = cursor.execute(_ALL, {"tables": list(tables)}).fetchall()
+            rows = cursor.execute(_ALL, of).fetchall()
             oids = list({row[6] for row in rows if row[6] is not None})
             edges = cursor.execute(_NEEDS, {"oids": oids}).fetchall()
-            filled = _filled(cursor, tables)
+            filled = _filled(cursor, of)
     except errors.LockNotAvailable:
         raise AlreadyRunning(_locked(pg, tables)) from None
     at = {row[5:8]: _key(row) for row in rows if row[6] is not None}
     hangs: dict[Key, set[Key]] = {}
-    for *of, ref_class, ref, part in edges:
+    for *hanging, ref_class, ref, part in edges:
         needed = at.get((ref_class, ref, part)) or at.get((ref_class, ref, 0))
-        if tuple(of) in at and needed is not None:
-            hangs.setdefault(at[tuple(of)], set()).add(needed)
+        if tuple(hanging) in at and needed is not None:
+            hangs.setdefault(at[tuple(hanging)], set()).add(needed)
     keys = {_key(row) for row in rows}
     things = {}
     for row in sorted(rows, key=lambda row: (row[1], row[0], row[2])):
@@ -150,12 +152,12 @@ def _key(row: tuple[Any, ...]) -> Key:
     return Key(KINDS[row[0]].NAME, row[1], row[2])
 
 
-def _filled(cursor: psycopg.Cursor[Any], tables: Sequence[str]) -> dict[str, bool]:
+def _filled(cursor: psycopg.Cursor[Any], of: dict[str, list[str]]) -> dict[str, bool]:
     """Whether each table holds a row, of those whose every row this role may see."""
     readable = cursor.execute(
         _OURS
         + sql.SQL("select relname from ours where has_table_privilege(oid, 'SELECT') and not row_security_active(oid)"),
-        {"tables": list(tables)},
+        of,
     ).fetchall()
     if not readable:
         return {}

@@ -1,4 +1,4 @@
-"""Functions of ours, known by their signature: all of schema pipeline, and those that release 0.1.0 had in schema public."""
+"""Functions of ours, known by their signature: another of the same name is another function, and ours to judge."""
 
 NAME = "function"
 FOUND = """

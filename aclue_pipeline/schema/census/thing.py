@@ -56,6 +56,11 @@ class Census:
     def tables(self) -> tuple[str, ...]:
         return tuple(key.table for key in self.things if key.kind == "table")
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Schema and name, without arguments."""
+        return tuple(key.name.partition("(")[0] for key in self.things if key.kind == "function")
+
     def of(self, *kinds: str, table: str | None = None) -> Iterator[Thing]:
         """The things of these kinds, of one table or of all."""
         for key, thing in self.things.items():
