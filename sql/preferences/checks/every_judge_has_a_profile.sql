@@ -1,16 +1,17 @@
--- Whoever has judged a product, and still is a user, has a profile; and nobody else has one.
+-- Whoever has judged a product, and still is a user, has a profile, and no other user has one; what is left of a deleted account needs none.
 -- asset: public.user_preferences
 -- severity: error
 -- remedy: aclue preferences recalculate --full
 with judges as (
-    select distinct s.user_id as user_id from pipeline.signals as s
+    select distinct s.user_id as user_id from pipeline.signals as s where exists (select 1 from auth.users as u where u.id = s.user_id)
 ),
 found as (
     select
         (select count(*) from judges as j where not exists (select 1 from public.user_preferences as p where p.user_id = j.user_id)) as judges_without_profile,
         (
             select count(*) from pipeline.profile_fingerprints as f
-            where not exists (select 1 from judges as j where j.user_id = f.user_id)
+            where exists (select 1 from auth.users as u where u.id = f.user_id)
+                and not exists (select 1 from judges as j where j.user_id = f.user_id)
         ) as profiles_without_judgement,
         (select count(*) from judges) as judges
 )
