@@ -53,7 +53,7 @@ def _lines(explained: Mapping[str, Any]) -> Iterator[str]:
         yield "how its numbers moved"
     for move in explained["restatements"]:
         currency = f" {move['currency']}" if move["currency"] else ""
-        causes = ", ".join(move["causes"]) or "not noticed before the rebuild"
+        causes = ", ".join(move["causes"])
         yield f"  {_time(move['at'])}  {move['column']}{currency} {move['before']:,} → {move['after']:,}: {causes}"
 
 

@@ -157,7 +157,7 @@ def _attempts(
 ) -> Iterator[list[DayResult]]:
     """The days in [begin, end) as one transaction; where that fails over its rows, each day as one of its own."""
     try:
-        with snapshot(db, alone=build.table.key, beside=facts.LOCK) as pg, named_errors():
+        with snapshot(db, alone=build.table.key, beside=(facts.LOCK, *build.table.upstream)) as pg, named_errors():
             done = _replace(pg, build, begin, end)
     except _OF_A_DAY as error:
         if end - begin == DAY:
@@ -196,19 +196,21 @@ def whole(
     *,
     run_id: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-) -> Iterator[tuple[Pg, Callable[[], Replaced]]]:
-    """One transaction under the lock of a table of kind `whole`: its connection, and what replaces the table by its SELECT now, so
-    that what the rows follow from can be changed in the same transaction."""
+) -> Iterator[tuple[Pg, Callable[..., Replaced]]]:
+    """One transaction under the lock of a table of kind `whole`: its connection, and what replaces the table by its SELECT now (and
+    takes causes), so that what the rows follow from can be changed in the same transaction."""
     if table.kind != "whole":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only a table of kind whole is replaced whole")
     with db.begin() as connection:
         ensure(connection, catalog, table)
     version = catalog.version(table, get_settings())
-    with snapshot(db, alone=table.key, beside=facts.LOCK) as pg, named_errors():
-        yield pg, lambda: _replace_whole(pg, table, version, run_id, parameters or {})
+    with snapshot(db, alone=table.key, beside=(facts.LOCK, *table.upstream)) as pg, named_errors():
+        yield pg, lambda *causes: _replace_whole(pg, table, version, run_id, parameters or {}, causes)
 
 
-def _replace_whole(pg: Pg, table: Table, version: str, run_id: str | None, parameters: Mapping[str, Any]) -> Replaced:
+def _replace_whole(
+    pg: Pg, table: Table, version: str, run_id: str | None, parameters: Mapping[str, Any], causes: Sequence[str]
+) -> Replaced:
     compute(pg, table, "aclue_new", parameters)
     try:
         execute(pg, "create unique index on aclue_new ({grain}) nulls not distinct", table)
@@ -220,8 +222,8 @@ def _replace_whole(pg: Pg, table: Table, version: str, run_id: str | None, param
         "select version from pipeline.publications where table_name = %s order by number desc limit 1",
         [table.key],
     )
-    causes = None if last is None else {"": _version_causes(last[0], version)}
-    moved = history.publish(pg, table, run_id, version, causes) if _any_moved(pg) or last != (version,) else None
+    known = None if last is None else {"": [*_version_causes(last[0], version), *causes]}
+    moved = history.publish(pg, table, run_id, version, known) if _any_moved(pg) or last != (version,) else None
     rows = one(pg, "select count(*) from aclue_new")
     pg.execute("drop table if exists aclue_new, aclue_moved, aclue_causes")
     return Replaced(rows, moved.written, moved.deleted, moved.restated.get(None, 0)) if moved else Replaced(rows, 0, 0)
@@ -244,7 +246,8 @@ def _replace(pg: Pg, build: _Build, begin: date, end: date) -> list[DayResult]:
     results = _compared(pg, table, begin, end)
     causes = {
         day.isoformat(): _version_causes(version, build.version) + (["deleted source"] if lost else [])
-        for day, (version, lost, _) in known.items()
+        or ([] if dirty else ["unexplained"])
+        for day, (version, lost, dirty) in known.items()
     }
     moved = history.publish(pg, table, build.run_id, build.version, causes) if _any_moved(pg) else None
     results = [
@@ -252,7 +255,7 @@ def _replace(pg: Pg, build: _Build, begin: date, end: date) -> list[DayResult]:
         for r in results
     ]
     done = [result for result in results if result.day not in kept]
-    known_causes = {r.day: causes.get(r.day.isoformat(), []) for r in done if r.changed}
+    known_causes = {r.day: causes.get(r.day.isoformat(), ["new day"]) for r in done if r.changed}
     settle(pg, table, build.readers, [r.day for r in done], known_causes)
     figures = _figures(pg, table, values)
     with pg.cursor() as cursor:

@@ -101,7 +101,10 @@ _RESTATE = """
             {number}, {key}, c.day, c.cell, n.name, (c.before ->> n.name)::numeric, (c.after ->> n.name)::numeric,
             case
                 when c.causes <> '{{}}' then c.causes
-                else array(select distinct f.cause from aclue_causes f where f.day is not distinct from c.day order by 1)
+                else coalesce(
+                    nullif(array(select distinct f.cause from aclue_causes f where f.day is not distinct from c.day order by 1), '{{}}'),
+                    array['unexplained']
+                )
             end,
             {at}
         from caused c cross join unnest({numbers}::text[]) as n (name)
@@ -130,6 +133,17 @@ def _restate(
         moved_day=sql.SQL("m.") + sql.Identifier(table.clock) if table.clock else sql.SQL("null::date"),
         upstream=[] if table.clock else list(table.upstream),
     )
+    for key in () if table.clock else table.upstream:
+        if "publication" in (names := columns_of(pg, key)):
+            shared = (sql.SQL("{}, u.{}").format(sql.Literal(n), sql.Identifier(n)) for n in table.grain if n in names)
+            execute(
+                pg,
+                """insert into aclue_causes
+                   select distinct null::date, 'new day', jsonb_build_object({shared}) from {source} u
+                   where u.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})
+                     and not exists (select from analytics.restatements r where r.publication = u.publication and r.day = u.day)""",
+                table, shared=sql.SQL(", ").join(shared), source=sql.Identifier(*key.split(".")),
+            )  # fmt: skip
     rows = execute(
         pg, _RESTATE, table, number=number, at=at, causes=Jsonb(dict(causes)), numbers=_numbers(pg, table)
     )  # fmt: skip

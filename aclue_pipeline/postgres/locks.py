@@ -1,6 +1,6 @@
 """Advisory locks: one worker at a time for one named piece of work, released with the session however it ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,8 @@ def wait_for_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
 
 
 @contextmanager
-def snapshot(db: "Database", *, alone: str, beside: str | None = None) -> Iterator["psycopg.Connection[Any]"]:
-    """One REPEATABLE READ transaction, begun once the lock `aclue:<alone>` is held, and `aclue:<beside>` shared with others.
+def snapshot(db: "Database", *, alone: str, beside: Sequence[str] = ()) -> Iterator["psycopg.Connection[Any]"]:
+    """One REPEATABLE READ transaction, begun once the locks `aclue:<beside>` are held, shared with others, and `aclue:<alone>`.
 
     Its snapshot then holds all that whoever had the locks before has committed; they go when the transaction has ended.
     """
@@ -68,8 +68,10 @@ def snapshot(db: "Database", *, alone: str, beside: str | None = None) -> Iterat
         pg = connection.connection.driver_connection
         assert pg is not None
         try:
-            if beside:
-                pg.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [f"aclue:{beside}"])
+            shared = (
+                "select pg_advisory_lock_shared(hashtextextended('aclue:' || name, 0)) from unnest(%s::text[]) as name"
+            )
+            pg.execute(shared, [list(beside)])
             pg.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"aclue:{alone}"])
             pg.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             with pg.transaction():

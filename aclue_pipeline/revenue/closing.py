@@ -58,7 +58,7 @@ def close(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
                from analytics.commission_monthly where month = %s""",
             [month],
         )
-        refresh()
+        refresh("closing")
         return Closed(month, _frozen(pg, month))
 
 
@@ -76,7 +76,7 @@ def reopen(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
                where month = %s and reopened_at is null""",
             [who, month],
         )
-        refresh()
+        refresh("reopening")
         return Closed(month, amounts)
 
 

@@ -9,7 +9,8 @@ create table pipeline.days (
     rows bigint not null,               -- Rows of the day, 0 where nothing happened.
     figures jsonb,                      -- What the day was computed from, counted in the same snapshot, for the checks; NULL where nothing is counted.
     lost bigint not null default 0,     -- Source rows of the day that went since it was computed. The day keeps what was published until it is
-                                        -- rebuilt for another cause, or by --restate.
+                                        -- rebuilt for another cause, or by --restate; of rows of which nothing but a digest is kept (views, swipes)
+                                        -- nobody can tell whether others of the day changed too, and those wait with it.
     publication bigint,                 -- The publication that last wrote or deleted rows of the day; NULL where none did.
     computed_at timestamptz not null default now(),  -- When the day last came out different, or was first computed by this version (time stamp).
     primary key (table_name, day)

@@ -7,7 +7,8 @@ create table pipeline.dirty (
     table_name text not null,           -- Schema and name of the daily table.
     day date not null,                  -- A day of it that was computed before.
     cause text not null,                -- What happened: late click, late conversion, amount, reversal, rule, identity, late view, late session,
-                                        -- late swipe, deleted source, setting, definition.
+                                        -- late swipe, deleted source, setting, definition; new day (of a table that this one is made of);
+                                        -- unexplained (nothing noticed it before a rebuild came out different).
     cell jsonb not null default '{}',   -- Dimensions of the changed fact, before or after the change; {} where they cannot be told.
     noted_at timestamptz not null default now(),  -- When the change was first noticed (time stamp).
     primary key (table_name, day, cause, cell)

@@ -15,6 +15,7 @@ from aclue_pipeline import derived
 from aclue_pipeline.derived import history
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
 from tests.support.shop import Shop
 
@@ -102,9 +103,9 @@ def test_a_day_published_for_the_first_time_restates_nothing_a_later_change_each
     order(shop_db, (2, "2026-03-01 11:00+00", "Rye", "1"))
     assert [result.restated for result in rebuild(shop, shop_db)] == [2]
     assert moved(shop_db) == [
-        (FIRST, "Ely", "amount", Decimal("5.40"), Decimal("6.40"), []),
-        (FIRST, "Rye", "amount", None, Decimal("1.00"), []),
-        (FIRST, "Rye", "orders", None, 1, []),
+        (FIRST, "Ely", "amount", Decimal("5.40"), Decimal("6.40"), ["unexplained"]),
+        (FIRST, "Rye", "amount", None, Decimal("1.00"), ["unexplained"]),
+        (FIRST, "Rye", "orders", None, 1, ["unexplained"]),
     ]
 
 
@@ -254,6 +255,43 @@ def test_a_whole_table_has_history_and_restatements_without_a_day_and_null_in_it
         {"day": None, "shop": None, "before": 2, "after": 3, "causes": ["late click"]},
     ]
     assert sorted(str(row["orders"]) for row in history.as_of(shop_db, months, first)) == ["1", "1", "2"]
+
+
+def test_every_restatement_names_a_cause_be_it_that_none_was_noticed(shop: Shop, shop_db: Database) -> None:
+    shop.write("revenue/sales_monthly.sql", MONTHS)
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"))
+    rebuild(shop, shop_db)
+    months = shop.catalog.table("sales_monthly")
+    derived.replace_whole(shop_db, shop.catalog, months)
+    order(shop_db, (2, "2026-03-02 10:00+00", "Ely", "1"))
+    rebuild(shop, shop_db, SECOND)
+    derived.replace_whole(shop_db, shop.catalog, months)
+    assert {tuple(causes) for *_, causes in moved(shop_db)} == {("new day",)}
+    run(shop_db, "delete from analytics.restatements")
+    order(shop_db, (3, "2026-03-02 11:00+00", "Ely", "1"))
+    rebuild(shop, shop_db, SECOND)
+    derived.replace_whole(shop_db, shop.catalog, months)
+    assert {(day, *causes) for day, *_, causes in moved(shop_db)} == {(SECOND, "unexplained"), (None, "unexplained")}
+    run(shop_db, "delete from analytics.restatements")
+    with derived.whole(shop_db, shop.catalog, months) as (pg, refresh):
+        pg.execute("update analytics.sales_monthly set orders = 0")
+        refresh("closing")
+    assert {tuple(causes) for *_, causes in moved(shop_db)} == {("closing",)}
+
+
+def test_a_whole_table_waits_for_days_below_it_that_are_being_published(shop: Shop, shop_db: Database) -> None:
+    """Else it would say that it was published after days that it had not seen."""
+    shop.write("revenue/sales_monthly.sql", MONTHS)
+    rebuild(shop, shop_db)
+    done = threading.Thread(
+        target=derived.replace_whole, args=(Database(shop_db.url), shop.catalog, shop.catalog.table("sales_monthly"))
+    )
+    with snapshot(shop_db, alone="analytics.sales"):
+        done.start()
+        done.join(1)
+        assert done.is_alive()
+    done.join(20)
+    assert not done.is_alive()
 
 
 def test_where_the_grain_changes_the_old_table_stays_whole_and_nothing_reads_across(
