@@ -404,6 +404,10 @@ create rule extra as on delete to product_views do instead nothing;
 -- child product_views.public.extra
 create table extra () inherits (product_views);
 
+-- child product_views.public.extra; child product_views.public.further
+create table extra () inherits (product_views);
+create table further () inherits (extra);
+
 -- child product_views.extra.kept
 create schema extra;
 create table extra.kept () inherits (product_views);

@@ -100,6 +100,27 @@ def test_another_thing_under_a_tables_name_is_found(pg: Pg) -> None:
         assert [key for key in found.things if key.table == table.table] == [table]
 
 
+def test_who_reads_our_rows_past_our_policies_is_named(pg: Pg) -> None:
+    def readers(statement: str) -> list[tuple[str, Any]]:
+        pg.rollback()
+        pg.execute(f"set local search_path = public; {statement}")
+        return [(thing.key.kind, thing.facts["readable_by"]) for thing in take(pg).of("reader", "child", "parent")]
+
+    child = "create table extra () inherits (product_views);"
+    assert readers(child) == [("child", [])]
+    assert readers(f"{child} grant select on extra to anon") == [("child", ["anon"])]
+    assert readers(f"{child} grant select (id) on extra to public") == [("child", ["PUBLIC"])]
+    guarded = f"{child} grant select on extra to anon, service_role; alter table extra enable row level security;"
+    assert readers(guarded) == [("child", [])]
+    assert readers(f"{guarded} create policy extra on extra using (true)") == [("child", ["anon"])]
+    view = "create view extra as select * from product_views; revoke all on extra from public;"
+    assert readers(f"{view} grant select on extra to anon, authenticated") == [("reader", ["anon", "authenticated"])]
+    assert readers(f"{view} grant select on extra to service_role, postgres") == [], "no policy binds them anyway"
+    parent = "create table extra (id uuid); grant select on extra to anon; alter table product_views inherit extra"
+    assert readers(parent) == [("parent", ["anon"])]
+    pg.rollback()
+
+
 def test_a_vacuum_and_an_index_built_anew_do_not_show(pg: Pg, before: Census) -> None:
     pg.rollback()
     pg.autocommit = True

@@ -35,9 +35,9 @@ __all__ = ["KINDS", "Census", "Fact", "Key", "Kind", "Thing", "as_json", "finger
 
 
 class Kind(Protocol):
-    """NAME: as keys have it. FOUND: a query over `ours` (the rows of pg_class that are tables of ours) and `functions` (those of
-    pg_proc that are ours) that returns table, name, facts, notes; the thing's address in pg_depend (class, object, part), NULL
-    where it has none; keys of what it needs beside what pg_depend holds."""
+    """NAME: as keys have it. FOUND: a query over `ours` (the rows of pg_class that are tables of ours), `functions` (those of
+    pg_proc that are ours) and `exposed` (readers.py) that returns table, name, facts, notes; the thing's address in pg_depend
+    (class, object, part), NULL where it has none; keys of what it needs beside what pg_depend holds."""
 
     NAME: str
     FOUND: str
@@ -79,7 +79,7 @@ set local jit = off
 """
 
 _OURS = sql.SQL("""
-with ours as materialized (
+with recursive ours as materialized (
     select * from pg_class
     where relnamespace = to_regnamespace('public') and relkind in ('r', 'p') and relname = any(%(tables)s)
 ), functions as materialized (
@@ -88,8 +88,7 @@ with ours as materialized (
     join pg_namespace n on n.oid = p.pronamespace
     where p.prokind in ('f', 'p')
         and (n.nspname || '.' || p.proname = any(%(functions)s) or n.nspname = 'public' and starts_with(p.proname, 'aclue_'))
-)
-""")
+), """) + sql.SQL(readers.EXPOSED)
 _ALL = _OURS + sql.SQL(" union all ").join(
     sql.SQL(
         "(select {}, home::text, name::text, facts, notes, class::oid, object, part, needs"

@@ -2,8 +2,8 @@
 
 NAME = "child"
 FOUND = """
-select o.relname, c.oid::regclass::text,
-    jsonb_build_object('relation', c.oid::regclass::text, 'bound', pg_get_expr(c.relpartbound, c.oid)),
+select home, relation::regclass::text,
+    jsonb_build_object('relation', relation::regclass::text, 'bound', pg_get_expr(c.relpartbound, c.oid), 'readable_by', readable_by),
     '{}'::jsonb, null::oid, null::oid, null::int, '[]'::jsonb
-from ours o join pg_inherits i on i.inhparent = o.oid join pg_class c on c.oid = i.inhrelid
+from exposed join pg_class c on c.oid = relation where how = 'child'
 """

@@ -2,8 +2,8 @@
 
 NAME = "parent"
 FOUND = """
-select o.relname, i.inhparent::regclass::text,
-    jsonb_build_object('relation', i.inhparent::regclass::text, 'bound', pg_get_expr(o.relpartbound, o.oid)),
+select home, relation::regclass::text,
+    jsonb_build_object('relation', relation::regclass::text, 'bound', pg_get_expr(o.relpartbound, o.oid), 'readable_by', readable_by),
     '{}'::jsonb, null::oid, null::oid, null::int, '[]'::jsonb
-from ours o join pg_inherits i on i.inhrelid = o.oid
+from exposed join ours o on o.relname = home where how = 'parent'
 """
