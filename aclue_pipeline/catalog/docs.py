@@ -107,7 +107,7 @@ def _index(catalog: Catalog, by_room: dict[str, list[Table]]) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield "*Written by `aclue docs` from `sql/`.* Every table, room by room as data travels; `aclue lineage TABLE.COLUMN` follows one."
-    yield "Our words are in the [glossary](../glossary.md)."
+    yield "Our words are in the [glossary](../glossary.md); how an app's clients write events, in [writing events](../writing-events.md)."
     for room, tables in by_room.items():
         yield ""
         yield f"## [{room}]({room}.md)"

@@ -14,6 +14,7 @@ from aclue_pipeline.errors import AclueError
 COMMANDS = {
     "deploy": "schema:deploy",
     "verify": "schema:verify",
+    "contract": "contract:contract",
     "rollback": "schema:rollback",
     "schema": "schema:schema",
     "sync": "facts:sync",

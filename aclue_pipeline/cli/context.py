@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aclue_pipeline.errors import Cancelled, DatabaseNotNamed
+from aclue_pipeline.errors import Cancelled, DatabaseNotNamed, NotJudged, VerificationFailed
 
 if TYPE_CHECKING:
     from aclue_pipeline.catalog import Catalog
@@ -122,3 +122,20 @@ def show(one: "Judgement") -> None:
     click.echo(f"{click.style(mark, fg=colour)} {one.check}:{of} {one.says}")
     if not one.passed:
         click.echo(f"    remedy: {one.remedy}")
+
+
+def tell(judgements: "Sequence[Judgement]", as_json: bool, again: str) -> None:
+    """All of them, then an error that names those that are red, or could not be judged: VerificationFailed, NotJudged."""
+    from dataclasses import asdict
+
+    if as_json:
+        print_json([asdict(one) for one in judgements])
+    else:
+        for one in judgements:
+            show(one)
+    red = dict.fromkeys(one.check for one in judgements if one.outcome == "failed")
+    if red:
+        raise VerificationFailed(f"{', '.join(red)} failed; do as said above, then {again} again")
+    unjudged = dict.fromkeys(one.check for one in judgements if one.outcome == "not judged")
+    if unjudged:
+        raise NotJudged(f"{', '.join(unjudged)} could not be judged; do as said above, then {again} again")

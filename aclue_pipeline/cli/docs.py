@@ -17,10 +17,11 @@ from aclue_pipeline.errors import DocsOutdated
 def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
     """Write the data dictionary: every table and column, its type, and what it rests on.
 
-    Where the scripts of sql/schema changed, sql/schema/declared.json too: what they make, asked of a server started for it.
+    Where the scripts of sql/schema changed, sql/schema/declared.json too: what they make, asked of a server started for it;
+    and docs/writing-events.md, for those who write an app's clients.
     """
     from aclue_pipeline.catalog import docs as dictionary
-    from aclue_pipeline.schema import declared
+    from aclue_pipeline.schema import declared, writing
 
     folder = to or dictionary.folder()
     changed = dictionary.outdated(context.catalog, folder) if check else dictionary.write(context.catalog, folder)
@@ -29,6 +30,10 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
         names.append(declared.path().name)
         if not check:
             declared.write()
+    if to is None and writing.outdated():
+        names.append(writing.path().name)
+        if not check:
+            writing.write()
     if check and names:
         raise DocsOutdated(f"{', '.join(names)} differ from what sql/ says: run `aclue docs` and commit")
     if as_json:

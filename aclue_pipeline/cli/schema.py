@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, show, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell, yes_option
 
 
 class Duration(click.ParamType):
@@ -114,25 +114,12 @@ def verify(context: Context, as_json: bool) -> None:
 
     Leaves nothing behind: what is tried is rolled back.
     """
-    from dataclasses import asdict
-
-    from aclue_pipeline.errors import NotJudged, VerificationFailed
     from aclue_pipeline.schema.verify import verify as judged
 
     database = context.database()
     judgements = judged(database)
-    if as_json:
-        print_json([asdict(one) for one in judgements])
-    else:
-        click.echo(f"judging {database.label}", err=True)
-        for one in judgements:
-            show(one)
-    red = [one.check for one in judgements if one.outcome == "failed"]
-    if red:
-        raise VerificationFailed(f"{', '.join(red)} failed; do as said above, then verify again")
-    unjudged = [one.check for one in judgements if one.outcome == "not judged"]
-    if unjudged:
-        raise NotJudged(f"{', '.join(unjudged)} could not be judged; do as said above, then verify again")
+    click.echo(f"judging {database.label}", err=True)
+    tell(judgements, as_json, "verify")
 
 
 @click.group(epilog="Example:  aclue --demo schema fingerprint")
