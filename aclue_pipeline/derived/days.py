@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg import errors, sql
@@ -19,11 +19,9 @@ from aclue_pipeline.derived.statement import Pg, compute, execute, named_errors,
 from aclue_pipeline.derived.tables import ensure
 from aclue_pipeline.derived.upgrades import select_of, take_over
 from aclue_pipeline.errors import DaysFailed, SqlFileError
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
 
 #: What the rows of one day can do to a statement, so that the other days can still be computed.
 _OF_A_DAY = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded)
@@ -69,7 +67,7 @@ class _Build:
 
 
 def rebuild(
-    db: "Database",
+    db: Database,
     catalog: Catalog,
     tables: Sequence[Table],
     days: Iterable[date] | None = None,
@@ -77,7 +75,7 @@ def rebuild(
     restate: bool = False,
     run_id: str | None = None,
     progress: Callable[[str, list[DayResult]], None] | None = None,
-) -> "dict[str, list[DayResult] | Replaced]":
+) -> dict[str, list[DayResult] | Replaced]:
     """These tables, sources first: the given days of the daily ones, else those that each needs, and the whole ones.
 
     A day that failed in a table is left alone in the tables that are made of it. Raises DaysFailed when all others are done.
@@ -110,7 +108,7 @@ def rebuild(
 
 
 def replace_days(
-    db: "Database",
+    db: Database,
     catalog: Catalog,
     table: Table,
     days: date | Iterable[date],
@@ -153,7 +151,7 @@ def replace_days(
 
 
 def _attempts(
-    db: "Database", build: _Build, begin: date, end: date, failed: dict[date, str]
+    db: Database, build: _Build, begin: date, end: date, failed: dict[date, str]
 ) -> Iterator[list[DayResult]]:
     """The days in [begin, end) as one transaction; where that fails over its rows, each day as one of its own."""
     try:
@@ -176,7 +174,7 @@ def _why(table: Table, error: psycopg.Error) -> str:
 
 
 def replace_whole(
-    db: "Database",
+    db: Database,
     catalog: Catalog,
     table: Table,
     *,
@@ -190,7 +188,7 @@ def replace_whole(
 
 @contextmanager
 def whole(
-    db: "Database",
+    db: Database,
     catalog: Catalog,
     table: Table,
     *,

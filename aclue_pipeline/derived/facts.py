@@ -4,17 +4,14 @@ What is done about those days is days.py's business; what a verdict is, the SQL'
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.derived.needed import DAY, spans
 from aclue_pipeline.derived.statement import Pg, filled, local_day, named_errors, one, row
 from aclue_pipeline.derived.tables import ensure
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
 
 #: The lock that whoever writes facts holds alone, and whoever builds days on them shares.
 LOCK = "staging.facts"
@@ -56,7 +53,7 @@ class Synced:
         return f"{looked}: {self.clicks:,} clicks, {self.sessions:,} sessions written{gone}; {self.days:,} published days to rebuild"
 
 
-def sync(db: "Database", catalog: Catalog, *, full: bool = False) -> Synced:
+def sync(db: Database, catalog: Catalog, *, full: bool = False) -> Synced:
     """Read the events that changed since the last sync, write their facts, mark the days they reach: one transaction.
 
     `full`: look at every row, also for those that are gone or were loaded without a time of change; the first sync and the first
@@ -112,7 +109,7 @@ def rule_version(catalog: Catalog) -> str:
     return sqltext.digest(patterns.code_version, clicks.code_version, *functions, rules)
 
 
-def look(db: "Database", catalog: Catalog, first: date, last: date) -> None:
+def look(db: Database, catalog: Catalog, first: date, last: date) -> None:
     """Look at those days of views and swipes (both counted) that nobody has looked at yet, before they are built: what arrives
     later then always makes a difference to the next look."""
     _ensure(db, catalog)
@@ -135,7 +132,7 @@ def reaches(catalog: Catalog, table: Table) -> set[str]:
     return set(table.reads).union(*(reaches(catalog, one) for one in below if one.kind == "daily"))
 
 
-def _ensure(db: "Database", catalog: Catalog) -> None:
+def _ensure(db: Database, catalog: Catalog) -> None:
     """The facts, what the sync reads them from and calls, and its bookkeeping."""
     read = ("staging.clicks", "staging.sessions")
     tables = [t for t in catalog.tables.values() if t.kind == "facts" or t.room == "pipeline" or t.key in read]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import errors, sql
 from psycopg.rows import dict_row
@@ -14,9 +14,7 @@ from psycopg.types.json import Jsonb
 from aclue_pipeline.catalog import Table
 from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, one
 from aclue_pipeline.errors import CannotEvolve, NothingFound
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def _numbers(pg: Pg, table: Table) -> list[str]:
 # --- what was published at a time ---------------------------------------------------------------------------------------
 
 
-def as_of(db: "Database", table: Table, at: int | datetime) -> list[dict[str, Any]]:
+def as_of(db: Database, table: Table, at: int | datetime) -> list[dict[str, Any]]:
     """The table's rows as they were published at a time, or with the publication of a number.
 
     Raises NothingFound where the table had another grain then.
@@ -264,7 +262,7 @@ def _drop_function(pg: Pg, table: Table) -> None:
 
 
 def restated(
-    db: "Database", table: Table, *, run_id: str | None = None, day: date | None = None, since: date | None = None
+    db: Database, table: Table, *, run_id: str | None = None, day: date | None = None, since: date | None = None
 ) -> list[dict[str, Any]]:
     """What became of published numbers, by day, currency (where the grain has one) and column: before, after and causes. Only
     columns that may be summed."""

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.statement import Pg, is_there, local_day
 from aclue_pipeline.errors import NoSuchDay
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
 
 DAY = timedelta(days=1)
 
 
 def needed(
-    db: "Database", catalog: Catalog, table: Table, first: date | None = None, last: date | None = None
+    db: Database, catalog: Catalog, table: Table, first: date | None = None, last: date | None = None
 ) -> list[date]:
     """Days of the range (else ACLUE_FIRST_DAY to yesterday) that were never computed, that facts behind them made dirty, or that
     another version computed; of the last, those that lost source rows stay as they are."""
@@ -33,7 +31,7 @@ def needed(
     )
 
 
-def outdated_days(db: "Database", catalog: Catalog, table: Table, *, lost: bool = False) -> list[date]:
+def outdated_days(db: Database, catalog: Catalog, table: Table, *, lost: bool = False) -> list[date]:
     """Days that another version computed than there is now; with `lost`, those that lost source rows since and therefore stay."""
     if not is_known(db):
         return []
@@ -44,7 +42,7 @@ def outdated_days(db: "Database", catalog: Catalog, table: Table, *, lost: bool 
     )
 
 
-def dirty_days(db: "Database", *tables: Table) -> dict[date, datetime]:
+def dirty_days(db: Database, *tables: Table) -> dict[date, datetime]:
     """Days of these tables that facts made dirty, each with the time of the newest change."""
     if not is_known(db):
         return {}
@@ -102,7 +100,7 @@ def rebuild_range(first: date, last: date | None, today: date) -> tuple[date, da
     return first, last
 
 
-def today(db: "Database", at: datetime | None = None) -> date:
+def today(db: Database, at: datetime | None = None) -> date:
     """The day it is (was at an instant) in the reporting zone."""
     with db.psycopg() as pg:
         return local_day(pg, at)
@@ -125,11 +123,11 @@ def spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
         yield begin, end
 
 
-def is_known(db: "Database") -> bool:
+def is_known(db: Database) -> bool:
     with db.psycopg() as pg:
         return is_there(pg, "pipeline.dirty")
 
 
-def _days(db: "Database", statement: str, values: list[Any]) -> list[date]:
+def _days(db: Database, statement: str, values: list[Any]) -> list[date]:
     with db.psycopg() as pg:
         return [day for (day,) in pg.execute(statement, values).fetchall()]

@@ -5,8 +5,9 @@ room's."""
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import sqlalchemy as sa
 from psycopg import errors, sql
 from sqlglot import exp
 
@@ -16,12 +17,8 @@ from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
 from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, SchemaIncomplete
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
-
-    from aclue_pipeline.postgres import Database
 
 #: Schemas of derived tables. Nobody but the owner and service_role has a business in them, so nothing is granted.
 SCHEMAS = {
@@ -45,7 +42,7 @@ class Change:
         return f"{self.table}: {self.did}"
 
 
-def ensure_tables(db: "Database", catalog: Catalog, room: str | None = None) -> list[Change]:
+def ensure_tables(db: Database, catalog: Catalog, room: str | None = None) -> list[Change]:
     """Bring every derived table (of one room, with what it is made of) up to date, in one transaction.
 
     Empty where there was nothing to do; then no DDL is executed. Raises CannotEvolve, SchemaIncomplete, MissingPrerequisite,
@@ -58,7 +55,7 @@ def ensure_tables(db: "Database", catalog: Catalog, room: str | None = None) -> 
         return ensure(connection, catalog, *wanted, *(catalog.functions.values() if room is None else ()))
 
 
-def ensure(connection: "sa.Connection", catalog: Catalog, *wanted: Described) -> list[Change]:
+def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> list[Change]:
     """Bring these, the derived tables and functions they stand on, and our bookkeeping up to date; what was done. Nothing is
     dropped unasked."""
     closure = catalog.closure(*catalog.room("pipeline"), *wanted)
@@ -87,7 +84,7 @@ def ensure(connection: "sa.Connection", catalog: Catalog, *wanted: Described) ->
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 
-def _driver(connection: "sa.Connection") -> Pg:
+def _driver(connection: sa.Connection) -> Pg:
     pg = connection.connection.driver_connection
     assert pg is not None
     return pg

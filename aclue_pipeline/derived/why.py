@@ -1,7 +1,7 @@
 """Why a published day says what it says, from what the database remembers of it. How that is shown is the command line's work."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -11,17 +11,15 @@ from aclue_pipeline.derived.history import restated
 from aclue_pipeline.derived.needed import is_known
 from aclue_pipeline.derived.statement import Pg, is_there, listed, parts_of
 from aclue_pipeline.errors import NothingFound, SqlFileError
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    from aclue_pipeline.postgres import Database
 
 #: Which time of a click makes it a row of a day, by the reach that a table's header names.
 _CLOCKS = {"click_day": "clicked_at", "sale_day": "converted_at"}
 
 
 def explain(
-    db: "Database", catalog: Catalog, table: Table, day: date, *, column: str | None = None, since: date | None = None
+    db: Database, catalog: Catalog, table: Table, day: date, *, column: str | None = None, since: date | None = None
 ) -> dict[str, Any]:
     """Why a day says what it says: its largest rows, the clicks behind it by verdict, what computed it from what, what waits to
     be taken in, and how its numbers moved since a date. Raises NothingFound where the day was never computed."""

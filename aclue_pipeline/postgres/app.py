@@ -1,14 +1,13 @@
 """The app's side of the database: which shape its catalogue has, and, for demo and tests, a stand-in for a Supabase project
 with the app's own tables (sql/app). What we deploy beside them belongs to the room schema."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import sqlalchemy as sa
 
 from aclue_pipeline.errors import MissingPrerequisite, UnknownCatalogue
 from aclue_pipeline.postgres.connection import Database, query, script
 from aclue_pipeline.settings import sql_folder
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
 
 Shape = Literal["a", "b"]
 
@@ -19,7 +18,7 @@ _MARKS: dict[Shape, frozenset[str]] = {
 }
 
 
-def shape(connection: "sa.Connection") -> Shape:
+def shape(connection: sa.Connection) -> Shape:
     """The shape of the app's catalogue; "a", the richer one, where a table in migration has the columns of both.
 
     Raises MissingPrerequisite where there is no public.products, UnknownCatalogue where it has neither shape.
@@ -59,7 +58,7 @@ def install(admin_url: str, shape: Shape | None, default_grants: bool = True) ->
         database.close()
 
 
-def _install_tables(connection: "sa.Connection", wanted: Shape) -> None:
+def _install_tables(connection: sa.Connection, wanted: Shape) -> None:
     if not _columns(connection, "public.products"):
         script(connection, "set local role postgres")
         script(connection, _sql("tables"))
@@ -70,7 +69,7 @@ def _install_tables(connection: "sa.Connection", wanted: Shape) -> None:
         )
 
 
-def _columns(connection: "sa.Connection", table: str) -> frozenset[str]:
+def _columns(connection: sa.Connection, table: str) -> frozenset[str]:
     # pg_attribute, since information_schema hides the columns that this role may not use.
     rows = query(
         connection,

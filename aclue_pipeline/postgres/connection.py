@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
 
 from aclue_pipeline.errors import AclueError, InsecureConnection, SettingsError, Unreachable, WrongPassword
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import psycopg
-    import sqlalchemy as sa
 
 _CONNECTING: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
@@ -33,13 +31,11 @@ _URL = re.compile(
 _LOOKS_LIKE = "it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
 
 
-def parse_url(url: str, driver: str = "postgresql+psycopg") -> "sa.URL":
+def parse_url(url: str, driver: str = "postgresql+psycopg") -> sa.URL:
     """The URL with its driver named, since `postgres://` (as Supabase hands it out) means another one in each version.
 
     Raises SettingsError for what is no PostgreSQL URL, InsecureConnection for another host without TLS.
     """
-    import sqlalchemy as sa
-
     scheme = _SCHEME.match(url)
     if scheme is None:
         raise SettingsError(f"the database URL cannot be read; {_LOOKS_LIKE}")
@@ -64,7 +60,7 @@ def parse_url(url: str, driver: str = "postgresql+psycopg") -> "sa.URL":
     return parsed
 
 
-def _hosts(url: "sa.URL") -> list[str]:
+def _hosts(url: sa.URL) -> list[str]:
     """Every host that the URL names, also those in its options, which the driver prefers; none means a local socket."""
     named = [url.host or "", *url.normalized_query.get("host", ()), *url.normalized_query.get("hostaddr", ())]
     return [host for text in named for host in text.split(",") if host]
@@ -107,9 +103,7 @@ class Database:
         return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @cached_property
-    def engine(self) -> "sa.Engine":
-        import sqlalchemy as sa
-
+    def engine(self) -> sa.Engine:
         engine = sa.create_engine(
             self._url,
             pool_pre_ping=True,
@@ -127,22 +121,20 @@ class Database:
         return engine
 
     @contextmanager
-    def begin(self) -> Iterator["sa.Connection"]:
+    def begin(self) -> Iterator[sa.Connection]:
         """One transaction: committed at the end, rolled back on an error."""
         with self._named_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def autocommit(self) -> Iterator["sa.Connection"]:
+    def autocommit(self) -> Iterator[sa.Connection]:
         """Each statement by itself, for what PostgreSQL refuses inside a transaction."""
         with self._named_errors(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def apart(self) -> Iterator["psycopg.Connection[Any]"]:
+    def apart(self) -> Iterator[psycopg.Connection[Any]]:
         """The driver's own connection in autocommit, closed afterwards, that was told nothing: no option, no SET."""
-        import psycopg
-
         _, address = self.engine.dialect.create_connect_args(self._url)
         with self._named_errors():
             pg = psycopg.connect(**address, **_CONNECTING, autocommit=True)
@@ -152,7 +144,7 @@ class Database:
             pg.close()
 
     @contextmanager
-    def psycopg(self) -> Iterator["psycopg.Connection[Any]"]:
+    def psycopg(self) -> Iterator[psycopg.Connection[Any]]:
         """The driver's own connection in one transaction, for COPY and for composing identifiers."""
         with self._named_errors():
             pooled = self.engine.raw_connection()
@@ -171,9 +163,6 @@ class Database:
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        import psycopg
-        import sqlalchemy as sa
-
         try:
             yield
         except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
@@ -189,8 +178,6 @@ class Database:
 
     def _named(self, error: BaseException | None) -> AclueError | None:
         """The named error for a failure to connect; None for a failure of a statement."""
-        import psycopg
-
         text = str(error)
         if "invalid connection option" in text or "invalid sslmode" in text:
             return SettingsError(f"the database URL has an option that does not exist ({text.splitlines()[0].strip()})")
@@ -227,7 +214,7 @@ class Database:
         return None
 
 
-def script(connection: "sa.Connection", text: str) -> None:
+def script(connection: sa.Connection, text: str) -> None:
     """Run SQL as it stands, one or many statements: `:x` and `%` in it are itself, never a parameter."""
     pg = connection.connection.driver_connection
     assert pg is not None
@@ -236,18 +223,7 @@ def script(connection: "sa.Connection", text: str) -> None:
         cursor.execute(text)
 
 
-def query(connection: "sa.Connection", text: str, **parameters: Any) -> list[dict[str, Any]]:
+def query(connection: sa.Connection, text: str, **parameters: Any) -> list[dict[str, Any]]:
     """Rows of one statement with `:name` parameters; [] where it returns none."""
-    import sqlalchemy as sa
-
     result = connection.execute(sa.text(text), parameters)
     return [dict(row) for row in result.mappings()] if result.returns_rows else []
-
-
-def frame(connection: "sa.Connection", text: str, **parameters: Any) -> "pd.DataFrame":
-    """The rows as a frame; money stays Decimal (pandas' own reader makes floats of it)."""
-    import pandas as pd
-    import sqlalchemy as sa
-
-    result = connection.execute(sa.text(text), parameters)
-    return pd.DataFrame(result.fetchall(), columns=list(result.keys()))

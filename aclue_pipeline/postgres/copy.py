@@ -1,31 +1,26 @@
 """Bulk copy of frames through PostgreSQL's COPY. What the rows mean belongs to the rooms; a stream of millions of fixed-width rows is
 read where it is used (preferences/signals.py)."""
 
-from typing import TYPE_CHECKING, Any
+import csv
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import psycopg
+import pandas as pd
+import psycopg
+from psycopg import sql
 
 _BLOCK_ROWS = 50_000
 
 
 def _identifier(table: str) -> Any:
-    from psycopg import sql
-
     return sql.Identifier(*table.split("."))
 
 
-def copy_frame(pg: "psycopg.Connection[Any]", table: str, frame: "pd.DataFrame") -> int:
+def copy_frame(pg: psycopg.Connection[Any], table: str, frame: pd.DataFrame) -> int:
     """Copy a frame's columns into the table's columns of the same names; the number of rows.
 
     Written by pandas in blocks, in COPY's text format: missing values (NaN, NaT, None, NA) become NULL, an empty string
     stays one. Columns of lists or dicts must be rendered to PostgreSQL's text form (array literal, JSON) first.
     """
-    import csv
-
-    from psycopg import sql
-
     columns = [str(column) for column in frame.columns]
     statement = sql.SQL("copy {} ({}) from stdin").format(
         _identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -44,8 +39,6 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _escaped(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    import pandas as pd
-
     if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
         return column
     return column.astype(object).map(

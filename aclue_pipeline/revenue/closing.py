@@ -3,17 +3,15 @@ the first open month. How the rows follow from that, sql/revenue/commission_mont
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import needed, today, whole
 from aclue_pipeline.errors import MonthNotClosable
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from aclue_pipeline.postgres import Database
 
 TABLE, DAYS = "analytics.commission_monthly", "analytics.commission_daily"
 
@@ -26,7 +24,7 @@ class Closed:
     amounts: dict[tuple[str, str], tuple[Any, Any]]
 
 
-def close(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
+def close(db: Database, catalog: Catalog, month: date, who: str) -> Closed:
     """Freeze the commission of the month that begins on `month`: its own sales, and what is booked in it for earlier months.
 
     Months close in order, and only once they are over and all their days are as the facts say. Closing one twice changes
@@ -62,7 +60,7 @@ def close(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
         return Closed(month, _frozen(pg, month))
 
 
-def reopen(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
+def reopen(db: Database, catalog: Catalog, month: date, who: str) -> Closed:
     """Open the last closed month again; that it was closed stays in pipeline.closings. Raises MonthNotClosable for any other."""
     with whole(db, catalog, catalog.table(TABLE)) as (pg, refresh):
         last = last_closed(pg)
@@ -80,7 +78,7 @@ def reopen(db: "Database", catalog: Catalog, month: date, who: str) -> Closed:
         return Closed(month, amounts)
 
 
-def next_to_close(db: "Database", catalog: Catalog) -> date | None:
+def next_to_close(db: Database, catalog: Catalog) -> date | None:
     """The first month that is open and over; None where there is none."""
     with db.psycopg() as pg:
         if pg.execute("select to_regclass('pipeline.closings') is null").fetchone() == (True,):
@@ -89,12 +87,12 @@ def next_to_close(db: "Database", catalog: Catalog) -> date | None:
     return month if month is not None and _following(month) <= today(db) else None
 
 
-def last_closed(pg: "psycopg.Connection[Any]") -> date | None:
+def last_closed(pg: psycopg.Connection[Any]) -> date | None:
     row = pg.execute("select max(month) from pipeline.closings where reopened_at is null").fetchone()
     return row[0] if row else None
 
 
-def _first_open(pg: "psycopg.Connection[Any]", last: date | None) -> date | None:
+def _first_open(pg: psycopg.Connection[Any], last: date | None) -> date | None:
     """The month after the last closed one, else the first with a sale; None where nothing was sold yet."""
     row = pg.execute(
         """select coalesce((%s::date + interval '1 month')::date, date_trunc('month', min(day))::date) from analytics.commission_daily""",
@@ -103,7 +101,7 @@ def _first_open(pg: "psycopg.Connection[Any]", last: date | None) -> date | None
     return row[0] if row else None
 
 
-def _frozen(pg: "psycopg.Connection[Any]", month: date) -> dict[tuple[str, str], tuple[Any, Any]]:
+def _frozen(pg: psycopg.Connection[Any], month: date) -> dict[tuple[str, str], tuple[Any, Any]]:
     rows = pg.execute(
         """select currency, affiliate_network, commission, adjustments from pipeline.closed_months
            where month = %s order by 1, 2""",

@@ -45,6 +45,22 @@ def test_modules_and_functions_stay_readable() -> None:
     assert not long, "\n".join(long)
 
 
+#: Floors that start often, and rooms whose users would pay for what they do not need: `predict` is what a recommender imports.
+LAZY = {"cli": "", "defs": "", "demo": "", "definitions.py": "", "preferences": r"pandas|sklearn|scipy"}
+
+
+def test_imports_stand_at_the_top_but_where_a_floor_or_a_heavy_module_is_only_asked_for_when_needed() -> None:
+    found = []
+    for path in MODULES:
+        lazy = LAZY.get(path.relative_to(PACKAGE).parts[0])
+        functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+        for node in (node for function in functions for node in ast.walk(function)):
+            text = ast.unparse(node) if isinstance(node, ast.Import | ast.ImportFrom) else ""
+            if text and (lazy is None or not re.search(lazy, text)):
+                found.append(f"{path}:{node.lineno} {text}")
+    assert not found, "move these to the top of the file:\n" + "\n".join(found)
+
+
 #: Where a module is imported by a name that the linter cannot see, and why.
 BY_NAME = {
     "cli/__init__.py": "a command is imported when it is run",

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aclue_pipeline.errors import InsecureConnection, SettingsError, Unreachable, WrongPassword
-from aclue_pipeline.postgres import Database, frame, query, script
+from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.connection import parse_url
 
 SECRET = "s3cret"
@@ -192,15 +192,6 @@ def test_a_transaction_that_fails_leaves_nothing(empty_db: Database) -> None:
             work()
     with empty_db.begin() as connection:
         assert query(connection, "select to_regclass('public.half') as there") == [{"there": None}]
-
-
-@pytest.mark.database
-def test_money_stays_exact_in_a_frame(empty_db: Database) -> None:
-    from decimal import Decimal
-
-    with empty_db.begin() as connection:
-        money = frame(connection, "select 0.10::numeric(10,2) as pounds from generate_series(1, :n)", n=3)
-    assert sum(money["pounds"]) == Decimal("0.30")
 
 
 @pytest.mark.database
