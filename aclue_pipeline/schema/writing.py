@@ -150,8 +150,13 @@ def _javascript(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_javascript, value))}]"
     if isinstance(value, str) and value.startswith("$"):
-        return re.sub(r"_(\w)", lambda found: found[1].upper(), value[1:])
+        return javascript_name(value)
     return json.dumps(value)
+
+
+def javascript_name(name: str) -> str:
+    """A variable of contract.yaml as JavaScript calls it: `$my_id` is myId."""
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name[1:])
 
 
 def _python(value: Any) -> str:
