@@ -42,6 +42,12 @@ class Context:
         settings = get_settings()
         return EmbeddedServer(settings.home, settings.pg_bin)
 
+    def admin_url(self) -> str:
+        """The demo's database as its superuser."""
+        from aclue_pipeline.postgres.server import SUPERUSER
+
+        return self.server.url("aclue", SUPERUSER)
+
     def name_demo(self) -> None:
         """Start the embedded server and name its two databases in this process's environment, in place of any other,
         so that Dagster's definitions and child processes mean the same ones."""

@@ -3,6 +3,7 @@
 import os
 import time
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +46,6 @@ def demo(click_context: click.Context, no_ui: bool, port: int | None) -> None:
 
 def _whole(context: Context) -> None:
     from aclue_pipeline.demo.tour import Stage, figures, tour
-    from aclue_pipeline.postgres.server import SUPERUSER
 
     began = time.monotonic()
 
@@ -54,12 +54,13 @@ def _whole(context: Context) -> None:
 
     say("the embedded PostgreSQL server")
     database = context.database()
-    stage = Stage(database, context.catalog, lambda: context.server.url("aclue", SUPERUSER), _instance)
-    steps = []
-    for step in tour(stage, say):
+    stage = Stage(database, context.catalog, context.admin_url, _instance, say)
+    steps, ends = [], [time.monotonic()]
+    for step in tour(stage):
         steps.append(step)
+        ends.append(time.monotonic())
         context.name_first_day()  # known once the first step has loaded something
-    _summary(steps, figures(database), time.monotonic() - began)
+    _summary(steps, [end - begin for begin, end in pairwise(ends)], figures(database), time.monotonic() - began)
     database.close()
 
 
@@ -77,13 +78,13 @@ def _instance() -> "dg.DagsterInstance":
     return instance
 
 
-def _summary(steps: "list[Step]", figures: dict[str, str], seconds: float) -> None:
+def _summary(steps: "list[Step]", took: list[float], figures: dict[str, str], seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"The demo, in {seconds:.0f} s", title_justify="left", show_header=False)
-    for step in steps:
-        table.add_row(step.name, step.result, f"{step.seconds:.1f} s", style="red" if step.red else None)
+    for step, each in zip(steps, took, strict=True):
+        table.add_row(step.name, step.result, f"{each:.1f} s", style="red" if step.red else None)
     table.add_section()
     for name, figure in figures.items():
         table.add_row(name, figure, "")
@@ -110,14 +111,12 @@ def load(context: Context, users: int | None, days: int | None, seed: int | None
     What is loaded stays; more people or earlier days are added. The tables are made where they are missing; nothing is computed.
     """
     from aclue_pipeline import schema
-    from aclue_pipeline.demo.load import install
-    from aclue_pipeline.demo.load import load as load_rows
-    from aclue_pipeline.postgres.server import SUPERUSER
+    from aclue_pipeline.demo import load as loading
 
     database = context.database()
-    install(database, lambda: context.server.url("aclue", SUPERUSER), progress())
+    loading.install(database, context.admin_url, progress())
     schema.deploy(database)
-    rows = load_rows(database, users, days, seed, progress=progress())
+    rows = loading.load(database, users, days, seed, progress=progress())
     for table, count in rows.items():
         click.echo(f"{table:<32}{count:>12,}")
     if not rows:
@@ -193,9 +192,5 @@ def status(context: Context, as_json: bool) -> None:
     if as_json:
         print_json({"loaded": None if now is None else now._asdict(), "broken": wrong})
         return
-    click.echo(
-        "nothing is loaded"
-        if now is None
-        else f"{now.users} people, {now.first_day} to {now.last_day}, seed {now.seed}"
-    )
+    click.echo(f"{now}, seed {now.seed}" if now else "nothing is loaded")
     click.echo(f"broken: {', '.join(wrong)}" if wrong else "nothing is broken")

@@ -135,12 +135,10 @@ def _evaluate(database: "Database") -> "Quality":
 
 
 def _movielens(folder: Path) -> "Quality":
-    from aclue_pipeline.preferences.movielens import read
-    from aclue_pipeline.preferences.quality import evaluate
-    from aclue_pipeline.preferences.versions import SEED
+    from aclue_pipeline.preferences import movielens, quality, versions
     from aclue_pipeline.settings import get_settings
 
-    return evaluate(*read(folder), get_settings().half_life_days, SEED)
+    return quality.evaluate(*movielens.read(folder), get_settings().half_life_days, versions.SEED)
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 _GOLDEN = 0x9E3779B97F4A7C15  # splitmix64's step
-_HEX = b"0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,20 @@ class Draws:
 
     def uuids(self, purpose: str, *keys: Any) -> np.ndarray:
         """UUIDs as text (version 8: made by an application's own rule)."""
-        high, low = (np.atleast_1d(self.bits(purpose + half, *keys)).astype(">u8") for half in ("/high", "/low"))
-        octets = np.concatenate([high[:, None].view(np.uint8), low[:, None].view(np.uint8)], axis=1)
+        octets = np.hstack([self._octets(purpose + half, *keys) for half in ("/high", "/low")])
         octets[:, 6] = octets[:, 6] & 0x0F | 0x80
         octets[:, 8] = octets[:, 8] & 0x3F | 0x80
-        return _texts(octets, dashes=(8, 12, 16, 20))
+        return _hexadecimal(octets)
 
     def names(self, prefix: str, purpose: str, *keys: Any) -> np.ndarray:
         """Text identifiers `prefix` + 16 hexadecimal digits."""
-        octets = np.atleast_1d(self.bits(purpose, *keys)).astype(">u8")[:, None].view(np.uint8)
-        return np.char.add(prefix, _texts(octets).astype(str)).astype(object)
+        return prefix + _hexadecimal(self._octets(purpose, *keys))
+
+    def _octets(self, purpose: str, *keys: Any) -> np.ndarray:
+        return np.atleast_1d(self.bits(purpose, *keys)).astype(">u8")[:, None].view(np.uint8)
 
 
-def where_said(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
+def where_said(mask: Any, values: np.ndarray) -> np.ndarray:
     """The values where the mask holds, None elsewhere."""
     chosen = np.full(len(values), None, dtype=object)
     chosen[mask] = values[mask]
@@ -73,9 +73,5 @@ def _mixed(state: Any) -> Any:
     return state ^ (state >> np.uint64(31))
 
 
-def _texts(octets: np.ndarray, dashes: Sequence[int] = ()) -> np.ndarray:
-    """Rows of octets as hexadecimal text, with a dash before each of these digits."""
-    digits = np.frombuffer(_HEX, dtype=np.uint8)
-    text = np.stack([digits[octets >> 4], digits[octets & 15]], axis=2).reshape(len(octets), 2 * octets.shape[1])
-    text = np.insert(text, list(dashes), ord("-"), axis=1)
-    return np.ascontiguousarray(text).view(f"S{text.shape[1]}").ravel().astype(str).astype(object)
+def _hexadecimal(octets: np.ndarray) -> np.ndarray:
+    return np.frombuffer(octets.tobytes().hex().encode(), dtype=f"S{2 * octets.shape[1]}").astype(str).astype(object)

@@ -18,7 +18,8 @@ from aclue_pipeline.demo.clock import ZONE, stamps
 from aclue_pipeline.demo.people import user_ids
 from aclue_pipeline.demo.planted import DEPARTURE_DAY, ERASED_PERSON
 from aclue_pipeline.demo.shop import anchor_for
-from aclue_pipeline.demo.simulator import EVENTS, FIRST_DAY, SEED, UNSETTLED_DAYS, USERS, Simulator
+from aclue_pipeline.demo.simulator import FIRST_DAY, SEED, UNSETTLED_DAYS, USERS, Simulator
+from aclue_pipeline.demo.tables import EVENTS
 from aclue_pipeline.demo.visitors import browser_ids
 from aclue_pipeline.errors import RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, app, query, script
@@ -42,9 +43,7 @@ create table if not exists demo.loaded (
     simulator integer not null
 );
 create table if not exists demo.broken (what text primary key, undo jsonb not null, broken_at timestamptz not null default now());
-comment on schema demo is 'What the demo knows about itself: what was loaded and what was broken on purpose.';
-comment on table demo.loaded is 'One row: which people and days are loaded, from which anchor and seed.';
-comment on table demo.broken is 'One row per thing that was broken on purpose, with what undoes it.';
+comment on schema demo is 'What the demo knows about itself: what was loaded, and what was broken on purpose with what undoes it.';
 """
 #: What the server changes of a row that is there.
 _MUTABLE: Final = {
@@ -77,6 +76,9 @@ class Loaded(NamedTuple):
     first_day: date
     last_day: date
     simulator: int = 1  # as in the first version's table, which does not say
+
+    def __str__(self) -> str:
+        return f"{self.users} people, {self.first_day} to {self.last_day}"
 
 
 def load(

@@ -38,9 +38,7 @@ CANCELLED_ORDERS: Final = 0.02  # of simulated order lines; the real ones are as
 REVERSED_SALES: Final = 0.06  # of sales the network takes back weeks after it reported them
 INCONSISTENT_CONVERSIONS: Final = 0.01  # a conversion time, but is_converted false
 REPEATS_EARN: Final = 0.4  # of repeated clicks that are credited: the network reports the sale for both
-LATE_NETWORK: Final = (
-    1  # position in NETWORKS of the one whose sales of the late month are told four to six weeks later
-)
+LATE_NETWORK: Final = 1  # position in NETWORKS of the one that tells of the late month's sales four to six weeks later
 
 #: Shares of traffic that is not as it should be.
 DUPLICATE_CLICKS: Final = 0.012  # delivered again within two seconds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,8 @@ class Shop:
     products: pd.DataFrame  # code, title, price_min, price_max (GBP), category (slug), brand; style, colour … as words
     customers: pd.DataFrame  # number, country, first_day (≤ 0) and number of orders
     orders: pd.DataFrame  # customer (−1: guest), invoice, day (≤ 0), minute (−1: not known)
-    #: customer, invoice, day, minute, product, price, again (bought before), cancelled (minutes from the last day's midnight, or NaN)
+    #: By customer and day: customer, invoice, day, minute, product, price, again (bought before), cancelled (minutes from the last
+    #: day's midnight, or NaN).
     lines: pd.DataFrame
     price: np.ndarray  # the price a click expects to earn from: the middle of the range, in GBP, rounded to pence
     sold: np.ndarray  # lines by product
@@ -63,7 +64,7 @@ def shop() -> Shop:
     )  # fmt: skip
 
 
-def month_of(day: np.ndarray) -> np.ndarray:
+def month_of(day: Any) -> np.ndarray:
     """Month of the year (0 to 11) in which the shop sold what it sells on that day."""
     return (np.datetime64(LAST_REAL_DAY) + np.asarray(day).astype(int)).astype("datetime64[M]").astype(int) % 12
 

@@ -8,12 +8,12 @@ from typing import Final
 
 import pandas as pd
 
-from aclue_pipeline.demo import tables
 from aclue_pipeline.demo.acts import acts
 from aclue_pipeline.demo.catalogue import categories, products
 from aclue_pipeline.demo.clock import Clock, stamps
 from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People, people, users
+from aclue_pipeline.demo.tables import EVENTS, Acts
 from aclue_pipeline.demo.visitors import dressed
 from aclue_pipeline.demo.visits import JOIN, start_second, visit_key, visits
 
@@ -21,20 +21,6 @@ SEED: Final = 20111209
 USERS: Final = 929  # the customers whose order lines are known
 FIRST_DAY: Final = -400  # days before the anchor: the real year, and the weeks in which its first purchases began
 UNSETTLED_DAYS: Final = 155  # from a visit to the last change of its rows: order, late month, report, reversal
-
-#: The event tables in the order in which they may be written (each refers to those before it).
-EVENTS: Final = {
-    f"public.{rows.__name__}": rows
-    for rows in (
-        tables.swipe_sessions,
-        tables.swipe_interactions,
-        tables.recommendations,
-        tables.session_analytics,
-        tables.product_views,
-        tables.affiliate_clicks,
-        tables.recommendation_feedback,
-    )
-}
 
 
 class Simulator:
@@ -64,5 +50,5 @@ class Simulator:
         found, cards = visits(self.draws, block, first, last)
         done = acts(self.draws, self.clock, block, dressed(self.draws, block, found), cards)
         since = -1 if known_until is None else self.clock.end_of(known_until)
-        known = tables.Acts(self.draws, *done, self.clock.end_of(last if now is None else now), since)
+        known = Acts(self.draws, *done, self.clock.end_of(last if now is None else now), since)
         return {name: rows(known) for name, rows in EVENTS.items()}

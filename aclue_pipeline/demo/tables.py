@@ -39,8 +39,18 @@ class Acts:
     def __init__(self, draws: Draws, visits: pd.DataFrame, cards: pd.DataFrame, now: int, since: int) -> None:
         self.draws, self.visits, self.now, self.since = draws, visits, now, since
         known = {moment: self.past(cards[moment]) for moment in _BUYING}
-        sold = known["told_at"] != NEVER
-        self.cards = cards.assign(**known, sold=sold, ordered_at=np.where(sold, cards["ordered_at"], NEVER))
+        sold, keys = known["told_at"] != NEVER, _keys(cards)
+        self.cards = cards.assign(
+            **known,
+            sold=sold,
+            ordered_at=np.where(sold, cards["ordered_at"], NEVER),
+            # What the recommender believes is the planted probability, not quite known.
+            confidence=np.clip(cards["likes"] + 0.08 * draws.normal("confidence", *keys), 0.01, 0.99).round(4),
+            algorithm=np.where(cards["day"] >= _SECOND_ALGORITHM_SINCE, "hybrid-2", "hybrid-1").astype(object),
+            recommendation_id=where_said(
+                cards["view_source"] == "recommendations", draws.uuids("recommendation", *keys)
+            ),
+        )
 
     @property
     def recommended(self) -> pd.DataFrame:
@@ -136,8 +146,8 @@ def recommendations(acts: Acts) -> pd.DataFrame:
     return acts.rows(
         "public.recommendations", cards, "recommendation", cards["started"], acts.latest(cards["started"], clicked, cards["told_at"]),
         session_id=acts.draws.uuids("round", cards["key"]),
-        confidence_score=_confidence(acts, cards),
-        algorithm_version=_algorithm(cards),
+        confidence_score=cards["confidence"],
+        algorithm_version=cards["algorithm"],
         reasoning="popular with people who like what you like",
         rank_position=cards["position"],
         expires_at=stamps(cards["started"] + 30 * DAY),
@@ -148,17 +158,6 @@ def recommendations(acts: Acts) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _confidence(acts: Acts, cards: pd.DataFrame) -> np.ndarray:
-    """What the recommender believes: the planted probability, not quite known."""
-    noise = 0.08 * acts.draws.normal("confidence", *_keys(cards))
-    return np.clip(cards["likes"].to_numpy() + noise, 0.01, 0.99).round(4)
-
-
-def _algorithm(cards: pd.DataFrame) -> np.ndarray:
-    """The version that chose each card."""
-    return np.where(cards["day"] >= _SECOND_ALGORITHM_SINCE, "hybrid-2", "hybrid-1").astype(object)
-
-
 def session_analytics(acts: Acts) -> pd.DataFrame:
     """One row per visit of a person, with the counters a browser would have sent; a few visits have none, of a few they are wrong."""
     tally = _tally(acts)
@@ -166,7 +165,7 @@ def session_analytics(acts: Acts) -> pd.DataFrame:
     visits, tally = acts.visits[written], tally[written]
     wrong = acts.chance("miscounted", visits) < planted.SESSIONS_MISCOUNTED
     started, ended, ordered = (of.to_numpy() for of in (visits["started"], visits["ended"], tally["ordered_at"]))
-    sold, joining = (ordered != NEVER) & ~wrong, (visits["kind"] == JOIN).to_numpy()
+    sold, joining = (tally["told_at"].to_numpy() > 0) & ~wrong, (visits["kind"] == JOIN).to_numpy()
     engagement = (1 - np.exp(-(tally["seen"] + 3 * tally["swiped"]) / 30)).to_numpy()
     tails = np.array([",/product" * n for n in range(_PAGES_KEPT)], dtype=object)[
         np.minimum(tally["opened"], _PAGES_KEPT - 1)
@@ -189,7 +188,7 @@ def session_analytics(acts: Acts) -> pd.DataFrame:
         registration_timestamp=stamps(np.where(joining, started + 2_000_000, NEVER)),
         has_converted=sold,
         conversion_timestamp=stamps(np.where(sold, ordered, NEVER)),
-        conversion_value=np.where(sold, tally["value"].round(2), np.nan),
+        conversion_value=np.where(sold, tally["price"].astype(float).round(2), np.nan),
         is_bounce=tally["seen"] == 0,
         is_active=False,
         session_quality_score=np.round(0.7 * engagement + 0.3 * (tally["clicked"] > 0), 2),
@@ -198,21 +197,14 @@ def session_analytics(acts: Acts) -> pd.DataFrame:
 
 
 def _tally(acts: Acts) -> pd.DataFrame:
-    """Counts by visit, and what was spent when, as far as it is known."""
-    cards = acts.cards.assign(seen=True, value=acts.cards["price"].where(acts.cards["sold"], 0.0))
-    cards["last_told"] = cards["told_at"].where(cards["sold"], 0)
-    tally = cards.groupby("visit").agg(
-        **{name: (name, "sum") for name in ("seen", "swiped", "opened", "clicked", "value")},
-        ordered_at=("ordered_at", "min"),
-        told_at=("last_told", "max"),
-    )
-    nothing = {"value": 0.0, "ordered_at": NEVER}
-    return (
-        tally.reindex(acts.visits.index)
-        .fillna(nothing)
-        .fillna(0)
-        .astype({name: np.int64 for name in tally if name != "value"})
-    )
+    """Counts by visit, and what was spent when, as far as it is known; told_at is 0 where nothing was."""
+    sold = acts.cards["sold"]
+    spent = {name: acts.cards[name].where(sold, 0) for name in ("price", "told_at")}
+    tally = acts.cards.assign(seen=True, **spent).groupby("visit").agg(
+        **{name: (name, "sum") for name in ("seen", "swiped", "opened", "clicked", "price")},
+        ordered_at=("ordered_at", "min"), told_at=("told_at", "max"),
+    )  # fmt: skip
+    return tally.reindex(acts.visits.index, fill_value=0)
 
 
 def product_views(acts: Acts) -> pd.DataFrame:
@@ -228,14 +220,12 @@ def product_views(acts: Acts) -> pd.DataFrame:
             view_duration_seconds=of["seconds"],
             interaction_type=what,
             has_clicked_affiliate=of["clicked"],
-            recommendation_id=where_said(by == "recommendations", acts.draws.uuids("recommendation", *_keys(of))),
-            search_query=where_said(by == "search", searched[of["product"]]),
-            predicted_interest=np.where(by == "recommendations", of["likes"].round(2), np.nan),
+            search_query=where_said(of["view_source"] == "search", searched[of["product"]]),
+            predicted_interest=of["likes"].round(2).where(of["view_source"] == "recommendations"),
         )
         for what, when, of in (
             ("impression", "seen_at", cards), ("detail_view", "opened_at", cards[cards["opened"]]), ("save", "swiped_at", cards[saves]),
         )
-        for by in [of["view_source"].to_numpy()]
     ]  # fmt: skip
     return pd.concat(frames, ignore_index=True)
 
@@ -309,7 +299,6 @@ def _feedback(
     action = np.full(len(cards), action, dtype=object)
     return acts.rows(
         "public.recommendation_feedback", cards, f"feedback {purpose}", moment,
-        recommendation_id=acts.draws.uuids("recommendation", *_keys(cards)),
         feedback_type="explicit" if purpose == "explicit" else "implicit",
         feedback_action=action,
         feedback_value=np.array([_VALUES[name] for name in action], dtype=float),
@@ -317,9 +306,18 @@ def _feedback(
         dwell_time_seconds=cards["seconds"],
         feedback_source="recommendation_list",
         position_in_list=cards["position"],
-        model_version=_algorithm(cards),
-        original_confidence_score=_confidence(acts, cards),
+        model_version=cards["algorithm"],
+        original_confidence_score=cards["confidence"],
         training_weight=1.0,
         is_validated=acts.chance("validated", cards) < 0.98,
         **said,
     )  # fmt: skip
+
+
+#: In the order in which they may be written (each refers to those before it).
+EVENTS: Final = {
+    f"public.{rows.__name__}": rows
+    for rows in (
+        swipe_sessions, swipe_interactions, recommendations, session_analytics, product_views, affiliate_clicks, recommendation_feedback,
+    )
+}  # fmt: skip

@@ -5,7 +5,6 @@ The order is a real one: the schema is deployed beside the app's own tables, and
 the last weeks, on which the days are published and the months that are over closed; then those since, with the sales that were
 reported late or taken back, an account and a product that the app deleted: what was published is restated, what was closed adjusted."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -46,98 +45,80 @@ class Step(NamedTuple):
 
     name: str
     result: str
-    red: tuple[str, ...]  # checks that did not pass
-    warned: tuple[str, ...]  # checks that did not, and only warn
-    seconds: float
+    red: tuple[str, ...] = ()  # checks that did not pass
+    warned: tuple[str, ...] = ()  # checks that did not, and only warn
 
 
 @dataclass(frozen=True)
 class Stage:
     """What the steps work on. `admin_url`: the same database as its superuser, asked for when the app's tables are missing;
-    `instance`: where runs are recorded, opened when the first job runs; `users` and `days` as in `load`."""
+    `instance`: where runs are recorded, opened when the first job runs; `say` gets a line as each step begins; `users` and `days`
+    as in `load`."""
 
     database: Database
     catalog: Catalog
     admin_url: Callable[[], str]
     instance: Callable[[], dg.DagsterInstance]
+    say: Callable[[str], None]
     users: int | None = None
     days: int | None = None
 
+    @property
+    def loaded(self) -> Loaded | None:
+        with self.database.begin() as connection:
+            return loaded(connection)
 
-def tour(stage: Stage, say: Callable[[str], None]) -> Iterator[Step]:
-    """Every step, one after the other; `say` gets a line as each begins.
 
-    An error of a job is raised as it is; what was done until then is kept.
-    """
-    install(stage.database, stage.admin_url, say)
+def tour(stage: Stage) -> Iterator[Step]:
+    """Every step, one after the other. An error of a job is raised as it is; what was done until then is kept."""
+    install(stage.database, stage.admin_url, stage.say)
     if schema.plan(stage.database).steps:
         config = {"ops": {"deploy": {"config": {"database": stage.database.name}}}}
-        yield _run(stage, "deploy_schema", "deploying the five tables", say, config)
+        yield _run(stage, "deploy_schema", "deploying the five tables", config)
     ensure_tables(stage.database, stage.catalog)  # so that every job finds what it reads, in whatever order it looks
-    if _loaded(stage) is None:
+    if stage.loaded is None:
         until = datetime.now(ZONE).date() - timedelta(days=1) - EARLIER
-        yield _load(stage, say, "sample data up to some weeks ago", until)
-        yield _run(stage, SYNC, "facts of the events of then", say)
-        yield from _rebuild(stage, "revenue and funnel, as they were published then", say)
-        yield _close(stage, until, say)
-    before = _loaded(stage)
-    yield _load(stage, say, "sample data up to yesterday")
+        yield _load(stage, "sample data up to some weeks ago", until)
+        yield _run(stage, SYNC, "facts of the events of then")
+        yield _rebuild(stage, "revenue and funnel, as they were published then")
+        yield _close(stage, until)
+    before = stage.loaded
+    yield _load(stage, "sample data up to yesterday")
     for job, says in JOBS.items():
-        if job == REBUILD:
-            yield from _rebuild(stage, says, say)
-        else:
-            yield _run(stage, job, says, say, _FULL if job == SYNC and _loaded(stage) != before else None)
+        new = job == SYNC and stage.loaded != before
+        yield _rebuild(stage, says) if job == REBUILD else _run(stage, job, says, _FULL if new else None)
 
 
-def _loaded(stage: Stage) -> Loaded | None:
-    with stage.database.begin() as connection:
-        return loaded(connection)
-
-
-def _load(stage: Stage, say: Callable[[str], None], says: str, until: date | None = None) -> Step:
-    began = time.monotonic()
-    say(says)
+def _load(stage: Stage, says: str, until: date | None = None) -> Step:
+    stage.say(says)
     rows = load(stage.database, stage.users, stage.days, until=until)
-    now = _loaded(stage)
-    assert now is not None
-    added = f"{sum(rows.values()):,} rows added" if rows else "up to date"
-    result = f"{now.users} people, {now.first_day} to {now.last_day}: {added}"
-    return Step("load", result, (), (), time.monotonic() - began)
+    return Step("load", f"{stage.loaded}: " + (f"{sum(rows.values()):,} rows added" if rows else "up to date"))
 
 
-def _rebuild(stage: Stage, says: str, say: Callable[[str], None]) -> Iterator[Step]:
+def _rebuild(stage: Stage, says: str) -> Step:
     """One run from the first to the last day that any table needs; none where nothing is needed."""
-    began, now = time.monotonic(), _loaded(stage)
+    now, db, catalog = stage.loaded, stage.database, stage.catalog
     assert now is not None
-    tables = [table for table in stage.catalog.tables.values() if table.kind == "daily"]
-    wanted = [
-        day for table in tables for day in needed(stage.database, stage.catalog, table, now.first_day, now.last_day)
-    ]
-    if wanted:
-        yield _run(stage, REBUILD, says, say, days=(min(wanted), max(wanted)))
-    else:
-        yield Step(REBUILD, "no day needs to be rebuilt", (), (), time.monotonic() - began)
+    daily = [table for table in catalog.tables.values() if table.kind == "daily"]
+    days = [day for table in daily for day in needed(db, catalog, table, now.first_day, now.last_day)]
+    if not days:
+        return Step(REBUILD, "no day needs to be rebuilt")
+    return _run(stage, REBUILD, says, days=(min(days), max(days)))
 
 
-def _close(stage: Stage, until: date, say: Callable[[str], None]) -> Step:
+def _close(stage: Stage, until: date) -> Step:
     """Every month that was over on that day, by a run each."""
-    began, closed = time.monotonic(), 0
+    closed = 0
     while (month := next_to_close(stage.database, stage.catalog)) and month + timedelta(days=31) < until:
-        _run(stage, CLOSE, f"closing {month:%Y-%m}", say)
+        _run(stage, CLOSE, f"closing {month:%Y-%m}")
         closed += 1
-    return Step(CLOSE, f"{closed} months closed", (), (), time.monotonic() - began)
+    return Step(CLOSE, f"{closed} months closed")
 
 
 def _run(
-    stage: Stage,
-    job: str,
-    says: str,
-    say: Callable[[str], None],
-    config: dict[str, Any] | None = None,
-    days: tuple[date, date] | None = None,
+    stage: Stage, job: str, says: str, config: dict[str, Any] | None = None, days: tuple[date, date] | None = None
 ) -> Step:
-    began = time.monotonic()
-    say(says)
+    stage.say(says)
     result = run_job(
         job,
         instance=stage.instance(),
@@ -147,15 +128,15 @@ def _run(
         catalog=stage.catalog,
     )
     checks = result.get_asset_check_evaluations()
-    failed = sorted(
-        (f"{c.asset_key.to_user_string()}: {c.check_name}", c.severity.value) for c in checks if not c.passed
+    failed = sorted((f"{c.asset_key.to_user_string()}: {c.check_name}", c.severity) for c in checks if not c.passed)
+    red, warned = (
+        tuple(name for name, severity in failed if severity == one)
+        for one in (dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN)
     )
-    red = tuple(name for name, severity in failed if severity == "ERROR")
-    warned = tuple(name for name, severity in failed if severity == "WARN")
-    materialised = len({event.asset_key for event in result.get_asset_materialization_events()})
-    parts = [f"{materialised} assets"] if materialised else []
-    parts += [f"{len(checks) - len(red) - len(warned)} of {len(checks)} checks green"] if checks else []
-    return Step(job, ", ".join(parts) or "done", red, warned, time.monotonic() - began)
+    made = len({event.asset_key for event in result.get_asset_materialization_events()})
+    parts = [f"{made} assets"] if made else []
+    parts += [f"{len(checks) - len(failed)} of {len(checks)} checks green"] if checks else []
+    return Step(job, ", ".join(parts) or "done", red, warned)
 
 
 def figures(database: Database) -> dict[str, str]:
@@ -175,13 +156,8 @@ def figures(database: Database) -> dict[str, str]:
                             coalesce(sum(sessions) filter (where step_name = 'conversion'), 0) as converted
                      from analytics.session_funnel_daily where path = 'all') as f""",
         )
-    span = (
-        f"{now.users} people, {(now.last_day - now.first_day).days + 1} days to {now.last_day}, seed {now.seed}"
-        if now
-        else "none"
-    )
     return {
-        "sample data": span,
+        "sample data": f"{now}, seed {now.seed}" if now else "none",
         "events": f"{row['views']:,} views, {row['swipes']:,} swipes",
         "preferences": f"{row['profiles']:,} profiles, {row['confident']:,} of them with confidence 0.5 or more",
         "revenue": f"{row['clicks']:,} valid clicks, {row['conversions']:,} conversions, {row['commission']:,.2f} GBP",

@@ -43,7 +43,7 @@ _CAMPAIGNS: Final = np.array(["gifts-for-everyone", "autumn-finds", "christmas",
 _CITIES: Final = np.array(
     ["London", "Manchester", "Birmingham", "Leeds", "Glasgow", "Bristol", "Cardiff", "Belfast"], dtype=object
 )
-_ADDRESSES: Final = np.array(["192.0.2.", "198.51.100.", "203.0.113."])  # the three blocks kept for documentation
+_ADDRESSES: Final = np.array(["192.0.2.", "198.51.100.", "203.0.113."], dtype=object)  # the blocks for documentation
 _DAYS_A_VISITOR_IS_KNOWN: Final = 40  # days for which a browser keeps the anonymous id
 
 
@@ -57,11 +57,8 @@ def dressed(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
     key, kind, who, day = (table[name].to_numpy() for name in ("key", "kind", "who", "day"))
     person = block.numbers[who]
     known, joining, bot = kind < ANONYMOUS, kind == JOIN, kind == BOT
-    away = draws.uniform("device", key) < 0.15
-    device = np.where(
-        away, draws.choice("other device", (5, 3, 2), key), draws.choice("own device", (60, 32, 8), person)
-    )
-    device = np.where(bot, 1, device)
+    own, other = draws.choice("own device", (60, 32, 8), person), draws.choice("other device", (5, 3, 2), key)
+    device = np.select([bot, draws.uniform("device", key) < 0.15], [1, other], own)
     outfit = _OUTFITS[device, draws.choice("browser", (1, 1), person)]
     by_letter = np.isin(kind, (BROWSE, ANONYMOUS)) & np.isin(day, planted.CAMPAIGN_DAYS)
     by_letter &= draws.uniform("letter", key) < 0.5
@@ -79,8 +76,8 @@ def dressed(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
         session_id=draws.names("s-", "session", key),
         user_id=where_said(known, user_ids(block.numbers)[who]),
         anonymous_id=where_said(~known | joining | signs_in, draws.names("anon-", "visitor", owner, visitor)),
-        landing_page=np.array([_PAGES[name][0] for name in table["view_source"]], dtype=object),
-        source_page=np.array([_PAGES[name][1] for name in table["view_source"]], dtype=object),
+        landing_page=table["view_source"].map(_PAGES).str[0],
+        source_page=table["view_source"].map(_PAGES).str[1],
         device_type=_DEVICES[device],
         browser=outfit[:, 0],
         operating_system=outfit[:, 1],
@@ -88,9 +85,7 @@ def dressed(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
         viewport_size=outfit[:, 2],
         screen_density=np.where(device == 1, 1.0, 3.0),
         user_agent=np.where(bot, _BOTS[draws.choice("bot", (4, 2, 2, 1), person)], outfit[:, 3]),
-        ip_address=np.char.add(_ADDRESSES[draws.choice("address block", (1, 1, 1), host)], address.astype(str)).astype(
-            object
-        ),
+        ip_address=_ADDRESSES[draws.choice("address block", (1, 1, 1), host)] + address.astype(str).astype(object),
         country_code=country,
         city=where_said(country == "GB", city),
         timezone="Europe/London",

@@ -1,4 +1,4 @@
-"""Who came when, and what they were shown: visits, and the cards of each visit with what the visitor thought of them.
+"""Who came when, with what, and what they were shown: visits, and the cards of each visit with what the visitor thought of them.
 
 A real order is the end of a visit: its lines are cards that were liked and bought, and the other cards are popular products of
 those days that the customer did not buy. Orders of which only the date is known buy what the customer bought before. Visits
@@ -6,7 +6,6 @@ that end in no order, visitors without an account, bots, and everything after th
 (day 0 is the last real day), minutes and seconds from local midnight."""
 
 import zlib
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,44 +21,35 @@ LONGEST_LAG: Final = 44  # days from a click to its order
 _HOURS: Final = (1, 2, 4, 6, 8, 9, 10, 9, 8, 8, 8, 9, 10, 9, 7, 5)  # weight of each hour from 7 to 22
 _GUEST_HOSTS: Final = 929  # guests' invoices are spread over so many people, so that a small load has its share
 _MEAN_CARDS: Final = np.array([4.0, 1.4, 6.0, 2.2, 1.2, 4.0])  # shown beside what is bought, by kind of visit
-SOURCES: Final = ("swipe", "recommendations", "search", "category", "direct", "related", "trending")
-_SOURCE_SHARES: Final = {
-    BROWSE: (45, 25, 10, 10, 0, 6, 4), ORDER: (65, 35, 0, 0, 0, 0, 0), JOIN: (100, 0, 0, 0, 0, 0, 0),
-    ANONYMOUS: (45, 0, 20, 20, 8, 3, 4), GUEST: (100, 0, 0, 0, 0, 0, 0), BOT: (0, 0, 0, 0, 100, 0, 0),
-}  # fmt: skip
+_SOURCES: Final = np.array(
+    ["swipe", "recommendations", "search", "category", "direct", "related", "trending"], dtype=object
+)
+#: In %, by kind of visit; whoever buys does so from swipes or recommendations.
+_SOURCE_SHARES: Final = (
+    (45, 25, 10, 10, 0, 6, 4), (65, 35, 0, 0, 0, 0, 0), (100, 0, 0, 0, 0, 0, 0),
+    (45, 0, 20, 20, 8, 3, 4), (100, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 100, 0, 0),
+)  # fmt: skip
 
 
 def visits(draws: Draws, block: People, first: int, last: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The visits of a block of people on the days first to last, both included, and their cards.
 
     Visits, in order of (day, key): key, who (position in the block), day, kind, order_day and order_second (NaN without an order),
-    invoice, view_source (by which of SOURCES its cards were shown). Cards, in the order shown: visit (row of visits), product,
-    thinks (1 likes, −1 does not, 0 passes), bought, again (bought before), price (GBP paid), cancelled (seconds since the
-    anchor's midnight; NaN: kept).
+    invoice, view_source (how its cards were shown). Cards, in the order shown: visit (row of visits), product, thinks (1 likes,
+    −1 does not, 0 passes), bought, again (bought before), price (GBP paid), cancelled (seconds since the anchor's midnight; NaN: kept).
     """
     orders = _orders(draws, block, first, last)
     table = pd.concat([orders, *_drawn_visits(draws, block, first, last)], ignore_index=True)
     table = table.sort_values(["day", "key"], ignore_index=True)
-    table["view_source"] = _source(draws, table)
+    edges = np.cumsum(_SOURCE_SHARES, axis=1)[table["kind"], :-1] / 100
+    table["view_source"] = _SOURCES[(draws.uniform("source", table["key"])[:, None] >= edges).sum(axis=1)]
     bought = _bought(draws, block, orders)
     bought["visit"] = bought.pop("key").map(pd.Series(table.index, index=table["key"]))
     cards = pd.concat([bought, _shown(draws, block, table)], ignore_index=True).drop_duplicates(["visit", "product"])
-    cards = cards.astype(
-        {"visit": int, "product": int, "thinks": int, "bought": bool, "again": bool}
-    )  # also where there are none
-    shuffle = draws.bits("position", table["key"].to_numpy()[cards["visit"]], cards["product"].to_numpy())
-    cards = cards.assign(shuffle=shuffle).sort_values(["visit", "shuffle"], ignore_index=True).drop(columns="shuffle")
-    return table, cards
-
-
-def _source(draws: Draws, table: pd.DataFrame) -> np.ndarray:
-    """By which of SOURCES each visit's cards were shown; whoever buys does so from swipes or recommendations."""
-    chosen = np.empty(len(table), dtype=object)
-    kind, key = table["kind"].to_numpy(), table["key"].to_numpy()
-    for which, shares in _SOURCE_SHARES.items():
-        mask = kind == which
-        chosen[mask] = np.array(SOURCES, dtype=object)[draws.choice("source", shares, key[mask])]
-    return chosen
+    # Also where there are none.
+    cards = cards.astype({"visit": int, "product": int, "thinks": int, "bought": bool, "again": bool})
+    cards["shuffle"] = draws.bits("position", table["key"].to_numpy()[cards["visit"]], cards["product"])
+    return table, cards.sort_values(["visit", "shuffle"], ignore_index=True).drop(columns="shuffle")
 
 
 # --- visits that end in an order
@@ -110,47 +100,37 @@ def _bought(draws: Draws, block: People, orders: pd.DataFrame) -> pd.DataFrame:
     """The cards that were bought, with the key of their visit."""
     lines = shop().lines.merge(orders[["invoice", "key"]], on="invoice")
     real = lines[["key", "product", "again", "price"]].assign(cancelled=lines["cancelled"] * 60)
-    without = orders[~orders["key"].isin(lines["key"])].reset_index(drop=True)
+    without = orders[~orders["key"].isin(lines["key"])]
     return pd.concat([real, _drawn_lines(draws, block, without)], ignore_index=True).assign(thinks=1, bought=True)
 
 
 def _drawn_lines(draws: Draws, block: People, orders: pd.DataFrame) -> pd.DataFrame:
     """Lines of orders of which only the date is known: earlier products of the customer, else popular ones to the taste."""
-    key = orders["key"].to_numpy()
-    row = np.repeat(np.arange(len(orders)), 1 + np.minimum(draws.exponential("lines", key) * 1.1, 6).astype(int))
-    nth = _nth(row)
-    key, who, day = key[row], orders["who"].to_numpy()[row], orders["order_day"].to_numpy()[row]
-    earlier, again = _earlier_product(draws, block.numbers[who], day, key, nth)
-    product = np.where(again, earlier, _to_taste(draws, "bought", block, who, day, key, nth))
-    second = day * 86400 + orders["order_second"].to_numpy()[row]
-    sent_back = draws.uniform("sent back", key, nth) < planted.CANCELLED_ORDERS
-    after = 86400 * (2 + 22 * draws.uniform("sent back after", key, nth))
+    count = 1 + np.minimum(draws.exponential("lines", orders["key"]) * 1.1, 6).astype(int)
+    lines = _repeated(orders.assign(day=orders["order_day"]), count)
+    one = lines["key"], lines["nth"]
+    earlier, again = _earlier_product(draws, block, lines)
+    product = np.where(again, earlier, _to_taste(draws, "bought", block, lines))
+    second = lines["day"] * 86400 + lines["order_second"] + 86400 * (2 + 22 * draws.uniform("sent back after", *one))
+    sent_back = draws.uniform("sent back", *one) < planted.CANCELLED_ORDERS
     low, high = shop().products[["price_min", "price_max"]].to_numpy()[product].T
     return pd.DataFrame({
-        "key": key, "product": product, "again": again,
-        "price": np.round(low + draws.uniform("price", key, nth) * (high - low), 2),
+        "key": lines["key"], "product": product, "again": again,
+        "price": np.round(low + draws.uniform("price", *one) * (high - low), 2),
         # Before the anchor what was sent back is real, or there is none.
-        "cancelled": np.where(sent_back & (day > 0), np.floor(second + after), np.nan),
+        "cancelled": np.where(sent_back & (lines["day"] > 0), np.floor(second), np.nan),
     })  # fmt: skip
 
 
-def _earlier_product(
-    draws: Draws, person: np.ndarray, day: np.ndarray, key: np.ndarray, nth: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _earlier_product(draws: Draws, block: People, lines: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """One of the lines the customer has before that day; whether there is one and it is taken (3 times of 5)."""
-    customer, days, product = _line_book()
+    customer, days, product = (shop().lines[name].to_numpy() for name in ("customer", "day", "product"))
+    person = block.numbers[lines["who"]]
     start = np.searchsorted(customer, person)
-    count = np.searchsorted(customer * 10_000 + days, person * 10_000 + day) - start
-    pick = start + (draws.uniform("earlier", key, nth) * np.maximum(count, 1)).astype(int)
-    return product[np.minimum(pick, len(product) - 1)], (count > 0) & (draws.uniform("again", key, nth) < 0.6)
-
-
-@lru_cache(maxsize=1)
-def _line_book() -> tuple[np.ndarray, ...]:
-    """Customer, day and product of every known customer's lines, in that order."""
-    lines = shop().lines
-    lines = lines[lines["customer"] >= 0].sort_values(["customer", "day"], kind="stable")
-    return tuple(lines[name].to_numpy() for name in ("customer", "day", "product"))
+    count = np.searchsorted(customer * 10_000 + days, person * 10_000 + lines["day"].to_numpy()) - start
+    pick = start + (draws.uniform("earlier", lines["key"], lines["nth"]) * np.maximum(count, 1)).astype(int)
+    taken = draws.uniform("again", lines["key"], lines["nth"]) < 0.6
+    return product[np.minimum(pick, len(product) - 1)], (count > 0) & taken
 
 
 # --- visits that do not
@@ -193,20 +173,18 @@ def _happens(draws: Draws, what: str, block: People, first: int, last: int, rate
 
 def _shown(draws: Draws, block: People, table: pd.DataFrame) -> pd.DataFrame:
     """Popular products of those days that were shown beside: disliked, or passed over, by who bought something else."""
-    kind, key = table["kind"].to_numpy(), table["key"].to_numpy()
+    kind, key = table["kind"].to_numpy(), table["key"]
     count = np.minimum(1 + draws.exponential("cards", key) * _MEAN_CARDS[kind], 25).astype(int)
     bounced = np.isin(kind, (BROWSE, ANONYMOUS)) & (draws.uniform("bounce", key) < 0.18)
-    row = np.repeat(np.arange(len(table)), np.where(bounced, 0, count))
-    key, who, day, kind = key[row], table["who"].to_numpy()[row], table["day"].to_numpy()[row], kind[row]
-    nth = _nth(row)
-    popular = _popular(draws, "shown", day, key, nth)
+    cards = _repeated(table, np.where(bounced, 0, count))
+    kind, one = cards["kind"].to_numpy(), (cards["key"], cards["nth"])
     # A recommender shows better than chance, and a person alone (kind < ANONYMOUS) can be recommended to.
-    recommended = (kind < ANONYMOUS) & (table["view_source"].to_numpy()[row] == "recommendations")
-    product = np.where(recommended, _to_taste(draws, "recommended", block, who, day, key, nth), popular)
-    likes = draws.uniform("thinks", key, nth) < block.likes(who, product)
-    passes = np.isin(kind, (ORDER, GUEST)) | (draws.uniform("passes", key, nth) < 0.08)
+    recommended = (kind < ANONYMOUS) & (cards["view_source"] == "recommendations")
+    product = np.where(recommended, _to_taste(draws, "recommended", block, cards), _popular(draws, "shown", cards))
+    likes = draws.uniform("thinks", *one) < block.likes(cards["who"].to_numpy(), product)
+    passes = np.isin(kind, (ORDER, GUEST)) | (draws.uniform("passes", *one) < 0.08)
     thinks = np.where(likes, np.where(passes, 0, 1), -1)
-    return pd.DataFrame({"visit": row, "product": product, "thinks": thinks, "bought": False, "again": False})
+    return pd.DataFrame({"visit": cards["row"], "product": product, "thinks": thinks, "bought": False, "again": False})
 
 
 def start_second(draws: Draws, key: np.ndarray) -> np.ndarray:
@@ -214,25 +192,22 @@ def start_second(draws: Draws, key: np.ndarray) -> np.ndarray:
     return (7 + draws.choice("hour", _HOURS, key)) * 3600 + np.floor(draws.uniform("second", key) * 3000)
 
 
-def _to_taste(
-    draws: Draws, what: str, block: People, who: np.ndarray, day: np.ndarray, key: np.ndarray, nth: np.ndarray
-) -> np.ndarray:
+def _to_taste(draws: Draws, what: str, block: People, cards: pd.DataFrame) -> np.ndarray:
     """Of three popular products the one that the person likes best."""
-    three = np.stack([_popular(draws, f"{what} {which}", day, key, nth) for which in range(3)])
-    likes = np.stack([block.likes(who, product) for product in three])
+    three = np.stack([_popular(draws, f"{what} {which}", cards) for which in range(3)])
+    likes = np.stack([block.likes(cards["who"].to_numpy(), product) for product in three])
     return np.take_along_axis(three, likes.argmax(axis=0)[None, :], axis=0)[0]
 
 
-def _popular(draws: Draws, what: str, day: np.ndarray, key: np.ndarray, nth: np.ndarray) -> np.ndarray:
+def _popular(draws: Draws, what: str, cards: pd.DataFrame) -> np.ndarray:
     """A product, drawn by what is sold in that month of the year."""
-    month, chance = month_of(day), draws.uniform(what, key, nth)
-    product = np.zeros(len(chance), dtype=int)
-    for which, edges in enumerate(shop().popularity):
-        mask = month == which
-        product[mask] = np.searchsorted(edges[:-1], chance[mask], side="right")
-    return product
+    month, chance = month_of(cards["day"]), draws.uniform(what, cards["key"], cards["nth"])
+    edges = shop().popularity[:, :-1]
+    upwards = (edges + np.arange(12)[:, None]).ravel()
+    return np.searchsorted(upwards, chance + month, side="right") - month * edges.shape[1]
 
 
-def _nth(row: np.ndarray) -> np.ndarray:
-    """For sorted row numbers: 0, 1, 2 … within each."""
-    return np.arange(len(row)) - np.searchsorted(row, row)
+def _repeated(table: pd.DataFrame, count: np.ndarray) -> pd.DataFrame:
+    """Each row so many times; `row` tells which it was, and `nth` counts 0, 1, 2 … within each."""
+    row = np.repeat(np.arange(len(table)), count)
+    return table.iloc[row].reset_index(drop=True).assign(row=row, nth=np.arange(len(row)) - np.searchsorted(row, row))

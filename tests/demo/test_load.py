@@ -16,7 +16,8 @@ from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.load import load, loaded
 from aclue_pipeline.demo.people import user_ids
 from aclue_pipeline.demo.planted import ERASED_PERSON
-from aclue_pipeline.demo.simulator import EVENTS, SEED
+from aclue_pipeline.demo.simulator import SEED
+from aclue_pipeline.demo.tables import EVENTS
 from aclue_pipeline.errors import NothingFound, RowsExist, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.verify import verify

@@ -11,7 +11,8 @@ from aclue_pipeline.demo.draws import Draws
 from aclue_pipeline.demo.people import People, user_ids
 from aclue_pipeline.demo.planted import CAMPAIGN, CAMPAIGN_DAYS, late_month, swipe_doubt
 from aclue_pipeline.demo.shop import LAST_REAL_DAY, anchor_for, shop
-from aclue_pipeline.demo.simulator import EVENTS, FIRST_DAY, Simulator
+from aclue_pipeline.demo.simulator import FIRST_DAY, Simulator
+from aclue_pipeline.demo.tables import EVENTS
 from aclue_pipeline.demo.visitors import dressed
 from aclue_pipeline.demo.visits import BROWSE, visits
 

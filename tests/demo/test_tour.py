@@ -29,7 +29,13 @@ def stage(app_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     get_settings.cache_clear()
     with dg.DagsterInstance.ephemeral() as instance:
         yield Stage(
-            app_db, CATALOG, lambda: pytest.fail("the app's tables are there"), lambda: instance, users=200, days=DAYS
+            app_db,
+            CATALOG,
+            lambda: pytest.fail("the app's tables are there"),
+            lambda: instance,
+            print,
+            users=200,
+            days=DAYS,
         )
     get_settings.cache_clear()
 
@@ -47,7 +53,7 @@ def published(stage: Stage) -> dict[str, list[dict[str, object]]]:
 
 
 def test_the_tour_publishes_what_was_known_weeks_ago_then_restates_it_and_does_nothing_again(stage: Stage) -> None:
-    steps = tour(stage, lambda _line: None)
+    steps = tour(stage)
     first = [next(steps) for _ in range(5)]
     assert [step.name for step in first] == ["deploy_schema", "load", SYNC, REBUILD, CLOSE]
     before = published(stage)["analytics.revenue_daily"]
@@ -84,7 +90,7 @@ def months_are_adjusted(stage: Stage) -> None:
 
 def nothing_is_done_again(stage: Stage) -> None:
     before = published(stage)
-    again = list(tour(stage, lambda _line: None))
+    again = list(tour(stage))
     assert [step.name for step in again] == ["load", *JOBS]
     results = {step.name: step.result for step in again}
     assert results["load"].endswith("up to date")
