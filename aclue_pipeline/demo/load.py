@@ -26,6 +26,7 @@ from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.postgres.copy import copy_frame
 
 Progress = Callable[[str], None]
+Piece = tuple[range, int, int, int | None]
 
 #: Raised when the same seed gives other rows: what another simulator began, this one cannot go on with.
 SIMULATOR: Final = 2
@@ -163,13 +164,11 @@ def _wanted(
     )
 
 
-def _pieces(had: Loaded | None, wanted: Loaded) -> Iterator[tuple[range, int, int, int | None]]:
+def _pieces(had: Loaded | None, wanted: Loaded) -> Iterator[Piece]:
     """What `wanted` has beyond `had`, as people × days counted from the anchor and what is known of them (as in Simulator.events):
     people who are new, earlier days of the others, and later ones; in blocks of people whose rows fit into memory."""
     first, last = ((day - wanted.anchor).days for day in (wanted.first_day, wanted.last_day))
-    whole: list[tuple[range, int, int, int | None]] = [
-        (range(had.users if had else 0, wanted.users), first, last, None)
-    ]
+    whole: list[Piece] = [(range(had.users if had else 0, wanted.users), first, last, None)]
     if had is not None:
         since, until = ((day - wanted.anchor).days for day in (had.first_day, had.last_day))
         whole.append((range(had.users), first, since - 1, None))
@@ -191,9 +190,7 @@ def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, prog
         people = simulator.people(numbers.start, numbers.stop)
         _merge(pg, "auth.users", simulator.users(people))
         for table, frame in simulator.events(people, first, last, known_until, now).items():
-            if (
-                had is not None
-            ):  # What reaches the database now changed now: whoever looks for changed rows finds it so.
+            if had:  # What reaches the database now changed now: whoever looks for changed rows finds it so.
                 frame = frame.drop(columns="updated_at", errors="ignore")
             if known_until is not None and known_until >= DEPARTURE_DAY:
                 frame = _without(gone, table, frame)
@@ -204,7 +201,10 @@ def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, prog
         for statement in _DEPARTURES:
             pg.execute(statement, gone)
     pg.execute("delete from demo.loaded")
-    pg.execute("insert into demo.loaded values (%s, %s, %s, %s, %s, %s)", wanted)
+    pg.execute(
+        "insert into demo.loaded (anchor, seed, users, first_day, last_day, simulator) values (%s, %s, %s, %s, %s, %s)",
+        wanted,
+    )
     pg.execute("analyze " + ", ".join(["public.products", *EVENTS]))  # else the first jobs plan for empty tables
     return {table: rows - before[table] for table, rows in _counts(pg).items() if rows > before[table]}
 

@@ -146,6 +146,17 @@ def test_another_seed_and_a_strange_catalogue_are_refused(deployed_db: Database,
         load(app_db, today=TODAY)
 
 
+def test_what_an_older_demo_wrote_down_is_gone_on_with(deployed_db: Database) -> None:
+    load(deployed_db, users=5, days=5, today=TODAY, until=TODAY - timedelta(days=2))
+    with deployed_db.begin() as connection:  # the table as it was, with a column between
+        query(
+            connection, "alter table demo.loaded drop column simulator, add column loaded_at timestamptz default now()"
+        )
+        query(connection, "alter table demo.loaded add column simulator integer not null default 2")
+    assert load(deployed_db, today=TODAY)
+    assert load(deployed_db, today=TODAY) == {}
+
+
 def test_a_broken_demo_is_not_loaded_further(deployed_db: Database) -> None:
     load(deployed_db, users=20, days=30, today=TODAY)
     break_(deployed_db, "duplicate-clicks")
