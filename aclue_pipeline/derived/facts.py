@@ -28,7 +28,8 @@ LOOKED_AT = {"view_day", "impression_day", "session_day"}
 
 @dataclass(frozen=True)
 class Synced:
-    """One sync: facts written, source rows first missed, days of tables that became dirty; `is_full`: everything was looked at."""
+    """One sync: facts written, source rows first missed, days of tables that became dirty; `is_full`: everything was looked at;
+    `oldest`: the day of the first event there is."""
 
     clicks: int
     sessions: int
@@ -36,6 +37,7 @@ class Synced:
     gone: int
     days: int
     is_full: bool
+    oldest: date | None = None
 
     @property
     def written(self) -> dict[str, int]:
@@ -50,7 +52,16 @@ class Synced:
     def sentence(self) -> str:
         looked = "all rows looked at" if self.is_full else "what changed since the last sync"
         gone = f", {self.gone:,} rows gone" if self.gone else ""
-        return f"{looked}: {self.clicks:,} clicks, {self.sessions:,} sessions written{gone}; {self.days:,} published days to rebuild"
+        written = f"{self.clicks:,} clicks, {self.sessions:,} sessions written{gone}"
+        return f"{looked}: {written}; {self.days:,} published days to rebuild{self._first_day}"
+
+    @property
+    def _first_day(self) -> str:
+        """Which first day to name, where nobody has: years without events are computed else, or events left out."""
+        settings = get_settings()
+        if self.oldest in (None, settings.first_day) or "first_day" in settings.model_fields_set:
+            return ""
+        return f"; days begin on {settings.first_day}, the oldest event is of {self.oldest}: set ACLUE_FIRST_DAY={self.oldest}"
 
 
 def sync(db: Database, catalog: Catalog, *, full: bool = False) -> Synced:
@@ -190,7 +201,7 @@ def _days_of_late_views(pg: Pg, before: date) -> list[date]:
 
 
 def _remember(pg: Pg, full: bool, rules: str, now: datetime) -> Synced:
-    clicks, sessions, products, gone, days = row(
+    clicks, sessions, products, gone, days, oldest = row(
         pg,
         """select (select count(*) from click_changes where is_published or cause is not null),
                   (select count(*) from staging.session_facts f where f.changed_at = %(now)s and f.session_number in (
@@ -198,10 +209,13 @@ def _remember(pg: Pg, full: bool, rules: str, now: datetime) -> Synced:
                   (select count(*) from staging.product_facts where first_seen_at = %(now)s),
                   case when %(full)s then (select count(*) from staging.click_facts where gone_at = %(now)s)
                                         + (select count(*) from staging.session_facts where gone_at = %(now)s) else 0 end,
-                  (select count(distinct (table_name, day)) from pipeline.dirty where noted_at = %(now)s)""",
-        {"now": now, "full": full},
+                  (select count(distinct (table_name, day)) from pipeline.dirty where noted_at = %(now)s),
+                  least((select min(day) from pipeline.source_days where rows > 0),
+                        analytics.local_day((select min(clicked_at) from staging.click_facts), %(zone)s),
+                        analytics.local_day((select min(landed_at) from staging.session_facts), %(zone)s))""",
+        {"now": now, "full": full, "zone": get_settings().timezone},
     )
-    done = Synced(clicks, sessions, products, gone, days, full)
+    done = Synced(clicks, sessions, products, gone, days, full, oldest)
     pg.execute(
         """insert into pipeline.syncs (synced_at, is_full, rule_version, settings, clicks, sessions, gone, days)
            values (%s, %s, %s, %s, %s, %s, %s, %s)""",

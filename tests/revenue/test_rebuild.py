@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from aclue_pipeline.cli import main
-from aclue_pipeline.derived import rebuild_range
+from aclue_pipeline.derived import rebuild_range, sync
 from aclue_pipeline.errors import NoSuchDay
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.support.cases import load
+from tests.support.catalogs import CATALOG
 
 RANGE = ("--from", "2026-02-27", "--to", "2026-03-02")
 CONVERT = """
@@ -195,3 +196,14 @@ def test_half_a_range_is_completed() -> None:
         rebuild_range(date(2026, 3, 1), today, today)
     with pytest.raises(NoSuchDay):
         rebuild_range(date(2024, 1, 1), None, date(2024, 1, 1))
+
+
+@pytest.mark.database
+def test_where_nobody_names_the_first_day_the_sync_proposes_that_of_the_oldest_event(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "days begin on 2024-01-01, the oldest event is of 2026-03-01: set ACLUE_FIRST_DAY=2026-03-01"
+    assert sync(db, CATALOG).sentence.endswith(said)
+    monkeypatch.setenv("ACLUE_FIRST_DAY", "2024-01-01")
+    get_settings.cache_clear()
+    assert "ACLUE_FIRST_DAY" not in sync(db, CATALOG).sentence
