@@ -13,7 +13,7 @@ from aclue_pipeline.errors import AclueError
 #: Every command and where it is: the everyday verbs, then the groups.
 COMMANDS = {
     "deploy": "schema:deploy",
-    "verify": "schema:verify",
+    "verify": "verify:verify",
     "contract": "contract:contract",
     "rollback": "schema:rollback",
     "schema": "schema:schema",

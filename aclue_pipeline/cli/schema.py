@@ -1,4 +1,4 @@
-"""`aclue deploy`, `verify`, `rollback` and the group `schema`: the deployed tables."""
+"""`aclue deploy`, `rollback` and the group `schema`: the deployed tables."""
 
 import re
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
 
 
 class Duration(click.ParamType):
@@ -104,22 +104,6 @@ def rollback(context: Context, tables: tuple[str, ...], discard_data: bool, give
         database, context.catalog, tables, discard_data=discard_data, give_up=give_up, progress=progress()
     )
     click.echo(f"dropped {', '.join(dropped)} on {database.label}" if dropped else "nothing to drop")
-
-
-@click.command(short_help="Judge the deployment by its success criteria.", epilog="Example:  aclue --demo verify")
-@json_option
-@click.pass_obj
-def verify(context: Context, as_json: bool) -> None:
-    """Judge the deployment by its success criteria; exit code 15 if one fails, 26 if one cannot be judged.
-
-    Leaves nothing behind: what is tried is rolled back.
-    """
-    from aclue_pipeline.schema.verify import verify as judged
-
-    database = context.database()
-    judgements = judged(database)
-    click.echo(f"judging {database.label}", err=True)
-    tell(judgements, as_json, "verify")
 
 
 @click.group(epilog="Example:  aclue --demo schema fingerprint")

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from aclue_pipeline.errors import SqlFileError
-from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.settings import sql_folder
 
 ROLES = ("anon", "authenticated", "service_role")

@@ -16,8 +16,8 @@ from psycopg import errors, sql
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.postgres import Database, claims
-from aclue_pipeline.schema.probes import CannotTry, become, casting, rolled_back
-from aclue_pipeline.schema.trials import Cast
+from aclue_pipeline.schema.verify.probes import CannotTry, become, casting, rolled_back
+from aclue_pipeline.schema.verify.trials import Cast
 from aclue_pipeline.settings import sql_folder
 
 Connection = psycopg.Connection[Any]

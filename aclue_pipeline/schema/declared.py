@@ -91,3 +91,8 @@ def as_declared(census: Census, owner: str) -> Census:
         return replace(thing, facts=facts, notes={n: said for n, said in thing.notes.items() if n not in _PASSING})
 
     return Census({key: general(thing) for key, thing in census.things.items()})
+
+
+def table_names() -> tuple[str, ...]:
+    """The deployed tables, all in schema public."""
+    return declared().tables

@@ -10,8 +10,8 @@ from aclue_pipeline.errors import SqlFileError
 from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.schema import access
 from aclue_pipeline.schema.access import Line, lines
-from aclue_pipeline.schema.probes import CannotTry, probe
-from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.schema.declared import table_names
+from aclue_pipeline.schema.verify.probes import CannotTry, probe
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database

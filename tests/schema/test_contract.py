@@ -5,7 +5,7 @@ import pytest
 from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema import contract
-from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.settings import get_settings
 
 pytestmark = pytest.mark.database

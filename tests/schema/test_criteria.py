@@ -8,9 +8,9 @@ import pytest
 from aclue_pipeline import schema
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.postgres import Database, app, query, script
-from aclue_pipeline.schema.criteria import CRITERIA
-from aclue_pipeline.schema.site import Site
 from aclue_pipeline.schema.verify import verify
+from aclue_pipeline.schema.verify.criteria import CRITERIA
+from aclue_pipeline.schema.verify.site import Site
 
 pytestmark = pytest.mark.database
 

@@ -9,9 +9,9 @@ import pytest
 from psycopg import sql
 
 from aclue_pipeline.postgres import Database, claims, query
-from aclue_pipeline.schema.probes import become
-from aclue_pipeline.schema.scripts import table_names
-from aclue_pipeline.schema.trials import EVENT_TIME
+from aclue_pipeline.schema.declared import table_names
+from aclue_pipeline.schema.verify.probes import become
+from aclue_pipeline.schema.verify.trials import EVENT_TIME
 
 pytestmark = pytest.mark.database
 

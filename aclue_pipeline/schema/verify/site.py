@@ -5,10 +5,9 @@ from typing import Any
 
 import psycopg
 
-from aclue_pipeline.catalog import ddl
 from aclue_pipeline.schema.access import lines
-from aclue_pipeline.schema.probes import Outcome, columns, probe
-from aclue_pipeline.schema.scripts import scripts, table_names
+from aclue_pipeline.schema.declared import declared, table_names
+from aclue_pipeline.schema.verify.probes import Outcome, columns, probe
 
 
 class Site:
@@ -31,9 +30,8 @@ class Site:
     @cached_property
     def lacking(self) -> dict[str, list[str]]:
         """The declared columns that a table lacks, for each of the tables that is there."""
-        declared = {one.name: one.columns for one in ddl.read(*(script.path for script in scripts()))}
         return {
-            table: [column for column in declared[table] if column not in there]
+            table: [one.key.name for one in declared().of("column", table=table) if one.key.name not in there]
             for table in self.tables
             for there in [columns(self.pg, table)]
         }

@@ -15,7 +15,7 @@ from psycopg import sql
 from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.postgres.claims import Identity
 from aclue_pipeline.schema.access import ROLES, Line
-from aclue_pipeline.schema.trials import Cast, Trial, anything, insertion, seed, trials
+from aclue_pipeline.schema.verify.trials import Cast, Trial, anything, insertion, seed, trials
 
 Connection = psycopg.Connection[Any]
 

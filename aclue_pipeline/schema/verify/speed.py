@@ -9,9 +9,9 @@ import psycopg
 from psycopg import ClientCursor, errors, sql
 
 from aclue_pipeline.postgres import claims
-from aclue_pipeline.schema.probes import become, may_be_everybody, rolled_back
-from aclue_pipeline.schema.site import Site
-from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
+from aclue_pipeline.schema.verify.probes import become, may_be_everybody, rolled_back
+from aclue_pipeline.schema.verify.site import Site
+from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, verdict
 
 Connection = psycopg.Connection[Any]
 

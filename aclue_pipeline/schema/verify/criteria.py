@@ -11,12 +11,12 @@ import psycopg
 
 from aclue_pipeline.catalog.table import Severity
 from aclue_pipeline.checks import Judgement
-from aclue_pipeline.schema import functional, speed
 from aclue_pipeline.schema.access import Line
-from aclue_pipeline.schema.probes import CannotTry
-from aclue_pipeline.schema.scripts import table_names
-from aclue_pipeline.schema.site import Site
-from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, not_judged, verdict
+from aclue_pipeline.schema.declared import table_names
+from aclue_pipeline.schema.verify import functional, speed
+from aclue_pipeline.schema.verify.probes import CannotTry
+from aclue_pipeline.schema.verify.site import Site
+from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, not_judged, verdict
 
 DEPLOY = "aclue deploy"
 

@@ -7,10 +7,11 @@ import psycopg
 from psycopg import sql
 
 from aclue_pipeline.postgres import claims
-from aclue_pipeline.schema.probes import become, casting, columns, new_product, rolled_back
-from aclue_pipeline.schema.site import Site
-from aclue_pipeline.schema.trials import Cast, seed
-from aclue_pipeline.schema.verdict import NOTHING_THERE, Verdict, verdict
+from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.verify.probes import become, casting, columns, new_product, rolled_back
+from aclue_pipeline.schema.verify.site import Site
+from aclue_pipeline.schema.verify.trials import Cast, seed
+from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, verdict
 
 Connection = psycopg.Connection[Any]
 
@@ -156,8 +157,8 @@ def existing(site: Site) -> Verdict:
             """select c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
                join pg_proc p on p.oid = t.tgfoid
                where not t.tgisinternal and c.relnamespace = to_regnamespace('public') and c.relname = any(%s)
-                 and p.pronamespace = c.relnamespace and p.proname like 'aclue%%'""",
-            [there],
+                 and p.oid in (select to_regprocedure(name) from unnest(%s::text[]) name)""",
+            [there, [one.key.name for one in declared().of("function")]],
         )
     ]
     with rolled_back(pg):

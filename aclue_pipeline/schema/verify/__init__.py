@@ -2,8 +2,8 @@
 
 from aclue_pipeline.checks import Check, Judgement
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.schema.criteria import CRITERIA
-from aclue_pipeline.schema.site import Site
+from aclue_pipeline.schema.verify.criteria import CRITERIA
+from aclue_pipeline.schema.verify.site import Site
 
 
 def verify(db: Database) -> list[Judgement]:
