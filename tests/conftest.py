@@ -16,6 +16,9 @@ from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.support.catalogs import CATALOG
 from tests.support.shop import APP, Shop
 
+# Each worker has one core: threads of numpy and scipy would wait for each other. Read when those are imported, which is later.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -31,6 +34,7 @@ TOGETHER = (
     "tests/ui/",
     "tests/upgrade/",
     "tests/wheel/",
+    "tests/defs/test_jobs.py",
     "tests/postgres/test_environment.py",
     "tests/preferences/test_hostile_rows.py",
     "tests/revenue/test_events.py",

@@ -1,6 +1,7 @@
 """A database with the demo's rows, once for all tests of the jobs; each test that writes takes a copy."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 import pytest
@@ -33,15 +34,21 @@ def demo_template(server: EmbeddedServer) -> str:
     return TEMPLATE
 
 
-@pytest.fixture
-def demo_db(server: EmbeddedServer, demo_template: str) -> Iterator[Database]:
-    name = f"{demo_template}_copy"
+@contextmanager
+def copy_of(server: EmbeddedServer, template: str) -> Iterator[Database]:
+    name = f"{template}_copy"
     server.drop_database(name)
-    server.create_database(name, template=demo_template)
+    server.create_database(name, template=template)
     database = Database(server.url(name))
     yield database
     database.close()
     server.drop_database(name)
+
+
+@pytest.fixture
+def demo_db(server: EmbeddedServer, demo_template: str) -> Iterator[Database]:
+    with copy_of(server, demo_template) as database:
+        yield database
 
 
 @pytest.fixture

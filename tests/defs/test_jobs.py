@@ -7,12 +7,16 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from aclue_pipeline.definitions import run_job
 from aclue_pipeline.defs.charts import MAX_BYTES
 from aclue_pipeline.defs.metadata import INLINE
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
+
+from .conftest import Run, copy_of
 
 pytestmark = pytest.mark.database
 
@@ -46,22 +50,48 @@ def size(metadata: dict) -> int:
 # --- revenue and funnel -----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def first(server: EmbeddedServer, demo_template: str) -> Iterator[dg.ExecuteInProcessResult]:
+    """The first run over the range, made once; what it left is a template."""
+    name = "defs_rebuilt"
+    server.drop_database(name)
+    server.create_database(name, template=demo_template)
+    database = Database(server.url(name))
+    with pytest.MonkeyPatch.context() as patched, dg.DagsterInstance.ephemeral() as instance:
+        # No day before the range is to be computed: events of such a day would fit in none that was.
+        patched.setenv("ACLUE_FIRST_DAY", RANGE[0].isoformat())
+        get_settings.cache_clear()
+        result = run_job("rebuild_revenue_and_funnel", instance, RANGE, database=database, catalog=CATALOG)
+        database.close()
+        patched.undo()
+        get_settings.cache_clear()
+        yield result
+
+
 @pytest.fixture
-def first_day(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No day before the range is to be computed: events of such a day would fit in none that was."""
-    monkeypatch.setenv("ACLUE_FIRST_DAY", RANGE[0].isoformat())
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
+def rebuilt(server: EmbeddedServer, first: dg.ExecuteInProcessResult) -> Iterator[Database]:
+    """A copy of what the first run left."""
+    with copy_of(server, "defs_rebuilt") as database:
+        yield database
 
 
-@pytest.mark.usefixtures("first_day")
-def test_a_range_of_days_is_one_run_with_a_line_for_each_day(run, demo_db: Database) -> None:
-    result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    assert all(checks(result).values()), checks(result)
-    assert {e.step_key for e in result.all_events if e.is_step_success} >= {name.replace(".", "__") for name in DAILY}
+@pytest.fixture
+def again(rebuilt: Database, instance: dg.DagsterInstance) -> Run:
+    """Rebuilds days of the copy: `again(RANGE)`."""
+
+    def again(days: tuple[date, date]) -> dg.ExecuteInProcessResult:
+        return run_job("rebuild_revenue_and_funnel", instance, days, database=rebuilt, catalog=CATALOG)
+
+    return again
+
+
+def test_a_range_of_days_is_one_run_with_a_line_for_each_day(
+    first: dg.ExecuteInProcessResult, rebuilt: Database
+) -> None:
+    assert all(checks(first).values()), checks(first)
+    assert {e.step_key for e in first.all_events if e.is_step_success} >= {name.replace(".", "__") for name in DAILY}
     for table in DAILY:
-        days = told(result, table)
+        days = told(first, table)
         assert list(days) == [(RANGE[0] + timedelta(days=n)).isoformat() for n in range(10)]
         last = days[RANGE[1].isoformat()]
         assert [line.data["day"] for line in last["days"].records] == list(days)
@@ -70,39 +100,36 @@ def test_a_range_of_days_is_one_run_with_a_line_for_each_day(run, demo_db: Datab
             assert "dagster/partition_row_count" in metadata
             assert set(CATALOG.tables[table].headline) <= metadata.keys()
             assert size(metadata) < (MAX_BYTES if day == RANGE[1].isoformat() else INLINE)
-        with demo_db.begin() as connection:
+        with rebuilt.begin() as connection:
             counted = query(connection, f"select count(*) as n from {table}")[0]["n"]
         assert last["dagster/row_count"] == counted == sum(day["dagster/partition_row_count"] for day in days.values())
 
 
-def test_a_second_run_writes_nothing_and_draws_no_chart(run) -> None:
-    first = run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    again = run("rebuild_revenue_and_funnel", partition_range=RANGE)
+def test_a_second_run_writes_nothing_and_draws_no_chart(first: dg.ExecuteInProcessResult, again: Run) -> None:
+    second = again(RANGE)
     for table in DAILY:
-        drawn, quiet = told(first, table)[RANGE[1].isoformat()], told(again, table)[RANGE[1].isoformat()]
+        drawn, quiet = told(first, table)[RANGE[1].isoformat()], told(second, table)[RANGE[1].isoformat()]
         assert ("chart" in drawn) == (table != SESSIONS)
         assert not any(";base64," in str(value) for value in quiet.values())
-        assert not any(day["changed"] for day in told(again, table).values())
+        assert not any(day["changed"] for day in told(second, table).values())
         assert "none came out different" in quiet["summary"]
 
 
-def test_pictures_are_small_and_a_sparkline_needs_no_click(run) -> None:
-    result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    last = told(result, "analytics.revenue_daily")[RANGE[1].isoformat()]
+def test_pictures_are_small_and_a_sparkline_needs_no_click(first: dg.ExecuteInProcessResult) -> None:
+    last = told(first, "analytics.revenue_daily")[RANGE[1].isoformat()]
     assert len(last["clicks a day"]) < INLINE
     assert "data:image/svg+xml," in last["clicks a day"]
     assert "data:image/svg+xml;base64," in last["chart"]
     assert len(last["chart"]) < MAX_BYTES
-    funnel = told(result, "analytics.session_funnel_daily")[RANGE[1].isoformat()]
+    funnel = told(first, "analytics.session_funnel_daily")[RANGE[1].isoformat()]
     assert {"landing a day", "chart", "funnel"} <= funnel.keys()
-    sessions = told(result, SESSIONS)[RANGE[1].isoformat()]
+    sessions = told(first, SESSIONS)[RANGE[1].isoformat()]
     assert not {"preview", "chart", "funnel"} & sessions.keys()
     assert not [name for name in sessions if name.endswith(" a day")]
 
 
-def test_a_late_conversion_changes_the_days_it_touches_and_says_so(run, demo_db: Database) -> None:
-    run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    with demo_db.begin() as connection:
+def test_a_late_conversion_changes_the_days_it_touches_and_says_so(again: Run, rebuilt: Database) -> None:
+    with rebuilt.begin() as connection:
         [late] = query(
             connection,
             """update public.affiliate_clicks set is_converted = true, actual_commission = 3.21, order_id = 'late',
@@ -112,17 +139,18 @@ def test_a_late_conversion_changes_the_days_it_touches_and_says_so(run, demo_db:
                returning (click_timestamp at time zone 'Europe/London')::date as clicked""",
             day=RANGE[1],
         )
-    again = run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    changed = {table: [day for day, said in told(again, table).items() if said["changed"]] for table in DAILY}
+    result = again(RANGE)
+    changed = {table: [day for day, said in told(result, table).items() if said["changed"]] for table in DAILY}
     assert changed["analytics.revenue_daily"] == [late["clicked"].isoformat()]
     assert changed["analytics.commission_daily"] == [RANGE[1].isoformat()]
-    lines = told(again, "analytics.revenue_daily")[RANGE[1].isoformat()]["days"].records
+    lines = told(result, "analytics.revenue_daily")[RANGE[1].isoformat()]["days"].records
     assert any(" → " in str(line.data) for line in lines)
 
 
-def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_cause(run, demo_db: Database) -> None:
-    run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    with demo_db.begin() as connection:
+def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_cause(
+    again: Run, rebuilt: Database
+) -> None:
+    with rebuilt.begin() as connection:
         [moved] = query(
             connection,
             """update public.affiliate_clicks c set actual_commission = 1000 + c.actual_commission
@@ -137,25 +165,22 @@ def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_ca
             "select sum(actual_commission) as n from analytics.revenue_daily where (day, currency) = (:day, :currency)",
             **moved,
         )[0]["n"]
-    [of_day] = told(
-        run("rebuild_revenue_and_funnel", partition_range=(moved["day"], moved["day"])), "analytics.revenue_daily"
-    ).values()
+    [of_day] = told(again((moved["day"], moved["day"])), "analytics.revenue_daily").values()
     assert {
         "day": moved["day"].isoformat(), "currency": moved["currency"], "column": "actual_commission",
         "before → after": f"{before:,} → {before + 1000:,}", "causes": "amount",
     } in [record.data for record in of_day["restated"].records]  # fmt: skip
 
 
-def test_days_of_an_older_sql_are_named(run, demo_db: Database) -> None:
-    result = run("rebuild_revenue_and_funnel", partition_range=RANGE)
-    assert checks(result)["analytics/revenue_daily:same_sql"]
-    with demo_db.begin() as connection:
+def test_days_of_an_older_sql_are_named(first: dg.ExecuteInProcessResult, again: Run, rebuilt: Database) -> None:
+    assert checks(first)["analytics/revenue_daily:same_sql"]
+    with rebuilt.begin() as connection:
         query(
             connection,
             "update pipeline.days set version = 'older' where table_name = 'analytics.revenue_daily' and day = :day",
             day=RANGE[0],
         )
-    result = run("rebuild_revenue_and_funnel", partition_range=(RANGE[1], RANGE[1]))
+    result = again((RANGE[1], RANGE[1]))
     [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "same_sql" and not e.passed]
     assert check.metadata["days of another version"].value == [RANGE[0].isoformat()]
     assert check.metadata["remedy"].value == "aclue revenue rebuild"
@@ -375,16 +400,12 @@ def test_one_swipe_at_the_end_of_time_hides_no_staleness_and_stops_no_check(run,
 
 
 def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.DagsterInstance) -> None:
-    from aclue_pipeline.definitions import run_job
-
     result = run_job("observe", instance, database=deployed_db)
     fresh = [e for e in result.get_asset_check_evaluations() if e.check_name == "freshness"]
     assert all(e.passed and "nothing to judge yet" in e.description for e in fresh)
 
 
 def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.DagsterInstance) -> None:
-    from aclue_pipeline.definitions import run_job
-
     result = run_job(
         "rebuild_revenue_and_funnel", instance, (date(2026, 3, 28), date(2026, 3, 30)), database=deployed_db
     )
@@ -394,7 +415,5 @@ def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.
 
 
 def test_the_other_catalogue_shape_keeps_its_contract(deployed_db_b: Database, instance: dg.DagsterInstance) -> None:
-    from aclue_pipeline.definitions import run_job
-
     result = run_job("observe", instance, database=deployed_db_b)
     assert all(checks(result).values()), checks(result)
