@@ -18,7 +18,9 @@ from aclue_pipeline.settings import sql_folder
 _BUYING: Final = ("told_at", "reported_at", "reversed_at")
 _SECOND_ALGORITHM_SINCE: Final = -120
 OCCASIONS: Final = ("christmas", "easter", "birthday", "wedding", "valentine", "new_baby", "halloween")
-_PAGES_KEPT: Final = 12  # of the page sequence
+_TAILS: Final = np.array(
+    [",/product" * n for n in range(12)], dtype=object
+)  # of a page sequence, no longer ones are kept
 #: What each action is worth as feedback_value.
 _VALUES: Final = {
     "purchase": 1.0, "love": 1.0, "like": 0.7, "click": 0.4, "view_details": 0.2, "ignore": -0.1, "not_interested": -0.5, "dislike": -0.7,
@@ -39,7 +41,8 @@ class Acts:
     def __init__(self, draws: Draws, visits: pd.DataFrame, cards: pd.DataFrame, now: int, since: int) -> None:
         self.draws, self.visits, self.now, self.since = draws, visits, now, since
         known = {moment: self.past(cards[moment]) for moment in _BUYING}
-        sold, keys = known["told_at"] != NEVER, _keys(cards)
+        sold, recommended = known["told_at"] != NEVER, cards["view_source"] == "recommendations"
+        keys = _keys(cards)
         self.cards = cards.assign(
             **known,
             sold=sold,
@@ -47,15 +50,9 @@ class Acts:
             # What the recommender believes is the planted probability, not quite known.
             confidence=np.clip(cards["likes"] + 0.08 * draws.normal("confidence", *keys), 0.01, 0.99).round(4),
             algorithm=np.where(cards["day"] >= _SECOND_ALGORITHM_SINCE, "hybrid-2", "hybrid-1").astype(object),
-            recommendation_id=where_said(
-                cards["view_source"] == "recommendations", draws.uuids("recommendation", *keys)
-            ),
+            recommendation_id=where_said(recommended, draws.uuids("recommendation", *keys)),
         )
-
-    @property
-    def recommended(self) -> pd.DataFrame:
-        """The cards that a recommender chose."""
-        return self.cards[self.cards["view_source"] == "recommendations"]
+        self.recommended = self.cards[recommended]  # by a recommender
 
     def past(self, moment: Any) -> np.ndarray:
         """The instants that are past; NEVER for those still to come."""
@@ -80,12 +77,12 @@ class Acts:
         the frame has under that name. `purpose` makes the id."""
         arrived = np.asarray(arrived)
         changed = arrived if changed is None else changed
-        known = {
+        said |= {
             "id": self.draws.uuids(purpose, *_keys(of)),
             "created_at": stamps(arrived),
             "updated_at": stamps(changed),
         }
-        known |= {name: value.to_numpy() if isinstance(value, pd.Series) else value for name, value in said.items()}
+        known = {name: value.to_numpy() if isinstance(value, pd.Series) else value for name, value in said.items()}
         columns = {n: known[n] if n in known else of[n].to_numpy() for n in declared()[table] if n in known or n in of}
         return pd.DataFrame(columns)[(arrived <= self.now) & (changed > self.since)]
 
@@ -160,16 +157,18 @@ def recommendations(acts: Acts) -> pd.DataFrame:
 
 def session_analytics(acts: Acts) -> pd.DataFrame:
     """One row per visit of a person, with the counters a browser would have sent; a few visits have none, of a few they are wrong."""
-    tally = _tally(acts)
+    # What was spent, and when that was told (0: never), as far as it is known.
+    spent = {name: acts.cards[name].where(acts.cards["sold"], 0) for name in ("price", "told_at")}
+    tally = acts.cards.assign(seen=True, **spent).groupby("visit").agg(
+        **{name: (name, "sum") for name in ("seen", "swiped", "opened", "clicked", "price")},
+        ordered_at=("ordered_at", "min"), told_at=("told_at", "max"),
+    ).reindex(acts.visits.index, fill_value=0)  # fmt: skip
     written = (acts.visits["kind"] != BOT) & (acts.chance("no row", acts.visits) >= planted.SESSIONS_WITHOUT_ROW)
     visits, tally = acts.visits[written], tally[written]
     wrong = acts.chance("miscounted", visits) < planted.SESSIONS_MISCOUNTED
     started, ended, ordered = (of.to_numpy() for of in (visits["started"], visits["ended"], tally["ordered_at"]))
     sold, joining = (tally["told_at"].to_numpy() > 0) & ~wrong, (visits["kind"] == JOIN).to_numpy()
     engagement = (1 - np.exp(-(tally["seen"] + 3 * tally["swiped"]) / 30)).to_numpy()
-    tails = np.array([",/product" * n for n in range(_PAGES_KEPT)], dtype=object)[
-        np.minimum(tally["opened"], _PAGES_KEPT - 1)
-    ]
     return acts.rows(
         "public.session_analytics", visits, "session row", started, acts.latest(started, tally["told_at"]),
         started_at=stamps(started),
@@ -178,7 +177,7 @@ def session_analytics(acts: Acts) -> pd.DataFrame:
         last_activity_at=stamps(ended),
         exit_page=np.where(tally["opened"] > 0, "/product", visits["landing_page"]),
         pages_viewed=1 + tally["opened"],
-        page_sequence="{" + visits["landing_page"].to_numpy() + tails + "}",
+        page_sequence="{" + visits["landing_page"].to_numpy() + _TAILS[tally["opened"].clip(upper=11)] + "}",
         total_clicks=tally["opened"] + tally["clicked"],
         total_swipes=tally["swiped"],
         products_viewed=tally["seen"] + wrong,
@@ -194,17 +193,6 @@ def session_analytics(acts: Acts) -> pd.DataFrame:
         session_quality_score=np.round(0.7 * engagement + 0.3 * (tally["clicked"] > 0), 2),
         engagement_score=np.round(engagement, 2),
     )  # fmt: skip
-
-
-def _tally(acts: Acts) -> pd.DataFrame:
-    """Counts by visit, and what was spent when, as far as it is known; told_at is 0 where nothing was."""
-    sold = acts.cards["sold"]
-    spent = {name: acts.cards[name].where(sold, 0) for name in ("price", "told_at")}
-    tally = acts.cards.assign(seen=True, **spent).groupby("visit").agg(
-        **{name: (name, "sum") for name in ("seen", "swiped", "opened", "clicked", "price")},
-        ordered_at=("ordered_at", "min"), told_at=("told_at", "max"),
-    )  # fmt: skip
-    return tally.reindex(acts.visits.index, fill_value=0)
 
 
 def product_views(acts: Acts) -> pd.DataFrame:
@@ -247,9 +235,7 @@ def _clicks(acts: Acts, cards: pd.DataFrame, purpose: str) -> pd.DataFrame:
     late = acts.chance("late", cards) < planted.LATE_CLICKS
     arrived = at + np.where(late, 3_600_000_000 + 30 * DAY * acts.chance("how late", cards) ** 6, 0).astype(np.int64)
     unsaid = sold & (acts.chance("inconsistent", cards) < planted.INCONSISTENT_CONVERSIONS)
-    actual = np.where(
-        cards["reversed_at"] != NEVER, 0.0, np.where(cards["reported_at"] != NEVER, cards["earned"], np.nan)
-    )
+    told: list[Any] = [unsaid, cards["reversed_at"] != NEVER, cards["reported_at"] != NEVER]
     undated = ~cards["bought"].to_numpy(dtype=bool) & (acts.chance("undated", cards) < planted.UNDATED_CLICKS)
     named = (acts.chance("agent", cards) >= planted.CLICKS_WITHOUT_AGENT) | (cards["kind"] == BOT).to_numpy()
     return acts.rows(
@@ -257,7 +243,7 @@ def _clicks(acts: Acts, cards: pd.DataFrame, purpose: str) -> pd.DataFrame:
         click_timestamp=stamps(np.where(undated, NEVER, at)),
         is_converted=sold & ~unsaid,
         conversion_timestamp=stamps(cards["ordered_at"]),
-        actual_commission=np.where(unsaid, np.nan, actual),
+        actual_commission=np.select(told, [np.nan, 0.0, cards["earned"]], np.nan),
         order_id=where_said(sold, cards["invoice"].to_numpy()),
         user_agent=where_said(named, cards["user_agent"].to_numpy()),
     )  # fmt: skip
