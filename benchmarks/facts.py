@@ -2,7 +2,9 @@
 one, and of a day's views against a third of them. All clicks are judged by the server; the events are drawn there too."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,6 +21,8 @@ CLICKS = 300_000
 DAYS = 1_000
 VIEWS = 900_000
 RUNS = 3
+CATALOG = Catalog.load()
+REVENUE = CATALOG.tables["analytics.revenue_daily"]
 DAY = date(2026, 1, 15)
 CHANGE = """update public.affiliate_clicks set is_converted = true, conversion_timestamp = click_timestamp + interval '1 hour',
     actual_commission = coalesce(actual_commission, 0) + 0.01 where """
@@ -51,97 +55,102 @@ def _midnights(days: list[date]) -> list[datetime]:
     return [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
 
 
-def _history(days: int) -> dict[str, list[float]]:
-    """Seconds of all that is measured on a shop of so many days, all with the same number of clicks and views."""
-    catalog = Catalog.load()
-    table = catalog.tables["analytics.revenue_daily"]
+@dataclass(frozen=True)
+class Shop:
+    """A database with so many days of as many clicks and views each, synced and built."""
+
+    database: Database
+    first: date
+    last: date
+    judged: float  # seconds of the first sync
+
+    def sync(self, *, full: bool = False) -> facts.Synced:
+        return facts.sync(self.database, CATALOG, full=full)
+
+    def rebuild(self, expected: int) -> None:
+        dirty = needed(self.database, CATALOG, REVENUE, self.first, self.last)
+        assert len(replace_days(self.database, CATALOG, REVENUE, dirty)) == expected
+
+    def nightly(self) -> None:
+        synced = self.sync()
+        assert not sum(synced.written.values()) + synced.days
+        self.rebuild(0)
+
+    def dirty(self, run: int, count: int) -> float:
+        """Seconds of rebuilding so many days of which one click has changed."""
+        days = (self.last - self.first).days + 1
+        which = [self.last - timedelta(days=days * (run + n) // 13) for n in range(count)]
+        _change(self.database, ONE_EACH, starts=_midnights(which))
+        self.sync()
+        return _seconds(partial(self.rebuild, count))
+
+    def changed(self, run: int) -> float:
+        _change(self.database, ONE_PERCENT, run=run)
+        return _seconds(self.sync)
+
+
+@contextmanager
+def _shop(days: int) -> Iterator[Shop]:
     last = datetime.now(UTC).date() - timedelta(days=2)
     first = last - timedelta(days=days - 1)
-    took: dict[str, list[float]] = {"all": [], "weekly": [], "1 %": [], "nothing": [], "1 day": [], "10 days": []}
-
-    def rebuilt(expected: int) -> None:
-        dirty = needed(database, catalog, table, first, last)
-        assert len(replace_days(database, catalog, table, dirty)) == expected
-
-    def nightly() -> None:
-        synced = facts.sync(database, catalog)
-        assert not sum(synced.written.values()) + synced.days
-        rebuilt(0)
-
     with deployed_database() as database:
-        load(
-            database,
-            "facts_data.sql",
-            tag="s",
-            first=_midnights([first])[0],
-            days=days,
-            views=CLICKS * days // DAYS,
-            views_a_click=1,
-        )
-        took["all"].append(_seconds(lambda: facts.sync(database, catalog)))
+        views = CLICKS * days // DAYS
+        load(database, "facts_data.sql", tag="s", first=_midnights([first])[0], days=days, views=views, views_a_click=1)
+        judged = _seconds(lambda: facts.sync(database, CATALOG))
         _analyze(database)
-        replace_days(database, catalog, table, first, last)
-        nightly()
-        took["nothing"] = [_seconds(nightly) for _ in range(RUNS)]
-        took["weekly"].append(_seconds(lambda: facts.sync(database, catalog, full=True)))
-        for run in range(RUNS):
-            for name, count in (("1 day", 1), ("10 days", 10)):
-                dirty = [last - timedelta(days=days * (run + n) // 13) for n in range(count)]
-                _change(database, ONE_EACH, starts=_midnights(dirty))
-                facts.sync(database, catalog)
-                took[name].append(_seconds(partial(rebuilt, count)))
-        for run in range(RUNS):
-            _change(database, ONE_PERCENT, run=run)
-            took["1 %"].append(_seconds(lambda: facts.sync(database, catalog)))
-    return took
+        replace_days(database, CATALOG, REVENUE, first, last)
+        yield Shop(database, first, last, judged)
 
 
-def _views() -> dict[str, list[float]]:
+def _histories() -> list[Result]:
+    """A long history and a short one, open at once and measured in turns."""
+    every = f"{CLICKS:,} clicks and views over {DAYS:,} days"
+    tenth = f"{DAYS:,} days : {DAYS // 10} days, {CLICKS // DAYS:,} clicks a day"
+    with _shop(DAYS // 10) as short, _shop(DAYS) as long:
+        for shop in (short, long):
+            shop.nightly()
+        nothing = [_seconds(long.nightly) / _seconds(short.nightly) for _ in range(10 * RUNS)]
+        weekly = _seconds(lambda: long.sync(full=True))
+        ones = [(long.dirty(run, 1), short.dirty(run, 1)) for run in range(RUNS)]
+        tens = [long.dirty(run, 10) for run in range(RUNS)]
+        changed = [long.changed(run) for run in range(RUNS)]
+    return [
+        Result("sync of 1 % changed clicks", [s / long.judged for s in changed], "ratio", f"{every} : judging all"),
+        Result("weekly sync, nothing new", [weekly / long.judged], "ratio", f"{every} : judging all"),
+        Result(
+            "ten dirty days",
+            [ten / one for ten, (one, _) in zip(tens, ones, strict=True)],
+            "ratio",
+            f"revenue_daily, {every} : one dirty day",
+        ),
+        Result("one dirty day, long history", [one / other for one, other in ones], "ratio", tenth),
+        Result("nightly sync, nothing new", nothing, "ratio", f"{tenth}; no row written"),
+    ]
+
+
+def _views() -> list[Result]:
     """A day of three times the views against one of them, by table."""
-    catalog = Catalog.load()
     small, large = DAY, DAY + timedelta(days=40)
-    ratios = {}
+    of = f"{VIEWS:,} views and {VIEWS // 10:,} clicks in {VIEWS // 10:,} sessions : a third of each"
+    results = []
     with deployed_database() as database:
         for tag, day, views in (("s", small, VIEWS // 3), ("l", large, VIEWS)):
             load(database, "facts_data.sql", tag=tag, first=_midnights([day])[0], days=1, views=views, views_a_click=10)
-        facts.sync(database, catalog)
+        facts.sync(database, CATALOG)
         _analyze(database)
         for name in ("product_revenue_daily", "session_steps", "session_funnel_daily"):
-            table = catalog.tables[f"analytics.{name}"]
+            table = CATALOG.tables[f"analytics.{name}"]
             runs = []
             for run in range(RUNS):
                 if run:
                     with database.psycopg() as pg:
                         execute(pg, "delete from {table}", table)
                 runs.append(
-                    [_seconds(partial(replace_days, database, catalog, table, day, day)) for day in (small, large)]
+                    [_seconds(partial(replace_days, database, CATALOG, table, day, day)) for day in (small, large)]
                 )
-            ratios[name] = [more / few for few, more in runs]
-    return ratios
+            results.append(Result(f"a day of {name}", [more / few for few, more in runs], "ratio", of))
+    return results
 
 
 def measure() -> list[Result]:
-    short, long = _history(DAYS // 10), _history(DAYS)
-    every = f"{CLICKS:,} clicks and views over {DAYS:,} days"
-    (everything,), (weekly,) = long["all"], long["weekly"]
-    tenth = f"{DAYS:,} days : {DAYS // 10} days, {CLICKS // DAYS:,} clicks a day"
-    results = [
-        Result("sync of 1 % changed clicks", [s / everything for s in long["1 %"]], "ratio", f"{every} : judging all"),
-        Result("weekly sync, nothing new", [weekly / everything], "ratio", f"{every} : judging all"),
-        Result(
-            "ten dirty days",
-            _ratios(long["10 days"], long["1 day"]),
-            "ratio",
-            f"revenue_daily, {every} : one dirty day",
-        ),
-        Result("one dirty day, long history", _ratios(long["1 day"], short["1 day"]), "ratio", tenth),
-        Result(
-            "nightly sync, nothing new", _ratios(long["nothing"], short["nothing"]), "ratio", f"{tenth}; no row written"
-        ),
-    ]
-    of = f"{VIEWS:,} views and {VIEWS // 10:,} clicks in {VIEWS // 10:,} sessions : a third of each"
-    return results + [Result(f"a day of {name}", ratios, "ratio", of) for name, ratios in _views().items()]
-
-
-def _ratios(values: list[float], others: list[float]) -> list[float]:
-    return [value / other for value, other in zip(values, others, strict=True)]
+    return _histories() + _views()

@@ -4,6 +4,7 @@
 -- owner: team:data
 
 -- Read by the sync alone: what a click is taken for is a fact of staging.click_facts, which outlives this row.
+-- Patterns are tried only where machine_pattern is asked for: of a click that it has judged by the same rules, the sync does not ask.
 -- A user agent that was erased ('erased', 'erased bot') still says which of the two it was.
 select
     c.id as click_id, -- The click's id in public.affiliate_clicks.
@@ -22,7 +23,16 @@ select
     analytics.dimension(c.utm_medium) as utm_medium, -- Campaign medium of the visit; '(not set)' where none.
     analytics.dimension(c.utm_campaign) as utm_campaign, -- Campaign of the visit; '(not set)' where none.
     c.user_agent is not null and c.user_agent not like 'erased%' as has_agent, -- Whether it still holds what tells a machine.
-    case when c.user_agent = 'erased bot' then 'erased bot' else m.pattern end as machine_pattern, -- Pattern by which its user agent is a machine's; NULL: a person's.
+    case
+        when c.user_agent = 'erased bot' then 'erased bot'
+        else (
+            select case when t.kind <> 'person' then t.pattern end
+            from staging.machine_patterns as t
+            where lower(left(c.user_agent, 1000)) ~ t.pattern
+            order by t.place
+            limit 1
+        )
+    end as machine_pattern, -- Pattern by which its user agent is a machine's; NULL: a person's.
     c.is_converted is true as is_converted, -- Whether the network reported a sale; not known counts as no.
     analytics.usable(c.conversion_timestamp) as converted_at, -- When the sale happened; NULL: none reported, or without a time that can be.
     analytics.amount(c.expected_commission) as expected_commission, -- Amount it would earn if it led to a sale; NULL: not estimated, which is not 0.
@@ -31,10 +41,3 @@ select
     c.updated_at as updated_at -- When the row last changed; NULL: loaded without it.
 from public.affiliate_clicks as c
 left join public.products as p on p.id = c.product_id
-left join lateral (
-    select case when t.kind <> 'person' then t.pattern end as pattern
-    from staging.machine_patterns as t
-    where lower(left(c.user_agent, 1000)) ~ t.pattern
-    order by t.place
-    limit 1
-) as m on true

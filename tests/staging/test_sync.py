@@ -351,24 +351,33 @@ def test_of_800_clicks_a_second_apart_every_third_is_kept(unbounded: tuple[Datab
     assert counts == [("repeat", 533), ("valid", 267)]
 
 
-def _work(pg: Pg, seen: list[str], sync: Callable[[], object]) -> float:
-    """Rows that all steps of all plans of the sync have put out or thrown away."""
+def _plans(seen: list[str], sync: Callable[[], object]) -> list[dict[str, Any]]:
+    """The plans of the sync, every step of each."""
     seen.clear()
     sync()
     plans = [json.loads(said[said.index("{") :])["Plan"] for said in seen if "{" in said]
     assert len(plans) > 20
-    return sum(_rows(plan) for plan in plans)
+    return _steps(plans)
 
 
-def _rows(node: dict[str, Any]) -> float:
-    own = sum(value for name, value in node.items() if name == "Actual Rows" or name.startswith("Rows Removed"))
-    return own * node.get("Actual Loops", 1) + sum(_rows(below) for below in node.get("Plans", []))
+def _steps(plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for plan in plans:
+        plans += plan.get("Plans", [])
+    return plans
 
 
-def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
-    unbounded: tuple[Database, Pg], server: EmbeddedServer
-) -> None:
-    db, pg = unbounded
+def _rows(step: dict[str, Any]) -> float:
+    """Rows that the step has put out or thrown away."""
+    own = sum(value for name, value in step.items() if name == "Actual Rows" or name.startswith("Rows Removed"))
+    return float(own * step.get("Actual Loops", 1))
+
+
+def _work(seen: list[str], sync: Callable[[], object]) -> float:
+    return sum(map(_rows, _plans(seen, sync)))
+
+
+def _watched(db: Database, server: EmbeddedServer) -> tuple[Database, list[str]]:
+    """The database as its server's own user, and the plans of what is done there."""
     admin = Database(server.url(db.name, SUPERUSER))
     seen: list[str] = []
     with admin.psycopg() as own:
@@ -376,31 +385,59 @@ def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
         for name, value in EXPLAINED.items():
             own.execute("select set_config(%s, %s, false)", [f"auto_explain.{name}", value])
         own.add_notice_handler(lambda said: seen.append(said.message_primary or ""))
+    return admin, seen
+
+
+def _publish(pg: Pg) -> None:
+    for table in DAILY:
+        pg.execute(
+            "insert into pipeline.days (table_name, day, version, rows) values (%s, '2026-03-01', '', 0)", [table.key]
+        )
+
+
+def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
+    unbounded: tuple[Database, Pg], server: EmbeddedServer
+) -> None:
+    db, pg = unbounded
+    admin, seen = _watched(db, server)
     told = []
     for rows in (400, 1600):
         _many(pg, rows)
-        first = _work(pg, seen, lambda: facts.sync(admin, CATALOG))
-        pg.execute(
-            "insert into pipeline.days (table_name, day, version, rows) select %s, date '2026-03-01', '', 0",
-            [DAILY[0].key],
-        )
-        for table in DAILY[1:]:
-            pg.execute(
-                "insert into pipeline.days (table_name, day, version, rows) select %s, date '2026-03-01', '', 0",
-                [table.key],
-            )
+        first = _work(seen, lambda: facts.sync(admin, CATALOG))
+        _publish(pg)
         pg.execute(
             "update public.affiliate_clicks set actual_commission = 1; update public.session_analytics set utm_source = 'x'"
         )
         told.append(
             (
                 first,
-                _work(pg, seen, lambda: facts.sync(admin, CATALOG)),
-                _work(pg, seen, lambda: facts.sync(admin, CATALOG, full=True)),
+                _work(seen, lambda: facts.sync(admin, CATALOG)),
+                _work(seen, lambda: facts.sync(admin, CATALOG, full=True)),
             )
         )
     admin.close()
     assert [round(more / fewer, 1) for fewer, more in zip(*told, strict=True)] == pytest.approx([4, 4, 4], abs=0.5)
+
+
+def test_a_sale_reads_nothing_of_its_session_again_and_reaches_no_impression(
+    unbounded: tuple[Database, Pg], server: EmbeddedServer
+) -> None:
+    db, pg = unbounded
+    admin, seen = _watched(db, server)
+    _many(pg, 400)
+    [[click]] = pg.execute(
+        """insert into public.affiliate_clicks (session_id, product_id, click_timestamp, source_page, affiliate_network, affiliate_url)
+           values ('s1', %s, '2026-03-01 12:00+00', '', '', '') returning id""",
+        [histories.PRODUCTS[1]],
+    ).fetchall()
+    facts.sync(admin, CATALOG)
+    _publish(pg)
+    pg.execute("update public.affiliate_clicks set is_converted = true, actual_commission = 1 where id = %s", [click])
+    plans = _plans(seen, lambda: facts.sync(admin, CATALOG))
+    admin.close()
+    assert sum(plan["Actual Rows"] for plan in plans if plan.get("Relation Name") == "product_views") < 10
+    asked = "select table_name from pipeline.dirty where table_name like '%ctr%' or table_name like '%revenue_daily'"
+    assert {name for (name,) in pg.execute(asked)} == {"analytics.revenue_daily", "analytics.product_revenue_daily"}
 
 
 SWIPES = """
@@ -422,12 +459,9 @@ def _swipes_work(pg: Pg, rows: int, where: str = "true") -> float:
     stranger, user = (sql.Literal(f"0000000000000000000000000000000{n}") for n in (7, 8))
     product = sql.Literal(histories.PRODUCTS[0])
     pg.execute(sql.SQL(SWIPES).format(stranger, user, product, sql.Literal(rows)))
-    (((plan,),),) = pg.execute(
-        sql.SQL("explain (analyze, timing off, format json) select * from staging.swipes where {}").format(
-            sql.SQL(where).format(user)
-        )
-    ).fetchall()
-    return _rows(plan["Plan"])
+    asked = sql.SQL("explain (analyze, timing off, format json) select * from staging.swipes where ")
+    [[[plan]]] = pg.execute(asked + sql.SQL(where).format(user)).fetchall()
+    return sum(map(_rows, _steps([plan["Plan"]])))
 
 
 def test_four_times_the_swipes_of_one_client_at_one_time_stamp_are_four_times_the_work(

@@ -1,5 +1,6 @@
 -- Clicks that are new or say something else than their fact: what they say now, and what the difference is. A user, visitor or agent that
--- only became NULL is none, nor is an order number that did, nor another currency. The session stays the one it was first seen in.
+-- only became NULL is none, nor is an order number that did, nor another currency. The session stays the one it was first seen in, and is itself
+-- another one only by what it is made of: a sale reported of a click moves no session.
 create temporary table changed_clicks on commit drop as
 select
     s.click_id,
@@ -27,6 +28,11 @@ select
     s.updated_at as source_updated_at,
     case when f.click_id is null or s.has_agent then :rule_version::text else f.rule_version end as rule_version,
     f.click_id is not null as is_known,
+    f.gone_at is not null as was_gone,
+    f.click_id is null
+    or (s.clicked_at, s.device_type) is distinct from (f.clicked_at, f.device_type)
+    or (s.user_id is not null and n.identity_number is distinct from f.identity_number)
+    or (s.has_agent and f.rule_version <> :rule_version) as moves_session,
     f.identity_number as known_identity,
     f.person_number as known_person,
     f.session_number as known_session,
@@ -36,7 +42,7 @@ select
         when s.is_converted and not f.is_converted then 'late conversion'
         when f.is_converted and not s.is_converted or coalesce(s.actual_commission, 0) < coalesce(f.actual_commission, 0) then 'reversal'
         when (s.actual_commission, s.expected_commission) is distinct from (f.actual_commission, f.expected_commission) then 'amount'
-        when s.has_agent and s.machine_pattern is distinct from f.machine_pattern and f.rule_version <> :rule_version then 'rule'
+        when s.has_agent and f.rule_version <> :rule_version and s.machine_pattern is distinct from f.machine_pattern then 'rule'
         else 'late click'
     end as cause
 from staging.clicks as s

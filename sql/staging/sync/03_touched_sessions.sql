@@ -11,7 +11,7 @@ where v.created_at >= :since and (not :is_full or exists (select from pipeline.d
 create temporary table touched on commit drop as
 select distinct t.session_id, analytics.key(t.session_id) as session_key
 from (
-    select c.session_id from changed_clicks as c
+    select c.session_id from changed_clicks as c where c.moves_session
     union all
     select v.session_id from new_views as v
     union all

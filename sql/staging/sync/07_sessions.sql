@@ -1,6 +1,11 @@
 -- What the touched sessions are now; what is known of them and was lost since (a deleted product's views, an erased user) stays.
 create temporary table judged_sessions on commit drop as
-with events as (
+with clicked as (
+    select f.session_number, f.click_id, f.clicked_at, f.device_type, f.identity_number, f.machine_pattern
+    from session_rows as r
+    join staging.click_facts as f on f.session_number = r.session_number
+),
+events as (
     select r.session_number, e.at, e.device_type, e.user_id, null::bigint as identity_number, e.place, e.id
     from session_rows as r
     join lateral (
@@ -10,8 +15,7 @@ with events as (
     ) as e on e.at is not null
     union all
     select f.session_number, f.clicked_at, f.device_type, null::uuid, f.identity_number, 2, f.click_id
-    from session_rows as r
-    join staging.click_facts as f on f.session_number = r.session_number
+    from clicked as f
     where f.clicked_at is not null and f.machine_pattern is null
 ),
 first_events as (
@@ -27,9 +31,8 @@ first_events as (
     group by r.session_number
 ),
 machines as (
-    select distinct r.session_number
-    from session_rows as r
-    join staging.click_facts as f on f.session_number = r.session_number
+    select distinct f.session_number
+    from clicked as f
     where f.machine_pattern is not null
 ),
 -- Its row says it all, and better than its events did, so that a session which was an orphan is read as a new one.

@@ -1,9 +1,13 @@
 -- Days that what changed reaches, of tables that have published them: by each way in which a table's header says that it reads. What was and what is
--- both count, and a click reaches the views before it by the last of its session and product: no pair of click and view is looked at.
+-- both count. A click that is new, moved or judged otherwise reaches the views before it by the last of its session and product: no pair of click and
+-- view is looked at. A sale reported of it reaches none of them.
 create temporary table marks on commit drop as
 with clicks as (
     select
-        c.click_id, coalesce(c.cause, c.why) as cause, n.session_number, n.product_id, n.clicked_at as at, n.converted_at as sold_at,
+        c.click_id, coalesce(c.cause, c.why) as cause,
+        (c.session_number, c.product_id, c.clicked_at, c.verdict)
+        is distinct from ((c.before).session_number, (c.before).product_id, (c.before).clicked_at, (c.before).verdict) as is_moved,
+        n.session_number, n.product_id, n.clicked_at as at, n.converted_at as sold_at,
         jsonb_build_object(
             'currency', n.currency, 'affiliate_network', n.affiliate_network, 'source_page', n.source_page, 'device_type', n.device_type,
             'utm_source', n.utm_source, 'utm_medium', n.utm_medium, 'utm_campaign', n.utm_campaign,
@@ -32,7 +36,7 @@ shown as (
     from (
         select k.session_number, k.product_id, k.cause, max(k.at) as until, (array_agg(k.click_id))[1] as click_id
         from clicks as k
-        where k.at is not null and k.product_id is not null
+        where k.is_moved and k.at is not null and k.product_id is not null
         group by k.session_number, k.product_id, k.cause
     ) as c
     join pipeline.session_numbers as n on n.session_number = c.session_number

@@ -10,6 +10,7 @@ from generate_series(:first::date, :last::date, interval '1 day') as g (day)
 left join looked as l on l.day = g.day::date
 left join pipeline.source_days as k on k.source = :source and k.day = g.day::date
 where k.day is null or (k.rows, k.digest) is distinct from (coalesce(l.rows, 0), coalesce(l.digest, 0));
+analyze differing; -- most days differ in nothing: not analyzed, all sessions would be taken for reached, and the plan compiled for them
 
 create temporary table reached on commit drop as
 select distinct t.table_name, r.day, r.looked_at, r.went
