@@ -15,12 +15,13 @@ from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.model import TasteModel
-from aclue_pipeline.preferences.publish import Published, Publisher
+from aclue_pipeline.preferences.publish import ADJUSTABLE, Published, Publisher
 from aclue_pipeline.preferences.rows import lines
 from aclue_pipeline.preferences.store import load_model, meet_new_products, save_items
 
-#: Users whose signals are new, changed, late or gone, whose feedback waits, or whose profile is of another model version.
-CHANGED_USERS = """
+#: Users whose signals are new, changed, late or gone, whose feedback waits, who took an adjustment back (NULL), or whose profile is
+#: of another model version.
+CHANGED_USERS = f"""
     create temp table changed_users on commit drop as
     with now as (
         select s.user_id, count(*)::integer as events, max(s.at) as latest_at, sum(s.digest)::bigint as digest,
@@ -34,7 +35,8 @@ CHANGED_USERS = """
     left join auth.users u on u.id = n.user_id
     where n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending or f.model_version <> %(version)s
         or (n.events, n.latest_at, n.digest) is distinct from (f.events, f.latest_at, f.digest)
-"""
+        or (p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE)}) > 0)
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)

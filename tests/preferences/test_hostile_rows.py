@@ -390,7 +390,7 @@ _ROW = st.one_of(
     _rows(
         "recommendation_feedback",
         recommendation_id=st.just(TIP),
-        product_id=st.integers(1, 30).map(lambda n: known(f"product{n}")),
+        product_id=st.just(MUG),
         model_version=st.just("1"),
         feedback_type=st.sampled_from([None, "explicit", "implicit"]),
         feedback_value=_HUNDREDTHS,

@@ -333,6 +333,17 @@ def test_a_new_users_first_adjustment_is_kept_and_what_it_left_open_is_computed(
     assert row["category_preferences"]
 
 
+def test_an_adjustment_taken_back_is_computed_again(profiled: Database) -> None:
+    before = profiles_in(profiled)
+    adjust(profiled, 4, """(auth.uid(), '{"mine": 1}', '{Mine}')""")
+    assert preferences.recalculate(profiled).users == 0
+    adjust(profiled, 4, "(auth.uid(), null, null)")
+    done = preferences.recalculate(profiled)
+    assert (done.users, done.published.written) == (1, 1)
+    assert profiles_in(profiled) == before
+    assert preferences.recalculate(profiled).users == 0
+
+
 def test_what_the_server_corrects_is_no_adjustment(profiled: Database) -> None:
     with profiled.begin() as connection:
         query(
