@@ -185,3 +185,15 @@ class ConnectionLost(AclueError):
     """The server or the network ended the connection in the middle of the work."""
 
     exit_code = 31
+
+
+class NotAllowed(AclueError):
+    """A change that needs a person's word: --allow, as the message names it; all others are made."""
+
+    exit_code = 32
+
+
+class TableStands(AclueError):
+    """Another table stands where a retired one would come back."""
+
+    exit_code = 36

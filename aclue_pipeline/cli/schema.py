@@ -1,4 +1,4 @@
-"""`aclue deploy`, `rollback` and the group `schema`: the deployed tables."""
+"""`aclue deploy` and the group `schema`: the deployed tables."""
 
 import re
 from datetime import timedelta
@@ -81,29 +81,6 @@ def _summary(done: Any, label: str) -> str:
         return f"{count} statements would be run on {label}" if count else f"nothing to do on {label}"
     outcome = f"{count} statements run" if count else "nothing to do"
     return f"{label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s"
-
-
-@click.command(epilog="Example:  aclue rollback product_views")
-@click.argument("tables", nargs=-1, metavar="[TABLE]…")
-@click.option("--discard-data", is_flag=True, help="Drop tables that hold rows, too; the rows are gone.")
-@give_up_option
-@yes_option
-@click.pass_obj
-def rollback(context: Context, tables: tuple[str, ...], discard_data: bool, give_up: timedelta, yes: bool) -> None:
-    """Drop the named tables, or all five, if they are empty.
-
-    Foreign keys go first, each in a moment when nobody holds its tables.
-    """
-    from aclue_pipeline import schema
-
-    database = context.database()
-    context.confirm_write(
-        database, yes, f"drop {', '.join(tables) or 'all five tables'}{' with their rows' * discard_data}"
-    )
-    dropped = schema.rollback(
-        database, context.catalog, tables, discard_data=discard_data, give_up=give_up, progress=progress()
-    )
-    click.echo(f"dropped {', '.join(dropped)} on {database.label}" if dropped else "nothing to drop")
 
 
 @click.group(epilog="Example:  aclue --demo schema fingerprint")

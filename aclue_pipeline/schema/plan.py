@@ -13,6 +13,7 @@ from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema import objects
 from aclue_pipeline.schema.objects import KINDS, Change, How, Key, LeftAlone, Statement, constraints
 from aclue_pipeline.schema.objects.thing import EXCLUSIVE, NO_WRITES
+from aclue_pipeline.schema.retired import rebinding
 from aclue_pipeline.schema.scripts import Script, scripts
 
 #: Upper bound of what a statement may queue where NOWAIT is refused, or for a lock that it takes besides. Never grows: for
@@ -82,12 +83,21 @@ def plan_on(connection: sa.Connection) -> Plan:
     there = objects.existing(connection, all_scripts)
     missing = [script for script in all_scripts if script.table and script.table not in there]
     statements = [statement for script in missing for statement in _making(script)]
+    statements += [one for script in missing for one in _following(connection, script.table)]
     repairs, left = _repairs(_changes(connection, all_scripts, {script.table for script in missing}))
     # A shared function is needed by the tables that are made with it.
     statements += [_with_making(one) if missing and not one.key.table else one for one in repairs]
     statements = _follow(statements)
     tables = tuple(script.table for script in all_scripts if script.table)
     return Plan(tuple(_steps(statements)), tuple(left), tables, tuple(script.table for script in missing))
+
+
+def _following(connection: sa.Connection, table: str) -> Iterator[Statement]:
+    """Where a retired table has had the name, our views on it come along."""
+    driver = connection.connection.dbapi_connection  # a detached one has no other name
+    assert driver is not None
+    for text in rebinding(driver, table):  # type: ignore[arg-type]
+        yield Statement(Key("view", table, table), "reads the retired one", text, How.MAKE)
 
 
 def _making(script: Script) -> Iterator[Statement]:

@@ -49,6 +49,10 @@ union all
 select 'SELECT on public.recommendations', has_table_privilege(current_user, oid, 'SELECT'), 'privilege', 'deploy as postgres, or grant it to this role'
 from app_table where name = 'public.recommendations' and oid is not null
 union all
+select 'CREATE on database ' || current_database(), has_database_privilege(current_database(), 'CREATE'), 'note',
+    format('its owner grants it by: grant create on database %I to %I; rolling back needs it, for the schema that holds what was taken back',
+        current_database(), current_user)
+union all
 select 'extension ' || extension,
     exists (select from pg_extension where extname = extension),
     'note',

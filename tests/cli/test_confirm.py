@@ -55,12 +55,14 @@ def test_without_a_terminal_a_write_is_refused_and_says_how_to_allow_it(deployed
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("typed", ["", "y", "yes", "{name}x", "127.0.0.1/{name}"])
-def test_what_destroys_rows_is_stopped_by_anything_but_the_databases_name(deployed_db: Database, host, typed) -> None:
+def test_what_takes_tables_away_is_stopped_by_anything_but_the_databases_name(
+    deployed_db: Database, host, typed
+) -> None:
     before = tables(deployed_db)
     url = deployed_db.url.replace("127.0.0.1", host)
-    done = run("rollback", "--discard-data", answer=typed.format(name=deployed_db.name), ACLUE_DATABASE_URL=url)
+    done = run("rollback", answer=typed.format(name=deployed_db.name), ACLUE_DATABASE_URL=url)
     assert done.returncode == 18, done.stderr
-    assert f"This will drop all five tables with their rows in database {deployed_db.name} on {host}." in done.stderr
+    assert f"user_preferences in database {deployed_db.name} on {host}. Type" in done.stderr
     assert f"nothing was written to {host}/{deployed_db.name}" in done.stderr
     assert tables(deployed_db) == before
 
@@ -91,7 +93,7 @@ def test_only_looking_asks_nothing(app_db: Database) -> None:
 
 def test_the_demos_own_server_is_not_asked_for(server) -> None:
     done = run("--demo", "rollback", ACLUE_HOME=str(server._home), ACLUE_PG_BIN=str(server.bin))
-    assert (done.returncode, done.stdout) == (0, "nothing to drop\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "nothing to retire\n"), done.stderr
 
 
 def test_verify_ends_with_15_and_names_what_failed(deployed_db: Database, databases) -> None:

@@ -54,16 +54,29 @@ def test_keys_pending_is_one_line_with_an_exit_code_of_its_own(named: Database, 
     assert err.splitlines()[-1].startswith("aclue: deployed, keys pending: ")
 
 
-def test_rollback_refuses_rows_and_drops_the_rest(named: Database, capsys) -> None:
+def test_rollback_restore_and_purge_say_what_they_did(named: Database, capsys) -> None:
     schema.deploy(named)
     with named.begin() as connection:
         script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
+        script(
+            connection, "create table public.notes (id int, view uuid constraint of_a_view references product_views)"
+        )
     code, _, err = said(capsys, "rollback", "--yes")
-    assert code == 16
-    assert "--discard-data" in err
-    assert said(capsys, "rollback", "--yes", "product_views")[:2] == (0, f"dropped product_views on {named.label}\n")
-    code, _, err = said(capsys, "rollback", "--yes", "nonsense")
-    assert code == 20
+    assert (code, "--allow drops:notes.of_a_view" in err) == (32, True)
+    code, out, _ = said(capsys, "rollback", "--yes", "--allow", "drops:notes.of_a_view")
+    assert (code, out.endswith(f"user_preferences into aclue_retired_1 on {named.label}\n")) == (0, True)
+    assert said(capsys, "rollback", "--yes")[:2] == (0, "nothing to retire\n")
+    code, _, err = said(capsys, "purge", "--yes")
+    assert (code, "--discard-data" in err) == (16, True)
+    schema.deploy(named)
+    code, _, err = said(capsys, "restore", "--yes")
+    assert (code, "--swap" in err) == (36, True)
+    assert said(capsys, "restore", "1", "--yes", "--swap")[0] == 0
+    code, out, _ = said(capsys, "purge", "2", "--yes")
+    assert (code, out.startswith("dropped aclue_retired_2.affiliate_clicks, ")) == (0, True)
+    assert said(capsys, "purge", "--yes")[:2] == (0, "nothing to drop\n")
+    assert said(capsys, "restore", "--yes")[0] == 20
+    assert said(capsys, "rollback", "--yes", "nonsense")[0] == 20
 
 
 def test_verify_ends_with_15_where_one_fails_and_26_where_one_could_not_be_judged(

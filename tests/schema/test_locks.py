@@ -13,7 +13,6 @@ from aclue_pipeline import schema
 from aclue_pipeline.errors import AlreadyRunning, DeploymentIncomplete
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema.apply import deployer
-from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -166,22 +165,40 @@ def test_altering_a_table_in_use_stops_neither_readers_nor_writers(app_db: Datab
     assert max(reads.longest, writes.longest) < NOTICED
 
 
-def test_rolling_back_takes_the_keys_off_in_a_free_moment(app_db: Database) -> None:
+def test_rolling_back_and_restoring_wait_for_nobody_and_purging_for_a_free_moment(app_db: Database) -> None:
     schema.deploy(app_db)
     with_product(app_db)
     gone: list[tuple[str, ...]] = []
     reading = Traffic(app_db.url, "select count(*) from public.products")
-    writing = Traffic(app_db.url, "update public.products set rating = 2")
-    with reading as reads, writing as writes:
-        with open_transaction(app_db.url, "select * from products"):
+    writing = Traffic(app_db.url, "update public.products set rating = 2 where false")
+    signing_in = Traffic(app_db.url, "update auth.users set updated_at = now()")
+    with reading as reads, writing as writes, signing_in as users:
+        with open_transaction(app_db.url, "update products set rating = 3"):
+            schema.rollback(app_db)
+            schema.restore(app_db)
+            schema.rollback(app_db)
             other = Database(app_db.url)
-            thread = threading.Thread(target=lambda: gone.append(schema.rollback(other, CATALOG, ["product_views"])))
+            thread = threading.Thread(target=lambda: gone.append(schema.purge(other)))
             thread.start()
             time.sleep(HELD)
             assert not gone
         thread.join()
-    assert gone == [("product_views",)]
-    assert max(reads.longest, writes.longest) < NOTICED
+        other.close()
+    assert len(gone[0]) == 5
+    assert max(reads.longest, writes.longest, users.longest) < NOTICED
+
+
+def test_a_table_in_use_is_retired_in_a_free_moment(app_db: Database) -> None:
+    schema.deploy(app_db)
+    reading = Traffic(app_db.url, "select count(*) from public.product_views")
+    with reading as reads, open_transaction(app_db.url, "delete from product_views"):
+        with pytest.raises(
+            DeploymentIncomplete, match=r"still to be done: retire public.product_views.*blocked by pid"
+        ):
+            schema.rollback(app_db, give_up=timedelta(seconds=0.3))
+        assert reads.longest < NOTICED
+    assert schema.rollback(app_db).tables == ("product_views",)
+    assert len(schema.restore(app_db)) == 5
 
 
 def test_a_second_deployer_is_told_so(app_db: Database) -> None:

@@ -13,6 +13,7 @@ from aclue_pipeline.catalog.table import Severity
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.schema.access import Line
 from aclue_pipeline.schema.declared import table_names
+from aclue_pipeline.schema.retired import reading_retired
 from aclue_pipeline.schema.verify import functional, speed
 from aclue_pipeline.schema.verify.probes import CannotTry
 from aclue_pipeline.schema.verify.site import Site
@@ -50,6 +51,7 @@ class Criterion:
 def _tables_created(site: Site) -> Verdict:
     wrong = [f"{table} is missing" for table in table_names() if table not in site.tables]
     wrong += [f"{table} lacks {', '.join(columns)}" for table, columns in site.lacking.items() if columns]
+    wrong += reading_retired(site.pg, table_names())
     return verdict(wrong, f"{', '.join(site.tables)}: every declared column is there")
 
 

@@ -1,0 +1,71 @@
+"""`aclue rollback`, `restore` and `purge`: the deployed tables taken back, brought back, dropped."""
+
+from datetime import timedelta
+
+import click
+
+from aclue_pipeline.cli.context import Context, progress, yes_option
+from aclue_pipeline.cli.schema import give_up_option
+
+allow_option = click.option(
+    "--allow", multiple=True, metavar="HAZARD:NAME", help="Allow what was refused, as it was named."
+)
+
+
+@click.command(epilog="Example:  aclue rollback product_views")
+@click.argument("tables", nargs=-1, metavar="[TABLE]…")
+@allow_option
+@give_up_option
+@yes_option
+@click.pass_obj
+def rollback(context: Context, tables: tuple[str, ...], allow: tuple[str, ...], give_up: timedelta, yes: bool) -> None:
+    """Retire the named tables, or all five, with their rows.
+
+    They move into a schema where nobody but their owner may look, and their foreign keys go on acting; `aclue restore` brings them back.
+    """
+    from aclue_pipeline import schema
+
+    database = context.database()
+    todo = schema.retirement(database, tables)
+    if not todo.tables:
+        click.echo("nothing to retire")
+        return
+    for line in todo.stops:
+        click.echo(f"will stop answering: {line}", err=True)
+    context.confirm_write(database, yes, f"retire {', '.join(todo.tables)}")
+    done = schema.rollback(database, tables, allow=allow, give_up=give_up, progress=progress())
+    click.echo(f"retired {', '.join(done.tables)} into {done.schema} on {database.label}")
+
+
+@click.command(epilog="Example:  aclue restore 2 --swap")
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.option("--swap", is_flag=True, help="Retire what stands in their place, in the same transaction.")
+@give_up_option
+@yes_option
+@click.pass_obj
+def restore(context: Context, number: int | None, swap: bool, give_up: timedelta, yes: bool) -> None:
+    """Bring back what rollback NUMBER retired, or the last one."""
+    from aclue_pipeline import schema
+
+    database = context.database()
+    context.confirm_write(database, yes)
+    back = schema.restore(database, number, swap=swap, give_up=give_up, progress=progress())
+    said = f"restored {', '.join(back)} on {database.label}; `aclue deploy` mends what is newer"
+    click.echo(said if back else "nothing to restore")
+
+
+@click.command(epilog="Example:  aclue purge 2 --discard-data")
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.option("--discard-data", is_flag=True, help="Drop tables that hold rows, too; the rows are gone.")
+@give_up_option
+@yes_option
+@click.pass_obj
+def purge(context: Context, number: int | None, discard_data: bool, give_up: timedelta, yes: bool) -> None:
+    """Drop what rollback NUMBER retired, or what all of them did, if it holds no rows."""
+    from aclue_pipeline import schema
+
+    database = context.database()
+    what = f"what rollback {number} retired" if number else "all that was retired"
+    context.confirm_write(database, yes, f"drop {what}{' with its rows' * discard_data}")
+    gone = schema.purge(database, number, discard_data=discard_data, give_up=give_up, progress=progress())
+    click.echo(f"dropped {', '.join(gone)} on {database.label}" if gone else "nothing to drop")

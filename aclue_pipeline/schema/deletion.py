@@ -1,0 +1,77 @@
+"""Can a user and a product still be deleted? Tried with ones made for it, and taken back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg import errors, sql
+
+from aclue_pipeline.schema.verify.trials import anything, insertion
+
+Pg = psycopg.Connection[Any]
+
+#: Raised where a deletion failed.
+NO_DELETION = "AC004"
+_TAKEN_BACK = "AC003"
+
+
+def deletion(pg: Pg, say: Callable[[str], None]) -> str:
+    """A statement that makes a user and a product, deletes them and takes it all back; "" where that fails already now."""
+    made = {
+        ("auth", "users"): {"aud": "authenticated", "role": "authenticated", "raw_user_meta_data": "{}"},
+        ("public", "products"): {"title": "made by aclue"},
+    }
+    inserts, deletes = [], []
+    for table, given in made.items():
+        one = str(uuid4())
+        given |= {"id": one, "email": f"{one}@example.invalid"}
+        inserts.append(_insertion(pg, table, given).as_string(pg))
+        deletes.append(sql.SQL("delete from {} where id = {}").format(sql.Identifier(*table), one).as_string(pg))
+    text = f"""do $aclue$
+begin
+    {"; ".join([*inserts, *deletes])};
+    raise exception using errcode = '{_TAKEN_BACK}';
+exception
+    when sqlstate '{_TAKEN_BACK}' then null;
+    when lock_not_available or deadlock_detected then raise;
+    when others then raise exception using errcode = '{NO_DELETION}', message = sqlerrm;
+end $aclue$"""
+    try:
+        with pg.transaction(force_rollback=True):
+            pg.execute(b"set local lock_timeout = '2ms'")
+            pg.execute(text.encode())
+    except (errors.LockNotAvailable, errors.DeadlockDetected):
+        pass
+    except psycopg.Error as error:
+        if pg.broken:
+            raise
+        say(f"not tried: whether users and products can still be deleted ({first_line(error)})")
+        return ""
+    return text
+
+
+def _insertion(pg: Pg, table: tuple[str, str], given: Mapping[str, str]) -> sql.Composed:
+    """A row of what is given, as far as there are such columns, and of anything in what the table asks for besides."""
+    asked = pg.execute(
+        """select a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', a.attnotnull and not a.atthasdef and a.attidentity = ''
+           from pg_attribute a join pg_type t on t.oid = a.atttypid
+           where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped""",
+        [ident(*table)],
+    ).fetchall()
+    values: dict[str, sql.Composable] = {
+        name: sql.SQL("{}::{}").format(sql.Literal(given[name]), sql.SQL(kind))
+        if name in given
+        else anything(kind, is_enum)
+        for name, kind, is_enum, required in asked
+        if name in given or required
+    }
+    return insertion(sql.Identifier(*table), values)
+
+
+def ident(*names: str) -> str:
+    return sql.Identifier(*names).as_string(None)
+
+
+def first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
