@@ -91,7 +91,8 @@ def _driver(connection: sa.Connection) -> Pg:
 
 
 def _stale(pg: Pg, wanted: list[Described]) -> list[Described]:
-    """Those whose file the database does not have, or that somebody dropped."""
+    """Those whose file the database does not have, that somebody dropped, or that read a table of another name than their file
+    does: what a name stood for when a view was made may have been renamed or moved since."""
     if not is_there(pg, "pipeline.tables"):
         return wanted
     rows = pg.execute(
@@ -99,7 +100,23 @@ def _stale(pg: Pg, wanted: list[Described]) -> list[Described]:
            where to_regclass(table_name) is not null or to_regproc(table_name) is not null"""
     ).fetchall()
     there = dict(rows)
-    return [one for one in wanted if there.get(one.key) != one.fingerprint]
+    reads = dict(pg.execute(_READS, [[one.key for one in wanted]]).fetchall())
+    return [
+        one
+        for one in wanted
+        if there.get(one.key) != one.fingerprint or set(reads.get(one.key, ())) - set(one.upstream)
+    ]
+
+
+_READS = """
+select v.key, array_agg(n.nspname || '.' || c.relname)
+from (select key, to_regclass(key)::oid as oid from unnest(%s::text[]) as key) v
+join pg_rewrite r on r.ev_class = v.oid
+join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+join pg_class c on c.oid = d.refobjid and c.oid <> v.oid and c.relnamespace <> 'pg_catalog'::regnamespace
+join pg_namespace n on n.oid = c.relnamespace
+group by v.key
+"""
 
 
 def _create_schemas(pg: Pg) -> None:

@@ -6,7 +6,7 @@ from aclue_pipeline import derived
 from aclue_pipeline.derived.tables import Change
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query, script
-from tests.support.shop import Shop
+from tests.support.shop import APP, Shop
 
 pytestmark = pytest.mark.database
 
@@ -157,6 +157,17 @@ def test_a_view_of_somebody_else_is_never_dropped(shop: Shop, shop_db: Database)
     with pytest.raises(CannotEvolve, match=r"view mine depends on view staging\.orders"):
         derived.ensure_tables(shop_db, shop.catalog)
     assert columns(shop_db, "public.mine")
+
+
+def test_a_view_follows_a_name_and_not_the_table_that_once_had_it(shop: Shop, shop_db: Database) -> None:
+    with shop_db.begin() as connection:
+        script(connection, "insert into public.orders (id) values (1); alter table public.orders rename to old_orders")
+        script(connection, APP)
+        assert query(connection, "select order_id from staging.orders") == [{"order_id": 1}]
+    assert derived.ensure_tables(shop_db, shop.catalog) == [Change("staging.orders", "replaced")]
+    with shop_db.begin() as connection:
+        assert query(connection, "select order_id from staging.orders") == []
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
 
 
 def test_a_dropped_table_comes_back(shop: Shop, shop_db: Database) -> None:
