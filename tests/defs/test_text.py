@@ -46,8 +46,8 @@ def distinct(db: Database, columns: dict[str, list[str]]) -> Iterator[Any]:
                 yield from (row[0] for row in found)
 
 
-@pytest.fixture
-def logged(run, demo_db: Database, instance: dg.DagsterInstance) -> list[Any]:
+@pytest.fixture(params=[3, pytest.param(30, marks=pytest.mark.slow)], ids="{} days".format)
+def logged(run, demo_db: Database, instance: dg.DagsterInstance, request: pytest.FixtureRequest) -> list[Any]:
     """Every event of a run of every job, where everybody wrote Markdown."""
     with demo_db.psycopg() as pg:
         for table, names in WRITTEN.items():
@@ -55,7 +55,7 @@ def logged(run, demo_db: Database, instance: dg.DagsterInstance) -> list[Any]:
     last = datetime.now(UTC).date() - timedelta(days=2)
     everything = {job.name for job in build_defs(CATALOG).resolve_all_job_defs() if not job.name.startswith("__")}
     for name in sorted(everything):
-        days = {"partition_range": (last - timedelta(days=30), last)} if name.startswith("rebuild") else {}
+        days = {"partition_range": (last - timedelta(days=request.param), last)} if name.startswith("rebuild") else {}
         config = {"ops": {"deploy": {"config": {"database": demo_db.name}}}} if name == "deploy_schema" else {}
         assert run(name, run_config=config, **days).success
     return [event for run in instance.get_runs() for event in instance.all_logs(run.run_id)]

@@ -423,11 +423,29 @@ def _send(pg: "psycopg.Connection[Any]", table: str, role: str, row: Row) -> Non
         pass
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def tried(times: int) -> settings:
+    return settings(max_examples=times, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@tried(12)
 @given(st.lists(_ROW, min_size=1, max_size=8))
 def test_whatever_a_client_writes_everybody_elses_profile_stays(
     fuzzed: Database, rows: list[tuple[str, str, Row]]
 ) -> None:
+    _stays(fuzzed, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@tried(120)
+@given(st.lists(_ROW, min_size=1, max_size=8))
+def test_whatever_clients_write_a_hundred_times_everybody_elses_profile_stays(
+    fuzzed: Database, rows: list[tuple[str, str, Row]]
+) -> None:
+    _stays(fuzzed, rows)
+
+
+def _stays(fuzzed: Database, rows: list[tuple[str, str, Row]]) -> None:
     """Each example on top of those before it: what they wrote stays."""
     before, version = others(fuzzed), scalar(fuzzed, "select version from pipeline.taste_models")
     with fuzzed.psycopg() as pg:
