@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.defs import app, beta, funnel, health, preferences, resources, revenue, schema, staging, timetable
+from aclue_pipeline.defs import (
+    app,
+    beta,
+    funnel,
+    health,
+    preferences,
+    resources,
+    retire,
+    revenue,
+    schema,
+    staging,
+    timetable,
+)
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
@@ -24,7 +36,7 @@ def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitio
     return dg.Definitions(
         assets=beta.with_python_references([asset for assets, _ in built for asset in assets]),
         asset_checks=[check for _, checks in built for check in checks],
-        jobs=[schema.deploy_schema, revenue.close_month(catalog), *timetable.jobs(catalog)],
+        jobs=[schema.deploy_schema, *retire.JOBS, revenue.close_month(catalog), *timetable.jobs(catalog)],
         schedules=timetable.schedules(catalog),
         sensors=timetable.sensors(catalog),
         resources={"database": resources.database, **overrides},

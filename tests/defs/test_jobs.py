@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -250,6 +251,27 @@ def test_health_finds_nothing_acute_in_a_new_database(run) -> None:
 
 
 # --- schema -----------------------------------------------------------------------------------------------------------
+
+
+def test_tables_are_taken_back_and_brought_back_in_the_timeline_of_the_schema(
+    run, demo_db: Database, instance: dg.DagsterInstance
+) -> None:
+    def done(verb: str, **config: Any) -> tuple[str, dict[str, Any]]:
+        assert run(
+            f"{verb}_schema", run_config={"ops": {verb: {"config": {"database": demo_db.name, **config}}}}
+        ).success
+        record = instance.get_latest_data_version_record(dg.AssetKey("schema"))
+        observed = record.event_log_entry.asset_observation
+        return observed.data_version, {name: value.value for name, value in observed.metadata.items()}
+
+    before, _ = done("rollback", tables=["user_preferences"])
+    after, said = done("rollback")
+    assert (said["retired"].count(","), said["into"], after != before) == (3, "aclue_retired_2", True)
+    assert done("restore", number=1)[1]["restored"] == "user_preferences"
+    assert done("restore")[1]["restored"].startswith("affiliate_clicks, ")
+    assert done("purge")[1]["dropped"] == "nothing"
+    with pytest.raises(SettingsError, match="names the database production"):
+        run("rollback_schema", run_config={"ops": {"rollback": {"config": {"database": "production"}}}})
 
 
 def test_deploying_ends_with_an_observation_and_its_checks(

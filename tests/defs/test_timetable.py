@@ -44,10 +44,12 @@ def test_every_room_is_refreshed_by_one_job_and_its_assets_say_by_which() -> Non
         assert timetable.sentence(str(node.group_name), kind) in (node.description or ""), node.key
 
 
-def test_every_job_has_a_schedule_the_sync_two_and_deploying_none() -> None:
+def test_every_job_has_a_schedule_the_sync_two_and_what_moves_tables_none() -> None:
     scheduled = [schedule.job_name for schedule in timetable.schedules(CATALOG)]
     jobs = {job.name for job in build_defs(CATALOG).resolve_all_job_defs() if not job.name.startswith("__")}
-    assert sorted(scheduled) == sorted([*jobs - {"deploy_schema"}, "sync_facts"])
+    assert sorted(scheduled) == sorted(
+        [*jobs - {f"{verb}_schema" for verb in ("deploy", "rollback", "restore", "purge")}, "sync_facts"]
+    )
 
 
 [NIGHTLY] = [schedule for schedule in timetable.schedules(CATALOG) if schedule.name == "nightly_revenue_and_funnel"]

@@ -1,0 +1,122 @@
+"""The jobs that take the deployed tables back, bring them back, and drop what was taken back: what `aclue rollback`, `restore` and
+`purge` do, recorded in the timeline of `schema`."""
+
+from datetime import timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from aclue_pipeline.defs.metadata import metadata
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.schema import look_at_schema
+from aclue_pipeline.defs.timetable import SCHEMA
+from aclue_pipeline.errors import SettingsError
+from aclue_pipeline.postgres import Database
+
+
+class Named(dg.Config):
+    """Names the database that is to be changed, so that a run never hits another one by accident."""
+
+    database: str = Field(
+        description="Name of the database that ACLUE_DATABASE_URL leads to; the run refuses any other."
+    )
+    give_up_minutes: float = Field(10, gt=0, description="How long to try for the locks that others hold.")
+
+    def patience(self, database: Database) -> timedelta:
+        """How long to try. Raises SettingsError where another database is meant."""
+        if self.database != database.name:
+            raise SettingsError(
+                f"the configuration names the database {self.database}, ACLUE_DATABASE_URL leads to {database.label}: name the one you mean"
+            )
+        return timedelta(minutes=self.give_up_minutes)
+
+
+class RollbackConfig(Named):
+    tables: list[str] = Field([], description="Tables to retire; all that are deployed where none is named.")
+    allow: list[str] = Field(
+        [],
+        description="What may happen besides, as a refusal names it: drops:notes.of_a_view (a key of another table).",
+    )
+
+
+class RestoreConfig(Named):
+    number: int | None = Field(
+        None, ge=1, description="The rollback whose tables come back; the last where none is named."
+    )
+    swap: bool = Field(False, description="Retire what stands in their place, in the same transaction.")
+
+
+class PurgeConfig(Named):
+    number: int | None = Field(
+        None, ge=1, description="The rollback whose tables are dropped; every one where none is named."
+    )
+    discard_data: bool = Field(False, description="Drop tables that hold rows, too; the rows are gone.")
+
+
+@dg.op(name="rollback", tags={"kind": "postgres"})
+def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database: DatabaseResource) -> None:
+    from aclue_pipeline import schema
+
+    patience = config.patience(database)
+    done = schema.rollback(database, config.tables, allow=config.allow, give_up=patience, progress=context.log.info)
+    _observed(context, database, {"retired": ", ".join(done.tables) or "nothing", "into": done.schema})
+
+
+@dg.op(name="restore", tags={"kind": "postgres"})
+def restore_op(context: dg.OpExecutionContext, config: RestoreConfig, database: DatabaseResource) -> None:
+    from aclue_pipeline import schema
+
+    patience = config.patience(database)
+    back = schema.restore(database, config.number, swap=config.swap, give_up=patience, progress=context.log.info)
+    _observed(context, database, {"restored": ", ".join(back) or "nothing"})
+
+
+@dg.op(name="purge", tags={"kind": "postgres"})
+def purge_op(context: dg.OpExecutionContext, config: PurgeConfig, database: DatabaseResource) -> None:
+    from aclue_pipeline import schema
+
+    patience = config.patience(database)
+    gone = schema.purge(
+        database, config.number, discard_data=config.discard_data, give_up=patience, progress=context.log.info
+    )
+    _observed(context, database, {"dropped": ", ".join(gone) or "nothing"})
+
+
+def _observed(context: dg.OpExecutionContext, database: Database, said: dict[str, str]) -> None:
+    with database.begin() as connection:
+        version, census = look_at_schema(connection)
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=SCHEMA, tags={"dagster/data_version": version}, metadata=metadata({**census, **said})
+        )
+    )
+
+
+@dg.job(
+    description="Retire the deployed tables of the named database with their rows; `restore_schema` brings them back.",
+    tags={"aclue/room": "schema"},
+    executor_def=dg.in_process_executor,
+)
+def rollback_schema() -> None:
+    rollback_op()
+
+
+@dg.job(
+    description="Bring back what a rollback retired, in the database that the configuration names.",
+    tags={"aclue/room": "schema"},
+    executor_def=dg.in_process_executor,
+)
+def restore_schema() -> None:
+    restore_op()
+
+
+@dg.job(
+    description="Drop what rollbacks retired in the database that the configuration names; rows only where it says so.",
+    tags={"aclue/room": "schema"},
+    executor_def=dg.in_process_executor,
+)
+def purge_schema() -> None:
+    purge_op()
+
+
+JOBS = (rollback_schema, restore_schema, purge_schema)
