@@ -73,12 +73,17 @@ _FEEDBACK: Final = """
     update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
     where id = any(%s) and is_processed is not true
 """
-_FORGET: Final = """
-    with gone as (delete from pipeline.profile_fingerprints where user_id = any(%s) returning user_id)
-    delete from public.user_preferences p using gone where p.user_id = gone.user_id
+#: A profile without events goes; what a user said by hand stays, without what was computed of evidence.
+_GONE: Final = """, kept as (
+        update public.user_preferences p set {reset} from gone where p.user_id = gone.user_id and p.adjusted_at is not null
+    )
+    delete from public.user_preferences p using gone where p.user_id = gone.user_id and p.adjusted_at is null
 """
+_FORGET: Final = f"""
+    with gone as (delete from pipeline.profile_fingerprints where user_id = any(%s) returning user_id){_GONE}
+"""  # noqa: S608
 #: What has a fingerprint between two users but is not in the block: all its events are gone.
-_SWEEP: Final = """
+_SWEEP: Final = f"""
     with gone as (
         delete from pipeline.profile_fingerprints f
         where (%(above)s::uuid is null or f.user_id > %(above)s) and (%(up_to)s::uuid is null or f.user_id <= %(up_to)s)
@@ -87,9 +92,8 @@ _SWEEP: Final = """
                 and exists (select from auth.users u where u.id = f.user_id)
             )
         returning f.user_id
-    )
-    delete from public.user_preferences p using gone where p.user_id = gone.user_id
-"""
+    ){_GONE}
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class Publisher:
 
     def forget(self, users: list[Any]) -> Published:
         """Remove the profiles of users who have no events any more."""
-        removed = self._pg.execute(_FORGET, [users]).rowcount
+        removed = self._pg.execute(_named(_FORGET), [users]).rowcount
         self._pg.commit()
         return Published(removed=removed)
 
@@ -168,7 +172,7 @@ class Publisher:
 
     def _sweep(self, above: np.void | None, up_to: np.void | None) -> int:
         bounds = {"above": None if above is None else _hex(above), "up_to": None if up_to is None else _hex(up_to)}
-        return self._pg.execute(_SWEEP, bounds).rowcount
+        return self._pg.execute(_named(_SWEEP), bounds).rowcount
 
     def _copy(self, statement: str, text: bytes) -> None:
         with self._pg.cursor() as cursor, cursor.copy(_named(statement)) as copy:
@@ -190,6 +194,11 @@ def _named(statement: str) -> Any:
         written=listed(_WRITTEN),
         block=listed(_WRITTEN, "b"),
         own=listed(COLUMNS, "p"),
+        reset=sql.SQL(", ").join(
+            sql.SQL("{} = default").format(sql.Identifier(name))
+            for name in _WRITTEN
+            if name not in ("user_id", *ADJUSTABLE)
+        ),
         kept=sql.SQL(", ").join(
             sql.SQL(_KEPT if name in ADJUSTABLE else "b.{0}").format(sql.Identifier(name)) for name in COLUMNS
         ),

@@ -344,6 +344,18 @@ def test_an_adjustment_taken_back_is_computed_again(profiled: Database) -> None:
     assert preferences.recalculate(profiled).users == 0
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_what_a_user_adjusted_outlives_the_events(profiled: Database, full: bool) -> None:
+    adjust(profiled, 4, "(auth.uid(), null, '{Mine}')")
+    with profiled.begin() as connection:
+        query(connection, "delete from public.swipe_interactions where user_id = md5('user4')::uuid")
+        query(connection, "delete from public.recommendation_feedback where user_id = md5('user4')::uuid")
+    preferences.recalculate(profiled, full=full)
+    row = next(row for row in profiles_in(profiled) if row["liked_brands"] == ["Mine"])
+    assert (row["total_swipes"], row["left_swipes"], row["embedding_vector"]) == (0, 0, None)
+    assert preferences.recalculate(profiled).users == 0
+
+
 def test_what_the_server_corrects_is_no_adjustment(profiled: Database) -> None:
     with profiled.begin() as connection:
         query(
@@ -422,7 +434,8 @@ def _assert_consistent(db: Database) -> None:
 def _wait_until_alone(db: Database) -> None:
     """The server notices a killed client when it next reads from it."""
     others = """select count(*) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"""
+        where datname = current_database() and pid <> pg_backend_pid()
+            and (state <> 'idle' or pid in (select pid from pg_locks where locktype = 'advisory'))"""
     for _ in range(200):
         if scalar(db, others) == 0:
             return
