@@ -58,6 +58,8 @@ def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database
     from aclue_pipeline import schema
 
     patience = config.patience(database)
+    for line in schema.retirement(database, config.tables).stops:
+        context.log.warning(f"will stop answering: {line}")
     done = schema.rollback(database, config.tables, allow=config.allow, give_up=patience, progress=context.log.info)
     _observed(context, database, {"retired": ", ".join(done.tables) or "nothing", "into": done.schema})
 

@@ -108,12 +108,12 @@ class Database:
             self._url,
             pool_pre_ping=True,
             pool_size=2,
-            connect_args=_CONNECTING | {"options": "-c timezone=UTC"},
+            connect_args=_CONNECTING,
         )
 
         @sa.event.listens_for(engine, "connect")
         def _session_in_utc(connection: Any, _record: Any) -> None:
-            # Poolers drop `options`; a day's bounds must not depend on them.
+            # Not by the URL's `options`, which poolers drop or refuse.
             if connection.info.parameter_status("TimeZone") != "UTC":
                 connection.execute("set time zone 'UTC'")
                 connection.commit()

@@ -88,9 +88,7 @@ def rollback(
             return todo
         _refuse_keys(todo.keys, allow)
         refuse_role(pg, moving, creates=True)
-        for line in todo.stops:
-            progress(f"will stop answering: {line}")
-        _make(pg, todo.schema)
+        _make(pg, todo.schema, todo.tables)
         trial = deletion(pg, progress)
         steps = [_retiring(pg, todo.schema, family, trial) for family in moving.values()]
         run(pg, steps, Patience(give_up), progress, "aclue rollback")
@@ -132,7 +130,7 @@ def restore(
         target = ""
         if replaced:
             target = f"{PREFIX}{_next(pg, replaced, beyond=number)}"
-            _make(pg, target)
+            _make(pg, target, list(replaced))
         trial = deletion(pg, progress) if replaced else ""
         steps = [_restoring(pg, name, family, replaced.get(name, []), target, trial) for name, family in back.items()]
         run(pg, steps, Patience(give_up), progress, f"aclue restore {number}{' --swap' if swap else ''}")
@@ -161,12 +159,12 @@ def _looked(pg: Pg, wanted: Sequence[str]) -> tuple[Retirement, Families]:
 
 
 def _next(pg: Pg, names: Collection[str], beyond: int = 0) -> int:
-    """The number of a rollback that was stopped half-way, if it is what we go on with, else a new one."""
+    """The number of a rollback that was stopped half-way, where this is the rest of it, else a new one."""
     there = retired(pg)
     last = max(there, default=0)
-    if there.get(last) == FILLING and last > beyond and not set(names) & set(families(pg, f"{PREFIX}{last}")):
-        return last
-    return last_number(pg) + 1
+    filling = there.get(last, "").partition(FILLING)[2].split(", ")
+    rest = set(names) <= set(filling) - set(families(pg, f"{PREFIX}{last}"))
+    return last if last > beyond and names and rest else last_number(pg) + 1
 
 
 def chosen(pg: Pg, number: int | None) -> int:
@@ -220,12 +218,13 @@ def refuse_role(pg: Pg, moving: Families, creates: bool = False) -> None:
 # --- moving -----------------------------------------------------------------------------------------------------------
 
 
-def _make(pg: Pg, schema: str) -> None:
+def _make(pg: Pg, schema: str, tables: Sequence[str]) -> None:
     """Whatever default privileges grant on new schemas, nobody but table owners enters this one."""
     if pg.execute("select to_regnamespace(%s)", [schema]).fetchone() != (None,):
         return
     with pg.transaction():
-        pg.execute(f"create schema {schema}; comment on schema {schema} is '{FILLING}'".encode())
+        says = f"{FILLING}{', '.join(tables)}"
+        pg.execute(f"create schema {schema}; comment on schema {schema} is '{says}'".encode())
         for (who,) in pg.execute(_ENTERING, [schema]).fetchall():
             pg.execute(f"revoke all on schema {schema} from {who} cascade".encode())
 
