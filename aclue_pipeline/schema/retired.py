@@ -172,7 +172,7 @@ def rebinding(pg: Pg, table: str, coming: int = 0) -> tuple[str, ...]:
             chain = ", ".join([*our_views(pg, [oid]), key])
             statements.append(
                 f"do $aclue$ begin create or replace view {key} as {sqltext.without_comments(view.sql)};"
-                f" exception when invalid_table_definition or undefined_column then drop view {chain}; end $aclue$"
+                f" exception when invalid_table_definition or undefined_column or undefined_table then drop view {chain}; end $aclue$"
             )
     return tuple(statements)
 

@@ -218,6 +218,17 @@ def test_a_view_whose_columns_cannot_follow_goes_and_the_next_job_makes_it_again
     assert any(str(change) == "staging.views: created" for change in derived.ensure_tables(database, CATALOG))
 
 
+def test_a_view_that_reads_a_table_not_there_yet_goes_too(databases) -> None:
+    database = databases.copy("deployed")
+    schema.rollback(database)
+    schema.deploy(database)
+    schema.rollback(database, ["session_analytics"])
+    schema.restore(database, 1, swap=True)
+    with database.psycopg() as pg:
+        assert reading_retired(pg, declared().tables) == []
+    derived.ensure_tables(database, CATALOG)
+
+
 def test_an_older_table_gets_the_rights_that_it_has_columns_for(schema_db: Database) -> None:
     run(schema_db, "alter table public.product_views drop column view_source")
     schema.rollback(schema_db, ["product_views"])
