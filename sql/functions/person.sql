@@ -8,5 +8,5 @@ language sql immutable parallel safe
 return case
     when user_id is not null then 'u:' || user_id::text
     when anonymous_id <> '' then 'a:' || analytics.key(anonymous_id)
-    when session_id <> '' then 's:' || analytics.key(session_id)
+    when session_id <> '' then 's:' || analytics.session_key(session_id)
 end

@@ -43,7 +43,7 @@ viewed as (
         l.session_number as session_number,
         min(v.view_timestamp) as at
     from public.product_views as v
-    join pipeline.session_numbers as n on n.session_key = analytics.key(v.session_id)
+    join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
     join landed as l on l.session_number = n.session_number
     where v.interaction_type = 'detail_view'
         and v.view_timestamp >= :range_start and v.view_timestamp <= :range_end + :funnel_window_days * interval '24 hours'

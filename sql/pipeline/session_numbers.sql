@@ -5,6 +5,6 @@
 --   session_key: staging.clicks session_key, staging.sessions session_key, public.product_views session_id;
 --   session_number:
 create table pipeline.session_numbers (
-    session_key text primary key,           -- The session's name as analytics.key has it: its hash where it is long. [pii]
+    session_key text primary key,           -- The hash of the session's name, as analytics.session_key has it. [pii]
     session_number bigint not null unique   -- Its number, random, given once.
 )

@@ -14,7 +14,7 @@ select
     c.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor, or an account deleted since. [pii]
     nullif(c.anonymous_id, '') as visitor, -- The visitor by the browser's own identity; NULL: none. [pii]
     c.session_id as session_id, -- Browser session, as in staging.sessions if that was recorded. [pii]
-    analytics.key(c.session_id) as session_key, -- The session's name as pipeline.session_numbers has it. [pii]
+    analytics.session_key(c.session_id) as session_key, -- The session's key, as pipeline.session_numbers has it. [pii]
     analytics.dimension(upper(btrim(p.currency))) as currency, -- Currency of its amounts, the product's of today (ISO 4217); '(not set)' where it has none.
     analytics.dimension(c.affiliate_network) as affiliate_network, -- Network that pays; '(not set)' where not recorded.
     analytics.dimension(c.source_page) as source_page, -- Page of the app it was made on; '(not set)' where not recorded.

@@ -25,7 +25,7 @@
 -- It lands when it started, or with its first event, where that came within five minutes before: clients send both on their own clocks. An orphan lands
 -- with its first dated view or click of a person; sessions of undated events or machines' clicks only are none.
 -- A machine's session is one with a machine's click; its impressions and its place in the funnel are counted apart.
--- The session's name is not kept here, only its number (pipeline.session_numbers has both while the name may be known).
+-- The session's name is not kept here, only its number (pipeline.session_numbers has it by the name's hash).
 create table staging.session_facts (
     session_number bigint primary key,      -- Number of the session, given once.
     identity_number bigint,                 -- Number of whom it named: user, else visitor, else the session itself, as in pipeline.person_numbers.

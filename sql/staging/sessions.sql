@@ -8,7 +8,7 @@
 -- knows those that were never recorded.
 select
     s.session_id as session_id, -- The browser session's own name, as events carry it. [pii]
-    analytics.key(s.session_id) as session_key, -- The name as pipeline.session_numbers has it. [pii]
+    analytics.session_key(s.session_id) as session_key, -- Its key, as pipeline.session_numbers has it. [pii]
     analytics.person(s.user_id, s.anonymous_id, s.session_id) as identity, -- Whose it was, as the row says: user, else visitor, else session. [pii]
     s.user_id as user_id, -- User who was signed in; NULL: an anonymous visitor. [pii]
     nullif(s.anonymous_id, '') as visitor, -- The visitor by the browser's own identity; NULL: none. [pii]

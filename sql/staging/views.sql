@@ -63,6 +63,6 @@ select
     ) as has_clicked_affiliate -- Whether an affiliate click followed: flagged by the app on any delivery, or a valid click on the same
                                -- product in the same session at the same time or later.
 from delivered as d
-left join pipeline.session_numbers as n on n.session_key = analytics.key(d.session_id)
+left join pipeline.session_numbers as n on n.session_key = analytics.session_key(d.session_id)
 left join staging.session_facts as f on f.session_number = n.session_number
 where d.delivery = 1

@@ -56,9 +56,8 @@ def path(address: str | None) -> str:
     return dimension(re.sub(r"[?#].*$", "", re.sub(r"^[a-z]+://[^/?#]*", "", address or "")))
 
 
-def key(name: str) -> str:
-    is_plain = len(name.encode()) <= 200 and not name.startswith("#")
-    return name if is_plain else "#" + hashlib.sha256(name.encode()).hexdigest()
+def key(session: str) -> str:
+    return "sha256:" + hashlib.sha256(session.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,15 @@ def key(name: str) -> str:
     return "#" + hashlib.sha256(name.encode()).hexdigest()
 
 
+def session_key(name: str) -> str:
+    is_key = re.fullmatch("sha256:[0-9a-f]{64}", name)
+    return name if is_key else "sha256:" + hashlib.sha256(name.encode()).hexdigest()
+
+
 def identity_of(user: Any, visitor: str | None, session: str) -> str | None:
     if user is not None:
         return f"u:{user}"
-    return f"a:{key(visitor)}" if visitor else f"s:{key(session)}" if session else None
+    return f"a:{key(visitor)}" if visitor else f"s:{session_key(session)}" if session else None
 
 
 @dataclass
@@ -135,7 +140,7 @@ class Memory:
             **{name: dimension(row[name]) for name in PLACED},
             "clicked_at": usable(row["click_timestamp"]),
             "product_id": row["product_id"],
-            "session": key(row["session_id"]),
+            "session": session_key(row["session_id"]),
             "is_converted": row["is_converted"] is True,
             "converted_at": usable(row["conversion_timestamp"]),
             "expected_commission": amount(row["expected_commission"]),
@@ -182,8 +187,8 @@ class Memory:
     # --- sessions ---------------------------------------------------------------------------------------------------
 
     def _read_session(self, name: str, row: Row | None, views: list[Row]) -> None:
-        known = self.sessions.get(key(name))
-        clicks = [(id, click) for id, click in self.clicks.items() if click["session"] == key(name)]
+        known = self.sessions.get(session_key(name))
+        clicks = [(id, click) for id, click in self.clicks.items() if click["session"] == session_key(name)]
         people = [(id, click) for id, click in clicks if click["clicked_at"] and not click["is_machine"]]
         if row is not None:
             fact = self._recorded(
@@ -198,7 +203,7 @@ class Memory:
         else:
             return
         fact["is_machine"] = any(click["is_machine"] for _, click in clicks)
-        self.sessions[key(name)] = fact
+        self.sessions[session_key(name)] = fact
 
     def _recorded(self, row: Row, known: Row | None, events: list[datetime]) -> Row:
         if known is not None and known["is_orphan"]:
@@ -277,7 +282,7 @@ class Memory:
     def _miss(self, source: Mapping[str, list[Row]], products: Iterable[Any]) -> None:
         for name, click in self.clicks.items():
             click["is_gone"] = name not in {row["id"] for row in source["clicks"]}
-        there = {key(row["session_id"]) for row in source["sessions"]}
+        there = {session_key(row["session_id"]) for row in source["sessions"]}
         for name, session in self.sessions.items():
             session["is_gone"] = not session["is_orphan"] and name not in there
         for name, product in self.products.items():

@@ -27,6 +27,6 @@ select
     (
         select count(*)
         from public.session_analytics as c
-        where not exists (select 1 from pipeline.session_numbers as n where n.session_key = analytics.key(c.session_id))
+        where not exists (select 1 from pipeline.session_numbers as n where n.session_key = analytics.session_key(c.session_id))
     ) as not_synced
 from pipeline.adds_up('analytics.session_funnel_daily', 'sessions', (select jsonb_agg(to_jsonb(c)) from counted as c), :first_day, :timezone) as a

@@ -2,7 +2,7 @@
 with opened as (
     select distinct f.session_number as session_number
     from public.product_views as v
-    join pipeline.session_numbers as n on n.session_key = analytics.key(v.session_id)
+    join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
     join staging.session_facts as f on f.session_number = n.session_number
     where f.landed_at >= :range_start and f.landed_at < :range_end
         and v.interaction_type = 'detail_view'

@@ -9,7 +9,7 @@ where v.created_at >= :since and (not :is_full or exists (select from pipeline.d
     and (x.next - mod(x.next - v.xmin::text::bigint, 4294967296) < l.seen_before) is not true;
 
 create temporary table touched on commit drop as
-select distinct t.session_id, analytics.key(t.session_id) as session_key
+select distinct t.session_id, analytics.session_key(t.session_id) as session_key
 from (
     select c.session_id from changed_clicks as c where c.moves_session
     union all
@@ -27,10 +27,17 @@ select t.session_key, ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15
 from touched as t
 on conflict do nothing;
 
+-- A session of which a row was erased and another was not goes by two names, its own and its key.
+create temporary table session_names on commit drop as
+select n.session_number, t.session_id
+from touched as t
+join pipeline.session_numbers as n on n.session_key = t.session_key;
+analyze session_names;
+
 create temporary table session_rows on commit drop as
-select
+select distinct on (n.session_number)
     n.session_number,
-    t.session_id,
+    n.session_id,
     s.session_key is not null as is_recorded,
     coalesce(not f.is_orphan, false) as is_known,
     s.identity,
@@ -45,9 +52,9 @@ select
     s.utm_campaign,
     s.registered_at,
     s.has_converted
-from touched as t
-join pipeline.session_numbers as n on n.session_key = t.session_key
-left join staging.sessions as s on s.session_id = t.session_id
-left join staging.session_facts as f on f.session_number = n.session_number;
+from session_names as n
+left join staging.sessions as s on s.session_id = n.session_id
+left join staging.session_facts as f on f.session_number = n.session_number
+order by n.session_number, s.session_key is null, n.session_id;
 create unique index on session_rows (session_number);
 analyze session_rows

@@ -7,7 +7,7 @@ with clicked as (
 ),
 events as (
     select r.session_number, e.at, e.device_type, e.user_id, null::bigint as identity_number, e.place, e.id
-    from session_rows as r
+    from session_names as r
     join lateral (
         select analytics.usable(v.view_timestamp) as at, analytics.dimension(v.device_type) as device_type, v.user_id, 1 as place, v.id
         from public.product_views as v
@@ -188,4 +188,4 @@ where f.session_number = i.session_number and i.is_recorded and f.gone_at is not
 update staging.session_facts as f set gone_at = :synced_at
 from pipeline.session_numbers as n
 where :is_full and f.gone_at is null and not f.is_orphan and n.session_number = f.session_number
-    and not exists (select from public.session_analytics as s where analytics.key(s.session_id) = n.session_key)
+    and not exists (select from public.session_analytics as s where analytics.session_key(s.session_id) = n.session_key)

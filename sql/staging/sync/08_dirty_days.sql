@@ -28,11 +28,7 @@ with clicks as (
     where c.is_published and exists (select from pipeline.days)
 ),
 shown as (
-    select
-        case when left(n.session_key, 1) = '#' then r.session_id else n.session_key end as session_id,
-        c.product_id,
-        c.cause,
-        c.until
+    select s.session_id, c.product_id, c.cause, c.until
     from (
         select k.session_number, k.product_id, k.cause, max(k.at) as until, (array_agg(k.click_id))[1] as click_id
         from clicks as k
@@ -40,7 +36,19 @@ shown as (
         group by k.session_number, k.product_id, k.cause
     ) as c
     join pipeline.session_numbers as n on n.session_number = c.session_number
-    left join public.affiliate_clicks as r on r.id = c.click_id
+    -- Of a session without clicks, since they are gone, the product's views know the name.
+    cross join lateral (
+        select n.session_key as session_id
+        union
+        select coalesce(
+            (select r.session_id from public.affiliate_clicks as r where r.id = c.click_id),
+            (
+                select v.session_id from public.product_views as v
+                where v.product_id = c.product_id and v.session_id !~ '^sha256:' and analytics.session_key(v.session_id) = n.session_key
+                limit 1
+            )
+        )
+    ) as s
 ),
 sessions as (
     select
@@ -114,7 +122,7 @@ where not b.is_changed and (b.until >= b.started_at or b.from_then <= b.active_u
 union
 select w.reach, analytics.local_day(analytics.usable(v.view_timestamp), :timezone), 'late click', '{}'::jsonb
 from sessions as s
-join session_rows as r on r.session_number = s.session_number
+join session_names as r on r.session_number = s.session_number
 join public.product_views as v on v.session_id = r.session_id
 cross join (values ('view_day'), ('impression_day')) as w (reach)
 where s.is_judged_otherwise and analytics.usable(v.view_timestamp) is not null
@@ -128,7 +136,7 @@ select 'session_day', analytics.local_day(s.landed_at, :timezone), 'late view', 
     'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
 )
 from new_views as v
-join pipeline.session_numbers as n on n.session_key = analytics.key(v.session_id)
+join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
 join staging.session_facts as s on s.session_number = n.session_number
 where s.landed_at is not null and exists (select from pipeline.days);
 

@@ -24,7 +24,7 @@ join (
     from differing as d
     join public.product_views as v
         on v.view_timestamp >= analytics.day_start(d.day, :timezone) and v.view_timestamp < analytics.day_start(d.day + 1, :timezone)
-    join pipeline.session_numbers as n on n.session_key = analytics.key(v.session_id)
+    join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
     join staging.session_facts as s on s.session_number = n.session_number
     where :source = 'views' and d.went = 0 and s.landed_at is not null and exists (select from pipeline.days)
     union all
