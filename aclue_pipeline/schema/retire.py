@@ -318,13 +318,12 @@ def run(pg: Pg, steps: Sequence[Step], patience: Patience, say: Say, command: st
             f"gave up waiting, still to be done: {reason}{blocked}; run `{command}` again, which goes on from there"
         ) from None
     except psycopg.DatabaseError as error:
-        named = _named(error)
-        if named is None:
+        if pg.broken:
             raise
-        raise named from None
+        raise _named(error) from error
 
 
-def _named(error: psycopg.DatabaseError) -> AclueError | None:
+def _named(error: psycopg.DatabaseError) -> AclueError:
     said = first_line(error)
     if error.sqlstate == NO_DELETION:
         return VerificationFailed(f"users and products could no longer be deleted ({said}); that table is where it was")
@@ -334,7 +333,11 @@ def _named(error: psycopg.DatabaseError) -> AclueError | None:
         return DependentsExist(f"{error.diag.message_detail or said}; drop or change it first".replace("\n", ", "))
     if isinstance(error, errors.DuplicateTable | errors.DuplicateObject):
         return TableStands(f"{said}: it stands in the way; rename or drop it, then run this again")
-    return None
+    if isinstance(error, errors.InsufficientPrivilege):
+        return MissingPrivilege(f"{said}; that table is where it was")
+    return DeploymentIncomplete(
+        f"the server refuses ({said}); that table is where it was: run this again when that is mended"
+    )
 
 
 def drop_schema(pg: Pg, number: int, say: Say) -> None:
