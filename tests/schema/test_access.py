@@ -11,6 +11,7 @@ from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.schema import access
 from aclue_pipeline.schema.access import Line, lines
 from aclue_pipeline.schema.declared import table_names
+from aclue_pipeline.schema.verify import probes
 from aclue_pipeline.schema.verify.probes import CannotTry, probe
 from tests.support.catalogs import CATALOG
 
@@ -213,7 +214,32 @@ class TestTrying:
         assert held == []
         assert _contents(schema_db) == before
 
-    def test_plays_with_the_databases_own_users_and_leaves_their_rows_alone(self, schema_db: Database) -> None:
+    def test_a_refusal_for_another_reason_proves_nothing(
+        self, schema_db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sound = probes._AS_A_REQUEST
+        monkeypatch.setattr(probes, "_AS_A_REQUEST", sound.replace("row_security = on", "row_security = off"))
+        with schema_db.psycopg() as pg:
+            hidden = [
+                one for one in probe(pg, lines()) if one.line.role == "authenticated" and one.line.verb == "select"
+            ]
+        refused = [one for one in hidden if not one.line.allowed]
+        assert all("would be affected by row-level security" in one.unproven[0] for one in refused)
+        assert all(one.wrong for one in hidden if one.line.allowed)
+
+    def test_what_is_refused_to_everybody_proves_nothing(self, schema_db: Database) -> None:
+        with schema_db.begin() as connection:
+            script(
+                connection,
+                """create function public.nothing() returns trigger language plpgsql as 'begin return null; end';
+                   create trigger nothing before delete on public.product_views for each row when (current_user <> 'service_role')
+                   execute function public.nothing()""",
+            )
+        with schema_db.psycopg() as pg:
+            unproven = [one.unproven[0] for one in probe(pg, lines()) if one.unproven]
+        assert unproven[0] == "anon: refused, but so is who may do anything (no row)"
+
+    def test_plays_with_users_of_its_own_and_leaves_the_databases_rows_alone(self, schema_db: Database) -> None:
         with schema_db.begin() as connection:
             script(
                 connection,

@@ -73,11 +73,10 @@ def test_a_sound_deployment_is_green_and_says_why(schema_db: Database) -> None:
     assert [name for name, finding in findings.items() if not finding.passed] == []
     assert list(findings) == [criterion.name for criterion in CRITERIA]
     assert all(finding.sentence and finding.remedy for finding in findings.values())
-    assert (
-        "nothing to judge yet: the largest table, affiliate_clicks, has about 0 rows"
-        in findings["sequential_scans"].sentence
-    )
-    assert "engagement_rate 0.7" in findings["test_data"].sentence
+    assert "affiliate_clicks (a copy with 5,000 rows)" in findings["sequential_scans"].sentence
+    assert "engagement_rate = 0.7" in findings["test_data"].sentence
+    assert "right_swipes: left_swipes = 2 and engagement_rate = 0.3333" in findings["test_data"].sentence
+    assert "under row level security" in findings["indexed_lookups"].evidence["product_views by user_id"]
     assert "user_preferences has fewer than 6 because" in findings["indexes_created"].sentence
 
 
@@ -90,7 +89,7 @@ def test_before_a_deployment_only_the_missing_tables_are_red(
     assert set(unjudged(empty_db)) == {one.name for one in CRITERIA} - {"tables_created", "existing_functionality"}
 
 
-#: Damages of which each has one cause and turns one criterion red, as a statement.
+#: Damages of which each has one cause and turns one criterion red (or, where an index is missing, those that miss it), as a statement.
 DAMAGES = {
     # What `aclue demo break policy` does.
     "every user reads ownerless clicks": (
@@ -122,7 +121,7 @@ DAMAGES = {
     "the server cannot delete": ("service_role_access", "revoke delete on public.affiliate_clicks from service_role"),
     "a table gone": ("tables_created", "drop table public.recommendation_feedback"),
     "a column gone": ("tables_created", "alter table public.product_views drop column device_type"),
-    "an index fewer": ("indexes_created", "drop index public.idx_recommendation_feedback_model"),
+    "an index fewer": ("indexes_created index_usage", "drop index public.idx_recommendation_feedback_model"),
     "a look-up without index": ("index_usage", "drop index public.idx_affiliate_clicks_user"),
     "a key gone": ("foreign_keys", "alter table public.affiliate_clicks drop constraint affiliate_clicks_user_id_fkey"),
     "a key pending": (
@@ -150,12 +149,12 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_one_damage_turns_one_criterion_red_and_deploying_mends_it(schema_db: Database, damage: str) -> None:
-    criterion, statement = DAMAGES[damage]
+def test_a_damage_turns_its_own_criterion_red_and_deploying_mends_it(schema_db: Database, damage: str) -> None:
+    criteria, statement = DAMAGES[damage]
     run(schema_db, statement)
     findings = judged(schema_db)
-    assert [name for name, finding in findings.items() if not finding.passed] == [criterion]
-    assert findings[criterion].remedy == "aclue deploy"
+    assert [name for name, finding in findings.items() if not finding.passed] == criteria.split()
+    assert {findings[criterion].remedy for criterion in criteria.split()} == {"aclue deploy"}
     schema.deploy(schema_db)
     assert red(schema_db) == []
 
@@ -173,15 +172,14 @@ class TestSpeed:
         run(schema_db, PEOPLE + CLICKS.format(rows=1))
         run(
             schema_db,
-            "alter policy affiliate_clicks_read_own on public.affiliate_clicks using (user_id = auth.uid() and pg_sleep(0.03) is not null)",
+            """alter policy affiliate_clicks_read_own on public.affiliate_clicks
+               using (user_id = auth.uid() and pg_sleep(0.003) is not null)""",
         )
         findings = judged(schema_db)
         assert [name for name, finding in findings.items() if not finding.passed] == ["rls_overhead"]
         assert findings["rls_overhead"].sentence.startswith("affiliate_clicks by user_id takes")
 
-    @pytest.mark.slow
     def test_a_look_up_that_takes_too_long_is_red_for_both(self, schema_db: Database) -> None:
-        run(schema_db, PEOPLE + CLICKS.format(rows=10))
         run(
             schema_db,
             "alter policy affiliate_clicks_read_own on public.affiliate_clicks using (user_id = auth.uid() and pg_sleep(0.03) is not null)",
@@ -198,7 +196,7 @@ class TestSpeed:
         run(schema_db, "drop index public.idx_affiliate_clicks_session")
         findings = judged(schema_db)
         assert [name for name, finding in findings.items() if not finding.passed] == ["index_usage", "sequential_scans"]
-        assert findings["sequential_scans"].sentence == "affiliate_clicks by session_id reads the whole table"
+        assert findings["sequential_scans"].sentence.startswith("affiliate_clicks by session_id reads the whole table")
 
 
 class TestOnARealDatabase:
@@ -248,6 +246,33 @@ class TestOnARealDatabase:
         run(schema_db, "alter policy product_views_read_own on public.product_views using (true)")
         assert red(schema_db) == ["user_data_isolated"]
 
+    def test_an_app_whose_tables_demand_more_tables_gets_rows_in_those_too(self, schema_db: Database) -> None:
+        run(
+            schema_db,
+            """create table public.shops (id uuid primary key default gen_random_uuid(), name varchar(40) not null);
+               alter table public.products add shop_id uuid not null references public.shops (id)""",
+        )
+        assert red(schema_db) == []
+        assert unjudged(schema_db) == {}
+
+    def test_a_deployer_whom_policies_bind_judges_it_all_where_there_are_users(
+        self, schema_db: Database, databases: Any
+    ) -> None:
+        run(schema_db, PEOPLE)
+        with databases.admin(schema_db).begin() as connection:
+            script(
+                connection,
+                """create role bound login password 'bound' createrole; grant postgres to bound; grant usage on schema auth to bound;
+                   grant anon, authenticated, service_role to bound""",
+            )
+        bound = Database(schema_db.url.replace(_credentials(schema_db), "bound:bound"))
+        try:
+            assert [(one.check, one.sentence) for one in verify(bound) if not one.passed] == []
+        finally:
+            bound.close()
+            with databases.admin(schema_db).begin() as connection:
+                script(connection, "drop owned by bound; drop role bound")
+
     def test_users_that_the_app_does_not_know_are_not_played_with(self, schema_db: Database) -> None:
         run(schema_db, PUBLIC_USERS + PEOPLE)
         assert red(schema_db) == []
@@ -281,7 +306,7 @@ class TestOnARealDatabase:
             began = time.monotonic()
             finding = criterion.judgement(Site(pg))
         assert finding.outcome == "not judged"
-        assert "too busy" in finding.sentence
+        assert "affiliate_clicks is locked by pid" in finding.sentence
         assert time.monotonic() - began < 5
 
     def test_a_login_that_may_be_nobody_else_says_so(self, schema_db: Database, databases: Any) -> None:

@@ -113,7 +113,9 @@ left join pg_constraint k on refclassid = 'pg_class'::regclass and k.conindid = 
 """
 
 
-def take(pg: psycopg.Connection[Any], tables: Sequence[str], functions: Sequence[str]) -> Census:
+def take(
+    pg: psycopg.Connection[Any], tables: Sequence[str], functions: Sequence[str], *, patience: str | None = None
+) -> Census:
     """The census of these tables of schema public, of functions of ours (by schema and name, whatever their arguments; those of
     release 0.1.0, public.aclue_*, besides), and of what beside them may show the tables' rows.
 
@@ -124,7 +126,7 @@ def take(pg: psycopg.Connection[Any], tables: Sequence[str], functions: Sequence
     try:
         with pg.transaction(force_rollback=True), pg.cursor(row_factory=tuple_row) as cursor:
             cursor.execute(_PINS)
-            cursor.execute("select set_config('lock_timeout', %s, true)", [PATIENCE])
+            cursor.execute("select set_config('lock_timeout', %s, true)", [patience or PATIENCE])
             rows = cursor.execute(_ALL, of).fetchall()
             oids = list({row[6] for row in rows if row[6] is not None})
             edges = cursor.execute(_NEEDS, {"oids": oids}).fetchall()

@@ -2,6 +2,7 @@
 
 from aclue_pipeline.checks import Check, Judgement
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.verify.criteria import CRITERIA
 from aclue_pipeline.schema.verify.site import Site
 
@@ -10,9 +11,9 @@ def verify(db: Database) -> list[Judgement]:
     """One judgement for each of criteria.CRITERIA, in their order.
 
     Safe on a database in use: whatever is written is rolled back within the transaction, no lock is waited for longer than
-    a second, and users, products and recommendations are the database's own where it has them.
+    a second.
     """
-    with db.psycopg() as pg:
+    with session(db, lock=False) as pg:
         site = Site(pg)
         return [criterion.judgement(site) for criterion in CRITERIA]
 

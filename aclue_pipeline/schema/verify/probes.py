@@ -2,20 +2,22 @@
 What is tried is decided in trials.py; what a failure means for a deployment, in criteria.py."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from aclue_pipeline.errors import MissingPrerequisite
-from aclue_pipeline.postgres.claims import Identity
+from aclue_pipeline.postgres.claims import Identity, service_role
 from aclue_pipeline.schema.access import ROLES, Line
-from aclue_pipeline.schema.verify.trials import Cast, Trial, anything, insertion, seed, trials
+from aclue_pipeline.schema.verify.shape import PRODUCTS, USERS, shapes
+from aclue_pipeline.schema.verify.trials import HIDDEN, Cast, Trial, anything, insertion, seed, trials
 
 Connection = psycopg.Connection[Any]
 
@@ -26,11 +28,13 @@ class CannotTry(MissingPrerequisite):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What trying one line showed: `wrong` has one entry for each trial that went otherwise than the line says."""
+    """What trying one line showed: `wrong` has an entry for each trial that went otherwise than the line says, `unproven` one for
+    each that was refused, but by something else, or together with who may do anything."""
 
     line: Line
     tried: int
     wrong: tuple[str, ...]
+    unproven: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
@@ -52,7 +56,7 @@ begin
                 execute trial ->> 'before';
             end if;
             perform set_config('request.jwt.claims', trial ->> 'claims', true);
-            perform set_config('role', trial ->> 'role', true);
+            perform set_config('role', coalesce(trial ->> 'role', current_user), true);
             execute trial ->> 'statement';
             get diagnostics touched = row_count;
             raise exception using errcode = 'ACLUE', message = touched::text;
@@ -66,7 +70,13 @@ $$
 """
 _DONE = "ACLUE"
 _REFUSED = "42501"  # insufficient_privilege: a missing grant, or a policy that said no
-_SHORT = "set local lock_timeout = '1s'; set local statement_timeout = '60s'"
+#: How long anybody is waited for.
+PATIENCE = "1s"
+# As the REST layer has it: what the app's triggers name without a schema is found, and policies bind.
+_AS_A_REQUEST = f"""
+set local lock_timeout = '{PATIENCE}'; set local statement_timeout = '60s';
+set local search_path = public, extensions; set local row_security = on
+"""
 
 
 def probe(pg: Connection, lines: Sequence[Line], thorough: bool = False) -> list[Outcome]:
@@ -76,18 +86,14 @@ def probe(pg: Connection, lines: Sequence[Line], thorough: bool = False) -> list
     """
     outcomes = []
     for table, some in groupby(sorted(lines, key=lambda line: line.table), key=lambda line: line.table):
+        shape = shapes()[table]
         with rolled_back(pg):
             cast = casting(pg)
-            types = columns(pg, table)
             for owner in (cast.user, cast.guest, None):
-                if owner is not None or table in _OWNERLESS:
-                    # A user's own profile will do as well as one made for the occasion.
-                    pg.execute(seed(table, owner, cast, types) + sql.SQL(" on conflict do nothing"))
-            outcomes += _outcomes(pg, [list(trials(line, cast, types, thorough)) for line in some])
+                if owner is not None or shape.ownerless:
+                    pg.execute(seed(shape, owner, cast))
+            outcomes += _outcomes(pg, [list(trials(line, cast, shape, thorough)) for line in some])
     return outcomes
-
-
-_OWNERLESS = ("affiliate_clicks", "session_analytics", "product_views")
 
 
 def become(pg: Connection, identity: Identity) -> None:
@@ -100,154 +106,172 @@ def become(pg: Connection, identity: Identity) -> None:
 
 @contextmanager
 def rolled_back(pg: Connection) -> Iterator[None]:
-    """A transaction that never commits and never waits long for a lock. Raises CannotTry where it would have to."""
-    pg.rollback()  # a query before this may have opened a transaction, within which ours would be a mere savepoint
+    """A transaction, or a savepoint in that of whoever asks, that never commits and never waits long for a lock. Raises CannotTry
+    where it would have to."""
     try:
         with pg.transaction(force_rollback=True):
-            pg.execute(_SHORT)
+            pg.execute(_AS_A_REQUEST.encode())
             yield
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
-        raise CannotTry(f"the tables are too busy to try this now ({_first_line(error)}); run it again") from error
+    except (errors.LockNotAvailable, errors.QueryCanceled) as error:
+        raise CannotTry(f"the tables are too busy to try this now ({first_line(error)}); run it again") from error
 
 
-def columns(pg: Connection, table: str) -> dict[str, str]:
-    """The table's columns and their types as PostgreSQL names them."""
-    return dict(
-        pg.execute(
-            """select attname, format_type(atttypid, atttypmod) from pg_attribute
-               where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum""",
-            [f"public.{table}"],
-        ).fetchall()
-    )
+# --- the cast ---------------------------------------------------------------------------------------------------------
 
 
 def casting(pg: Connection) -> Cast:
-    """Two users, a product and a recommendation to each: the database's own where it has them, else made for this
-    transaction if this role may. Raises CannotTry."""
-    may_be_everybody(pg)
-    user, guest = _users(pg)
-    cast = Cast.new(user, guest, _product(pg))
-    for one, recommendation in cast.recommended.items():
-        given = {"id": recommendation, "user_id": one, "product_id": cast.product, "confidence_score": "0.5"}
-        _make(pg, "a recommendation is", ("public", "recommendations"), given)
-    return cast
-
-
-def may_be_everybody(pg: Connection) -> None:
+    """Two users, two products, and of whatever else our tables refer to a row for each user, made for this transaction; the
+    database's own users and products where this role may make none. Raises CannotTry."""
     for role in ROLES:
         try:
             with pg.transaction(force_rollback=True):
                 pg.execute("select set_config('role', %s, true)", [role])
         except psycopg.Error as error:
             raise CannotTry(
-                f"this login may not take the role {role} ({_first_line(error)}); grant it to try its rights"
+                f"this login may not take the role {role} ({first_line(error)}); grant it to try its rights"
             ) from error
+    user, guest = _users(pg)
+    product, another = _two(pg, "two products are", PRODUCTS, {"title": "probe"}, sql.SQL("true"))
+    made = {(PRODUCTS, ""): product}
+    referred = {target for shape in shapes().values() for target in shape.references.values()}
+    for target in sorted(referred - {USERS, PRODUCTS}):
+        for owner in (user, guest):
+            made[target, owner] = str(uuid4())
+            given = {"id": made[target, owner], "user_id": owner, "product_id": product}
+            _make(pg, f"a row in {target} is", target, given)
+    return Cast(user, guest, made, another, {one: str(uuid4()) for one in (user, guest, None)})
 
 
 def _users(pg: Connection) -> tuple[str, str]:
-    """Two users whom the app's tables know, too, where these refer to a table of their own."""
-    known = pg.execute(_KNOWN_USERS).fetchone()
-    question = sql.Composed([sql.SQL("select u.id::text from auth.users u")])
-    if known is not None:
-        schema, table, key = known
-        condition = sql.SQL(" where exists (select from {} k where k.{} = u.id)")
-        question += condition.format(sql.Identifier(schema, table), sql.Identifier(key))
-    found = _found(pg, question + sql.SQL(" limit 2"))
-    while len(found) < 2:
-        user = str(uuid4())
-        given = {"id": user, "email": f"{user}@example.com", "aud": "authenticated", "role": "authenticated"}
-        _make(pg, "two users are", ("auth", "users"), given | {"raw_user_meta_data": "{}"})
-        mine = question + sql.SQL(" and u.id = {}").format(sql.Literal(user))
-        if known is not None and not _found(pg, mine):  # else a trigger made it
-            _make(pg, "two users are", (schema, table), {key: user, "email": given["email"]})
-        found.append(user)
-    return found[0], found[1]
+    """Two users whom the app's tables know, too, where these refer to a table of their own. Their ids differ in a digit in the
+    middle alone, which is all that a policy sees that compares but a part."""
+    known = [table for (table,) in pg.execute(_KNOWN_USERS).fetchall()]
+    each = [sql.SQL("exists (select from {} k where k.id = t.id)").format(sql.SQL(table)) for table in known]
+    condition = sql.SQL(" and ").join(each) if each else sql.SQL("true")
+    given = {"aud": "authenticated", "role": "authenticated", "raw_user_meta_data": "{}"}
+    return _two(pg, "two users are", USERS, given, condition, known)
 
 
-#: The table and key that the app's user_id refers to, where it is not Supabase's own.
+#: The tables that hold users of the app's own, as the server writes them: some of its user_id refers to them.
 _KNOWN_USERS = """
-select n.nspname, c.relname, key.attname
+select distinct k.confrelid::regclass::text
 from pg_constraint k
 join pg_attribute own on own.attrelid = k.conrelid and own.attnum = k.conkey[1]
 join pg_attribute key on key.attrelid = k.confrelid and key.attnum = k.confkey[1]
-join pg_class c on c.oid = k.confrelid
-join pg_namespace n on n.oid = c.relnamespace
-where k.contype = 'f' and k.conrelid = to_regclass('public.recommendations') and own.attname = 'user_id'
-    and (n.nspname, c.relname) <> ('auth', 'users')
+where k.contype = 'f' and own.attname = 'user_id' and key.attname = 'id' and k.confrelid <> to_regclass('auth.users')
+    and k.connamespace = to_regnamespace('public')
 """
 
 
-def _product(pg: Connection) -> str:
-    found = _found(pg, sql.SQL("select id::text from public.products limit 1"))
-    return found[0] if found else new_product(pg)
-
-
-def new_product(pg: Connection) -> str:
-    """Make a product and return its id. Raises CannotTry."""
-    product = str(uuid4())
-    _make(pg, "a product is", ("public", "products"), {"id": product, "title": "probe"})
-    return product
+def _two(
+    pg: Connection,
+    what: str,
+    table: str,
+    given: Mapping[str, str],
+    condition: sql.Composable,
+    known: Sequence[str] = (),
+) -> tuple[str, str]:
+    one = uuid4().int & ~(0xF << 60)
+    pair = str(UUID(int=one | 1 << 60)), str(UUID(int=one | 2 << 60))
+    try:
+        with pg.transaction():
+            for each in pair:
+                given = {**given, "id": each, "email": f"{each}@example.com"}
+                _make(pg, what, table, given)
+                for theirs in known:
+                    if not _found(pg, sql.SQL("select id::text from {} where id = {}").format(sql.SQL(theirs), each)):
+                        _make(pg, what, theirs, given)  # else a trigger made it
+        return pair
+    except CannotTry:
+        found = _found(pg, sql.SQL("select id::text from {} t where {} limit 2").format(sql.SQL(table), condition))
+        if len(found) < 2:
+            raise
+        return found[0], found[1]
 
 
 def _found(pg: Connection, question: sql.Composable) -> list[str]:
-    try:
-        return [one for (one,) in pg.execute(question)]  # type: ignore[call-overload]
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
-        raise CannotTry(f"nothing to try with: {_first_line(error)}; let this role read it") from error
+    """As this role, or as the server where it may not look."""
+    for role in ("none", "service_role"):
+        try:
+            with pg.transaction(force_rollback=True):
+                if role != "none":
+                    become(pg, service_role())
+                if found := [one for (one,) in pg.execute(question)]:  # type: ignore[call-overload]
+                    return found
+        except (errors.UndefinedTable, errors.InsufficientPrivilege):
+            pass
+    return []
 
 
-def _make(pg: Connection, what: str, table: tuple[str, str], given: Mapping[str, str]) -> None:
-    """Insert a row of what is given, as far as there are such columns, and of anything in what the table asks for besides."""
+def _make(pg: Connection, what: str, table: str, given: Mapping[str, str], depth: int = 0) -> str:
+    """Insert a row of what is given, as far as there are such columns, of rows of what it must refer to, and of anything in what
+    the table asks for besides; as this role, or as the server where policies bind it. Returns its id."""
     try:
         with pg.transaction():
-            asked = pg.execute(_COLUMNS, table).fetchall()
-            values: dict[str, sql.Composable] = {
-                name: sql.SQL("{}::{}").format(sql.Literal(given[name]), sql.SQL(kind))
-                if name in given
-                else anything(kind, is_enum)
-                for name, kind, is_enum, required in asked
-                if name in given or required
-            }
-            pg.execute(insertion(sql.Identifier(*table), values))
+            values: dict[str, sql.Composable] = {}
+            for name, kind, is_enum, required, refers in pg.execute(_COLUMNS, [table]).fetchall():
+                if name in given:
+                    values[name] = sql.SQL("{}::{}").format(given[name], sql.SQL(kind))
+                elif required and refers and depth < 3:
+                    values[name] = sql.Literal(_make(pg, what, refers, {}, depth + 1))
+                elif required:
+                    values[name] = anything(kind, is_enum)
+            statement = sql.SQL("{} returning id::text").format(insertion(sql.SQL(table), values))
+            try:
+                with pg.transaction():
+                    row = pg.execute(statement).fetchone()
+            except errors.InsufficientPrivilege as refused:
+                try:
+                    with pg.transaction():
+                        become(pg, service_role())
+                        row = pg.execute(statement).fetchone()
+                        pg.execute("select set_config('role', 'none', true)")
+                except errors.InsufficientPrivilege:
+                    raise refused from None
     except psycopg.Error as error:
-        hooks = ", ".join(name for (name,) in pg.execute(_HOOKS, table))
-        trigger = f"; {'.'.join(table)} has the trigger {hooks}" if hooks else ""
+        hooks = ", ".join(name for (name,) in pg.execute(_HOOKS, [table]))
+        trigger = f"; {table} has the trigger {hooks}" if hooks else ""
         raise CannotTry(
-            f"nothing to try with: {what} needed and cannot be made here ({_first_line(error)}{trigger});"
+            f"nothing to try with: {what} needed and cannot be made here ({first_line(error)}{trigger});"
             " make what is needed, then verify again"
         ) from error
+    return str(row[0]) if row else ""
 
 
 _COLUMNS = """
-select a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', a.attnotnull and not a.atthasdef and a.attidentity = ''
-from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+select a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', a.attnotnull and not a.atthasdef and a.attidentity = '',
+    (select k.confrelid::regclass::text from pg_constraint k
+     where k.contype = 'f' and k.conrelid = a.attrelid and k.conkey = array[a.attnum] limit 1)
+from pg_attribute a
 join pg_type t on t.oid = a.atttypid
-where n.nspname = %s and c.relname = %s
+where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped
 """
 _HOOKS = """
 select t.tgname || ' (' || t.tgfoid::regproc || ')'
-from pg_trigger t
-join pg_class c on c.oid = t.tgrelid
-join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = %s and c.relname = %s and not t.tgisinternal and t.tgenabled <> 'D' order by 1
+from pg_trigger t where t.tgrelid = to_regclass(%s) and not t.tgisinternal and t.tgenabled <> 'D' order by 1
 """
+
+
+# --- what came of it --------------------------------------------------------------------------------------------------
 
 
 def _outcomes(pg: Connection, groups: list[list[Trial]]) -> list[Outcome]:
     everything = [trial for group in groups for trial in group]
-    wrong = dict.fromkeys(range(len(everything)), "")
-    for number, held in _rights(pg, everything).items():
-        if held:
-            wrong[number] = f"{everything[number]}: holds the right"
-    for number, (state, said) in _statements(pg, everything).items():
-        wrong[number] = _judge(everything[number], state, said) or wrong[number]
+    held = _rights(pg, everything)
+    went = _statements(pg, everything)
+    outcomes = []
     numbers = iter(range(len(everything)))
-    return [
-        Outcome(group[0].line, len(group), tuple(text for _ in group if (text := wrong[next(numbers)])))
-        for group in groups
-    ]
+    for group in groups:
+        wrong, unproven = [], []
+        for trial, number in zip(group, numbers, strict=False):
+            if number in went and (said := _wrong(trial, *went[number])):
+                wrong.append(f"{trial}: {said}")
+            elif held.get(number):
+                wrong.append(f"{trial}: holds the right")
+            elif number in went and (said := _unproven(trial, *went[number])):
+                unproven.append(f"{trial}: {said}")
+        outcomes.append(Outcome(group[0].line, len(group), tuple(wrong), tuple(unproven)))
+    return outcomes
 
 
 def _rights(pg: Connection, everything: list[Trial]) -> dict[int, bool]:
@@ -259,33 +283,63 @@ def _rights(pg: Connection, everything: list[Trial]) -> dict[int, bool]:
     return dict(zip(asked, row[0], strict=True))
 
 
-def _statements(pg: Connection, everything: list[Trial]) -> dict[int, tuple[str, str]]:
-    tried = {number: trial for number, trial in enumerate(everything) if trial.statement is not None}
-    described = [
-        {
-            "role": trial.identity.role,
-            "claims": trial.identity.json,
-            "before": trial.before.as_string(pg) if trial.before else None,
-            "statement": trial.statement.as_string(pg) if trial.statement else None,
-        }
-        for trial in tried.values()
-    ]
+_Went = tuple[tuple[str, str], tuple[str, str] | None]
+
+
+def _statements(pg: Connection, everything: list[Trial]) -> dict[int, _Went]:
+    """What came of each that has a statement: SQLSTATE and message; of one that is to be refused also what came of its twin, the
+    same statement as whoever verifies, who may do anything."""
+    described = []
+    for number, trial in enumerate(everything):
+        if trial.statement is not None:
+            common = {
+                "number": number,
+                "claims": trial.identity.json,
+                "before": trial.before.as_string(pg) if trial.before else None,
+                "statement": trial.statement.as_string(pg),
+            }
+            described.append(common | {"role": trial.identity.role})
+            if not trial.line.allowed:
+                described.append(common)
     pg.execute("select set_config('aclue.trials', %s, true)", [json.dumps(described)])
     pg.execute(_TRY)
     row = pg.execute("select current_setting('aclue.outcomes')::jsonb").fetchone()
     assert row is not None
-    return {number: (one["state"], one["said"]) for number, one in zip(tried, row[0], strict=True)}
+    went: dict[int, _Went] = {}
+    for one, came in zip(described, row[0], strict=True):
+        number, said = int(str(one["number"])), (came["state"], came["said"])
+        went[number] = (went[number][0], said) if number in went else (said, None)
+    return went
 
 
-def _judge(trial: Trial, state: str, said: str) -> str:
-    """What is wrong with how a trial went; empty where it went as the line says."""
-    reached = state == _DONE and (trial.line.owner == "any" or int(said) > 0)
+def _reached(trial: Trial, came: tuple[str, str]) -> bool:
+    state, said = came
+    return state == _DONE and (trial.line.owner == "any" or int(said) > 0)
+
+
+def _wrong(trial: Trial, came: tuple[str, str], _twin: tuple[str, str] | None) -> str:
+    """What is wrong with how a trial went; empty where it went as the line says, or was refused by whatever it was."""
+    state, said = came
     if trial.line.allowed:
-        return "" if reached else f"{trial}: {'no row' if state == _DONE else said}"
+        return "" if _reached(trial, came) else "no row" if state == _DONE else said
+    if state == _DONE:
+        return "went through" if _reached(trial, came) else ""
     # Any other error came after the rights were passed: a rule of the table is no guard.
-    refused = state == _REFUSED or (state == _DONE and not reached)
-    return "" if refused else f"{trial}: {'went through' if state == _DONE else said}"
+    return "" if state == _REFUSED else said
 
 
-def _first_line(error: BaseException) -> str:
+def _unproven(trial: Trial, came: tuple[str, str], twin: tuple[str, str] | None) -> str:
+    """Why a refusal proves nothing, where it does not."""
+    if twin is None:
+        return ""
+    state, said = came
+    expected = state == _DONE if trial.refusal == HIDDEN else state == _REFUSED and bool(re.match(trial.refusal, said))
+    if not expected:
+        return f"refused by something else ({said if state != _DONE else 'there is no such row'})"
+    if not _reached(trial, twin):
+        return f"refused, but so is who may do anything ({twin[1] if twin[0] != _DONE else 'no row'})"
+    return ""
+
+
+def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]

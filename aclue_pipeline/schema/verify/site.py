@@ -1,13 +1,17 @@
 """The database under judgement: one connection, and the few facts that more than one criterion asks for."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 import psycopg
 
+from aclue_pipeline.errors import AlreadyRunning
 from aclue_pipeline.schema.access import lines
-from aclue_pipeline.schema.declared import declared, table_names
-from aclue_pipeline.schema.verify.probes import Outcome, columns, probe
+from aclue_pipeline.schema.census import Census, Key, take
+from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.verify.probes import PATIENCE, CannotTry, Outcome, probe
+from aclue_pipeline.schema.verify.shape import Shape, shapes
 
 
 class Site:
@@ -15,25 +19,46 @@ class Site:
 
     def __init__(self, pg: psycopg.Connection[Any]) -> None:
         self.pg = pg
+        self._known: dict[str, Any] = {}
+
+    def once(self, name: str, ask: Callable[[], Any]) -> Any:
+        """What more than one criterion is judged by, asked by the first; who cannot be told is not asked again."""
+        if name not in self._known:
+            try:
+                self._known[name] = ask()
+            except (CannotTry, AlreadyRunning) as error:
+                self._known[name] = CannotTry(str(error))
+        if isinstance(self._known[name], CannotTry):
+            raise self._known[name]
+        return self._known[name]
 
     @cached_property
-    def tables(self) -> dict[str, bool]:
-        """Of the five tables those that are there, each with whether row level security is on."""
-        rows = self.pg.execute(
-            """select relname, relrowsecurity from pg_class
-               where relnamespace = to_regnamespace('public') and relkind in ('r', 'p') and relname = any(%s)""",
-            [list(table_names())],
-        ).fetchall()
-        there = dict(rows)
-        return {table: there[table] for table in table_names() if table in there}
+    def shapes(self) -> dict[str, Shape]:
+        """What is declared."""
+        return shapes()
+
+    @property
+    def census(self) -> Census:
+        """What is there."""
+        return self.once("census", partial(take, self.pg, declared().tables, declared().functions, patience=PATIENCE))
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """Of the declared tables those that are there."""
+        return [table for table in self.shapes if self.fact("table", table, "relkind") in ("r", "p")]
+
+    def fact(self, kind: str, table: str, fact: str) -> Any:
+        """Of what a table has one of; None where it is missing."""
+        thing = self.census.things.get(Key(kind, table, ""))
+        return thing and thing.facts[fact]
 
     @cached_property
     def lacking(self) -> dict[str, list[str]]:
         """The declared columns that a table lacks, for each of the tables that is there."""
+        there = self.census.things
         return {
-            table: [one.key.name for one in declared().of("column", table=table) if one.key.name not in there]
+            table: [name for name in self.shapes[table].columns if Key("column", table, name) not in there]
             for table in self.tables
-            for there in [columns(self.pg, table)]
         }
 
     @property
@@ -44,9 +69,10 @@ class Site:
     @property
     def guarded(self) -> list[str]:
         """Of these the ones whose rights can be judged: likewise for row level security that is off."""
-        return [table for table in self.whole if self.tables[table]]
+        return [table for table in self.whole if self.fact("row security", table, "enabled")]
 
-    @cached_property
+    @property
     def outcomes(self) -> list[Outcome]:
         """Every line of access.csv, tried. Raises CannotTry."""
-        return probe(self.pg, [line for line in lines() if line.table in self.guarded])
+        guarded = self.guarded
+        return self.once("outcomes", lambda: probe(self.pg, [line for line in lines() if line.table in guarded]))

@@ -1,81 +1,53 @@
 """How a line of access.csv is tried: the statements, as whom, on which row. Running them belongs to probes.py."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from uuid import uuid4
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
 from aclue_pipeline.postgres import claims
 from aclue_pipeline.schema.access import Line, lines
+from aclue_pipeline.schema.verify.shape import PRODUCTS, USERS, Shape, some_value
 
-#: The least a writer must give beside whose row it is.
-LEAST = {
-    "affiliate_clicks": ("product_id", "session_id", "source_page", "affiliate_network", "affiliate_url"),
-    "user_preferences": ("liked_brands",),
-    "session_analytics": ("session_id", "landing_page"),
-    "product_views": ("product_id", "session_id"),
-    "recommendation_feedback": ("recommendation_id", "product_id", "feedback_value", "model_version"),
-}
-#: What the server gives besides, where no trigger of ours may be relied on.
-_DERIVED = {"user_preferences": ("total_swipes", "right_swipes", "left_swipes", "engagement_rate")}
-#: The time that a condition such as "25 hours old" speaks of.
-EVENT_TIME = {
-    "affiliate_clicks": "click_timestamp",
-    "session_analytics": "started_at",
-    "product_views": "view_timestamp",
-}
-
-_BY_TYPE = {
-    "boolean": "false",
-    "date": "now()",
-    "double precision[]": "'{0.5}'",
-    "inet": "'127.0.0.1'",
-    "integer": "1",
-    "jsonb": "'{}'",
-    "numeric": "0.5",
-    "text": "'probe'",
-    "text[]": "'{probe}'",
-    "timestamp with time zone": "now()",
-    "uuid": "gen_random_uuid()",
-}
-# Where the type's value would break a rule of the table.
-_BY_NAME = {
-    "device_type": "'mobile'",
-    "feedback_action": "'like'",
-    "feedback_source": "'in_app'",
-    "feedback_type": "'explicit'",
-    "interaction_type": "'click'",
-    "session_id": "'aclue-probe-' || gen_random_uuid()",
-    "view_source": "'search'",
-    "total_swipes": "10",
-    "right_swipes": "7",
-    "left_swipes": "3",
-    "engagement_rate": "0.7",
-}
 _AT = {"25 hours old": "now() - interval '25 hours'", "6 minutes ahead": "now() + interval '6 minutes'"}
+
+#: How a refusal must read, in a server that speaks English: what else refuses, proves nothing about what is tried.
+DENIED = r"permission denied for (table|relation|view) |must be owner of "
+POLICY = r"new row violates row-level security policy"
+HIDDEN = ""  # no error, and no row
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Who and what plays: two users (of whom one came by an anonymous sign-in), a product, what was recommended to each,
-    and the row each of them (None: nobody) has in the table under trial. All are ids."""
+    """Who and what plays: two users (of whom one came by an anonymous sign-in), and what our tables refer to, by table and
+    whose it is ("": nobody's), with a product more; `rows`: the key of the row that each user (None: nobody) has in a table
+    under trial. All are ids."""
 
     user: str
     guest: str
-    product: str
-    recommended: Mapping[str, str]
+    made: Mapping[tuple[str, str], str]
+    another: str
     rows: Mapping[str | None, str] = field(default_factory=dict)
 
-    @staticmethod
-    def new(user: str, guest: str, product: str) -> "Cast":
-        recommended = {user: str(uuid4()), guest: str(uuid4())}
-        return Cast(user, guest, product, recommended, {user: str(uuid4()), guest: str(uuid4()), None: str(uuid4())})
+    @property
+    def product(self) -> str:
+        return self.made[PRODUCTS, ""]
+
+    @property
+    def recommended(self) -> dict[str, str]:
+        """The recommendation made to each user."""
+        return {one: self.made["public.recommendations", one] for one in (self.user, self.guest)}
+
+    def id(self, target: str, owner: str | None) -> str | None:
+        """The row of `target` that a row of this owner refers to; nobody's refer to the user's where only users have any."""
+        if target == USERS:
+            return owner
+        return self.made.get((target, "")) or self.made[target, owner or self.user]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One statement as one identity. `before` is run first, by the deployer; `right` is what the role must not even hold
+    """One statement as one identity. `before` is run first, by whoever verifies; `right` is what the role must not even hold
     where no line allows it, as a question to PostgreSQL."""
 
     line: Line
@@ -88,6 +60,13 @@ class Trial:
 
     def __str__(self) -> str:
         return f"{self.actor}{f', {self.column}' if self.column else ''}"
+
+    @property
+    def refusal(self) -> str:
+        """By what it is refused: the grants, what a policy says of a new row, or that no policy shows the row."""
+        if self.right is not None:
+            return DENIED
+        return POLICY if self.line.verb == "insert" or self.line.condition == "moved to another" else HIDDEN
 
 
 @dataclass(frozen=True)
@@ -110,79 +89,90 @@ def _actors(line: Line, cast: Cast) -> list[_Actor]:
     return [_Actor("anon", claims.anon(claimed), claimed, cast.user)]
 
 
-def trials(line: Line, cast: Cast, types: Mapping[str, str], thorough: bool) -> Iterator[Trial]:
-    """The trials of a line; `types` are the table's columns with their types.
+def trials(line: Line, cast: Cast, shape: Shape, thorough: bool) -> Iterator[Trial]:
+    """The trials of a line.
 
     `thorough` also runs the statements that could lock a whole table (truncate, references, …) where the role might: for a
     database of one's own. Else only the right to them is asked for.
     """
     # Allowed is allowed together; refused is refused each.
     together = line.allowed or not line.columns
+    times = _times(line, shape)
     for actor in _actors(line, cast):
         owner = {"own": actor.id, "claimed": actor.id, "other": actor.other}.get(line.owner)
         for columns in [line.columns] if together else [(column,) for column in line.columns]:
-            attempt = _Attempt(line, cast, types, owner, columns)
-            asked_only = line.verb in _WHOLE_TABLE and not thorough
-            yield Trial(
-                line,
-                actor.name,
-                "" if together else columns[0],
-                actor.identity,
-                attempt.before(),
-                None if asked_only else _STATEMENTS[line.verb](attempt),
-                None if line.allowed else _right(line, columns),
-            )
+            for time in times:
+                attempt = _Attempt(line, cast, shape, owner, columns, time)
+                asked_only = line.verb in _WHOLE_TABLE and not thorough
+                yield Trial(
+                    line,
+                    actor.name,
+                    time if len(times) > 1 else "" if together else columns[0],
+                    actor.identity,
+                    attempt.before(),
+                    None if asked_only else _STATEMENTS[line.verb](attempt),
+                    None if line.allowed else _right(line, columns, shape),
+                )
+
+
+def _times(line: Line, shape: Shape) -> list[str]:
+    """The columns that a condition about time speaks of: when it happened, and of what is ahead every time that the role may say."""
+    if line.condition not in _AT:
+        return [""]
+    said = {column for one in _allowed(line) for column in one.columns}
+    ahead = line.condition == "6 minutes ahead"
+    return [name for name in shape.times if name == shape.time or (ahead and name in said)]
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One row that somebody tries to read, write or change."""
+    """One row that somebody tries to read, write or change; `time` is the column that `line.condition` speaks of."""
 
     line: Line
     cast: Cast
-    types: Mapping[str, str]
+    shape: Shape
     owner: str | None
     columns: tuple[str, ...]
+    time: str = ""
 
     @property
     def table(self) -> sql.Composable:
-        return sql.Identifier("public", self.line.table)
+        return sql.Identifier("public", self.shape.table)
 
     @property
     def here(self) -> sql.Composed:
-        """The condition that finds the owner's row."""
-        if self.line.table == "user_preferences":
-            return sql.SQL("user_id = {}").format(sql.Literal(self.owner))
-        return sql.SQL("id = {}").format(sql.Literal(self.cast.rows[self.owner]))
+        return here(self.shape, self.owner, self.cast)
 
     def value(self, column: str) -> sql.Composable:
-        """A value of the right kind, written as SQL."""
-        given: dict[str, str | None] = {
-            "user_id": self.owner,
-            "product_id": self.cast.product,
-            "recommendation_id": self._recommendation(),
-        }
-        if column == "product_id" and self.line.condition == "about another product":
-            return sql.SQL("gen_random_uuid()")  # the policy is asked before the foreign key
-        if column in given:
-            return sql.Literal(given[column])
-        if column == EVENT_TIME.get(self.line.table) and self.line.condition in _AT:
+        """A value of the right kind, written as SQL. A column that is refused is refused whatever it is given."""
+        if column == self.time:
             return sql.SQL(_AT[self.line.condition])
-        kind = self.types[column].partition("(")[0]
-        return sql.SQL(_BY_NAME.get(column) or _BY_TYPE[kind])
+        if column in self.shape.references:
+            return sql.Literal(self._referred(self.shape.references[column]))
+        if self.line.columns and not self.line.allowed and not self.shape.columns[column]["not_null"]:
+            return sql.NULL
+        return sql.SQL(self.shape.value(column))
 
-    def _recommendation(self) -> str:
-        misplaced = self.line.condition == "on another's recommendation"
-        return self.cast.recommended[self._somebody_else() if misplaced else self.owner or self.cast.user]
+    def _referred(self, target: str) -> str | None:
+        if target == PRODUCTS and self.line.condition == "about another product":
+            return self.cast.another
+        if target != USERS and self.line.condition == "on another's recommendation":
+            return self.cast.id(target, self._somebody_else())
+        return self.cast.id(target, self.owner)
 
     def _somebody_else(self) -> str:
         return self.cast.guest if self.owner == self.cast.user else self.cast.user
 
     def before(self) -> sql.Composed | None:
-        if self.line.verb == "insert" and self.line.table == "user_preferences":  # one row per user: make room
-            return self.delete()
+        if self.shape.key == self.shape.owner:  # one row per user: make room
+            if self.line.verb == "insert":
+                return self.delete()
+            if self.line.condition == "moved to another":
+                return replace(self, owner=self._somebody_else()).delete()
         if self.line.verb == "references":
-            return sql.SQL("create schema aclue_probe authorization {}").format(sql.Identifier(self.line.role))
+            return sql.SQL("create schema aclue_probe; grant all on schema aclue_probe to {}").format(
+                sql.Identifier(self.line.role)
+            )
         return None
 
     def select(self) -> sql.Composed:
@@ -190,20 +180,18 @@ class _Attempt:
         return sql.SQL("select {} from {} where {}").format(columns, self.table, self.here)
 
     def insert(self) -> sql.Composed:
-        server = _DERIVED.get(self.line.table, ()) if self.line.role == "service_role" else ()
-        columns = dict.fromkeys([*LEAST[self.line.table], *server, *self.columns])  # in order, each once
+        # The server gives what a trigger would, for which reason no trigger of ours is relied on here.
+        least = self.shape.needed if self.line.role == "service_role" else self.shape.least
+        columns = dict.fromkeys([*least, *self.columns, *filter(None, [self.time])])  # in order, each once
         if self.owner is not None:
-            columns["user_id"] = None
-        if self.line.condition in _AT:
-            columns[EVENT_TIME[self.line.table]] = None
+            columns[self.shape.owner] = None
         return insertion(self.table, {column: self.value(column) for column in columns})
 
     def update(self) -> sql.Composed:
-        values: dict[str, sql.Composable] = {
-            column: self.value(column) for column in self.columns or LEAST[self.line.table]
-        }
+        columns = self.columns or self.shape.least or (self.shape.owner,)
+        values: dict[str, sql.Composable] = {column: self.value(column) for column in columns}
         if self.line.condition == "moved to another":
-            values["user_id"] = sql.Literal(self._somebody_else())
+            values[self.shape.owner] = sql.Literal(self._somebody_else())
         assignments = [sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in values.items()]
         return sql.SQL("update {} set {} where {}").format(self.table, sql.SQL(", ").join(assignments), self.here)
 
@@ -251,11 +239,7 @@ _WHOLE_TABLE = {
 
 def anything(kind: str, is_enum: bool) -> sql.Composed:
     """Some value of a type as PostgreSQL writes it; text is never twice the same."""
-    if is_enum:
-        return sql.SQL("(enum_range(null::{}))[1]").format(sql.SQL(kind))
-    words = kind.startswith(("text", "character"))
-    value = "gen_random_uuid()::text" if words else _BY_TYPE.get(kind.partition("(")[0], "'0'")
-    return sql.SQL("({})::{}").format(sql.SQL(value), sql.SQL(kind))
+    return sql.Composed([sql.SQL(some_value(kind, is_enum))])
 
 
 def insertion(table: sql.Composable, values: Mapping[str, sql.Composable]) -> sql.Composed:
@@ -266,34 +250,37 @@ def insertion(table: sql.Composable, values: Mapping[str, sql.Composable]) -> sq
     )
 
 
+def here(shape: Shape, owner: str | None, cast: Cast) -> sql.Composed:
+    """The condition that finds the owner's row."""
+    key = owner if shape.key == shape.owner else cast.rows[owner]
+    return sql.SQL("{} = {}").format(sql.Identifier(shape.key), sql.Literal(key))
+
+
 def seed(
-    table: str,
+    shape: Shape,
     owner: str | None,
     cast: Cast,
-    types: Mapping[str, str],
     given: Mapping[str, sql.Composable] | None = None,
+    least: Sequence[str] | None = None,
 ) -> sql.Composed:
-    """An insertion of the row that `owner` (None: nobody) has in the table, with values of one's own where `given`."""
-    line = Line(table, "service_role", "insert", "other", "", (), True, "")
-    attempt = _Attempt(line, cast, types, owner, ())
-    values: dict[str, sql.Composable] = {
-        column: attempt.value(column) for column in ("user_id", *LEAST[table], *_DERIVED.get(table, ()))
-    }
-    if table != "user_preferences":
-        values["id"] = sql.Literal(cast.rows[owner])
+    """An insertion of the row that `owner` (None: nobody) has in the table: of what is `given`, of `least` (else of all that no
+    default gives), and of whose it is."""
+    line = Line(shape.table, "service_role", "insert", "other", "", (), True, "")
+    attempt = _Attempt(line, cast, shape, owner, ())
+    needed = shape.needed if least is None else least
+    values = {column: attempt.value(column) for column in (shape.owner, *needed)}
+    if shape.key != shape.owner:
+        values[shape.key] = sql.Literal(cast.rows[owner])
     return insertion(attempt.table, values | dict(given or {}))
 
 
-def _right(line: Line, columns: tuple[str, ...]) -> sql.Composed | None:
+def _right(line: Line, columns: tuple[str, ...], shape: Shape) -> sql.Composed | None:
     """A question to be answered no: does the role hold a right that no line gives it? None where a line allows the same on
     other rows, so that refusing it on these is the work of row level security alone."""
-    allowed = [
-        one
-        for one in lines()
-        if (one.table, one.role, one.verb, one.allowed) == (line.table, line.role, line.verb, True)
-    ]
-    if any(not columns or columns[0] in _covered(one) for one in allowed):
-        return None
+    for one in _allowed(line):
+        # A whole row to insert is the least row.
+        if not columns or columns[0] in (one.columns or (shape.owner, *shape.least)):
+            return None
     role, table = sql.Literal(line.role), sql.Literal(f"public.{line.table}")
     if columns:
         return sql.SQL("has_column_privilege({}, {}, {}, {})").format(role, table, columns[0], line.verb)
@@ -305,6 +292,10 @@ def _right(line: Line, columns: tuple[str, ...]) -> sql.Composed | None:
     return asked
 
 
-def _covered(line: Line) -> tuple[str, ...]:
-    """The columns of an allowed line that speaks of columns; a whole row to insert is the least row."""
-    return line.columns or ("user_id", *LEAST[line.table])
+def _allowed(line: Line) -> list[Line]:
+    """What the line's role may do with the same verb."""
+    return [
+        one
+        for one in lines()
+        if (one.table, one.role, one.verb, one.allowed) == (line.table, line.role, line.verb, True)
+    ]

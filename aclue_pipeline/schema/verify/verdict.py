@@ -1,16 +1,17 @@
 """The part of a judgement about a deployment that only the database can say."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from aclue_pipeline.checks import Outcome
 
 
 class Verdict(NamedTuple):
-    """How it came out, and the sentence that says why, or what was seen."""
+    """How it came out, the sentence that says why, or what was seen, and what a table of figures adds to it."""
 
     outcome: Outcome
     sentence: str
+    evidence: Mapping[str, Any] = {}
 
 
 def not_judged(reason: str) -> Verdict:
