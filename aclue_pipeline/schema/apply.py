@@ -12,6 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors, sql
 
+from aclue_pipeline.catalog.sqltext import without_comments
 from aclue_pipeline.errors import DeploymentIncomplete, SchemaIncomplete, VerificationFailed
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema.fingerprint import fingerprint
@@ -21,6 +22,7 @@ from aclue_pipeline.schema.plan import Left, Plan, Step, plan_on
 from aclue_pipeline.schema.preflight import OLDEST, preflight
 from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
+from aclue_pipeline.settings import sql_folder
 
 GIVE_UP = timedelta(minutes=10)
 
@@ -60,11 +62,20 @@ def deploy(
         notes = tuple(preflight(connection, oldest))
         todo = plan_on(connection)
         if not dry_run:
+            _make_notes(pg(connection))
             _run(connection, todo, Patience(give_up), progress)
             if todo.steps:
                 _settled(plan_on(connection))
         print_ = fingerprint(connection)
     return Deployment(todo.steps, todo.left, notes, print_, time.monotonic() - began, dry_run)
+
+
+def _make_notes(session: psycopg.Connection[Any]) -> None:
+    """Where deleting an account notes what is still to be cleared: there before the trigger that writes to it."""
+    if session.execute("select to_regclass('pipeline.erasures') is null").fetchone() != (True,):
+        return
+    body = without_comments((sql_folder() / "pipeline" / "erasures.sql").read_text(encoding="utf-8"))
+    session.execute(f"begin; create schema if not exists pipeline; {body}; commit".encode())
 
 
 @contextmanager

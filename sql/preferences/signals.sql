@@ -58,8 +58,8 @@ select
     e.is_explicit as is_explicit,       -- Whether the user meant to judge; implicit signals (a click, ignoring) give way to these.
     e.is_about_price as is_about_price, -- Whether it speaks about the price and not about the product.
     e.is_pending as is_pending,         -- Whether it is feedback that no profile has taken in yet.
-    e.occasion as occasion,             -- Occasion of the swipe session as the app names it; NULL: none stated, or feedback.
-    e.recipient as recipient,           -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback.
+    e.occasion as occasion,             -- Occasion of the swipe session as the app names it; NULL: none stated, or feedback. [pii]
+    e.recipient as recipient,           -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback. [pii]
     (uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
         1024 * e.value + e.weight,
         4 * coalesce(hashtext(e.occasion), 0)::int8 + coalesce(hashtext(e.recipient), 0) + 3 * e.is_explicit::int + 5 * e.is_about_price::int

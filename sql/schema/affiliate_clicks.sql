@@ -93,6 +93,10 @@ create or replace trigger affiliate_clicks_fill_in
     before insert on public.affiliate_clicks
     for each row when (current_user in ('anon', 'authenticated') and (new.click_timestamp is null or new.id is null))
     execute function public.aclue_fill_in('click_timestamp');
+create or replace trigger affiliate_clicks_erase
+    before update on public.affiliate_clicks
+    for each row when (old.user_id is not null and new.user_id is null)
+    execute function public.aclue_erase('ip_address', 'referrer_url');
 create or replace trigger affiliate_clicks_touch_updated_at
     before update on public.affiliate_clicks
     for each row execute function public.aclue_touch_updated_at();
@@ -102,18 +106,18 @@ comment on column public.affiliate_clicks.id is 'Identity of the click; a client
 comment on column public.affiliate_clicks.user_id is 'Who clicked, when signed in (anonymous sign-ins included). NULL: a visitor without account, or an account deleted since. [pii]';
 comment on column public.affiliate_clicks.anonymous_id is 'The visitor''s browser identity before signing in. NULL: none was kept. [pii]';
 comment on column public.affiliate_clicks.product_id is 'The product whose link was clicked; deleting the product deletes its clicks. NULL: a link that belongs to no product.';
-comment on column public.affiliate_clicks.session_id is 'The browser session, as in session_analytics.session_id; no foreign key, since events may arrive before (or without) their session row.';
+comment on column public.affiliate_clicks.session_id is 'The browser session, as in session_analytics.session_id; no foreign key, since events may arrive before (or without) their session row. [pii]';
 comment on column public.affiliate_clicks.click_timestamp is 'When the click happened, by the client''s clock held to a day back and five minutes ahead; by the server''s if not given. NULL: written without a date, belongs to no day.';
 comment on column public.affiliate_clicks.source_page is 'The page of the app that the click came from: discover, recommendations, search, category and others (open list).';
 comment on column public.affiliate_clicks.device_type is 'Kind of device: mobile, tablet or desktop. NULL: not recognised.';
 comment on column public.affiliate_clicks.affiliate_network is 'The network that pays: amazon, awin, commission_junction and others (open list); each has its own attribution window and validation delay.';
-comment on column public.affiliate_clicks.affiliate_url is 'The address the visitor was sent to, with the network''s tracking parameters.';
+comment on column public.affiliate_clicks.affiliate_url is 'The address the visitor was sent to, with the network''s tracking parameters. [pii]';
 comment on column public.affiliate_clicks.commission_rate is 'Share of the sale that the network promised at the time of the click, 0 to 1 (0.045 = 4.5 %). NULL: not known.';
 comment on column public.affiliate_clicks.expected_commission is 'What the click would earn if it leads to a sale, in the product''s currency. NULL: not estimated, which is not 0.';
 comment on column public.affiliate_clicks.is_converted is 'True once the network reported a sale for this click. NULL: not known, counted as not converted.';
 comment on column public.affiliate_clicks.conversion_timestamp is 'When the sale happened according to the network; the date commission is booked on. NULL: no sale reported.';
 comment on column public.affiliate_clicks.actual_commission is 'What the network paid or will pay, in the product''s currency; falls to 0 when a sale is reversed. NULL: not reported yet, which is not 0.';
-comment on column public.affiliate_clicks.order_id is 'The network''s order number; several clicks may carry the same one. NULL: none reported, counted as an order of its own.';
+comment on column public.affiliate_clicks.order_id is 'The network''s order number; several clicks may carry the same one. NULL: none reported, counted as an order of its own. [pii]';
 comment on column public.affiliate_clicks.user_agent is 'The browser''s own description of itself; the bot rule reads it. NULL: not sent, taken as a person. [pii]';
 comment on column public.affiliate_clicks.ip_address is 'Network address the click came from; personal data, never shown to other visitors. NULL: not recorded. [pii]';
 comment on column public.affiliate_clicks.referrer_url is 'The page that led the visitor to the app, as the browser sent it. NULL: none sent. [pii]';
@@ -142,6 +146,7 @@ comment on index public.idx_affiliate_clicks_updated is 'Serves the search for r
 comment on policy affiliate_clicks_service_role on public.affiliate_clicks is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy affiliate_clicks_read_own on public.affiliate_clicks is 'A user reads the own clicks; ownerless rows hold other visitors'' addresses and are nobody''s. The sub-select asks for the caller once per statement.';
 comment on policy affiliate_clicks_insert_own_or_ownerless on public.affiliate_clicks is 'Clients record clicks of their own or of nobody, at about the present time; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on trigger affiliate_clicks_erase on public.affiliate_clicks is 'Clears the row in the transaction that deletes its owner''s account: nothing in it identifies the person any longer, and no published number moves.';
 comment on trigger affiliate_clicks_fill_in on public.affiliate_clicks is 'What a client leaves out or gives as NULL is now, or a new id, and the insert policy judges that; from the server NULL stays NULL, so that loaded history is not dated today.';
 comment on trigger affiliate_clicks_touch_updated_at on public.affiliate_clicks is 'Keeps updated_at, by which changed rows are found.';
 

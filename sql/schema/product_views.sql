@@ -82,12 +82,16 @@ create or replace trigger product_views_fill_in
     before insert on public.product_views
     for each row when (current_user in ('anon', 'authenticated') and (new.view_timestamp is null or new.id is null))
     execute function public.aclue_fill_in('view_timestamp');
+create or replace trigger product_views_erase
+    before update on public.product_views
+    for each row when (old.user_id is not null and new.user_id is null)
+    execute function public.aclue_erase('search_query', 'filter_criteria', 'viewport_size');
 
 comment on table public.product_views is 'One row per product shown to (impression) or looked at by somebody, with where it stood and what was done. Appended in about the order of time, very many rows; no anonymous_id: a visitor is known by the session.';
 comment on column public.product_views.id is 'Identity of the view; a client may choose it, so that a delivery sent twice is refused as the same row.';
 comment on column public.product_views.product_id is 'The product that was shown; deleting the product deletes its views.';
 comment on column public.product_views.user_id is 'Who saw it, when signed in. NULL: a visitor without account, or an account deleted since. [pii]';
-comment on column public.product_views.session_id is 'The browser session, as in session_analytics.session_id; no foreign key, since events may arrive before (or without) their session row.';
+comment on column public.product_views.session_id is 'The browser session, as in session_analytics.session_id; no foreign key, since events may arrive before (or without) their session row. [pii]';
 comment on column public.product_views.view_timestamp is 'When it was shown, by the client''s clock held to a day back and five minutes ahead; by the server''s if not given. NULL: written without a date, belongs to no day.';
 comment on column public.product_views.view_source is 'The part of the app that showed it: swipe, recommendations, search, category, direct, related or trending. NULL: not recorded.';
 comment on column public.product_views.view_position is 'Place in the list, 1 is the first. NULL: not shown in a list.';
@@ -98,9 +102,9 @@ comment on column public.product_views.has_shared is 'True if the product was sh
 comment on column public.product_views.has_saved is 'True if the product was saved from this view. NULL: not known.';
 comment on column public.product_views.recommendation_id is 'The recommendation that showed it. NULL: none did, or it was deleted since.';
 comment on column public.product_views.search_query is 'What the visitor had typed into the search. NULL: not found by searching. [pii]';
-comment on column public.product_views.filter_criteria is 'The filters set in search or category, {filter: value}. NULL: none.';
+comment on column public.product_views.filter_criteria is 'The filters set in search or category, {filter: value}. NULL: none. [pii]';
 comment on column public.product_views.device_type is 'Kind of device: mobile, tablet, desktop or what the client says. NULL: not recognised.';
-comment on column public.product_views.viewport_size is 'Width x height of the window in CSS pixels, as text (390x844). NULL: not sent.';
+comment on column public.product_views.viewport_size is 'Width x height of the window in CSS pixels, as text (390x844). NULL: not sent. [pii]';
 comment on column public.product_views.screen_density is 'Device pixels per CSS pixel (2.0 on most phones). NULL: not sent.';
 comment on column public.product_views.relevance_score is 'How well search or category thought the product fits, 0 to 1, at the time. NULL: not ranked.';
 comment on column public.product_views.predicted_interest is 'Probability of a like that was predicted when it was shown, 0 to 1. NULL: no prediction was asked for.';
@@ -124,6 +128,7 @@ comment on index public.idx_product_views_time is 'Serves scans of one day (clic
 comment on policy product_views_service_role on public.product_views is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy product_views_read_own on public.product_views is 'A user reads the own views; ownerless rows are nobody''s. The sub-select asks for the caller once per statement.';
 comment on policy product_views_insert_own_or_ownerless on public.product_views is 'Clients record views of their own or of nobody, at about the present time; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on trigger product_views_erase on public.product_views is 'Clears the row in the transaction that deletes its owner''s account: nothing in it identifies the person any longer, and no published number moves.';
 comment on trigger product_views_fill_in on public.product_views is 'What a client leaves out or gives as NULL is now, or a new id, and the insert policy judges that; from the server NULL stays NULL, so that loaded history is not dated today.';
 
 -- Foreign keys last: they lock tables of the app.

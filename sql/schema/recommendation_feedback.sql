@@ -112,13 +112,13 @@ comment on column public.recommendation_feedback.feedback_action is 'What was do
 comment on column public.recommendation_feedback.feedback_value is 'How good the reaction is: -1 (worst) through 0 (none) to 1 (best).';
 comment on column public.recommendation_feedback.rating is 'Stars given, 1 to 5. NULL: none given.';
 comment on column public.recommendation_feedback.comment is 'What the user wrote. NULL: nothing. [pii]';
-comment on column public.recommendation_feedback.feedback_tags is 'Reasons picked from a list: too_expensive, not_my_style, perfect_match and others (open list); a reason about price says nothing about the category. NULL: none.';
+comment on column public.recommendation_feedback.feedback_tags is 'Reasons picked from a list: too_expensive, not_my_style, perfect_match and others (open list); a reason about price says nothing about the category. NULL: none. [pii]';
 comment on column public.recommendation_feedback.time_to_action_seconds is 'Seconds from being shown to the reaction. NULL: not measured.';
 comment on column public.recommendation_feedback.dwell_time_seconds is 'Seconds the recommendation was looked at. NULL: not measured.';
 comment on column public.recommendation_feedback.scroll_depth is 'How far the page was scrolled, share of its height, 0 to 1. NULL: not measured.';
 comment on column public.recommendation_feedback.click_depth is 'Number of clicks made from the recommendation on. NULL: not measured.';
 comment on column public.recommendation_feedback.feedback_source is 'Where the reaction was given: recommendation_list, email, push_notification, in_app or web_app. NULL: not recorded.';
-comment on column public.recommendation_feedback.session_id is 'The browser session, as in session_analytics.session_id. NULL: given outside one, as from an email.';
+comment on column public.recommendation_feedback.session_id is 'The browser session, as in session_analytics.session_id. NULL: given outside one, as from an email. [pii]';
 comment on column public.recommendation_feedback.position_in_list is 'Place in the list of recommendations, 1 is the first. NULL: not shown in a list.';
 comment on column public.recommendation_feedback.model_version is 'The version of the algorithm that made the recommendation.';
 comment on column public.recommendation_feedback.original_confidence_score is 'Probability of a like that the recommendation claimed when it was made, 0 to 1; copied by the server. NULL: it claimed none.';
@@ -126,7 +126,7 @@ comment on column public.recommendation_feedback.training_weight is 'How much th
 comment on column public.recommendation_feedback.is_processed is 'True once a profile has taken the reaction in, set in the profile''s own transaction. NULL: taken as not processed.';
 comment on column public.recommendation_feedback.processing_timestamp is 'When a profile took the reaction in. NULL: not yet.';
 comment on column public.recommendation_feedback.is_validated is 'False if the server found the reaction implausible; then training leaves it out. NULL: not judged, which counts as plausible.';
-comment on column public.recommendation_feedback.validation_notes is 'Why the server found the reaction implausible. NULL: nothing to say.';
+comment on column public.recommendation_feedback.validation_notes is 'Why the server found the reaction implausible. NULL: nothing to say. [pii]';
 comment on column public.recommendation_feedback.created_at is 'When the row reached the database, by the server''s clock. NULL: loaded without it.';
 
 comment on constraint recommendation_feedback_feedback_type_check on public.recommendation_feedback is 'Said or concluded, there is no third; NULL passes: not known.';

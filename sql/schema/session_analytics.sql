@@ -129,13 +129,18 @@ create or replace trigger session_analytics_fill_in
     before insert on public.session_analytics
     for each row when (current_user in ('anon', 'authenticated') and (new.started_at is null or new.id is null))
     execute function public.aclue_fill_in('started_at');
+create or replace trigger session_analytics_erase
+    before update on public.session_analytics
+    for each row when (old.user_id is not null and new.user_id is null)
+    execute function public.aclue_erase('exit_page', 'page_sequence', 'browser', 'operating_system', 'screen_resolution',
+        'country_code', 'city', 'timezone', 'referrer_url', 'utm_content', 'utm_term');
 create or replace trigger session_analytics_touch_updated_at
     before update on public.session_analytics
     for each row execute function public.aclue_touch_updated_at();
 
 comment on table public.session_analytics is 'One row per browser session, with its own counters and flags; the funnel counts the events themselves and reconciles these against them. Sessions without events and events without session are normal.';
 comment on column public.session_analytics.id is 'Identity of the row; events refer to session_id instead.';
-comment on column public.session_analytics.session_id is 'The browser session as the client names it; the same text in clicks and views. Not the id of a swipe session.';
+comment on column public.session_analytics.session_id is 'The browser session as the client names it; the same text in clicks and views. Not the id of a swipe session. [pii]';
 comment on column public.session_analytics.user_id is 'Who was signed in. NULL: a visitor without account, or an account deleted since. [pii]';
 comment on column public.session_analytics.anonymous_id is 'The visitor''s browser identity before signing in. NULL: none was kept. [pii]';
 comment on column public.session_analytics.started_at is 'When the first page was opened: step 1 of the funnel and the day the session is counted on; by the client''s clock held to a day back and five minutes ahead, by the server''s if not given. NULL: loaded without a date, belongs to no day.';
@@ -143,9 +148,9 @@ comment on column public.session_analytics.ended_at is 'When the session was clo
 comment on column public.session_analytics.duration_seconds is 'Elapsed seconds from start to end as the client measured them. NULL: not ended.';
 comment on column public.session_analytics.last_activity_at is 'Last sign of life; sessions idle for long are closed by it. NULL: none after the start.';
 comment on column public.session_analytics.landing_page is 'Path of the first page (/discover); the breakdown of the funnel.';
-comment on column public.session_analytics.exit_page is 'Path of the last page. NULL: not ended.';
+comment on column public.session_analytics.exit_page is 'Path of the last page. NULL: not ended. [pii]';
 comment on column public.session_analytics.pages_viewed is 'Number of pages opened, the landing page included, so at least 1. NULL: not counted.';
-comment on column public.session_analytics.page_sequence is 'Paths of the pages in the order they were opened. NULL: not recorded.';
+comment on column public.session_analytics.page_sequence is 'Paths of the pages in the order they were opened. NULL: not recorded. [pii]';
 comment on column public.session_analytics.total_clicks is 'Number of clicks anywhere in the app during the session. NULL: not counted.';
 comment on column public.session_analytics.total_swipes is 'Number of swipes in any direction during the session. NULL: not counted.';
 comment on column public.session_analytics.products_viewed is 'Number of different products looked at during the session. NULL: not counted.';
@@ -157,18 +162,18 @@ comment on column public.session_analytics.has_converted is 'True if a click of 
 comment on column public.session_analytics.conversion_timestamp is 'When the sale happened, often after the session. NULL: no sale reported.';
 comment on column public.session_analytics.conversion_value is 'Commission of the session''s sales, in the product''s currency. NULL: none reported, which is not 0.';
 comment on column public.session_analytics.device_type is 'Kind of device: mobile, tablet, desktop or what the client says. NULL: not recognised.';
-comment on column public.session_analytics.browser is 'Name of the browser, as the client recognised it. NULL: not recognised.';
-comment on column public.session_analytics.operating_system is 'Name of the operating system, as the client recognised it. NULL: not recognised.';
-comment on column public.session_analytics.screen_resolution is 'Width x height of the screen in pixels, as text (1920x1080). NULL: not sent.';
+comment on column public.session_analytics.browser is 'Name of the browser, as the client recognised it. NULL: not recognised. [pii]';
+comment on column public.session_analytics.operating_system is 'Name of the operating system, as the client recognised it. NULL: not recognised. [pii]';
+comment on column public.session_analytics.screen_resolution is 'Width x height of the screen in pixels, as text (1920x1080). NULL: not sent. [pii]';
 comment on column public.session_analytics.country_code is 'Country guessed from the network address, two letters (ISO 3166). NULL: not known. [pii]';
 comment on column public.session_analytics.city is 'City guessed from the network address. NULL: not known. [pii]';
-comment on column public.session_analytics.timezone is 'The browser''s time zone (IANA name); days are counted in the reporting zone all the same. NULL: not sent.';
+comment on column public.session_analytics.timezone is 'The browser''s time zone (IANA name); days are counted in the reporting zone all the same. NULL: not sent. [pii]';
 comment on column public.session_analytics.referrer_url is 'The page that led the visitor to the app, as the browser sent it. NULL: none sent. [pii]';
 comment on column public.session_analytics.utm_source is 'Campaign tag: the site or sender that brought the visit. NULL: the visit carried no tag.';
 comment on column public.session_analytics.utm_medium is 'Campaign tag: the kind of channel (email, cpc, social). NULL: the visit carried no tag.';
 comment on column public.session_analytics.utm_campaign is 'Campaign tag: the name of the campaign. NULL: the visit carried no tag.';
-comment on column public.session_analytics.utm_content is 'Campaign tag: which of several links or pictures was followed. NULL: the visit carried no tag.';
-comment on column public.session_analytics.utm_term is 'Campaign tag: the search word that was paid for. NULL: the visit carried no tag.';
+comment on column public.session_analytics.utm_content is 'Campaign tag: which of several links or pictures was followed. NULL: the visit carried no tag. [pii]';
+comment on column public.session_analytics.utm_term is 'Campaign tag: the search word that was paid for. NULL: the visit carried no tag. [pii]';
 comment on column public.session_analytics.is_bounce is 'True if the visitor left after one page without doing anything. NULL: not judged yet.';
 comment on column public.session_analytics.is_active is 'True while the session is open. NULL: not known, taken as closed.';
 comment on column public.session_analytics.session_quality_score is 'How valuable the session was, 0 to 1, judged by the server. NULL: not judged.';
@@ -202,6 +207,7 @@ comment on index public.idx_session_analytics_updated is 'Serves the search for 
 comment on policy session_analytics_service_role on public.session_analytics is 'The server reads and writes everything; said although service_role bypasses row level security, so that it holds where a role of that name does not.';
 comment on policy session_analytics_read_own on public.session_analytics is 'A user reads the own sessions; ownerless rows are nobody''s. The sub-select asks for the caller once per statement.';
 comment on policy session_analytics_insert_own_or_ownerless on public.session_analytics is 'Clients open sessions of their own or of nobody, at about the present time; without a session of its own (role anon) only of nobody, whatever its claims say.';
+comment on trigger session_analytics_erase on public.session_analytics is 'Clears the row in the transaction that deletes its owner''s account: nothing in it identifies the person any longer, and no published number moves.';
 comment on trigger session_analytics_fill_in on public.session_analytics is 'What a client leaves out or gives as NULL is now, or a new id, and the insert policy judges that; from the server NULL stays NULL, so that loaded history is not dated today.';
 comment on trigger session_analytics_touch_updated_at on public.session_analytics is 'Keeps updated_at, by which changed rows are found.';
 

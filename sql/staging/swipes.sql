@@ -28,12 +28,12 @@ select
     case
         when d.preference_strength <> 'NaN' then least(greatest(d.preference_strength, 0), 1)
     end::numeric(3, 2) as preference_strength, -- Strength the app recorded, clamped to 0 to 1; NULL where it recorded none, or no number.
-    d.session_id as session_id, -- Round of swiping in public.swipe_sessions (not the browser session); NULL where none.
+    d.session_id as session_id, -- Round of swiping in public.swipe_sessions (not the browser session); NULL where none. [pii]
     r.session_type as session_type, -- Kind of round: discovery, onboarding, category_exploration, gift_selection; NULL where no round.
-    left(r.occasion, 60) as occasion, -- Occasion named for the round, its first 60 characters; NULL where none was.
-    left(r.recipient_relationship, 60) as recipient, -- Who the gift is for (relationship), the first 60 characters; NULL where not said.
-    left(r.recipient_age_range, 60) as recipient_age_range, -- Age range of whom it is for, the first 60 characters; NULL where not said.
-    left(r.recipient_gender, 60) as recipient_gender, -- Gender of whom it is for, the first 60 characters; NULL where not said.
+    left(r.occasion, 60) as occasion, -- Occasion named for the round, its first 60 characters; NULL where none was. [pii]
+    left(r.recipient_relationship, 60) as recipient, -- Who the gift is for (relationship), the first 60 characters; NULL where not said. [pii]
+    left(r.recipient_age_range, 60) as recipient_age_range, -- Age range of whom it is for, the first 60 characters; NULL where not said. [pii]
+    left(r.recipient_gender, 60) as recipient_gender, -- Gender of whom it is for, the first 60 characters; NULL where not said. [pii]
     (
         select s.session_number
         from pipeline.person_numbers as p

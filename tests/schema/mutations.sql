@@ -161,7 +161,7 @@ comment on constraint product_views_user_id_fkey on product_views is
 alter table auth.users disable trigger all;
 
 -- constraint product_views.product_views_product_id_fkey; constraint product_views.product_views_recommendation_id_fkey;
--- constraint product_views.product_views_user_id_fkey; trigger product_views.product_views_fill_in
+-- constraint product_views.product_views_user_id_fkey; trigger product_views.product_views_fill_in; trigger product_views.product_views_erase
 alter table product_views disable trigger all;
 
 -- index product_views.idx_product_views_time; comment product_views.index idx_product_views_time
