@@ -102,7 +102,7 @@ def trials(line: Line, cast: Cast, shape: Shape, thorough: bool) -> Iterator[Tri
         owner = {"own": actor.id, "claimed": actor.id, "other": actor.other}.get(line.owner)
         for columns in [line.columns] if together else [(column,) for column in line.columns]:
             for time in times:
-                attempt = _Attempt(line, cast, shape, owner, columns, time)
+                attempt = _Attempt(line, cast, shape, owner, columns, time, actor.id)
                 asked_only = line.verb in _WHOLE_TABLE and not thorough
                 yield Trial(
                     line,
@@ -126,7 +126,8 @@ def _times(line: Line, shape: Shape) -> list[str]:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One row that somebody tries to read, write or change; `time` is the column that `line.condition` speaks of."""
+    """One row that somebody tries to read, write or change; `time` is the column that `line.condition` speaks of. All but what is
+    refused is as a policy may ask for: another's row refers to what is the actor's."""
 
     line: Line
     cast: Cast
@@ -134,6 +135,7 @@ class _Attempt:
     owner: str | None
     columns: tuple[str, ...]
     time: str = ""
+    actor: str | None = None
 
     @property
     def table(self) -> sql.Composable:
@@ -158,7 +160,7 @@ class _Attempt:
             return self.cast.another
         if target != USERS and self.line.condition == "on another's recommendation":
             return self.cast.id(target, self._somebody_else())
-        return self.cast.id(target, self.owner)
+        return self.cast.id(target, self.owner if target == USERS else self.actor or self.owner)
 
     def _somebody_else(self) -> str:
         return self.cast.guest if self.owner == self.cast.user else self.cast.user
