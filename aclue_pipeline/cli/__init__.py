@@ -14,6 +14,8 @@ from aclue_pipeline.errors import AclueError
 COMMANDS = {
     "deploy": "schema:deploy",
     "verify": "verify:verify",
+    "signoff": "verify:signoff",
+    "roles": "verify:roles",
     "contract": "contract:contract",
     "rollback": "retire:rollback",
     "restore": "retire:restore",

@@ -139,6 +139,11 @@ def tell(judgements: "Sequence[Judgement]", as_json: bool, again: str) -> None:
     else:
         for one in judgements:
             show(one)
+    raise_for(judgements, again)
+
+
+def raise_for(judgements: "Sequence[Judgement]", again: str) -> None:
+    """Where one is red, or could not be judged."""
     red = dict.fromkeys(one.check for one in judgements if one.outcome == "failed")
     if red:
         raise VerificationFailed(f"{', '.join(red)} failed; do as said above, then {again} again")

@@ -1,8 +1,8 @@
-"""`aclue verify`: the deployment judged."""
+"""`aclue verify`, `signoff` and `roles`: the deployment judged, what those sign who answer for it, and who works on it."""
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, tell
+from aclue_pipeline.cli.context import Context, json_option, raise_for, tell, yes_option
 
 
 @click.command(short_help="Judge the deployment by its success criteria.", epilog="Example:  aclue --demo verify")
@@ -19,3 +19,37 @@ def verify(context: Context, as_json: bool) -> None:
     judgements = judged(database)
     click.echo(f"judging {database.label}", err=True)
     tell(judgements, as_json, "verify")
+
+
+@click.command(epilog="Example:  aclue --demo signoff > signoff.md")
+@click.pass_obj
+def signoff(context: Context) -> None:
+    """Print the sign-off of the deployment, in Markdown: judged now, with the evidence, and lines for the approvals.
+
+    Ends like verify: exit code 15 if a criterion fails, 26 if one cannot be judged.
+    """
+    from aclue_pipeline.schema.signoff import signoff as written
+
+    text, judgements = written(context.database())
+    click.echo(text, nl=False)
+    raise_for(judgements, "signoff")
+
+
+@click.command(epilog="Example:  aclue roles --sql")
+@click.option("--sql", is_flag=True, help="Print the statements, for whoever may run them; change nothing.")
+@yes_option
+@click.pass_obj
+def roles(context: Context, sql: bool, yes: bool) -> None:
+    """Make the roles that deploy, compute and look, each with no more rights than that needs.
+
+    What is there stays. They log in once somebody gives them a password.
+    """
+    from aclue_pipeline.schema import roles as working
+
+    database = context.database()
+    if sql:
+        return click.echo(working.script(database), nl=False)
+    context.confirm_write(database, yes)
+    for line in working.roles(database):
+        click.echo(line)
+    click.echo(f"{working.DEPLOYER}, {working.PIPELINE} and {working.ANALYST} are whole on {database.label}", err=True)

@@ -16,7 +16,7 @@ from aclue_pipeline.catalog.statement import parsed
 from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
 from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
-from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, SchemaIncomplete
+from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
 
@@ -60,6 +60,7 @@ def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> l
     dropped unasked."""
     closure = catalog.closure(*catalog.room("pipeline"), *wanted)
     pg = _driver(connection)
+    _refuse_blindness(pg, catalog)
     if not _stale(pg, closure):
         return []
     with wait_for_lock(connection, "catalog"), named_errors():
@@ -125,6 +126,31 @@ def _create_schemas(pg: Pg) -> None:
         if name not in there:
             pg.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
             pg.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(name), sql.Literal(says)))
+
+
+def _refuse_blindness(pg: Pg, catalog: Catalog) -> None:
+    """Whom row level security binds without a policy that shows all rows, reads less than there is, and is not told."""
+    read = [key for key, table in catalog.tables.items() if table.kind in ("app", "deployed")]
+    hidden = [name for (name,) in pg.execute(_HIDDEN, [read]).fetchall()]
+    if hidden:
+        raise MissingPrivilege(
+            f"row level security binds {pg.info.user} on {', '.join(hidden)}, where no policy shows it every row: it would read none, or"
+            " few, in silence; work as a role with BYPASSRLS (`aclue roles` makes one)"
+        )
+
+
+# By the catalogues: to_regclass() fails where a schema may not be entered.
+_HIDDEN = """
+select n.nspname || '.' || c.relname
+from unnest(%s::text[]) as key
+join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on n.nspname || '.' || c.relname = key
+where row_security_active(c.oid) and not exists (
+    select from pg_policy p, unnest(p.polroles) as role
+    where p.polrelid = c.oid and p.polpermissive and p.polcmd in ('r', '*') and pg_get_expr(p.polqual, p.polrelid) = 'true'
+        and (role = 0 or pg_has_role(role, 'USAGE'))
+)
+order by 1
+"""
 
 
 def _check_upstream(pg: Pg, catalog: Catalog, table: Table) -> None:

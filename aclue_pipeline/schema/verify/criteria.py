@@ -40,6 +40,8 @@ class Criterion:
         except CannotTry as error:
             outcome, sentence, evidence = not_judged(str(error))
         except psycopg.Error as error:
+            if site.pg.broken:
+                raise
             outcome, sentence, evidence = Verdict(
                 "failed", f"could not be judged: {str(error).strip().partition(chr(10))[0]}"
             )
@@ -144,45 +146,58 @@ def _list(pairs: Iterable[tuple[str, object]]) -> str:
     return ", ".join(f"{name} {value}" for name, value in pairs)
 
 
-CRITERIA = (
-    # Deployment success indicators
-    Criterion("tables_created", "All 5 tables created successfully", True, _tables_created),
-    Criterion("row_level_security", "RLS policies active on all tables (2-3 policies each)", True, _row_level_security),
-    Criterion("indexes_created", "Performance indexes created (6+ indexes per table)", False, _indexes),
-    Criterion("foreign_keys", "Foreign key constraints functioning", True, functional.foreign_keys),
-    Criterion("triggers", "Update triggers operational", True, functional.triggers),
-    Criterion("test_data", "Test data insertion/retrieval working", True, functional.inserted),
-    Criterion("existing_functionality", "No existing functionality broken", True, functional.existing),
-    # Performance targets
-    Criterion(
-        "indexed_lookups", "Query response times under 100ms for indexed lookups", False, speed.lookups, "aclue health"
+#: As the guide groups them.
+SECTIONS = {
+    "Deployment success indicators": (
+        Criterion("tables_created", "All 5 tables created successfully", True, _tables_created),
+        Criterion(
+            "row_level_security", "RLS policies active on all tables (2-3 policies each)", True, _row_level_security
+        ),
+        Criterion("indexes_created", "Performance indexes created (6+ indexes per table)", False, _indexes),
+        Criterion("foreign_keys", "Foreign key constraints functioning", True, functional.foreign_keys),
+        Criterion("triggers", "Update triggers operational", True, functional.triggers),
+        Criterion("test_data", "Test data insertion/retrieval working", True, functional.inserted),
+        Criterion("existing_functionality", "No existing functionality broken", True, functional.existing),
     ),
-    Criterion("rls_overhead", "RLS policy overhead under 10ms per query", False, speed.overhead),
-    Criterion("index_usage", "Index usage confirmed in query plans", False, speed.index_usage),
-    Criterion("sequential_scans", "No sequential scans on large tables", False, speed.sequential_scans, "aclue health"),
-    # Security validation
-    Criterion(
-        "user_data_isolated",
-        "User data properly isolated by RLS policies",
-        True,
-        _access(lambda line: line.role == "authenticated" and line.verb == "select"),
+    "Performance targets": (
+        Criterion(
+            "indexed_lookups",
+            "Query response times under 100ms for indexed lookups",
+            False,
+            speed.lookups,
+            "aclue health",
+        ),
+        Criterion("rls_overhead", "RLS policy overhead under 10ms per query", False, speed.overhead),
+        Criterion("index_usage", "Index usage confirmed in query plans", False, speed.index_usage),
+        Criterion(
+            "sequential_scans", "No sequential scans on large tables", False, speed.sequential_scans, "aclue health"
+        ),
     ),
-    Criterion(
-        "service_role_access",
-        "Service role access functioning for admin operations",
-        True,
-        _access(lambda line: line.role == "service_role"),
+    "Security validation": (
+        Criterion(
+            "user_data_isolated",
+            "User data properly isolated by RLS policies",
+            True,
+            _access(lambda line: line.role == "authenticated" and line.verb == "select"),
+        ),
+        Criterion(
+            "service_role_access",
+            "Service role access functioning for admin operations",
+            True,
+            _access(lambda line: line.role == "service_role"),
+        ),
+        Criterion(
+            "anonymous_visitors",
+            "Anonymous user support working for pre-registration",
+            True,
+            _access(lambda line: line.role == "anon"),
+        ),
+        Criterion(
+            "no_cross_user_access",
+            "No unauthorised cross-user data access possible",
+            True,
+            _access(lambda line: line.role == "authenticated" and line.verb != "select", _past_policies),
+        ),
     ),
-    Criterion(
-        "anonymous_visitors",
-        "Anonymous user support working for pre-registration",
-        True,
-        _access(lambda line: line.role == "anon"),
-    ),
-    Criterion(
-        "no_cross_user_access",
-        "No unauthorised cross-user data access possible",
-        True,
-        _access(lambda line: line.role == "authenticated" and line.verb != "select", _past_policies),
-    ),
-)
+}
+CRITERIA = tuple(criterion for section in SECTIONS.values() for criterion in section)
