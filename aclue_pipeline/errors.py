@@ -187,10 +187,34 @@ class ConnectionLost(AclueError):
     exit_code = 31
 
 
+class Drifted(AclueError):
+    """What is deployed is not what is declared."""
+
+    exit_code = 25
+
+
 class NotAllowed(AclueError):
     """A change that needs a person's word: --allow, as the message names it; all others are made."""
 
     exit_code = 32
+
+
+class PlanOutdated(AclueError):
+    """A plan file that somebody changed, or that was made for another state of the database."""
+
+    exit_code = 33
+
+
+class NotOurs(AclueError):
+    """A name that is needed stands for something of somebody else's."""
+
+    exit_code = 34
+
+
+class Impossible(AclueError):
+    """Rows, or the server, forbid a change; all else is deployed."""
+
+    exit_code = 35
 
 
 class TableStands(AclueError):

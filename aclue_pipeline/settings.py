@@ -65,6 +65,14 @@ class Settings(BaseSettings):
     ui_hosts: str = Field("", description="Names the UI answers to besides localhost, comma separated.")
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
     pg_bin: Path | None = Field(None, description="Folder of other server binaries for the embedded server.")
+    schema_owner: str = Field(
+        "",
+        description="Role that owns the deployed tables; empty: as the last deployment left them, else whoever deploys.",
+    )
+    readers: str = Field("", description="Roles that may read deployed tables: role:table, comma separated.")
+    accepted: Path | None = Field(
+        None, description="File of accepted differences (object,reason,until); empty: accepted.csv in ACLUE_HOME."
+    )
     home: Path = Field(default_factory=_default_home, description="Data directory: embedded server, Dagster's home.")
 
     @field_validator("timezone")
@@ -77,6 +85,24 @@ class Settings(BaseSettings):
         if value in _PLACES:
             raise ValueError(f"{value!r} is an abbreviation, which PostgreSQL reads otherwise; use {_PLACES[value]}")
         return value
+
+    @field_validator("readers")
+    @classmethod
+    def _role_and_table(cls, value: str) -> str:
+        for pair in value.split(",") if value else ():
+            if not re.fullmatch(r"\s*[^:\s]+:[^:\s]+\s*", pair):
+                raise ValueError(f"{pair.strip()!r} is no role:table, such as metabase:product_views")
+        return value
+
+    @property
+    def reader_grants(self) -> tuple[tuple[str, str], ...]:
+        """(role, table) of each."""
+        pairs = (pair.strip().split(":") for pair in self.readers.split(",") if pair.strip())
+        return tuple((role, table) for role, table in pairs)
+
+    @property
+    def accepted_file(self) -> Path:
+        return self.accepted or self.home / "accepted.csv"
 
     @field_validator("ui_hosts")
     @classmethod

@@ -87,7 +87,7 @@ def _commented(comment: re.Match[str], declared: dict[str, Declared]) -> None:
     if one and column in one.columns:
         one.columns[column] = described(column, text, one.columns[column].type)
     elif one and not column:
-        one.description = text
+        one.description = text.removesuffix(" [aclue]")  # a mark for `aclue deploy`
 
 
 def _altered(tree: exp.Alter, declared: dict[str, Declared]) -> None:

@@ -12,7 +12,10 @@ from aclue_pipeline.errors import AclueError
 
 #: Every command and where it is: the everyday verbs, then the groups.
 COMMANDS = {
-    "deploy": "schema:deploy",
+    "plan": "deploy:plan",
+    "deploy": "deploy:deploy",
+    "drift": "deploy:drift",
+    "history": "deploy:history",
     "verify": "verify:verify",
     "signoff": "verify:signoff",
     "roles": "verify:roles",
@@ -20,7 +23,6 @@ COMMANDS = {
     "rollback": "retire:rollback",
     "restore": "retire:restore",
     "purge": "retire:purge",
-    "schema": "schema:schema",
     "sync": "facts:sync",
     "ui": "ui:ui",
     "why": "why:why",

@@ -1,8 +1,10 @@
 """What every command shares: which database was named, and asking before writing to it."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -150,3 +152,27 @@ def raise_for(judgements: "Sequence[Judgement]", again: str) -> None:
     unjudged = dict.fromkeys(one.check for one in judgements if one.outcome == "not judged")
     if unjudged:
         raise NotJudged(f"{', '.join(unjudged)} could not be judged; do as said above, then {again} again")
+
+
+class Duration(click.ParamType):
+    """A length of time as people write it: 45s, 10min, 2h."""
+
+    name = "duration"
+    _UNITS = {"s": "seconds", "sec": "seconds", "m": "minutes", "min": "minutes", "h": "hours"}  # noqa: RUF012
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)", str(value).strip())
+        if found is None:
+            self.fail(f"{value} is no length of time; write 45s, 10min or 2h", param, ctx)
+        return timedelta(**{self._UNITS[found[2]]: float(found[1])})
+
+
+give_up_option = click.option(
+    "--give-up",
+    type=Duration(),
+    default="10min",
+    show_default=True,
+    help="How long to wait for locks that others hold.",
+)

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import click
 
-from aclue_pipeline.cli.context import Context, progress, yes_option
-from aclue_pipeline.cli.schema import give_up_option
+from aclue_pipeline.cli.context import Context, give_up_option, progress, yes_option
 
 allow_option = click.option(
     "--allow", multiple=True, metavar="HAZARD:NAME", help="Allow what was refused, as it was named."

@@ -6,10 +6,8 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.defs.metadata import metadata
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.schema import look_at_schema
-from aclue_pipeline.defs.timetable import SCHEMA
+from aclue_pipeline.defs.schema import observed
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database
 
@@ -61,7 +59,7 @@ def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database
     for line in schema.retirement(database, config.tables).stops:
         context.log.warning(f"will stop answering: {line}")
     done = schema.rollback(database, config.tables, allow=config.allow, give_up=patience, progress=context.log.info)
-    _observed(context, database, {"retired": ", ".join(done.tables) or "nothing", "into": done.schema})
+    observed(context, database, {"retired": ", ".join(done.tables) or "nothing", "into": done.schema})
 
 
 @dg.op(name="restore", tags={"kind": "postgres"})
@@ -70,7 +68,7 @@ def restore_op(context: dg.OpExecutionContext, config: RestoreConfig, database: 
 
     patience = config.patience(database)
     back = schema.restore(database, config.number, swap=config.swap, give_up=patience, progress=context.log.info)
-    _observed(context, database, {"restored": ", ".join(back) or "nothing"})
+    observed(context, database, {"restored": ", ".join(back) or "nothing"})
 
 
 @dg.op(name="purge", tags={"kind": "postgres"})
@@ -81,17 +79,7 @@ def purge_op(context: dg.OpExecutionContext, config: PurgeConfig, database: Data
     gone = schema.purge(
         database, config.number, discard_data=config.discard_data, give_up=patience, progress=context.log.info
     )
-    _observed(context, database, {"dropped": ", ".join(gone) or "nothing"})
-
-
-def _observed(context: dg.OpExecutionContext, database: Database, said: dict[str, str]) -> None:
-    with database.begin() as connection:
-        version, census = look_at_schema(connection)
-    context.log_event(
-        dg.AssetObservation(
-            asset_key=SCHEMA, tags={"dagster/data_version": version}, metadata=metadata({**census, **said})
-        )
-    )
+    observed(context, database, {"dropped": ", ".join(gone) or "nothing"})
 
 
 @dg.job(

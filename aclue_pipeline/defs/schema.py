@@ -4,19 +4,29 @@ by us and stands in preferences.py."""
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
 from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.checks import Check, Judgement, Outcome
 from aclue_pipeline.defs import beta, describe
 from aclue_pipeline.defs.checks import Built, asset_checks, result
 from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.observed import look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.timetable import SCHEMA, sentence
-from aclue_pipeline.errors import NotJudged, SettingsError, VerificationFailed
+from aclue_pipeline.errors import (
+    DeploymentIncomplete,
+    Impossible,
+    NotAllowed,
+    NotJudged,
+    NotOurs,
+    SettingsError,
+    VerificationFailed,
+)
 from aclue_pipeline.schema.verify import checks, verify
 from aclue_pipeline.sources import contract, freshness
 
@@ -61,18 +71,55 @@ def _schema_spec(catalog: Catalog) -> dg.AssetSpec:
 
 
 def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> tuple[str, Mapping[str, Any]]:
-    """The fingerprint, and how much of what is there."""
-    from aclue_pipeline.schema import fingerprint
-    from aclue_pipeline.schema.fingerprint import counted
+    """The fingerprint, how much of what is there, what is not as declared, and the last deployment."""
+    from aclue_pipeline.schema import history
+    from aclue_pipeline.schema.look import look
 
-    tables = counted(connection)
-    return fingerprint(connection), {
+    pg = connection.connection.driver_connection
+    assert pg is not None
+    try:
+        todo = look(pg)
+    except NotOurs as error:
+        return "somebody else's", {"database": str(connection.engine.url.database), "differs": [str(error)]}
+    kinds = {
+        "columns": "column",
+        "indexes": "index",
+        "policies": "policy",
+        "triggers": "trigger",
+        "constraints": "constraint",
+    }
+    deployed = [
+        {"table": table} | {name: sum(1 for _ in todo.there.of(kind, table=table)) for name, kind in kinds.items()}
+        for table in todo.there.tables
+    ]
+    return todo.fingerprint, {
         "database": str(connection.engine.url.database),
         "server": ".".join(map(str, connection.dialect.server_version_info or ())),
-        "tables": len(tables),
-        "deployed": tabular(tables) if tables else "nothing: run the job deploy_schema",
+        "tables": len(deployed),
+        "deployed": tabular(deployed) if deployed else "nothing: run the job deploy_schema",
+        "differs": [line for line, _ in todo.lines()],
+        "last_deployment": next(iter(history.deployments(pg)), None),
     }
 
+
+def _drift(database: "Database") -> Judgement:
+    """Whether what is deployed is what is declared; what a person accepted is named, and is no difference."""
+    from aclue_pipeline.schema import plan
+
+    todo = plan(database)
+    accepted = f"; accepted: {', '.join(str(change.key) for change, _ in todo.accepted)}" if todo.accepted else ""
+    says = (
+        f"{len(todo.changes)} differences: {'; '.join(map(str, todo.changes[:20]))}" if todo.changes else "as declared"
+    )
+    evidence = {"fingerprint": todo.fingerprint, "plan": todo.hash, "differs": [line for line, _ in todo.lines()]}
+    outcome: Outcome = "failed" if todo.changes else "passed"
+    return Judgement("drift", "schema", outcome, "error", says + accepted, evidence, "aclue plan")
+
+
+#: Whether somebody changed by hand what is deployed.
+drift = asset_checks(
+    "drift_of_schema", [Check("drift", "schema", "error", "What is deployed is what is declared, or accepted", _drift)]
+)
 
 #: The success criteria of a deployment, performance targets and security validation, judged on the database.
 success_criteria = asset_checks("success_criteria", checks(), together=verify)
@@ -87,7 +134,12 @@ class DeployConfig(dg.Config):
     database: str = Field(
         description="Name of the database that ACLUE_DATABASE_URL leads to; the run refuses any other."
     )
-    dry_run: bool = Field(False, description="Only log the statements that are still needed.")
+    dry_run: bool = Field(False, description="Only log what would be done.")
+    allow: list[str] = Field(
+        [], description="Hazards that are meant, as the plan names them: drops:product_views.old_index."
+    )
+    adopt: list[str] = Field([], description="Tables to take for ours that do not look like it.")
+    plan: str = Field("", description="A file of `aclue plan --out` on the server that runs this: that, or nothing.")
     give_up_minutes: float = Field(10, gt=0, description="How long to try for the locks that the foreign keys need.")
 
 
@@ -97,27 +149,43 @@ class DeployConfig(dg.Config):
     tags={"kind": "postgres"},
 )
 def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: DatabaseResource) -> None:
-    from aclue_pipeline.schema import deploy
+    from aclue_pipeline import schema
 
     if config.database != database.name:
         raise SettingsError(
             f"the configuration names the database {config.database}, ACLUE_DATABASE_URL leads to {database.label}: name the one you mean"
         )
-    deployment = deploy(
-        database, give_up=timedelta(minutes=config.give_up_minutes), dry_run=config.dry_run, progress=context.log.info
-    )
     if config.dry_run:
+        for line, _ in schema.plan(database, allow=config.allow, adopt=config.adopt).lines():
+            context.log.info(line)
         return
+    trouble = None
+    try:
+        schema.deploy(
+            database,
+            allow=config.allow,
+            adopt=config.adopt,
+            plan=Path(config.plan) if config.plan else None,
+            give_up=timedelta(minutes=config.give_up_minutes),
+            progress=context.log.info,
+        )
+    except (DeploymentIncomplete, Impossible, NotAllowed) as error:  # what was done shows in the timeline all the same
+        trouble = error
+    observed(context, database, {})
+    if trouble is not None:
+        raise trouble
+    judge(context, database)
+
+
+def observed(context: dg.OpExecutionContext, database: "Database", said: Mapping[str, Any]) -> None:
+    """Put what is there now into the timeline of `schema`, with what a job says besides."""
     with database.begin() as connection:
         version, census = look_at_schema(connection)
     context.log_event(
         dg.AssetObservation(
-            asset_key=SCHEMA,
-            tags={"dagster/data_version": version},
-            metadata=metadata({**census, "deployment": str(deployment)}),
+            asset_key=SCHEMA, tags={"dagster/data_version": version}, metadata=metadata({**census, **said})
         )
     )
-    judge(context, database)
 
 
 def judge(context: dg.OpExecutionContext, database: "Database") -> None:
@@ -161,6 +229,7 @@ def build(catalog: Catalog) -> Built:
         observe(specs, "observe_events", look_at_table),
     ], [
         success_criteria,
+        drift,
         asset_checks("events_contract", contracts),
         asset_checks("events_freshness", _FRESH),
     ]

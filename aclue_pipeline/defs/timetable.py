@@ -54,6 +54,14 @@ VERIFY = Entry(
     "30 5 * * *",
     "Every morning: do the success criteria hold?",
 )
+DRIFT = Entry(
+    "watch_drift",
+    (),
+    "Compare what is deployed with what is declared, by one read-only look at the catalogues.",
+    "hourly_drift",
+    "50 * * * *",
+    "Every hour: did somebody change by hand what is deployed?",
+)
 REFRESH = Entry(
     "refresh_preferences",
     ("preferences",),
@@ -102,7 +110,7 @@ HEALTH = Entry(
     "0 6 * * *",
     "Every morning: what would slow the database down.",
 )
-TIMETABLE = (OBSERVE, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, HEALTH)
+TIMETABLE = (OBSERVE, DRIFT, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, HEALTH)
 
 
 def sentence(room: str, kind: str = "") -> str:
@@ -118,10 +126,11 @@ def sentence(room: str, kind: str = "") -> str:
 
 
 def jobs(catalog: Catalog) -> "list[AssetJob]":
-    criteria = dg.AssetSelection.checks_for_assets(SCHEMA)
-    sources = dg.AssetSelection.assets(SCHEMA, *map(key_of, catalog.observed)) - criteria
+    drift = dg.AssetSelection.checks(dg.AssetCheckKey(SCHEMA, "drift"))
+    of_schema = dg.AssetSelection.checks_for_assets(SCHEMA)
+    sources = dg.AssetSelection.assets(SCHEMA, *map(key_of, catalog.observed)) - of_schema
     facts = dg.AssetSelection.assets(*(key_of(table.key) for table in catalog.room("staging", "facts")))
-    selections = {OBSERVE.job: sources, VERIFY.job: criteria, SYNC.job: facts}
+    selections = {OBSERVE.job: sources, DRIFT.job: drift, VERIFY.job: of_schema - drift, SYNC.job: facts}
     return [
         dg.define_asset_job(
             entry.job,

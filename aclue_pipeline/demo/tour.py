@@ -72,7 +72,7 @@ class Stage:
 def tour(stage: Stage) -> Iterator[Step]:
     """Every step, one after the other. An error of a job is raised as it is; what was done until then is kept."""
     install(stage.database, stage.admin_url, stage.say)
-    if schema.plan(stage.database).steps:
+    if schema.plan(stage.database).changes:
         config = {"ops": {"deploy": {"config": {"database": stage.database.name}}}}
         yield _run(stage, "deploy_schema", "deploying the five tables", config)
     ensure_tables(stage.database, stage.catalog)  # so that every job finds what it reads, in whatever order it looks

@@ -1,8 +1,9 @@
 """The app's side of the database: which shape its catalogue has, and, for demo and tests, a stand-in for a Supabase project
 with the app's own tables (sql/app). What we deploy beside them belongs to the room schema."""
 
-from typing import Literal
+from typing import Any, Literal
 
+import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.errors import MissingPrerequisite, UnknownCatalogue
@@ -18,12 +19,12 @@ _MARKS: dict[Shape, frozenset[str]] = {
 }
 
 
-def shape(connection: sa.Connection) -> Shape:
+def shape(pg: psycopg.Connection[Any]) -> Shape:
     """The shape of the app's catalogue; "a", the richer one, where a table in migration has the columns of both.
 
     Raises MissingPrerequisite where there is no public.products, UnknownCatalogue where it has neither shape.
     """
-    columns = _columns(connection, "public.products")
+    columns = _columns(pg, "public.products")
     if not columns:
         raise MissingPrerequisite(
             "the table public.products is missing; it belongs to the app, so deploy the app's own schema first"
@@ -59,24 +60,22 @@ def install(admin_url: str, shape: Shape | None, default_grants: bool = True) ->
 
 
 def _install_tables(connection: sa.Connection, wanted: Shape) -> None:
-    if not _columns(connection, "public.products"):
+    pg = connection.connection.driver_connection
+    assert pg is not None
+    if not _columns(pg, "public.products"):
         script(connection, "set local role postgres")
         script(connection, _sql("tables"))
         script(connection, _sql(f"shape_{wanted}"))
-    elif shape(connection) != wanted:
+    elif shape(pg) != wanted:
         raise UnknownCatalogue(
             f"this database has the app's tables in the other shape than {wanted}; use a database of its own"
         )
 
 
-def _columns(connection: sa.Connection, table: str) -> frozenset[str]:
+def _columns(pg: psycopg.Connection[Any], table: str) -> frozenset[str]:
     # pg_attribute, since information_schema hides the columns that this role may not use.
-    rows = query(
-        connection,
-        "select attname from pg_attribute where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped",
-        table=table,
-    )
-    return frozenset(row["attname"] for row in rows)
+    asked = "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
+    return frozenset(name for (name,) in pg.execute(asked, [table]).fetchall())
 
 
 def _sql(name: str) -> str:

@@ -1,183 +1,330 @@
-"""Deploying: the plan is run, step by step, by one deployer at a time. Each step is a transaction of its own or a statement
-that can be repeated, so a run that ends anywhere leaves exactly what the next run's plan no longer holds."""
+"""Deploying: the changes are made, each by itself, by one deployer at a time. What one cannot be made for stops no other; then all
+is looked at again, until nothing moves. A run that ends anywhere leaves exactly what the next run's plan no longer holds."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
-import sqlalchemy as sa
 from psycopg import errors, sql
 
-from aclue_pipeline.catalog.sqltext import without_comments
-from aclue_pipeline.errors import DeploymentIncomplete, SchemaIncomplete, VerificationFailed
+from aclue_pipeline.errors import (
+    AclueError,
+    DeploymentIncomplete,
+    Impossible,
+    NotAllowed,
+    PlanOutdated,
+)
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.schema.fingerprint import fingerprint
-from aclue_pipeline.schema.objects import How, Statement
-from aclue_pipeline.schema.objects.thing import EXCLUSIVE
-from aclue_pipeline.schema.plan import Left, Plan, Step, plan_on
+from aclue_pipeline.schema import history
+from aclue_pipeline.schema.census import Key
+from aclue_pipeline.schema.change import OUTDATED, Change, How, Step
+from aclue_pipeline.schema.look import look
+from aclue_pipeline.schema.plan import Plan, allowed_by
 from aclue_pipeline.schema.preflight import OLDEST, preflight
 from aclue_pipeline.schema.session import session
-from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
-from aclue_pipeline.settings import sql_folder
+from aclue_pipeline.schema.waiting import Patience, Unnoticed, pause
 
 GIVE_UP = timedelta(minutes=10)
+ROUNDS = 3
+#: What says that somebody changed the thing meanwhile: it is looked at again.
+_CHANGED = (errors.DuplicateTable, errors.DuplicateObject, errors.UndefinedTable, errors.UndefinedObject)
+
+Pg = psycopg.Connection[Any]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one object. `state`: done, as before, impossible, waiting."""
+
+    key: Key
+    state: str
+    says: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.state}{f', {self.says}' if self.says else ''}"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment did (or, dry, would do): the steps run, differences left as they are, notes of the preflight, the
-    fingerprint afterwards, seconds taken."""
+    """What a deployment did: its plan, the outcome of each object that was not as declared, the fingerprint afterwards."""
 
-    steps: tuple[Step, ...]
-    left: tuple[Left, ...]
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...]
     fingerprint: str
     seconds: float
-    dry_run: bool = False
 
     @property
     def changed(self) -> bool:
-        return bool(self.steps) and not self.dry_run
+        return any(one.state == "done" for one in self.outcomes)
+
+    def having(self, state: str) -> list[Outcome]:
+        return [one for one in self.outcomes if one.state == state]
+
+
+def plan(database: Database, *, allow: Iterable[str] = (), adopt: Iterable[str] = (), oldest: int = OLDEST) -> Plan:
+    """What deploying would do. Reads only, and takes no turn: somebody may be deploying meanwhile."""
+    with session(database, lock=False) as pg:
+        preflight(pg, oldest, acts=False)
+        return look(pg, _allowed(allow, adopt))
 
 
 def deploy(
     database: Database,
     *,
+    allow: Iterable[str] = (),
+    adopt: Iterable[str] = (),
+    plan: Path | None = None,
     give_up: timedelta = GIVE_UP,
-    dry_run: bool = False,
     oldest: int = OLDEST,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Say = lambda line: None,
 ) -> Deployment:
     """Make the database what sql/schema declares, running only what is missing or different; nothing where nothing is.
 
-    Raises what preflight raises, AlreadyRunning beside another deployer, DeploymentIncomplete when a lock could not be had within
-    `give_up` (running again goes on from there), VerificationFailed where rows break a constraint (all else is deployed).
+    `allow`: hazards as a plan prints them; `adopt`: tables that are to be taken for ours; `plan`: a file of `aclue plan --out`, made
+    exactly or not at all. Raises what preflight raises, AlreadyRunning beside another deployer, PlanOutdated; and, when all
+    that can be done is done, DeploymentIncomplete for a lock that could not be had within `give_up`, Impossible where rows or the
+    server forbid a change, NotAllowed for what needs a person's word.
     """
-    began = time.monotonic()
-    with deployer(database, lock=not dry_run) as connection:
-        notes = tuple(preflight(connection, oldest))
-        todo = plan_on(connection)
-        if not dry_run:
-            _make_notes(pg(connection))
-            _run(connection, todo, Patience(give_up), progress)
-            if todo.steps:
-                _settled(plan_on(connection))
-        print_ = fingerprint(connection)
-    return Deployment(todo.steps, todo.left, notes, print_, time.monotonic() - began, dry_run)
+    clock = time.monotonic()
+    allowed, stated = allowed_by(plan) if plan else (_allowed(allow, adopt), None)
+    with session(database) as pg:
+        notes = tuple(preflight(pg, oldest))
+        todo = look(pg, allowed)
+        if stated not in (None, todo.hash):
+            raise PlanOutdated("what is deployed, or what is declared, has changed since the plan was made; plan again")
+        outcomes: dict[Key, Outcome] = {}
+        found = todo
+        if todo.runs:
+            number = history.began(pg, "deploy", todo.owner, todo.hash, todo.fingerprint, allowed)
+            patience = Patience(give_up)
+            for _ in range(ROUNDS):
+                failed = {key for key, one in outcomes.items() if one.state in ("impossible", "waiting")}
+                made = _Round(pg, number, found, failed, patience, progress).run()
+                outcomes |= made
+                found = look(pg, allowed)
+                if not any(one.state in ("done", "again") for one in made.values()):
+                    break
+            _settle(outcomes, found)
+            history.ended(pg, number, found.fingerprint, {str(key): str(one) for key, one in outcomes.items()})
+        else:
+            _settle(outcomes, found)
+    done = Deployment(todo, tuple(outcomes.values()), notes, found.fingerprint, time.monotonic() - clock)
+    _raise(done, found)
+    return done
 
 
-def _make_notes(session: psycopg.Connection[Any]) -> None:
-    """Where deleting an account notes what is still to be cleared: there before the trigger that writes to it."""
-    if session.execute("select to_regclass('pipeline.erasures') is null").fetchone() != (True,):
-        return
-    body = without_comments((sql_folder() / "pipeline" / "erasures.sql").read_text(encoding="utf-8"))
-    session.execute(f"begin; create schema if not exists pipeline; {body}; commit".encode())
+def deployments(database: Database) -> list[dict[str, Any]]:
+    """The history of deployments, the newest first."""
+    with database.psycopg() as pg:
+        return history.deployments(pg)
 
 
-@contextmanager
-def deployer(database: Database, lock: bool = True) -> Iterator[sa.Connection]:
-    """SQLAlchemy's view of a session of this room."""
-    with session(database, lock) as driver:
-        engine = sa.create_engine("postgresql+psycopg://", creator=lambda: driver, poolclass=sa.pool.StaticPool)
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()  # the session closes it
-        yield connection
+def _allowed(allow: Iterable[str], adopt: Iterable[str]) -> frozenset[str]:
+    return frozenset(allow) | {f"adopts:{table}" for table in adopt}
 
 
-def pg(connection: sa.Connection) -> psycopg.Connection[Any]:
-    """The driver's own connection, for scripts that bring their own BEGIN and COMMIT."""
-    driver = connection.connection.dbapi_connection  # a detached one has no other name
-    assert driver is not None
-    return driver  # type: ignore[return-value]
+def _settle(outcomes: dict[Key, Outcome], found: Plan) -> None:
+    """What is still not as declared, and was not said to be impossible or waiting."""
+    still = {change.key for change in found.changes}
+    for key, one in outcomes.items():
+        if one.state != "done" and key not in still:  # it went with something else
+            outcomes[key] = Outcome(key, "done")
+    for change in found.changes:
+        before = outcomes.get(change.key)
+        if before is not None and before.state in ("impossible", "waiting"):
+            continue
+        refused = found.refused(change)
+        if change.mend.impossible:
+            outcomes[change.key] = Outcome(change.key, "impossible", change.mend.impossible)
+        elif refused:
+            says = f"{change.why}; it needs {' '.join(found.words(change))}"
+            outcomes[change.key] = Outcome(change.key, "as before", says)
+        else:
+            says = before.says if before and before.says else f"still {change.why}"
+            outcomes[change.key] = Outcome(change.key, "as before", says)
+    for change, reason in found.accepted:
+        outcomes[change.key] = Outcome(change.key, "as before", f"{change.why}, accepted: {reason}")
 
 
-def _run(connection: sa.Connection, todo: Plan, patience: Patience, progress: Callable[[str], None]) -> None:
-    session = pg(connection)
-
-    def done(step: Step) -> None:
-        progress(f"{step.title} … done")
-
-    def of(how: How) -> list[Step]:
-        return [step for step in todo.steps if step.how == how]
-
-    try:
-        for step in of(How.MAKE):
-            _plainly(session, step, patience)
-            done(step)
-        run_unnoticed(session, of(How.ALTER), patience, done)
-        for step in of(How.BUILD):
-            _plainly(session, step, patience)
-            done(step)
-        run_unnoticed(session, of(How.KEY), patience, done)
-        impossible = []
-        for step in of(How.VALIDATE):
-            broken = _broken(session, step, patience)
-            if broken:
-                impossible.append(broken)
-            else:
-                done(step)
-    except GaveUp as reason:
-        raise _pending(reason) from None
+def _raise(done: Deployment, found: Plan) -> None:
+    """The worst trouble, naming the others: impossible, then not allowed, then waiting."""
+    impossible, waiting = done.having("impossible"), done.having("waiting")
+    refused = [change for change in found.left if found.refused(change)]
+    known = {change.key for change, _ in found.accepted} | {
+        one.key for one in found.changes if one.mend.free or one in refused
+    }
+    unsettled = [one for one in done.having("as before") if one.key not in known]
+    kind: type[AclueError]
+    parts = []
     if impossible:
-        raise VerificationFailed(
-            f"all else is deployed; impossible: {'; '.join(impossible)}; correct them, then deploy again"
+        parts.append(f"impossible: {'; '.join(f'{one.key}: {one.says}' for one in impossible)}")
+    if refused:
+        asked = " ".join(one for change in refused for one in found.words(change))
+        parts.append(
+            f"not done, since it needs a person's word: {', '.join(str(one) for one in refused)}; if it is meant, say {asked}"
         )
+    if waiting:
+        keys = all(one.key.kind == "constraint" for one in waiting)
+        said = ", ".join(str(one.key) for one in waiting)
+        blocked = next((f"; {one.says}" for one in waiting if one.says), "")
+        parts.append(
+            f"{'deployed, keys pending' if keys and not parts else 'gave up waiting, still to be done'}: {said}{blocked}"
+        )
+    if unsettled and not parts:
+        parts.append(
+            f"{unsettled[0]}: either somebody changes it at the same time, or something that it needs is not there"
+        )
+    if not parts:
+        return
+    if impossible:
+        kind, remedy = Impossible, "correct that, then deploy again"
+    elif refused:
+        kind, remedy = NotAllowed, "all else is deployed"
+    else:
+        kind, remedy = DeploymentIncomplete, "run `aclue deploy` again, which goes on from there"
+    raise kind(f"{'; '.join(parts)}; {remedy}")
 
 
-def _broken(session: psycopg.Connection[Any], step: Step, patience: Patience) -> str:
-    """Validate a constraint. A CHECK that rows break is taken off again; then says so, with their number and the query."""
-    (validate,) = step.statements
+class _Round:
+    """One pass over a plan: each change by itself, whichever is free first."""
+
+    def __init__(self, pg: Pg, number: int, todo: Plan, failed: set[Key], patience: Patience, progress: Say) -> None:
+        self._pg, self._number, self._patience, self._say = pg, number, patience, progress
+        self._pending: dict[Key, Change] = {change.key: change for change in todo.runs if change.key not in failed}
+        self._left = {key: list(change.mend.steps) for key, change in self._pending.items()}
+        self._out: dict[Key, Outcome] = {}
+        #: What is not made, and is not there: nothing that needs it can be.
+        self._lacking = {change.key for change in todo.changes if change.key not in self._pending and _absent(change)}
+        self._unnoticed = Unnoticed(pg)
+
+    def run(self) -> dict[Key, Outcome]:
+        while self._pending:
+            self._unnoticed.look(self._left[key][0] for key in self._pending)
+            before = len(self._pending), sum(map(len, self._left.values()))
+            waiting = False
+            for key, change in list(self._pending.items()):
+                if self._ready(change) and key in self._pending:
+                    waiting |= not self._advance(key, change)
+            moved = before != (len(self._pending), sum(map(len, self._left.values())))
+            if self._pending and not moved and not (waiting and self._patience.left):
+                for key, change in list(self._pending.items()):
+                    blocker = self._unnoticed.blocker(self._left[key][0]) or self._unnoticed.last
+                    self._end(change, "waiting" if waiting else "as before", str(blocker or ""))
+            elif self._pending and not moved:
+                pause()
+        return self._out
+
+    def _ready(self, change: Change) -> bool:
+        """Whether all that it needs is there; what needs something that cannot be had is over."""
+        needed = {
+            *(change.wanted.needs if change.wanted else ()),
+            *change.mend.after,
+            Key("table", change.key.table, ""),
+        }
+        needed -= {change.key}
+        if lacking := needed & self._lacking:
+            self._end(change, "as before", f"it waits for {min(lacking)}")
+            return True
+        return not needed & self._pending.keys()
+
+    def _advance(self, key: Key, change: Change) -> bool:
+        """Run its steps as far as they go; False if one waits for a lock."""
+        while self._left[key]:
+            step = self._left[key][0]
+            try:
+                if step.counts_first and (rows := _rows(self._pg, step.broken)):
+                    raise _Broken(rows)
+                if not self._attempt(step, change):
+                    return False
+            except _Broken as reason:
+                self._fail(change, step, f"{reason} ({step.broken})")
+                return True
+            except psycopg.errors.Error as error:
+                self._failed(change, step, error)
+                return True
+            self._left[key].pop(0)
+        self._end(change, "done", "")
+        return True
+
+    def _attempt(self, step: Step, change: Change) -> bool:
+        if step.how in (How.BUILD, How.VALIDATE, How.MAKE):
+            return _plainly(self._pg, step, self._patience)
+        if change.mend.undo and step is change.mend.steps[0]:
+            step = step.but(statements=(*step.statements, history.noted(self._number, change.mend.undo)))
+        return self._unnoticed.attempt(step)
+
+    def _failed(self, change: Change, step: Step, error: psycopg.Error) -> None:
+        if self._pg.closed or self._pg.broken:
+            raise error
+        said = error.diag.message_primary or str(error).strip()
+        if error.sqlstate == OUTDATED or isinstance(error, _CHANGED):
+            self._end(change, "again", said)
+        elif step.broken and isinstance(error, errors.IntegrityError):
+            rows = _rows(self._pg, step.broken)
+            self._fail(change, step, f"{'some' if rows is None else f'{rows:,}'} rows break it ({step.broken})")
+        else:
+            detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
+            self._fail(change, step, f"{said}{detail}".replace("\n", " "))
+
+    def _fail(self, change: Change, step: Step, says: str) -> None:
+        if step.otherwise:
+            locks = change.mend.steps[0].locks
+            undo = Step(How.ALTER, step.otherwise, locks)
+            while not self._unnoticed.attempt(undo) and self._patience.left:
+                pause()
+                self._unnoticed.look([undo])
+        self._end(change, "as before" if change.mend.free else "impossible", says)
+
+    def _end(self, change: Change, state: str, says: str) -> None:
+        del self._pending[change.key]
+        del self._left[change.key]
+        self._out[change.key] = Outcome(change.key, state, says)
+        if state == "done":
+            self._say(f"{change} … done")
+        else:
+            self._say(str(self._out[change.key]))
+            self._lacking |= {change.key} if _absent(change) else set()
+
+
+def _absent(change: Change) -> bool:
+    """Whether, as long as it is not made, what needs it cannot be: it is missing, or in the way."""
+    return change.found is None or change.wanted is None
+
+
+class _Broken(Exception):
+    """Rows that make a step impossible."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(f"{rows:,} rows break it")
+
+
+def _rows(pg: Pg, broken: str) -> int | None:
+    """How many rows there are; None where this role may not count them."""
     try:
-        _plainly(session, step, patience)
-        return ""
-    except errors.CheckViolation:
-        undo = Statement(validate.key, "broken", validate.undo, How.ALTER, EXCLUSIVE)
-        locks = ((f"public.{undo.key.table}", undo.lock),)
-        run_unnoticed(session, [Step(f"undo {undo.key}", undo.how, (undo,), locks)], patience, lambda step: None)
-        asked = sql.SQL("select count(*) from {}").format(sql.SQL(validate.broken))
-        (count,) = session.execute(asked).fetchone() or (0,)
-        return f"{validate.key}: {count:,} rows break it ({validate.broken})"
+        row = pg.execute(sql.SQL("select count(*) from {}").format(sql.SQL(broken))).fetchone()
+        return int(row[0]) if row else None
+    except psycopg.errors.InsufficientPrivilege:
+        return None
 
 
-def _plainly(session: psycopg.Connection[Any], step: Step, patience: Patience) -> None:
+def _plainly(pg: Pg, step: Step, patience: Patience) -> bool:
     """What may wait in a queue, since nobody waits behind it. An index is built without a lock_timeout: one that struck would
     leave it invalid."""
     timeout = "statement_timeout" if step.how == How.BUILD else "lock_timeout"
-    session.execute(f"set {timeout} = {patience.milliseconds}".encode())
+    pg.execute(f"set {timeout} = {patience.milliseconds}".encode())
     try:
-        session.execute(step.script.encode())
+        for text in [step.script] if step.atomic else step.statements:
+            pg.execute(text.encode())
+        return True
     except (errors.LockNotAvailable, errors.QueryCanceled):
-        session.rollback()
-        raise GaveUp([step], None) from None
-    except errors.ForeignKeyViolation as error:
-        key = step.statements[0].key
-        detail = error.diag.message_detail or error.diag.message_primary
-        raise VerificationFailed(
-            f"{key} holds for new rows, but rows already in {key.table} break it ({detail}); correct them, then deploy again"
-        ) from None
-    except BaseException:
-        if not session.closed:
-            session.rollback()
-        raise
-    session.execute(f"set {timeout} = 0".encode())
-
-
-def _pending(reason: GaveUp) -> DeploymentIncomplete:
-    keys = all(step.how in (How.KEY, How.VALIDATE) for step in reason.steps)
-    said = f"deployed, keys pending: {reason}" if keys else f"gave up waiting, still to be done: {reason}"
-    blocked = f"; {reason.blocker}" if reason.blocker else ""
-    return DeploymentIncomplete(f"{said}{blocked}; run `aclue deploy` again, which goes on from there")
-
-
-def _settled(remaining: Plan) -> None:
-    """A statement that ran without the effect it was run for would be run for ever."""
-    if remaining.statements:
-        first = remaining.statements[0]
-        raise SchemaIncomplete(
-            f"{first.key} is still {first.why} after deploying: either somebody changes it at the same time (deploy again),"
-            " or its file says it in another way than the server does (see aclue_pipeline/schema/normal.py)"
-        )
+        return False
+    finally:
+        if not pg.closed:
+            pg.rollback()
+            pg.execute(f"set {timeout} = 0".encode())

@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import errors, sql
 
+from aclue_pipeline.schema.change import ident
 from aclue_pipeline.schema.verify.trials import anything, insertion
 
 Pg = psycopg.Connection[Any]
@@ -78,10 +79,6 @@ def _insertion(pg: Pg, table: tuple[str, str], given: Mapping[str, str]) -> sql.
         if name in given or required
     }
     return insertion(sql.Identifier(*table), values)
-
-
-def ident(*names: str) -> str:
-    return sql.Identifier(*names).as_string(None)
 
 
 def first_line(error: BaseException) -> str:

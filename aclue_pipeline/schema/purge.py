@@ -11,10 +11,9 @@ from psycopg import errors, sql
 from aclue_pipeline.errors import DependentsExist, MissingPrivilege, RowsExist
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema.apply import GIVE_UP
+from aclue_pipeline.schema.change import EXCLUSIVE, Step
 from aclue_pipeline.schema.declared import declared
-from aclue_pipeline.schema.plan import Step
 from aclue_pipeline.schema.retire import (
-    EXCLUSIVE,
     ROWS_CAME,
     Families,
     Say,

@@ -23,10 +23,9 @@ from aclue_pipeline.errors import (
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema.apply import GIVE_UP
 from aclue_pipeline.schema.census.thing import OWNER
+from aclue_pipeline.schema.change import EXCLUSIVE, How, Step, ident
 from aclue_pipeline.schema.declared import declared
-from aclue_pipeline.schema.deletion import NO_DELETION, deletion, first_line, ident
-from aclue_pipeline.schema.objects import How, Key, Statement
-from aclue_pipeline.schema.plan import Step
+from aclue_pipeline.schema.deletion import NO_DELETION, deletion, first_line
 from aclue_pipeline.schema.retired import (
     FILLING,
     PREFIX,
@@ -46,7 +45,6 @@ Say = Callable[[str], None]
 
 Families = Mapping[str, list[Relation]]
 
-EXCLUSIVE = "ACCESS EXCLUSIVE"
 ROWS_CAME = "AC001"
 
 
@@ -295,13 +293,7 @@ def _granting(pg: Pg, table: str, was: Relation) -> list[str]:
 
 def step(title: str, locks: Sequence[tuple[str, str]], *statements: str) -> Step:
     """One brief transaction; its locks are taken all at once, without queueing."""
-    key = Key("table", "", title)
-    return Step(
-        title,
-        How.ALTER,
-        tuple(Statement(key, "", one, How.ALTER, EXCLUSIVE) for one in statements if one),
-        tuple(locks),
-    )
+    return Step(How.ALTER, tuple(one for one in statements if one), tuple(locks), title=title)
 
 
 def locks_on(family: Sequence[Relation]) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@ long as it takes. An attempt that queues, however briefly, stops everybody behin
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from aclue_pipeline.schema.plan import Step
+from aclue_pipeline.schema.change import Step
 
 #: Pause between two looks, seconds: random, so that two who wait do not march in step.
 PAUSE = (0.010, 0.040)
@@ -33,7 +33,7 @@ join pg_class c on c.oid = l.relation
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
-    and l.pid is distinct from pg_backend_pid() and l.relation = any(%s::regclass[])
+    and l.pid is distinct from pg_backend_pid() and l.relation in (select to_regclass(t) from unnest(%s::text[]) t)
 order by a.xact_start nulls last
 """
 
@@ -77,6 +77,58 @@ class Patience:
         return max(1, int(self.left * 1000))
 
 
+class Unnoticed:
+    """Runs a step only if its locks can be had at once. What was seen of others' locks is remembered for a sweep over many steps."""
+
+    def __init__(self, pg: psycopg.Connection[Any]) -> None:
+        self._pg = pg
+        self._met = _Met()
+        self._lockable: dict[str, bool] = {}
+        self._holders: list[tuple[str, Blocker]] = []
+
+    def look(self, steps: Iterable[Step]) -> None:
+        self._holders = self._met.looked(_holders(self._pg, {table for step in steps for table, _ in step.locks}))
+
+    def blocker(self, step: Step) -> Blocker | None:
+        """Who was in the way when we last looked."""
+        return _blocker(step, self._holders)
+
+    @property
+    def last(self) -> Blocker | None:
+        return self._met.last
+
+    def attempt(self, step: Step) -> bool:
+        """Whether the step is done. Sent as one text, so that no lock is held for the length of a network round trip."""
+        if self.blocker(step):
+            return False
+        step = step.but(locks=tuple(lock for lock in step.locks if self._may_lock(lock[0])))
+        try:
+            self._pg.execute(step.script.encode())
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            self._pg.execute("rollback")
+            return False
+        except BaseException:
+            if not self._pg.closed:
+                self._pg.rollback()
+            raise
+        return True
+
+    def _may_lock(self, table: str) -> bool:
+        """A table may be referenced by whom it may not be locked by: LOCK TABLE asks for a right to change rows (from 17 on
+        MAINTAIN will do)."""
+        if table not in self._lockable:
+            rights = "UPDATE, DELETE, TRUNCATE" + (", MAINTAIN" if self._pg.info.server_version >= 170000 else "")
+            found = self._pg.execute("select has_table_privilege(to_regclass(%s), %s)", [table, rights]).fetchone()
+            if found is None or found[0] is None:
+                return True  # not there (yet)
+            self._lockable[table] = found[0]
+        return self._lockable[table]
+
+
+def pause() -> None:
+    time.sleep(random.uniform(*PAUSE))
+
+
 def run_unnoticed(
     pg: psycopg.Connection[Any], steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]
 ) -> None:
@@ -84,44 +136,18 @@ def run_unnoticed(
 
     Raises GaveUp when patience ends, after at least one attempt.
     """
-    refused = _not_lockable(pg, {table for step in steps for table, _ in step.locks})
-    pending, met = list(steps), _Met()
+    unnoticed, pending = Unnoticed(pg), list(steps)
     while pending:
-        holders = met.looked(_holders(pg, {table for step in pending for table, _ in step.locks}))
+        unnoticed.look(pending)
         for step in list(pending):
-            if _blocker(step, holders) is None and _attempt(pg, step, refused):
+            if unnoticed.attempt(step):
                 pending.remove(step)
                 done(step)
         if pending and not patience.left:
-            holders = met.looked(_holders(pg, {table for step in pending for table, _ in step.locks}))
-            raise GaveUp(pending, _blocker(pending[0], holders) or met.last)
+            unnoticed.look(pending)
+            raise GaveUp(pending, unnoticed.blocker(pending[0]) or unnoticed.last)
         if pending:
-            time.sleep(random.uniform(*PAUSE))
-
-
-def _attempt(pg: psycopg.Connection[Any], step: Step, refused: set[str]) -> bool:
-    """Whether the step is done. Sent as one text, so that no lock is held for the length of a network round trip."""
-    locks = tuple(lock for lock in step.locks if lock[0] not in refused)
-    text = Step(step.title, step.how, step.statements, locks).script
-    try:
-        pg.execute(text.encode())
-    except (errors.LockNotAvailable, errors.DeadlockDetected):
-        pg.execute("rollback")
-        return False
-    except BaseException:
-        if not pg.closed:
-            pg.rollback()
-        raise
-    return True
-
-
-def _not_lockable(pg: psycopg.Connection[Any], tables: set[str]) -> set[str]:
-    """Tables that this role may reference but not LOCK: LOCK TABLE asks for a right to change rows (from 17 on MAINTAIN will do)."""
-    rights = "UPDATE, DELETE, TRUNCATE" + (", MAINTAIN" if pg.info.server_version >= 170000 else "")
-    rows = pg.execute(
-        "select t from unnest(%s::text[]) as t where not has_table_privilege(t, %s)", [sorted(tables), rights]
-    ).fetchall()
-    return {table for (table,) in rows}
+            pause()
 
 
 def _holders(pg: psycopg.Connection[Any], tables: set[str]) -> list[tuple[str, str, int | None, Any]]:

@@ -92,16 +92,16 @@ create index if not exists idx_affiliate_clicks_updated on public.affiliate_clic
 create or replace trigger affiliate_clicks_fill_in
     before insert on public.affiliate_clicks
     for each row when (current_user in ('anon', 'authenticated') and (new.click_timestamp is null or new.id is null))
-    execute function public.aclue_fill_in('click_timestamp');
+    execute function pipeline.fill_in('click_timestamp');
 create or replace trigger affiliate_clicks_erase
     before update on public.affiliate_clicks
     for each row when (old.user_id is not null and new.user_id is null)
-    execute function public.aclue_erase('ip_address', 'referrer_url');
+    execute function pipeline.erase('ip_address', 'referrer_url');
 create or replace trigger affiliate_clicks_touch_updated_at
     before update on public.affiliate_clicks
-    for each row execute function public.aclue_touch_updated_at();
+    for each row execute function pipeline.touch_updated_at();
 
-comment on table public.affiliate_clicks is 'One row per click on an affiliate link, with what the network later reported for it. Written by clients, completed by the server. No currency, sale amount or approval status is known here: amounts are in the product''s currency.';
+comment on table public.affiliate_clicks is 'One row per click on an affiliate link, with what the network later reported for it. Written by clients, completed by the server. No currency, sale amount or approval status is known here: amounts are in the product''s currency. [aclue]';
 comment on column public.affiliate_clicks.id is 'Identity of the click; a client may choose it, so that a delivery sent twice is refused as the same row.';
 comment on column public.affiliate_clicks.user_id is 'Who clicked, when signed in (anonymous sign-ins included). NULL: a visitor without account, or an account deleted since. [pii]';
 comment on column public.affiliate_clicks.anonymous_id is 'The visitor''s browser identity before signing in. NULL: none was kept. [pii]';

@@ -2,7 +2,9 @@
 -- All have a fixed, empty search_path, so that no object of a caller's schema can take the place of one named here, and nobody may call them:
 -- a trigger needs no EXECUTE. The app's own update_updated_at_column() is neither needed nor replaced.
 
-create or replace function public.aclue_touch_updated_at()
+create schema if not exists pipeline;
+
+create or replace function pipeline.touch_updated_at()
 returns trigger
 language plpgsql
 set search_path to ''
@@ -12,10 +14,10 @@ begin
     return new;
 end
 $$;
-revoke all on function public.aclue_touch_updated_at() from public, anon, authenticated, service_role;
-comment on function public.aclue_touch_updated_at() is 'Trigger function: sets updated_at to the time of the transaction on every update, whatever the writer gave; changed rows are found by it.';
+revoke all on function pipeline.touch_updated_at() from public, anon, authenticated, service_role;
+comment on function pipeline.touch_updated_at() is 'Trigger function: sets updated_at to the time of the transaction on every update, whatever the writer gave; changed rows are found by it.';
 
-create or replace function public.aclue_fill_in()
+create or replace function pipeline.fill_in()
 returns trigger
 language plpgsql
 set search_path to ''
@@ -28,10 +30,10 @@ begin
     return new;
 end
 $$;
-revoke all on function public.aclue_fill_in() from public, anon, authenticated, service_role;
-comment on function public.aclue_fill_in() is 'Trigger function: gives a client''s row an id and, in the column that the trigger names, the present time, where they are NULL.';
+revoke all on function pipeline.fill_in() from public, anon, authenticated, service_role;
+comment on function pipeline.fill_in() is 'Trigger function: gives a client''s row an id and, in the column that the trigger names, the present time, where they are NULL.';
 
-create or replace function public.aclue_erase()
+create or replace function pipeline.erase()
 returns trigger
 language plpgsql
 security definer
@@ -83,5 +85,5 @@ begin
     );
 end
 $$;
-revoke all on function public.aclue_erase() from public, anon, authenticated, service_role;
-comment on function public.aclue_erase() is 'Trigger function: clears a row of whoever it belonged to, so that no number moves, and notes the names it had in pipeline.erasures. Its arguments are the columns that become NULL; for the person stands a random token, for the session the hash of its name, for the browser whether it was a machine''s, for addresses their host or path.';
+revoke all on function pipeline.erase() from public, anon, authenticated, service_role;
+comment on function pipeline.erase() is 'Trigger function: clears a row of whoever it belonged to, so that no number moves, and notes the names it had in pipeline.erasures. Its arguments are the columns that become NULL; for the person stands a random token, for the session the hash of its name, for the browser whether it was a machine''s, for addresses their host or path.';

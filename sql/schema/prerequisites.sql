@@ -38,6 +38,11 @@ union all
 select 'role ' || role, to_regrole(role) is not null, 'missing', 'the policies speak of it; Supabase makes it: is this a Supabase database?'
 from unnest(array['anon', 'authenticated', 'service_role']) as role
 union all
+select 'CREATE on database ' || current_database(), has_database_privilege(current_database(), 'CREATE'),
+    case when to_regnamespace('pipeline') is null then 'privilege' else 'note' end,
+    format('its owner grants it by: grant create on database %I to %I; rolling back needs it, for the schema that holds what was taken back',
+        current_database(), current_user)
+union all
 select 'CREATE on schema public', has_schema_privilege(current_user, 'public', 'CREATE'), 'privilege', 'deploy as postgres, or grant it to this role'
 union all
 select 'USAGE on schema auth', has_schema_privilege(current_user, n.oid, 'USAGE'), 'privilege', 'deploy as postgres, or grant it to this role'
@@ -48,10 +53,6 @@ from app_table where oid is not null
 union all
 select 'SELECT on public.recommendations', has_table_privilege(current_user, oid, 'SELECT'), 'privilege', 'deploy as postgres, or grant it to this role'
 from app_table where name = 'public.recommendations' and oid is not null
-union all
-select 'CREATE on database ' || current_database(), has_database_privilege(current_database(), 'CREATE'), 'note',
-    format('its owner grants it by: grant create on database %I to %I; rolling back needs it, for the schema that holds what was taken back',
-        current_database(), current_user)
 union all
 select 'extension ' || extension,
     exists (select from pg_extension where extname = extension),

@@ -81,13 +81,13 @@ create index if not exists idx_product_views_created on public.product_views usi
 create or replace trigger product_views_fill_in
     before insert on public.product_views
     for each row when (current_user in ('anon', 'authenticated') and (new.view_timestamp is null or new.id is null))
-    execute function public.aclue_fill_in('view_timestamp');
+    execute function pipeline.fill_in('view_timestamp');
 create or replace trigger product_views_erase
     before update on public.product_views
     for each row when (old.user_id is not null and new.user_id is null)
-    execute function public.aclue_erase('search_query', 'filter_criteria', 'viewport_size');
+    execute function pipeline.erase('search_query', 'filter_criteria', 'viewport_size');
 
-comment on table public.product_views is 'One row per product shown to (impression) or looked at by somebody, with where it stood and what was done. Appended in about the order of time, very many rows; no anonymous_id: a visitor is known by the session.';
+comment on table public.product_views is 'One row per product shown to (impression) or looked at by somebody, with where it stood and what was done. Appended in about the order of time, very many rows; no anonymous_id: a visitor is known by the session. [aclue]';
 comment on column public.product_views.id is 'Identity of the view; a client may choose it, so that a delivery sent twice is refused as the same row.';
 comment on column public.product_views.product_id is 'The product that was shown; deleting the product deletes its views.';
 comment on column public.product_views.user_id is 'Who saw it, when signed in. NULL: a visitor without account, or an account deleted since. [pii]';

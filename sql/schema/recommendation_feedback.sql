@@ -53,7 +53,7 @@ create table if not exists public.recommendation_feedback (
 
 -- Feedback is accepted only on a recommendation made to that very user, and about its product. A function with its owner's rights, so that the answer does not hang on
 -- whether the app lets clients read its recommendations; it tells the caller only what is the caller's own.
-create or replace function public.aclue_was_recommended_to_caller(recommendation uuid, product uuid)
+create or replace function pipeline.was_recommended_to_caller(recommendation uuid, product uuid)
 returns boolean
 language sql
 stable security definer
@@ -64,9 +64,9 @@ as $$
         where r.id = recommendation and r.product_id = product and r.user_id = auth.uid()
     )
 $$;
-revoke all on function public.aclue_was_recommended_to_caller(uuid, uuid) from public, anon, authenticated, service_role;
-grant execute on function public.aclue_was_recommended_to_caller(uuid, uuid) to authenticated;
-comment on function public.aclue_was_recommended_to_caller(uuid, uuid) is 'True if the recommendation was made to the signed-in caller, of this product; the insert policy of recommendation_feedback asks it.';
+revoke all on function pipeline.was_recommended_to_caller(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function pipeline.was_recommended_to_caller(uuid, uuid) to authenticated;
+comment on function pipeline.was_recommended_to_caller(uuid, uuid) is 'True if the recommendation was made to the signed-in caller, of this product; the insert policy of recommendation_feedback asks it.';
 
 -- Who may: in the same transaction as the table itself, so that it is never readable in between.
 alter table public.recommendation_feedback enable row level security;
@@ -89,12 +89,12 @@ create policy recommendation_feedback_read_own on public.recommendation_feedback
 drop policy if exists recommendation_feedback_insert_own on public.recommendation_feedback;
 create policy recommendation_feedback_insert_own on public.recommendation_feedback
     as permissive for insert to authenticated
-    with check (user_id = (select auth.uid()) and public.aclue_was_recommended_to_caller(recommendation_id, product_id));
+    with check (user_id = (select auth.uid()) and pipeline.was_recommended_to_caller(recommendation_id, product_id));
 
 create or replace trigger recommendation_feedback_fill_in
     before insert on public.recommendation_feedback
     for each row when (current_user in ('anon', 'authenticated') and (new.created_at is null or new.id is null))
-    execute function public.aclue_fill_in('created_at');
+    execute function pipeline.fill_in('created_at');
 
 create index if not exists idx_recommendation_feedback_recommendation on public.recommendation_feedback using btree (recommendation_id);
 create index if not exists idx_recommendation_feedback_user on public.recommendation_feedback using btree (user_id, created_at desc);
@@ -102,7 +102,7 @@ create index if not exists idx_recommendation_feedback_product on public.recomme
 create index if not exists idx_recommendation_feedback_unprocessed on public.recommendation_feedback using btree (created_at) where is_processed is not true;
 create index if not exists idx_recommendation_feedback_model on public.recommendation_feedback using btree (model_version, created_at);
 
-comment on table public.recommendation_feedback is 'One row per reaction of a user to a recommendation made to that user, said (explicit) or done (implicit): training data. The pipeline marks what a profile has taken in.';
+comment on table public.recommendation_feedback is 'One row per reaction of a user to a recommendation made to that user, said (explicit) or done (implicit): training data. The pipeline marks what a profile has taken in. [aclue]';
 comment on column public.recommendation_feedback.id is 'Identity of the reaction; a client may choose it, so that a delivery sent twice is refused as the same row.';
 comment on column public.recommendation_feedback.recommendation_id is 'The recommendation reacted to; feedback on somebody else''s is refused.';
 comment on column public.recommendation_feedback.user_id is 'Who reacted; deleted together with the account. [pii]';

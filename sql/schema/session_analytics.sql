@@ -128,17 +128,17 @@ create index if not exists idx_session_analytics_updated on public.session_analy
 create or replace trigger session_analytics_fill_in
     before insert on public.session_analytics
     for each row when (current_user in ('anon', 'authenticated') and (new.started_at is null or new.id is null))
-    execute function public.aclue_fill_in('started_at');
+    execute function pipeline.fill_in('started_at');
 create or replace trigger session_analytics_erase
     before update on public.session_analytics
     for each row when (old.user_id is not null and new.user_id is null)
-    execute function public.aclue_erase('exit_page', 'page_sequence', 'browser', 'operating_system', 'screen_resolution',
+    execute function pipeline.erase('exit_page', 'page_sequence', 'browser', 'operating_system', 'screen_resolution',
         'country_code', 'city', 'timezone', 'referrer_url', 'utm_content', 'utm_term');
 create or replace trigger session_analytics_touch_updated_at
     before update on public.session_analytics
-    for each row execute function public.aclue_touch_updated_at();
+    for each row execute function pipeline.touch_updated_at();
 
-comment on table public.session_analytics is 'One row per browser session, with its own counters and flags; the funnel counts the events themselves and reconciles these against them. Sessions without events and events without session are normal.';
+comment on table public.session_analytics is 'One row per browser session, with its own counters and flags; the funnel counts the events themselves and reconciles these against them. Sessions without events and events without session are normal. [aclue]';
 comment on column public.session_analytics.id is 'Identity of the row; events refer to session_id instead.';
 comment on column public.session_analytics.session_id is 'The browser session as the client names it; the same text in clicks and views. Not the id of a swipe session. [pii]';
 comment on column public.session_analytics.user_id is 'Who was signed in. NULL: a visitor without account, or an account deleted since. [pii]';

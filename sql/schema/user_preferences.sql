@@ -111,7 +111,7 @@ create index if not exists idx_user_preferences_created on public.user_preferenc
 -- left_swipes and engagement_rate follow from the other two counters. On insert "not given" is NULL; on update it is a value left as it was while a counter
 -- it follows from changed. The columns' default nullif(0, 0) is NULL, so that "not given" is told from 0, and yet a default, so that clients whose types
 -- are made from the schema need not give them.
-create or replace function public.aclue_derive_swipe_figures()
+create or replace function pipeline.derive_swipe_figures()
 returns trigger
 language plpgsql
 set search_path to ''
@@ -128,11 +128,11 @@ begin
     return new;
 end
 $$;
-revoke all on function public.aclue_derive_swipe_figures() from public, anon, authenticated, service_role;
-comment on function public.aclue_derive_swipe_figures() is 'Trigger function: fills left_swipes and engagement_rate from total_swipes and right_swipes where the writer did not give them; what was given is left to the CHECKs.';
+revoke all on function pipeline.derive_swipe_figures() from public, anon, authenticated, service_role;
+comment on function pipeline.derive_swipe_figures() is 'Trigger function: fills left_swipes and engagement_rate from total_swipes and right_swipes where the writer did not give them; what was given is left to the CHECKs.';
 
 -- What a user says of the own taste is told from what the pipeline says by this column; a time stamp that both move cannot tell them apart.
-create or replace function public.aclue_note_adjustment()
+create or replace function pipeline.note_adjustment()
 returns trigger
 language plpgsql
 set search_path to ''
@@ -157,21 +157,21 @@ begin
     return new;
 end
 $$;
-revoke all on function public.aclue_note_adjustment() from public, anon, authenticated, service_role;
-comment on function public.aclue_note_adjustment() is 'Trigger function: sets adjusted_at where a profile is begun with, or changed in, something that a user may adjust.';
+revoke all on function pipeline.note_adjustment() from public, anon, authenticated, service_role;
+comment on function pipeline.note_adjustment() is 'Trigger function: sets adjusted_at where a profile is begun with, or changed in, something that a user may adjust.';
 
 create or replace trigger user_preferences_derive_swipe_figures
     before insert or update on public.user_preferences
-    for each row execute function public.aclue_derive_swipe_figures();
+    for each row execute function pipeline.derive_swipe_figures();
 create or replace trigger user_preferences_note_adjustment
     before insert or update on public.user_preferences
     for each row when (current_user in ('anon', 'authenticated'))
-    execute function public.aclue_note_adjustment();
+    execute function pipeline.note_adjustment();
 create or replace trigger user_preferences_touch_updated_at
     before update on public.user_preferences
-    for each row execute function public.aclue_touch_updated_at();
+    for each row execute function pipeline.touch_updated_at();
 
-comment on table public.user_preferences is 'One row per user with a taste profile: calibrated scores for people and programs, and the full-precision vector and features that predict the next like. Written by the pipeline; users may adjust the listed columns.';
+comment on table public.user_preferences is 'One row per user with a taste profile: calibrated scores for people and programs, and the full-precision vector and features that predict the next like. Written by the pipeline; users may adjust the listed columns. [aclue]';
 comment on column public.user_preferences.user_id is 'Whose profile; deleted together with the account. [pii]';
 comment on column public.user_preferences.category_preferences is 'Probability of a like per category, {slug or name: 0 to 1}, shrunk towards the user''s own base rate where there is little evidence. The user may adjust it. NULL: not calculated yet.';
 comment on column public.user_preferences.category_confidence is 'How sure category_preferences is, {slug or name: 0 to 1}; 1 is a posterior without width. NULL: not calculated yet.';

@@ -146,28 +146,28 @@ def test_every_column_of_the_app_says_what_it_is(fixture: str, request: pytest.F
 class TestShape:
     def test_is_recognised(self, app_db: Database, app_db_b: Database) -> None:
         for database, expected in ((app_db, "a"), (app_db_b, "b")):
-            with database.begin() as connection:
-                assert app.shape(connection) == expected
+            with database.psycopg() as pg:
+                assert app.shape(pg) == expected
 
     def test_is_seen_by_a_role_without_any_right_to_the_table(self, app_db: Database) -> None:
-        with app_db.begin() as connection:
-            script(connection, "revoke all on public.products from anon; set local role anon")
-            assert app.shape(connection) == "a"
+        with app_db.psycopg() as pg:
+            pg.execute("revoke all on public.products from anon; set local role anon")
+            assert app.shape(pg) == "a"
 
     def test_is_a_where_a_table_in_migration_has_both(self, app_db: Database) -> None:
-        with app_db.begin() as connection:
-            script(connection, "alter table public.products add price numeric, add category text")
-            assert app.shape(connection) == "a"
+        with app_db.psycopg() as pg:
+            pg.execute("alter table public.products add price numeric, add category text")
+            assert app.shape(pg) == "a"
 
     def test_is_missing_without_products(self, empty_db: Database) -> None:
-        with empty_db.begin() as connection, pytest.raises(MissingPrerequisite, match=r"public\.products is missing"):
-            app.shape(connection)
+        with empty_db.psycopg() as pg, pytest.raises(MissingPrerequisite, match=r"public\.products is missing"):
+            app.shape(pg)
 
     def test_is_unknown_with_neither(self, app_db: Database) -> None:
-        with app_db.begin() as connection:
-            script(connection, "alter table public.products drop price_min")
+        with app_db.psycopg() as pg:
+            pg.execute("alter table public.products drop price_min")
             with pytest.raises(UnknownCatalogue, match="neither"):
-                app.shape(connection)
+                app.shape(pg)
 
 
 class TestRowLevelSecurityOfTheApp:

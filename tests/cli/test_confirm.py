@@ -88,7 +88,7 @@ def test_an_ordinary_write_is_asked_for_on_this_machine_too(app_db: Database, ty
 
 
 def test_only_looking_asks_nothing(app_db: Database) -> None:
-    assert run("deploy", "--dry-run", ACLUE_DATABASE_URL=app_db.url).returncode == 0
+    assert run("plan", ACLUE_DATABASE_URL=app_db.url).returncode == 0
 
 
 def test_the_demos_own_server_is_not_asked_for(server) -> None:

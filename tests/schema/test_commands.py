@@ -1,13 +1,14 @@
-"""The words `aclue deploy`, `verify`, `rollback` and `schema`, with what they print and their exit codes."""
+"""The words `aclue plan`, `deploy`, `drift`, `history`, `verify` and `rollback`, with what they print and their exit codes."""
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from aclue_pipeline import schema
 from aclue_pipeline.cli import main
-from aclue_pipeline.cli.schema import Duration
+from aclue_pipeline.cli.context import Duration
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
 
@@ -30,18 +31,20 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 
 
 def test_deploy_says_what_it_did_and_then_that_there_is_nothing_to_do(named: Database, capsys) -> None:
-    code, out, _ = said(capsys, "deploy", "--dry-run")
-    assert (code, out.count("notify pgrst")) == (0, 11)
+    code, out, _ = said(capsys, "plan", "--sql")
+    count = len(schema.plan(named).changes)
+    assert (code, out.count("notify pgrst")) == (0, count)
     code, out, err = said(capsys, "deploy", "--yes")
     assert code == 0
-    assert "fingerprint" in out
-    assert "key product_views_product_id_fkey … done" in err
+    assert f"{count} changes made, fingerprint" in out
+    assert "constraint product_views.product_views_product_id_fkey: missing … done" in err
     code, out, _ = said(capsys, "deploy", "--yes", "--json")
     assert code == 0
     assert json.loads(out)["changed"] is False
-    assert said(capsys, "schema", "plan")[1] == "all is as declared\n"
     with named.begin() as connection:
-        assert said(capsys, "schema", "fingerprint")[1].strip() == schema.fingerprint(connection)
+        print_ = schema.fingerprint(connection)
+    for word in ("plan", "drift"):
+        assert said(capsys, word)[:2] == (0, f"all is as declared\nfingerprint {print_}\n")
 
 
 def test_keys_pending_is_one_line_with_an_exit_code_of_its_own(named: Database, capsys) -> None:
@@ -52,6 +55,97 @@ def test_keys_pending_is_one_line_with_an_exit_code_of_its_own(named: Database, 
     other.close()
     assert (code, out) == (14, "")
     assert err.splitlines()[-1].startswith("aclue: deployed, keys pending: ")
+
+
+def test_drift_names_what_differs_until_it_is_mended_or_accepted(
+    named: Database, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.deploy(named)
+    with named.begin() as connection:
+        script(connection, """
+            create policy everybody on public.session_analytics for select to anon using (true);
+            create index extra on public.product_views (created_at);
+            """)  # fmt: skip
+    code, out, err = said(capsys, "drift")
+    assert code == 25
+    assert "policy session_analytics.everybody: not declared (closes)" in out
+    assert "index product_views.extra: not declared (drops; needs --allow drops:product_views.extra)" in out
+    assert "2 differences" in err
+    accepted = tmp_path / "accepted.csv"
+    accepted.write_text(
+        "object,reason,until\nindex product_views.extra,their report,2999-01-01\npolicy session_analytics.everybody,a test,2020-01-01\n"
+    )
+    monkeypatch.setenv("ACLUE_ACCEPTED", str(accepted))
+    get_settings.cache_clear()
+    code, out, err = said(capsys, "deploy", "--yes")
+    assert code == 0
+    assert "note: index product_views.extra: as before, not declared, accepted: their report, until 2999-01-01" in err
+    code, out, _ = said(capsys, "drift")
+    assert code == 0
+    assert "index product_views.extra: not declared (accepted: their report, until 2999-01-01)" in out
+
+
+def test_what_needs_a_persons_word_ends_with_32_and_what_is_impossible_with_35(named: Database, capsys) -> None:
+    schema.deploy(named)
+    with named.begin() as connection:
+        script(connection, "create index extra on public.product_views (created_at)")
+    code, _, err = said(capsys, "deploy", "--yes")
+    assert code == 32
+    assert "say --allow drops:product_views.extra" in err.splitlines()[-1]
+    assert said(capsys, "deploy", "--yes", "--allow", "drops:product_views.extra")[0] == 0
+    with named.begin() as connection:
+        script(connection, """
+            alter table public.session_analytics drop constraint session_analytics_city_length;
+            insert into public.session_analytics (session_id, landing_page, city) values ('s', '/', repeat('x', 201));
+            """)  # fmt: skip
+    code, _, err = said(capsys, "deploy", "--yes")
+    assert code == 35
+    assert "session_analytics_city_length: 1 rows break it" in err.splitlines()[-1]
+
+
+def test_history_says_who_did_what_and_what_brings_back_what_was_closed(named: Database, capsys) -> None:
+    assert said(capsys, "history")[:2] == (0, "nothing was deployed yet\n")
+    schema.deploy(named)
+    with named.begin() as connection:
+        script(connection, """
+            create policy everybody on public.session_analytics for select to anon using (true);
+            grant select on public.session_analytics to anon;
+            alter table public.product_views disable row level security;
+            """)  # fmt: skip
+    assert said(capsys, "deploy", "--yes")[0] == 0
+    code, out, _ = said(capsys, "history", "--json")
+    last, first = json.loads(out)
+    assert code == 0
+    assert (first["action"], first["brings_back"], first["after"]) == ("deploy", [], last["after"])
+    assert set(last["outcome"]) == {
+        "policy session_analytics.everybody", "grant session_analytics.anon", "row security product_views"
+    }  # fmt: skip
+    with named.begin() as connection:
+        for statement in last["brings_back"]:
+            script(connection, statement)
+        assert schema.fingerprint(connection) == last["before"]
+    assert "brings back what was closed: grant" in said(capsys, "history")[1]
+
+
+def test_a_plan_from_a_file_is_made_exactly_or_not_at_all(named: Database, capsys, tmp_path: Path) -> None:
+    schema.deploy(named)
+    with named.begin() as connection:
+        script(connection, "create index extra on public.product_views (created_at)")
+    file = tmp_path / "plan.json"
+    assert said(capsys, "plan", "--allow", "drops:product_views.extra", "--out", str(file))[0] == 0
+    text = file.read_text()
+    for other in (text.replace("drops:product_views.extra", "drops:product_views.other"), "{}", "no plan"):
+        file.write_text(other)
+        assert said(capsys, "deploy", "--yes", "--plan", str(file))[0] == 33
+    file.write_text(text)
+    with named.begin() as connection:
+        script(connection, "create index another on public.product_views (created_at)")
+    code, _, err = said(capsys, "deploy", "--yes", "--plan", str(file))
+    assert (code, "plan again" in err) == (33, True)
+    with named.begin() as connection:
+        script(connection, "drop index public.another")
+    assert said(capsys, "deploy", "--yes", "--plan", str(file))[0] == 0
+    assert not schema.plan(named).changes
 
 
 def test_rollback_restore_and_purge_say_what_they_did(named: Database, capsys) -> None:

@@ -138,7 +138,7 @@ DAMAGES = {
         "test_data",
         # Dropped for everybody, it would also stop a user's first adjustment, which is another criterion's.
         """create or replace trigger user_preferences_derive_swipe_figures before insert or update on public.user_preferences
-           for each row when (current_user <> 'service_role') execute function public.aclue_derive_swipe_figures()""",
+           for each row when (current_user <> 'service_role') execute function pipeline.derive_swipe_figures()""",
     ),
     "a product that cannot be deleted": (
         "existing_functionality",
@@ -162,7 +162,7 @@ def test_a_damage_turns_its_own_criterion_red_and_deploying_mends_it(schema_db: 
 def test_a_trigger_of_ours_on_the_apps_tables_is_red(schema_db: Database) -> None:
     run(
         schema_db,
-        "create trigger ours before update on public.products for each row execute function public.aclue_touch_updated_at()",
+        "create trigger ours before update on public.products for each row execute function pipeline.touch_updated_at()",
     )
     assert red(schema_db) == ["existing_functionality"]
 

@@ -7,12 +7,15 @@ import signal
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from aclue_pipeline import schema
+from aclue_pipeline.errors import MissingPrivilege, NotAllowed
 from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
-from aclue_pipeline.schema.scripts import scripts, table_names
+from aclue_pipeline.schema.change import How, ident
+from aclue_pipeline.schema.declared import files, table_names
 
 pytestmark = pytest.mark.database
 
@@ -30,7 +33,7 @@ def test_the_result_is_the_same_in_both_shapes_and_whatever_default_privileges_g
     app.install(server.url(tight_fisted.name, SUPERUSER), shape="a", default_grants=False)
     deployed = [schema.deploy(database) for database in (open_handed, tight_fisted, app_db_b)]
     assert len({one.fingerprint for one in deployed}) == 1
-    assert all(one.changed and not one.left for one in deployed)
+    assert all(one.changed and not one.having("as before") for one in deployed)
     with open_handed.begin() as connection:
         held = query(
             connection,
@@ -45,45 +48,40 @@ def test_the_result_is_the_same_in_both_shapes_and_whatever_default_privileges_g
 
 def test_nothing_to_do_executes_no_ddl(databases, app_db: Database) -> None:
     first = schema.deploy(app_db)
-    assert not schema.plan(app_db).statements
+    assert not schema.plan(app_db).changes
     with databases.admin(app_db).begin() as connection:
         script(connection, """
             create function public.refuse() returns event_trigger language plpgsql as $$ begin raise exception 'DDL: %', tg_tag; end $$;
             create event trigger refuse on ddl_command_start execute function public.refuse();
             """)  # fmt: skip
     again = schema.deploy(app_db)
-    assert (again.steps, again.changed, again.fingerprint) == ((), False, first.fingerprint)
+    assert (again.outcomes, again.changed, again.fingerprint) == ((), False, first.fingerprint)
 
 
-def test_a_dry_run_shows_every_statement_and_runs_none(app_db: Database) -> None:
-    shown = schema.deploy(app_db, dry_run=True)
-    assert shown.steps
-    assert not shown.changed
-    assert schema.plan(app_db).missing == table_names()
+def test_a_plan_shows_every_statement_and_runs_none(app_db: Database) -> None:
+    todo = schema.plan(app_db)
+    assert todo.missing == table_names() == schema.plan(app_db).missing
     with app_db.autocommit() as connection:  # what is shown, run as it stands, is a deployment
-        for step in shown.steps:
-            script(connection, step.script)
-    assert not schema.plan(app_db).statements
-    assert fingerprint(app_db) == schema.deploy(app_db).fingerprint
+        script(connection, todo.sql)
+    assert not schema.plan(app_db).changes
 
 
 def test_the_files_can_be_run_by_hand_and_again(standing: Database, app_db: Database) -> None:
     with app_db.autocommit() as connection:
         for _ in range(2):
-            for file in scripts():
-                script(connection, file.path.read_text(encoding="utf-8"))
+            for file in files():
+                script(connection, file.read_text(encoding="utf-8"))
     assert fingerprint(app_db) == fingerprint(standing)
-    assert not schema.plan(app_db).statements
+    assert not schema.plan(app_db).changes
 
 
 def test_locking_steps_come_last_and_one_key_at_a_time(app_db: Database) -> None:
-    steps = schema.plan(app_db).steps
-    first, *others = steps
-    assert not first.locks
-    assert "references auth.users" not in first.script
-    assert "not valid" not in first.script
-    for step in others:
-        foreign = {table for table, _ in step.locks} - {f"public.{name}" for name in table_names()}
+    steps = list(schema.plan(app_db).steps)
+    making = [step for step in steps if step.how == How.MAKE]
+    assert steps[: len(making)] == making
+    assert not any(word in step.script.lower() for step in making for word in ("references auth.users", "not valid"))
+    for step in steps[len(making) :]:
+        foreign = {table for table, _ in step.locks} - {ident("public", name) for name in table_names()}
         assert len(foreign) <= 1, step.title
 
 
@@ -154,7 +152,7 @@ def test_killed_at_ten_random_moments_it_never_leaves_a_readable_table_and_the_n
                 tables=list(table_names()),
             )
         assert open_ == []
-        cut += bool(schema.plan(victim).statements)
+        cut += bool(schema.plan(victim).changes)
         assert schema.deploy(victim).fingerprint == undisturbed.fingerprint
     assert cut > 0, "no kill came in time; the moments must lie within a deployment"
 
@@ -173,3 +171,109 @@ def test_the_fingerprint_is_the_same_on_another_server_version(standing: Databas
         database.close()
     finally:
         other.stop()
+
+
+def test_what_was_empty_at_planning_and_is_not_under_the_lock_is_planned_again(schema_db: Database) -> None:
+    """Filling a new column of ids rewrites the table: at once while it is empty, else a person is asked."""
+    whole = fingerprint(schema_db)
+    with schema_db.begin() as connection:
+        script(
+            connection,
+            """alter table public.session_analytics drop column id cascade;
+               create policy extra on public.session_analytics for select to anon using (true)""",
+        )
+    came: list[str] = []
+
+    def somebody_comes(line: str) -> None:
+        if not came:
+            with Database(schema_db.url).begin() as connection:
+                script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
+        came.append(line)
+
+    with pytest.raises(NotAllowed, match=r"--allow rewrites:session_analytics\.id"):
+        schema.deploy(schema_db, progress=somebody_comes)
+    assert came[0].startswith("policy session_analytics.extra")
+    assert schema.deploy(schema_db, allow=["rewrites:session_analytics.id"]).fingerprint == whole
+    with schema_db.begin() as connection:
+        assert query(connection, "select count(*) as n from public.session_analytics where id is not null")[0]["n"] == 1
+
+
+def test_whoever_may_only_look_sees_the_plan(databases, schema_db: Database) -> None:
+    admin = databases.admin(schema_db)
+    with admin.begin() as connection:
+        script(connection, "drop role if exists looker; create role looker login password 'x'")
+        script(connection, "alter table public.product_views disable row level security")
+    address = schema_db.url.partition("@")[2]
+    looker = Database(f"postgresql://looker:x@{address}")
+    try:
+        assert [str(change) for change in schema.plan(looker).changes] == ["row security product_views: different"]
+        with pytest.raises(MissingPrivilege):
+            schema.deploy(looker)
+    finally:
+        looker.close()
+
+
+class _Killed(BaseException):
+    """As if the process ended here."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ended_before_or_after_any_statement_it_is_whole_and_the_next_run_finishes(
+    databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fresh deployment and a mend of many kinds, cut at every statement that is sent, before it and after it."""
+    execute = psycopg.Connection.execute
+    whole = schema.deploy(databases.copy("app_a")).fingerprint
+
+    def cut(database: Database, at: int, after: bool) -> bool:
+        sent = 0
+
+        def counted(self, *arguments, **options):  # type: ignore[no-untyped-def]
+            nonlocal sent
+            sent += 1
+            if sent == at and not after:
+                self.close()
+                raise _Killed
+            result = execute(self, *arguments, **options)
+            if sent == at:
+                self.close()
+                raise _Killed
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(psycopg.Connection, "execute", counted)
+            try:
+                schema.deploy(database, allow=["drops:product_views.extra"])
+            except _Killed:
+                return True
+        return False
+
+    harm = """
+        create index extra on public.product_views (created_at);
+        alter table public.product_views drop constraint product_views_pkey, alter column session_id drop not null;
+        create policy extra on public.product_views for select to anon using (true);
+        drop index public.idx_affiliate_clicks_user;
+        alter table public.affiliate_clicks drop constraint affiliate_clicks_product_id_fkey;
+        alter table public.session_analytics drop constraint session_analytics_city_length, drop column utm_term;
+        """
+    for text in ("", harm):
+        at, cutting = 1, True
+        while cutting:
+            for after in (False, True):
+                database = databases.copy("app_a")
+                if text:
+                    schema.deploy(database)
+                    with database.begin() as connection:
+                        script(connection, text)
+                cutting = cut(database, at, after)
+                with database.begin() as connection:
+                    readable = (
+                        "select relname from pg_class where relname = any(:t) and not relrowsecurity and relkind = 'r'"
+                    )
+                    assert query(connection, readable, t=list(table_names())) == []
+                done = schema.deploy(database, allow=["drops:product_views.extra"])
+                assert done.fingerprint == whole, (text, at, after)
+                database.close()
+            at += 1
+        assert at > 20

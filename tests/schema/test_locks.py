@@ -12,7 +12,7 @@ import pytest
 from aclue_pipeline import schema
 from aclue_pipeline.errors import AlreadyRunning, DeploymentIncomplete
 from aclue_pipeline.postgres import Database, query, script
-from aclue_pipeline.schema.apply import deployer
+from aclue_pipeline.schema.session import session
 
 pytestmark = pytest.mark.database
 
@@ -107,7 +107,7 @@ def test_behind_a_long_transaction_on_products_no_writer_waits(app_db: Database)
         done = deploying.result()
     assert done.changed
     assert max(users.longest, products.longest) < NOTICED
-    assert not schema.plan(app_db).statements
+    assert not schema.plan(app_db).changes
 
 
 def test_where_auth_users_may_only_be_referenced_a_tiny_timeout_takes_the_place_of_nowait(
@@ -139,7 +139,7 @@ def test_giving_up_says_who_was_in_the_way_and_the_next_run_goes_on(app_db: Data
         assert todo.missing == ()
         assert {step.locks[-1][0] for step in todo.steps if step.locks} == {"public.products"}
     assert schema.deploy(app_db).changed
-    assert not schema.plan(app_db).statements
+    assert not schema.plan(app_db).changes
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_a_table_in_use_is_retired_in_a_free_moment(app_db: Database) -> None:
 
 
 def test_a_second_deployer_is_told_so(app_db: Database) -> None:
-    with deployer(app_db) as connection:
-        pid = query(connection, "select pg_backend_pid() as pid")[0]["pid"]
+    with session(app_db) as pg:
+        pid = pg.info.backend_pid
         with pytest.raises(AlreadyRunning, match=f"pid {pid}"):
             schema.deploy(Database(app_db.url))
     assert schema.deploy(app_db).changed

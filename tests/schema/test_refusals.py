@@ -5,15 +5,18 @@ import pytest
 from aclue_pipeline import schema
 from aclue_pipeline.errors import (
     AclueError,
+    Impossible,
     MissingPrerequisite,
     MissingPrivilege,
-    SchemaIncomplete,
+    NotAllowed,
+    NotOurs,
     ServerTooOld,
     UnknownCatalogue,
 )
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
-from aclue_pipeline.schema.scripts import table_names
+from aclue_pipeline.schema.declared import table_names
+from tests.support.words import allowed
 
 pytestmark = pytest.mark.database
 
@@ -89,18 +92,83 @@ def test_a_missing_extension_is_a_note(app_db: Database) -> None:
     assert any("uuid-ossp" in note for note in schema.deploy(app_db).notes)
 
 
-def test_a_schema_that_is_not_or_half_deployed_is_named_as_such(app_db: Database) -> None:
-    with pytest.raises(SchemaIncomplete, match=r"not deployed.*run `aclue deploy`"):
-        schema.require_deployed(app_db)
+def test_what_is_missing_of_a_half_made_deployment_is_named(app_db: Database) -> None:
+    assert schema.plan(app_db).missing == table_names()
     schema.deploy(app_db)
-    schema.require_deployed(app_db)
     with app_db.begin() as connection:
-        script(connection, "drop index public.idx_product_views_time")
-    with pytest.raises(SchemaIncomplete, match=r"half deployed.*idx_product_views_time.*is missing"):
-        schema.require_deployed(app_db)
-    with app_db.begin() as connection:
-        script(connection, "drop table public.product_views")
-    with pytest.raises(SchemaIncomplete, match=r"half deployed.*4 of 5 tables.*product_views"):
-        schema.require_deployed(app_db)
+        script(connection, "drop index public.idx_product_views_time; drop table public.user_preferences")
+    todo = schema.plan(app_db)
+    assert todo.missing == ("user_preferences",)
+    assert "index product_views.idx_product_views_time: missing" in map(str, todo.changes)
     assert schema.deploy(app_db).changed
-    schema.require_deployed(app_db)
+    assert not schema.plan(app_db).changes
+
+
+# --- what is somebody else's ------------------------------------------------------------------------------------------
+
+SETTINGS = """
+create table public.user_preferences (
+    id uuid primary key default gen_random_uuid(), user_id uuid not null, theme text not null, locale text, updated_at timestamptz
+);
+insert into public.user_preferences (user_id, theme) values (gen_random_uuid(), 'dark')
+"""
+
+
+def test_an_apps_own_table_of_that_name_is_refused_with_nothing_changed(app_db: Database) -> None:
+    with app_db.begin() as connection:
+        script(connection, SETTINGS)
+    with pytest.raises(NotOurs) as refused:
+        schema.deploy(app_db)
+    said = str(refused.value)
+    assert "public.user_preferences is somebody else's table, nothing was changed" in said
+    assert "it demands theme, of which we know nothing" in said
+    assert "--adopt user_preferences" in said
+    with app_db.begin() as connection:
+        assert query(connection, "select theme from public.user_preferences") == [{"theme": "dark"}]
+        untouched = "select to_regclass('public.product_views') is null and to_regnamespace('pipeline') is null as so"
+        assert query(connection, untouched) == [{"so": True}]
+
+
+def test_a_person_may_take_a_table_for_ours(app_db: Database) -> None:
+    with app_db.begin() as connection:
+        script(connection, SETTINGS)
+    with pytest.raises(Impossible, match=r"user_preferences"):
+        schema.deploy(app_db, adopt=["user_preferences"])
+    with app_db.begin() as connection:
+        script(connection, "delete from public.user_preferences")
+    with pytest.raises(NotAllowed) as asked:
+        schema.deploy(app_db, adopt=["user_preferences"])
+    words = allowed(asked.value)
+    assert "loses-data:user_preferences.theme" in words
+    schema.deploy(app_db, adopt=["user_preferences"], allow=words)
+    assert not schema.plan(app_db).changes
+
+
+def test_a_table_with_most_of_our_columns_is_ours(app_db: Database) -> None:
+    schema.deploy(app_db)
+    with app_db.begin() as connection:
+        script(connection, """
+            comment on table public.product_views is 'views';
+            alter table public.product_views drop column viewport_size, alter column search_query type varchar(500);
+            """)  # fmt: skip
+    assert schema.deploy(app_db).changed
+    assert not schema.plan(app_db).changes
+
+
+@pytest.mark.parametrize(
+    ("there", "named"),
+    [
+        ("create view public.product_views as select 1 as id", "public.product_views is a view"),
+        ("create sequence public.product_views", "public.product_views is a sequence"),
+        ("create type public.product_views as enum ('a')", "public.product_views is a type"),
+        ("create table public.idx_product_views_time (id int)", "public.idx_product_views_time is a table"),
+        ("create index product_views_pkey on public.products (id)", "public.product_views_pkey is an index of public.products"),
+    ],
+)  # fmt: skip
+def test_another_thing_under_a_name_that_is_needed_is_named(app_db: Database, there: str, named: str) -> None:
+    with app_db.begin() as connection:
+        script(connection, there)
+    with pytest.raises(NotOurs, match=f"{named}.*nothing was changed"):
+        schema.deploy(app_db)
+    with app_db.begin() as connection:
+        assert query(connection, "select to_regclass('public.user_preferences') is null as so") == [{"so": True}]

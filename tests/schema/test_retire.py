@@ -214,7 +214,7 @@ def test_a_view_whose_columns_cannot_follow_goes_and_the_next_job_makes_it_again
     run(database, "alter table aclue_retired_1.product_views rename column view_position to place")
     schema.restore(database, swap=True)
     assert ask(database, "select to_regclass('staging.views') as there") == [{"there": None}]
-    schema.deploy(database)
+    schema.deploy(database, allow=["loses-data:product_views.place"])
     assert any(str(change) == "staging.views: created" for change in derived.ensure_tables(database, CATALOG))
 
 

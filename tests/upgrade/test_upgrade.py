@@ -206,7 +206,7 @@ def test_profiles_survive(old_db: Database) -> None:
 
 def test_a_view_of_others_on_ours_is_named_and_left_alone(old_db: Database) -> None:
     with old_db.psycopg() as pg:
-        pg.execute("create view public.theirs as select click_id, is_bot from staging.clicks")
+        pg.execute("create view public.theirs with (security_invoker) as select click_id, is_bot from staging.clicks")
     with pytest.raises(CannotEvolve, match="theirs"):
         upgrade(old_db)
     assert rows(old_db, "select count(*) from public.theirs") == [(35,)]

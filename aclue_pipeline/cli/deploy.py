@@ -1,0 +1,155 @@
+"""`aclue plan`, `deploy`, `drift` and `history`: the deployed tables, what differs from what is declared, and what was done about it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aclue_pipeline.cli.context import Context, give_up_option, json_option, print_json, progress, yes_option
+
+if TYPE_CHECKING:
+    from aclue_pipeline.schema import Deployment, Plan
+
+allow_option = click.option(
+    "--allow",
+    multiple=True,
+    metavar="HAZARD:NAME",
+    help="A hazard that is meant, as the plan prints it; may be repeated.",
+)
+adopt_option = click.option(
+    "--adopt", multiple=True, metavar="TABLE", help="A table to take for ours that does not look like it."
+)
+
+
+@click.command(epilog="Example:  aclue plan --out plan.json")
+@allow_option
+@adopt_option
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file, for `deploy --plan`.")
+@click.option("--sql", is_flag=True, help="Print the statements that deploying would run.")
+@json_option
+@click.pass_obj
+def plan(
+    context: Context, allow: tuple[str, ...], adopt: tuple[str, ...], out: Path | None, sql: bool, as_json: bool
+) -> None:
+    """Say what differs from sql/schema, and what deploying would do about it. Changes nothing."""
+    from aclue_pipeline import schema
+
+    todo = schema.plan(context.database(), allow=allow, adopt=adopt)
+    if out:
+        import json
+
+        out.write_text(json.dumps(todo.as_data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if as_json:
+        print_json(todo.as_data)
+    elif sql:
+        click.echo(todo.sql)
+    else:
+        _show(todo)
+
+
+def _show(todo: "Plan") -> None:
+    for line, red in todo.lines():
+        click.secho(line, fg="red" if red else None)
+    if not todo.changes and not todo.accepted:
+        click.echo("all is as declared")
+    click.echo(f"fingerprint {todo.fingerprint}")
+
+
+@click.command(epilog="Example:  aclue deploy --allow drops:product_views.old_index")
+@click.option(
+    "--plan",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of `plan --out`: that, or nothing.",
+)
+@allow_option
+@adopt_option
+@give_up_option
+@yes_option
+@json_option
+@click.pass_obj
+def deploy(
+    context: Context,
+    file: Path | None,
+    allow: tuple[str, ...],
+    adopt: tuple[str, ...],
+    give_up: timedelta,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make the five tables what sql/schema declares.
+
+    Runs only what is missing or different and keeps nobody waiting; what would destroy something needs --allow. Stopped anywhere,
+    run it again.
+    """
+    from aclue_pipeline import schema
+
+    database = context.database()
+    context.confirm_write(database, yes)
+    done = schema.deploy(database, allow=allow, adopt=adopt, plan=file, give_up=give_up, progress=progress())
+    if as_json:
+        return print_json(_as_data(done))
+    for line in (*done.notes, *map(str, done.having("as before"))):
+        click.echo(f"note: {line}", err=True)
+    count = len(done.having("done"))
+    outcome = f"{count} changes made" if count else "nothing to do"
+    click.echo(f"{database.label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s")
+
+
+def _as_data(done: "Deployment") -> dict[str, Any]:
+    return {
+        "changed": done.changed,
+        "plan": done.plan.hash,
+        "objects": [{"object": str(one.key), "outcome": one.state, "says": one.says} for one in done.outcomes],
+        "notes": done.notes,
+        "fingerprint": done.fingerprint,
+        "seconds": round(done.seconds, 3),
+    }
+
+
+@click.command(epilog="Example:  aclue --demo drift")
+@json_option
+@click.pass_obj
+def drift(context: Context, as_json: bool) -> None:
+    """Say whether what is deployed is what is declared: exit code 25 if not. Accepted differences are named, and are none."""
+    from aclue_pipeline import schema
+    from aclue_pipeline.errors import Drifted
+
+    database = context.database()
+    todo = schema.plan(database)
+    if as_json:
+        print_json(todo.as_data)
+    else:
+        _show(todo)
+    if todo.changes:
+        raise Drifted(
+            f"{len(todo.changes)} differences on {database.label}; `aclue plan` says what deploying would do about them"
+        )
+
+
+@click.command(epilog="Example:  aclue --demo history")
+@json_option
+@click.pass_obj
+def history(context: Context, as_json: bool) -> None:
+    """List what was deployed and taken back: when, who, from which version, what was allowed, what brings back what was closed."""
+    from aclue_pipeline import schema
+
+    rows = schema.deployments(context.database())
+    if as_json:
+        return print_json(rows)
+    for row in rows:
+        ended = "killed, or still runs" if row["seconds"] is None else f"{row['seconds']:.1f} s"
+        version = " at ".join(filter(None, (row["version"], (row["revision"] or "")[:12])))
+        click.echo(
+            f"{row['deployment']:>4}  {row['began_at']:%Y-%m-%d %H:%M}  {row['action']}  {row['done_by']}  {version}  {ended}"
+        )
+        click.echo(f"      fingerprint {row['before']} → {row['after'] or 'unknown'}, plan {row['plan']}")
+        for word in row["allowed"]:
+            click.echo(f"      allowed {word}")
+        for said in (row["outcome"] or {}).values():
+            click.echo(f"      {said}")
+        for statement in row["brings_back"]:
+            click.echo(f"      brings back what was closed: {statement}")
+    if not rows:
+        click.echo("nothing was deployed yet")

@@ -1,0 +1,114 @@
+"""The history of deployments, kept in the database that they change. A row begins before anything is changed, so that what closes
+data can note in its own transaction how to bring it back."""
+
+import getpass
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from aclue_pipeline import __version__
+from aclue_pipeline.catalog import sqltext
+from aclue_pipeline.errors import MissingPrivilege
+from aclue_pipeline.settings import checkout, sql_folder
+
+Pg = psycopg.Connection[Any]
+
+#: Tables of sql/pipeline that must be there before anything is changed: this history, and what the triggers of ours write to.
+MADE = ("deployments", "erasures")
+
+
+def began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any = ()) -> int:
+    """The number of a deployment that begins now; makes the schema and the table where they are missing."""
+    try:
+        return _began(pg, action, owner, plan, before, allowed)
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DuplicateTable) as error:
+        raise MissingPrivilege(
+            f"this role may not write the history of deployments ({error.diag.message_primary}), nothing was changed; connect as the"
+            " owner of schema pipeline"
+        ) from None
+
+
+def _began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any) -> int:
+    made = [name for name in MADE if not _one(pg, "select to_regclass(%s) is not null", [f"pipeline.{name}"])]
+    if made:
+        files = (sql_folder() / "pipeline" / f"{name}.sql" for name in made)
+        bodies = [sqltext.without_comments(file.read_text(encoding="utf-8")) for file in files]
+        schema = [] if _one(pg, "select to_regnamespace('pipeline') is not null") else ["create schema pipeline"]
+        pg.execute(f"begin; {'; '.join([*schema, *bodies])}; commit".encode())
+    insert = """insert into pipeline.deployments (action, done_by, owner, version, revision, plan, before, allowed)
+                values (%s, session_user || ': ' || %s, %s, %s, %s, %s, %s, %s) returning deployment"""
+    values = [action, _person(), owner, __version__, _revision(), plan, before, sorted(allowed)]
+    return int(_one(pg, insert, values))
+
+
+def noted(deployment: int, undo: str) -> str:
+    """The statement that notes, within the transaction that closes something, what brings it back."""
+    update = sql.SQL("update pipeline.deployments set brings_back = brings_back || {}::text where deployment = {}")
+    return update.format(sql.Literal(undo), sql.Literal(deployment)).as_string(None)
+
+
+def ended(pg: Pg, deployment: int, after: str, outcome: Mapping[str, str]) -> None:
+    pg.execute(
+        "update pipeline.deployments set ended_at = clock_timestamp(), after = %s, outcome = %s where deployment = %s",
+        [after, json.dumps(outcome), deployment],
+    )
+
+
+def last_owner(pg: Pg) -> str | None:
+    """The role that owned the tables after the last deployment, if it is there still."""
+    if not _there(pg):
+        return None
+    rows = pg.execute(
+        "select owner from pipeline.deployments where to_regrole(quote_ident(owner)) is not null order by deployment desc limit 1"
+    ).fetchall()
+    return str(rows[0][0]) if rows else None
+
+
+def deployments(pg: Pg) -> list[dict[str, Any]]:
+    """Every deployment, the newest first; [] before the first."""
+    if not _there(pg):
+        return []
+    with pg.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """select deployment, action, began_at, extract(epoch from ended_at - began_at)::float as seconds, done_by, owner, version,
+                      revision, plan, before, after, allowed, brings_back, outcome
+               from pipeline.deployments order by deployment desc"""
+        ).fetchall()
+
+
+def _there(pg: Pg) -> bool:
+    """Whether it is, as far as this role may look."""
+    asked = """select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'pipeline' and c.relname = 'deployments'
+                   and has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'))"""
+    return bool(_one(pg, asked))
+
+
+def _one(pg: Pg, statement: str, values: Any = None) -> Any:
+    row = pg.execute(statement.encode(), values).fetchone()
+    return row[0] if row else None
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
+
+
+def _revision() -> str | None:
+    root = checkout()
+    if root is None:
+        return None
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return asked.stdout.strip() or None
