@@ -16,6 +16,7 @@ COMMANDS = {
     "deploy": "deploy:deploy",
     "drift": "deploy:drift",
     "history": "deploy:history",
+    "export": "deploy:export",
     "verify": "verify:verify",
     "signoff": "verify:signoff",
     "roles": "verify:roles",

@@ -153,3 +153,35 @@ def history(context: Context, as_json: bool) -> None:
             click.echo(f"      brings back what was closed: {statement}")
     if not rows:
         click.echo("nothing was deployed yet")
+
+
+@click.command(epilog="Example:  aclue export supabase supabase/migrations --mark")
+@click.argument("what", type=click.Choice(["supabase"]))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--mark", is_flag=True, help="Note it as run in the named database, where `deploy` has done the same.")
+@yes_option
+@click.pass_obj
+def export(context: Context, what: str, folder: Path, mark: bool, yes: bool) -> None:
+    """Write a first deployment as one migration for Supabase's own tools.
+
+    It can be run again, ends within the SQL editor's minute and keeps nobody waiting; all that comes later is `aclue deploy`'s work.
+    """
+    from aclue_pipeline import schema
+    from aclue_pipeline.errors import Drifted
+    from aclue_pipeline.schema import migration
+
+    if not mark:
+        click.echo(migration.export(folder))
+        return
+    database = context.database()
+    context.confirm_write(database, yes)
+    if schema.plan(database).changes:
+        raise Drifted(
+            f"{database.label} is not as declared, so that the migration is still to be run: run `aclue deploy` first"
+        )
+    path = migration.export(folder)
+    with database.psycopg() as pg:
+        listed = migration.marked(pg, path)
+    said = "noted as run" if listed else "not noted, since there is no supabase_migrations.schema_migrations"
+    click.echo(f"{said} on {database.label}", err=True)
+    click.echo(path)
