@@ -4,7 +4,8 @@ data can note in its own transaction how to bring it back."""
 import getpass
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -14,6 +15,8 @@ from psycopg.rows import dict_row
 from aclue_pipeline import __version__
 from aclue_pipeline.catalog import sqltext
 from aclue_pipeline.errors import MissingPrivilege
+from aclue_pipeline.schema.census import fingerprint, take
+from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.settings import checkout, sql_folder
 
 Pg = psycopg.Connection[Any]
@@ -57,6 +60,31 @@ def ended(pg: Pg, deployment: int, after: str, outcome: Mapping[str, str]) -> No
         "update pipeline.deployments set ended_at = clock_timestamp(), after = %s, outcome = %s where deployment = %s",
         [after, json.dumps(outcome), deployment],
     )
+
+
+@contextmanager
+def recorded(
+    pg: Pg, action: str, relations: Sequence[int], say: Callable[[str], None], allowed: Collection[str] = ()
+) -> Iterator[Callable[[str], None]]:
+    """A row for what moves these relations, with each line that was said of it, also where it ends half-way."""
+    done: dict[str, str] = {}
+
+    def heard(line: str) -> None:
+        done[line.partition(" …")[0]] = line
+        say(line)
+
+    owner = _one(pg, "select pg_get_userbyid(relowner) from pg_class where oid = any(%s) limit 1", [list(relations)])
+    plan = sqltext.digest(action, *map(str, relations))
+    number = began(pg, action, owner or pg.info.user, plan, _fingerprint(pg), allowed)
+    try:
+        yield heard
+    finally:
+        if not pg.closed:
+            ended(pg, number, _fingerprint(pg), done)
+
+
+def _fingerprint(pg: Pg) -> str:
+    return fingerprint(take(pg, declared().tables, declared().functions))
 
 
 def last_owner(pg: Pg) -> str | None:

@@ -13,6 +13,7 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema.apply import GIVE_UP
 from aclue_pipeline.schema.change import EXCLUSIVE, Step
 from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.history import recorded
 from aclue_pipeline.schema.retire import (
     ROWS_CAME,
     Families,
@@ -52,11 +53,14 @@ def purge(
         if not discard_data:
             _refuse_rows(pg, doomed)
         _refuse_dependents(pg, doomed, progress)
+        if not numbers:
+            return ()
         patience = Patience(give_up)
-        for steps in _steps(pg, doomed, discard_data):
-            run(pg, steps, patience, progress, "aclue purge")
-        for one in numbers:
-            drop_schema(pg, one, progress)
+        with recorded(pg, "purge", [one.oid for family in doomed.values() for one in family], progress) as say:
+            for steps in _steps(pg, doomed, discard_data):
+                run(pg, steps, patience, say, "aclue purge")
+            for one in numbers:
+                drop_schema(pg, one, say)
     return tuple(doomed)
 
 

@@ -26,6 +26,7 @@ from aclue_pipeline.schema.census.thing import OWNER
 from aclue_pipeline.schema.change import EXCLUSIVE, How, Step, ident
 from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.deletion import NO_DELETION, deletion, first_line
+from aclue_pipeline.schema.history import recorded
 from aclue_pipeline.schema.retired import (
     FILLING,
     PREFIX,
@@ -87,10 +88,11 @@ def rollback(
         _refuse_keys(todo.keys, allow)
         refuse_role(pg, moving, creates=True)
         _make(pg, todo.schema, todo.tables)
-        trial = deletion(pg, progress)
-        steps = [_retiring(pg, todo.schema, family, trial) for family in moving.values()]
-        run(pg, steps, Patience(give_up), progress, "aclue rollback")
-        pg.execute(_finished(todo.schema).encode())
+        with recorded(pg, "rollback", _oids(moving), progress, allow) as say:
+            trial = deletion(pg, say)
+            steps = [_retiring(pg, todo.schema, family, trial) for family in moving.values()]
+            run(pg, steps, Patience(give_up), say, "aclue rollback")
+            pg.execute(_finished(todo.schema).encode())
     return todo
 
 
@@ -119,22 +121,21 @@ def restore(
         replaced = families(pg, "public", standing)
         if odd := sorted(set(standing) - set(replaced)):
             raise TableStands(f"{', '.join(odd)} is no table; nothing was changed: rename or drop it first")
-        _refuse_keys(
-            [name for family in replaced.values() for *_, name in keys_to(pg, [one.oid for one in family])], ()
-        )
-        refuse_role(
-            pg, {name: [*family, *replaced.get(name, ())] for name, family in back.items()}, creates=bool(replaced)
-        )
-        target = ""
-        if replaced:
-            target = f"{PREFIX}{_next(pg, replaced, beyond=number)}"
-            _make(pg, target, list(replaced))
-        trial = deletion(pg, progress) if replaced else ""
-        steps = [_restoring(pg, name, family, replaced.get(name, []), target, trial) for name, family in back.items()]
-        run(pg, steps, Patience(give_up), progress, f"aclue restore {number}{' --swap' if swap else ''}")
+        _refuse_keys([name for *_, name in keys_to(pg, _oids(replaced))], ())
+        moving = {name: [*family, *replaced.get(name, ())] for name, family in back.items()}
+        refuse_role(pg, moving, creates=bool(replaced))
+        target = f"{PREFIX}{_next(pg, replaced, beyond=number)}" if replaced else ""
         if target:
-            pg.execute(_finished(target).encode())
-        drop_schema(pg, number, progress)
+            _make(pg, target, list(replaced))
+        with recorded(pg, "restore", _oids(moving), progress) as say:
+            trial = deletion(pg, say) if target else ""
+            steps = [
+                _restoring(pg, name, family, replaced.get(name, []), target, trial) for name, family in back.items()
+            ]
+            run(pg, steps, Patience(give_up), say, f"aclue restore {number}{' --swap' if swap else ''}")
+            if target:
+                pg.execute(_finished(target).encode())
+            drop_schema(pg, number, say)
     return tuple(back)
 
 
@@ -151,7 +152,7 @@ def _wanted(tables: Sequence[str]) -> tuple[str, ...]:
 
 def _looked(pg: Pg, wanted: Sequence[str]) -> tuple[Retirement, Families]:
     moving = families(pg, "public", wanted)
-    oids = [one.oid for family in moving.values() for one in family]
+    oids = _oids(moving)
     keys = tuple(name for *_, name in keys_to(pg, oids))
     return Retirement(f"{PREFIX}{_next(pg, moving)}", tuple(moving), tuple(stopping(pg, oids)), keys), moving
 
@@ -172,6 +173,10 @@ def chosen(pg: Pg, number: int | None) -> int:
         said = f"the numbers are {', '.join(map(str, there))}" if there else "nothing is retired here"
         raise NothingFound(f"rollback {number} retired nothing that is still there: {said}" if number else said)
     return max(there) if number is None else number
+
+
+def _oids(moving: Families) -> list[int]:
+    return [one.oid for family in moving.values() for one in family]
 
 
 def _standing(pg: Pg, names: list[str]) -> list[str]:
@@ -196,7 +201,7 @@ def refuse_role(pg: Pg, moving: Families, creates: bool = False) -> None:
     rows = pg.execute(
         """select format('%%I.%%I', relnamespace::regnamespace::text, relname), pg_get_userbyid(relowner) from pg_class
            where oid = any(%s) and not pg_has_role(relowner, 'USAGE')""",
-        [[one.oid for family in moving.values() for one in family]],
+        [_oids(moving)],
     ).fetchall()
     if rows:
         names = ", ".join(name for name, _ in rows)

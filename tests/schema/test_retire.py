@@ -176,6 +176,17 @@ def test_each_rollback_has_its_number_and_restore_takes_the_last_or_the_named(sc
         schema.restore(schema_db)
 
 
+def test_what_was_moved_stands_in_the_history_and_numbers_are_not_given_twice(schema_db: Database) -> None:
+    schema.rollback(schema_db, ["product_views"])
+    assert schema.purge(schema_db) == ("aclue_retired_1.product_views",)
+    assert schema.rollback(schema_db, ["session_analytics"]).schema == "aclue_retired_2"
+    schema.restore(schema_db)
+    last, *others = schema.deployments(schema_db)
+    assert [one["action"] for one in others[:3]] == ["rollback", "purge", "rollback"]
+    assert (last["action"], last["before"] != last["after"]) == ("restore", True)
+    assert list(last["outcome"].values()) == ["restore aclue_retired_2.session_analytics … done"]
+
+
 def test_restoring_where_a_table_stands_is_refused_and_swap_retires_that_one(schema_db: Database) -> None:
     run(schema_db, FILL)
     schema.rollback(schema_db)
@@ -408,14 +419,15 @@ class Stopped(Exception):
 
 
 class Counting:
-    """Ends the run before (or, after=True, just after) the nth statement that reaches the server."""
+    """Ends the run before the nth statement that is more than a question: before a question is after what came before it."""
 
     def __init__(self, stop_at: int | None) -> None:
         self.count, self.stop_at = 0, stop_at
 
     def __call__(self, execute: Any) -> Any:
         def counted(pg: Any, *args: Any, **kwargs: Any) -> Any:
-            if pg.autocommit:
+            text = args[0].decode() if isinstance(args[0], bytes) else str(args[0])
+            if pg.autocommit and not text.lstrip().startswith(("select", "with")):
                 self.count += 1
                 if self.count == self.stop_at:
                     pg.close()
