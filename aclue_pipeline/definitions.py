@@ -36,7 +36,13 @@ def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitio
     return dg.Definitions(
         assets=beta.with_python_references([asset for assets, _ in built for asset in assets]),
         asset_checks=[check for _, checks in built for check in checks],
-        jobs=[schema.deploy_schema, *retire.JOBS, revenue.close_month(catalog), *timetable.jobs(catalog)],
+        jobs=[
+            schema.deploy_schema,
+            *retire.JOBS,
+            revenue.close_month(catalog),
+            staging.clear_erased(catalog),
+            *timetable.jobs(catalog),
+        ],
         schedules=timetable.schedules(catalog),
         sensors=timetable.sensors(catalog),
         resources={"database": resources.database, **overrides},

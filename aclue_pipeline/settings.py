@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     first_day: date = Field(date(2024, 1, 1), description="First daily partition of revenue and funnel.")
     funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
     half_life_days: float = Field(180, gt=0, description="Days after which an event weighs half in a profile.")
+    retention_days: int = Field(
+        30, ge=1, description="Days after which addresses and browsers of clicks without owner are cleared."
+    )
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI; the next free one if taken.")
     ui_hosts: str = Field("", description="Names the UI answers to besides localhost, comma separated.")
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")

@@ -102,6 +102,14 @@ CLOSE = Entry(
     "0 7 10 * *",
     "Every month on the 10th: the month before is closed, and what changes of it later is an adjustment.",
 )
+CLEAR = Entry(
+    "clear_erased",
+    (),
+    "Clear what rows without owner still say of erased people, and addresses and browsers that are older than ACLUE_RETENTION_DAYS.",
+    "daily_clearing",
+    "50 3 * * *",
+    "Every night: nothing is kept of erased people, and of visitors no address longer than it may be.",
+)
 HEALTH = Entry(
     "check_health",
     ("health",),
@@ -110,7 +118,7 @@ HEALTH = Entry(
     "0 6 * * *",
     "Every morning: what would slow the database down.",
 )
-TIMETABLE = (OBSERVE, DRIFT, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, HEALTH)
+TIMETABLE = (OBSERVE, DRIFT, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, CLEAR, HEALTH)
 
 
 def sentence(room: str, kind: str = "") -> str:
@@ -139,7 +147,7 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
             tags={"aclue/room": "+".join(entry.rooms) or entry.job},
         )
         for entry in TIMETABLE
-        if entry not in (SYNC_ALL, CLOSE)  # another time of the same job; no assets
+        if entry not in (SYNC_ALL, CLOSE, CLEAR)  # another time of the same job; no assets
     ]
 
 

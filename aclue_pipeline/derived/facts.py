@@ -70,7 +70,7 @@ def sync(db: Database, catalog: Catalog, *, full: bool = False) -> Synced:
     `full`: look at every row, also for those that are gone or were loaded without a time of change; the first sync and the first
     under other rules always do. Two at once take turns; a second one finds nothing to write.
     """
-    _ensure(db, catalog)
+    ensure_facts(db, catalog)
     with snapshot(db, alone=LOCK) as pg, named_errors():
         return _sync(pg, catalog, full)
 
@@ -123,7 +123,7 @@ def rule_version(catalog: Catalog) -> str:
 def look(db: Database, catalog: Catalog, first: date, last: date) -> None:
     """Look at those days of views and swipes (both counted) that nobody has looked at yet, before they are built: what arrives
     later then always makes a difference to the next look."""
-    _ensure(db, catalog)
+    ensure_facts(db, catalog)
     with snapshot(db, alone=LOCK) as pg, named_errors():
         now = one(pg, "select now()")
         for source in SOURCES:
@@ -143,7 +143,7 @@ def reaches(catalog: Catalog, table: Table) -> set[str]:
     return set(table.reads).union(*(reaches(catalog, one) for one in below if one.kind == "daily"))
 
 
-def _ensure(db: Database, catalog: Catalog) -> None:
+def ensure_facts(db: Database, catalog: Catalog) -> None:
     """The facts, what the sync reads them from and calls, and its bookkeeping."""
     read = ("staging.clicks", "staging.sessions")
     tables = [t for t in catalog.tables.values() if t.kind == "facts" or t.room == "pipeline" or t.key in read]

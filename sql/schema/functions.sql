@@ -45,6 +45,8 @@ declare
     said text := before ->> 'user_agent';
     is_bot boolean;
     token text := 'erased:' || replace(gen_random_uuid()::text, '-', '');
+    session text := old.session_id;
+    is_taken boolean := false;
 begin
     -- Whatever is wrong with the notes or the patterns, an account can be deleted. There may have been no notes when the plan was made: without
     -- enable_seqscan, which is off, deleting many accounts would read all of them for each row.
@@ -69,15 +71,19 @@ begin
             is_bot := false;
         end;
     end if;
+    if session !~ '^sha256:[0-9a-f]{64}$' then
+        session := 'sha256:' || encode(sha256(convert_to(session, 'UTF8')), 'hex');
+        -- A session row that was erased, and written anew by a browser that knew nothing of it.
+        if before ? 'landing_page' then
+            execute format('select exists (select from %s where session_id = $1)', tg_relid::regclass) into is_taken using session;
+        end if;
+    end if;
     -- Keys of columns that the table does not have are passed over.
     return jsonb_populate_record(
         new,
         (select jsonb_object_agg(name, null::text) from unnest(tg_argv) as name) || jsonb_build_object(
             'anonymous_id', token,
-            'session_id', case
-                when old.session_id ~ '^sha256:[0-9a-f]{64}$' then old.session_id
-                else 'sha256:' || encode(sha256(convert_to(old.session_id, 'UTF8')), 'hex')
-            end,
+            'session_id', case when is_taken then token || ':' || old.id else session end,
             'user_agent', case when is_bot then 'erased bot' when said is not null then 'erased' end,
             'affiliate_url', coalesce(substring(before ->> 'affiliate_url' from '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*'), 'erased'),
             'landing_page', regexp_replace(before ->> 'landing_page', '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*$', '', 'g')

@@ -31,7 +31,12 @@ on conflict do nothing;
 create temporary table session_names on commit drop as
 select n.session_number, t.session_id
 from touched as t
-join pipeline.session_numbers as n on n.session_key = t.session_key;
+join pipeline.session_numbers as n on n.session_key = t.session_key
+union
+select n.session_number, s.session_id
+from touched as t
+join pipeline.session_numbers as n on n.session_key = t.session_key
+join public.session_analytics as s on s.session_id = t.session_key;
 analyze session_names;
 
 create temporary table session_rows on commit drop as
@@ -55,6 +60,6 @@ select distinct on (n.session_number)
 from session_names as n
 left join staging.sessions as s on s.session_id = n.session_id
 left join staging.session_facts as f on f.session_number = n.session_number
-order by n.session_number, s.session_key is null, n.session_id;
+order by n.session_number, s.session_key is null, n.session_id <> s.session_key;
 create unique index on session_rows (session_number);
 analyze session_rows

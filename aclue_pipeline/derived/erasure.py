@@ -1,0 +1,229 @@
+"""What is not kept: what ownerless rows still say of erased people, order numbers of closed months, old addresses and browsers. A row
+that names its owner is cleared by the database itself, in the transaction that deletes the account (sql/schema); what follows from
+that is done here, so that no published number moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psycopg import sql
+
+from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.derived import facts
+from aclue_pipeline.derived.statement import Pg, filled, named_errors
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.locks import wait_for_lock
+from aclue_pipeline.settings import get_settings
+
+#: Rows that one transaction clears for their age: whoever reports a sale of one of them waits no longer than this takes.
+BATCH = 10_000
+
+_AGENT = """case
+    when r.user_agent is null then null
+    when (
+        select p.kind <> 'person' from staging.machine_patterns p
+        where lower(left(r.user_agent, 1000)) ~ p.pattern order by p.place limit 1
+    ) then 'erased bot' else 'erased' end"""
+_HOST = "coalesce(substring(r.affiliate_url from '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*'), 'erased')"
+
+#: What takes the place of what identifies, as the trigger has it; of any other tagged column NULL does.
+_INSTEAD = {
+    "session_id": "analytics.session_key(r.session_id)",
+    "user_agent": _AGENT,
+    "affiliate_url": _HOST,
+    "landing_page": "analytics.path(r.landing_page)",
+}
+#: Kept until their month is closed.
+_LATER = {"user_id", "anonymous_id", "order_id"}
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table with rows of people: deployed or the app's, where it stands or retired. `outlives`: its rows stay when an account goes."""
+
+    schema: str
+    name: str
+    columns: frozenset[str]
+    outlives: bool
+    cleared: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def quoted(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    def assignments(self, *more: sql.Composable) -> sql.Composed:
+        """SET of an update of `r`, which clears it."""
+        each = [
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.SQL(_INSTEAD.get(name, "null")))
+            for name in self.cleared
+        ]
+        return sql.SQL(", ").join([*each, *more])
+
+
+_RELATIONS = """
+select n.nspname, c.relname, array_agg(a.attname), not bool_or(a.attname = 'user_id' and a.attnotnull)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+where (n.nspname = 'public' or n.nspname ~ '^aclue_retired_[0-9]+$') and c.relname = any(%s)
+    and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped
+group by n.nspname, c.relname having bool_or(a.attname = 'user_id') order by n.nspname <> 'public', 1, 2
+"""
+
+
+def relations(pg: Pg, catalog: Catalog) -> list[Relation]:
+    """Every table of the app's and of ours whose rows name a user, retired ones too."""
+    tables = {table.name: table for table in catalog.tables.values() if table.schema == "public"}
+    found = []
+    for schema, name, columns, is_nullable in pg.execute(_RELATIONS, [list(tables)]).fetchall():
+        tagged = [column.name for column in tables[name].columns if column.pii and column.name not in _LATER]
+        cleared = [one for one in (*tagged, "landing_page") if one in columns]
+        outlives = is_nullable and tables[name].room == "schema"
+        found.append(Relation(schema, name, frozenset(columns), outlives, tuple(cleared)))
+    return found
+
+
+def clear(db: Database, catalog: Catalog) -> dict[str, int]:
+    """Clear all that is due, and the notes of it; rows cleared, by table. Two at once take turns."""
+    facts.ensure_facts(db, catalog)
+    done: dict[str, int] = {}
+    with db.begin() as connection, wait_for_lock(connection, facts.LOCK), named_errors():
+        pg = connection.connection.driver_connection
+        assert pg is not None
+        _add(done, clear_noted(pg, catalog))
+        _add(done, _clear_orders(pg, catalog))
+    with db.psycopg() as pg:
+        events = [one for one in relations(pg, catalog) if one.outlives and "user_agent" in one.columns]
+    for table in events:
+        rows = BATCH
+        while rows:
+            with db.psycopg() as pg, named_errors():
+                rows = _expire(pg, table)
+            _add(done, {table.key: rows})
+    return done
+
+
+def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
+    """Clear the ownerless rows that carry the names of erased people, forget these names, delete the notes. A visitor's identity that
+    rows of another user carry too is that one's as much, and stays."""
+    sync = catalog.root / "staging" / "sync"
+    pg.execute(filled(pg, (sync / "00_erased.sql").read_text(encoding="utf-8"), {}))
+    events = [one for one in relations(pg, catalog) if one.outlives]
+    _name(pg, [table for table in events if "anonymous_id" in table.columns])
+    done = {table.key: _clear_named(pg, table) for table in events}
+    pg.execute(filled(pg, (sync / "09_forget_people.sql").read_text(encoding="utf-8"), {"is_full": True}))
+    for key in of_ours(catalog):
+        forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
+        done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
+    pg.execute("delete from pipeline.erasures e using noted n where e.user_id = n.user_id and e.names = n.names")
+    pg.execute("drop table noted, erased_visitors, erased_sessions")
+    return done
+
+
+def _name(pg: Pg, tables: list[Relation]) -> None:
+    """The names to look for, as temporary tables: visitors that are nobody else's, with the token in their place, and sessions."""
+    pg.execute("create temporary table noted on commit drop as select * from pipeline.erasures")
+    pg.execute(
+        """create temporary table erased_visitors on commit drop as
+           select distinct on (anonymous_id) anonymous_id, token from noted where anonymous_id is not null order by 1, noted_at"""
+    )
+    pg.execute("create temporary table erased_sessions on commit drop as select distinct session_id from noted")
+    anothers = (
+        "delete from erased_visitors v using {table} r where r.anonymous_id = v.anonymous_id and r.user_id is not null"
+    )
+    for table in tables:
+        _run(pg, anothers, table)
+    theirs = """insert into erased_sessions
+                select r.session_id from {table} r join erased_visitors v using (anonymous_id) where r.user_id is null"""
+    for table in tables:
+        _run(pg, theirs, table)
+    pg.execute("analyze erased_visitors, erased_sessions")
+
+
+def _clear_named(pg: Pg, table: Relation) -> int:
+    """Clear the rows without owner that carry one of the names; how many."""
+    rows, nobodys, theirs = 0, sql.SQL("true"), sql.SQL("false")
+    if "anonymous_id" in table.columns:
+        nobodys = sql.SQL("coalesce(r.anonymous_id, '') = ''")
+        theirs = sql.SQL("r.anonymous_id in (select anonymous_id from erased_visitors)")
+    if "landing_page" in table.columns:
+        # A session row that a browser wrote anew after it was erased: both would come to have the same name.
+        rows += _run(
+            pg,
+            """delete from {table} r where r.user_id is null and r.session_id in (select session_id from erased_sessions)
+                   and ({nobodys} or {theirs}) and r.session_id !~ '^sha256:'
+                   and exists (select from {table} o where o.session_id = analytics.session_key(r.session_id))""",
+            table,
+            nobodys=nobodys,
+            theirs=theirs,
+        )
+    if "anonymous_id" in table.columns:
+        rows += _run(
+            pg,
+            "update {table} r set {set} from erased_visitors v where r.user_id is null and r.anonymous_id = v.anonymous_id",
+            table,
+            set=table.assignments(sql.SQL("anonymous_id = v.token")),
+        )
+    return rows + _run(
+        pg,
+        "update {table} r set {set} from erased_sessions s where r.user_id is null and r.session_id = s.session_id and {nobodys}",
+        table,
+        set=table.assignments(),
+        nobodys=nobodys,
+    )
+
+
+def of_ours(catalog: Catalog) -> list[str]:
+    """Tables of our own bookkeeping that name a user."""
+    own = [table for table in catalog.tables.values() if table.kind == "python" and table.key != "pipeline.erasures"]
+    return [table.key for table in own if any(column.name == "user_id" for column in table.columns)]
+
+
+def _clear_orders(pg: Pg, catalog: Catalog) -> dict[str, int]:
+    """Order numbers of erased people's clicks, once their hash is kept and the month is closed for good."""
+    return {
+        table.key: _run(
+            pg,
+            """update {table} r set order_id = null
+               where r.user_id is null and r.order_id is not null and r.session_id like 'sha256:%'
+                   and exists (select from staging.click_facts f where f.click_id = r.id and f.order_key is not null)
+                   and date_trunc('month', analytics.local_day(
+                       coalesce(analytics.usable(r.conversion_timestamp), analytics.usable(r.click_timestamp), '-infinity'), {zone}
+                   )) <= (select max(month) from pipeline.closings where reopened_at is null)""",
+            table,
+            zone=sql.Literal(get_settings().timezone),
+        )
+        for table in relations(pg, catalog)
+        if table.outlives and "order_id" in table.columns
+    }
+
+
+def _expire(pg: Pg, table: Relation) -> int:
+    return _run(
+        pg,
+        """update {table} r set ip_address = null, user_agent = {agent} where r.id in (
+               select o.id from {table} o
+               where o.user_id is null and (o.ip_address is not null or o.user_agent not in ('erased', 'erased bot'))
+                   and (coalesce(o.created_at, o.click_timestamp) >= now() - {age}) is not true
+               limit {batch})""",
+        table,
+        agent=sql.SQL(_AGENT),
+        age=sql.Literal(timedelta(days=get_settings().retention_days)),
+        batch=sql.Literal(BATCH),
+    )
+
+
+def _run(pg: Pg, statement: str, table: Relation, **parts: sql.Composable) -> int:
+    return pg.execute(sql.SQL(statement).format(table=table.quoted, **parts)).rowcount
+
+
+def _add(done: dict[str, int], more: Mapping[str, int]) -> None:
+    for key, rows in more.items():
+        done[key] = done.get(key, 0) + rows
+
+
+def sentence(done: Mapping[str, int]) -> str:
+    each = [f"{key} {rows:,}" for key, rows in done.items() if rows]
+    return f"rows cleared: {', '.join(each) or 'none'}"

@@ -1,0 +1,169 @@
+"""The job that clears: what ownerless rows still say of erased people, and what is older than it may be. No number moves."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from aclue_pipeline import derived
+from aclue_pipeline.derived import erasure
+from aclue_pipeline.postgres import Database
+from tests.erasure.test_trigger import ANN, BEN, CATALOG, MUG, click, people
+from tests.oracles.facts import AGENTS
+
+pytestmark = pytest.mark.database
+Pg = psycopg.Connection[Any]
+
+FACTS = """
+select (select jsonb_agg(to_jsonb(f) - array['changed_at', 'source_updated_at'] order by f.click_id) from staging.click_facts f),
+       (select jsonb_agg(to_jsonb(s) - array['changed_at'] order by s.session_number) from staging.session_facts s),
+       (select jsonb_agg(to_jsonb(p) order by p.person_number) from staging.people p)"""
+
+
+def session(pg: Pg, name: str, user: Any, visitor: Any) -> None:
+    pg.execute(
+        "insert into public.session_analytics (session_id, user_id, anonymous_id, landing_page, city) values (%s, %s, %s, '/', 'Leeds')",
+        [name, user, visitor],
+    )
+
+
+def view(pg: Pg, name: str, user: Any) -> None:
+    pg.execute(
+        """insert into public.product_views (session_id, user_id, product_id, search_query, interaction_type, view_source, view_position)
+           values (%s, %s, %s, 'for ann', 'detail_view', 'search', 1)""",
+        [name, user, MUG],
+    )
+
+
+@pytest.fixture
+def visited(deployed_db: Database) -> Database:
+    """Ann came without account, signed in and clicked; somebody else came, too."""
+    with deployed_db.psycopg() as pg:
+        people(pg, ANN, BEN)
+        click(pg, None, "hers", "before", "Googlebot/2.1")
+        click(pg, None, "hers", "before")
+        click(pg, None, None, "during")
+        view(pg, "before", None)
+        view(pg, "during", None)
+        session(pg, "during", ANN, "hers")
+        click(pg, ANN, "hers", "during", order="order")
+        view(pg, "during", ANN)
+        click(pg, None, "another", "elsewhere")
+    return deployed_db
+
+
+def everywhere(pg: Pg, *words: str) -> set[str]:
+    """Columns, of any schema of a database that is not the server's, in which a word stands; auth apart."""
+    found = set()
+    tables = pg.execute(
+        """select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'auth', 'demo')"""
+    ).fetchall()
+    for (table,) in tables:
+        asked = f"""select distinct e.key from {table} t cross join jsonb_each_text(to_jsonb(t)) e
+                    where exists (select from unnest(%s::text[]) w where strpos(e.value, w) > 0)"""
+        found |= {f"{table}.{column}" for (column,) in pg.execute(asked, [list(words)]).fetchall()}
+    return found
+
+
+def known(db: Database) -> Any:
+    with db.psycopg() as pg:
+        return pg.execute(FACTS).fetchall()
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["synced before", "never synced before"])
+def test_what_ownerless_rows_say_of_an_erased_person_is_cleared_and_nothing_counts_otherwise(
+    visited: Database, synced: bool
+) -> None:
+    whole = known_if_nobody_goes(visited)
+    if synced:
+        # By a browser that both signed in from, which only a sync of before knows to be nobody's.
+        with visited.psycopg() as pg:
+            click(pg, ANN, "shared", "at home")
+            click(pg, BEN, "shared", "at home too")
+            click(pg, None, "shared", "at home still")
+        derived.sync(visited, CATALOG)
+        before = known(visited)
+    with visited.psycopg() as pg:
+        pg.execute("delete from auth.users where id = %s", [ANN])
+    if synced:
+        assert derived.sync(visited, CATALOG).clicks == 0
+    done = erasure.clear(visited, CATALOG)
+    assert (done["public.affiliate_clicks"], done["public.product_views"]) == (3, 2)
+    synced_again = derived.sync(visited, CATALOG, full=True)
+    if synced:
+        assert (synced_again.clicks, synced_again.sessions, synced_again.gone) == (0, 0, 0)
+        assert known(visited) == before
+    else:
+        assert sizes(visited) == whole
+    with visited.psycopg() as pg:
+        assert everywhere(pg, str(ANN), "hers", "before", "during", "for ann") == set()
+        assert everywhere(pg, "another", "elsewhere") >= {"public.affiliate_clicks.anonymous_id"}, (
+            "what is looked for is found"
+        )
+        assert pg.execute("select count(*) from pipeline.erasures").fetchall() == [(0,)]
+        kept = pg.execute(
+            "select count(*) from public.affiliate_clicks where anonymous_id = 'shared' and user_agent <> 'erased'"
+        ).fetchall()
+        assert kept == [(2 * synced,)], "a browser that another signed in from is that one's as much"
+    assert not any(erasure.clear(visited, CATALOG).values())
+
+
+def known_if_nobody_goes(db: Database) -> Any:
+    """People, sessions and verdicts, had nobody been erased; forgotten again."""
+    derived.sync(db, CATALOG)
+    found = sizes(db)
+    with db.psycopg() as pg:
+        pg.execute(
+            """truncate staging.click_facts, staging.session_facts, staging.product_facts, pipeline.person_numbers,
+                   pipeline.session_numbers, pipeline.syncs, pipeline.source_days, pipeline.dirty"""
+        )
+    return found
+
+
+def sizes(db: Database) -> Any:
+    with db.psycopg() as pg:
+        return pg.execute(
+            """select (select array_agg(f.verdict order by f.verdict) from staging.click_facts f),
+                      (select array_agg((p.clicks, p.sessions)::text order by p.clicks, p.sessions) from staging.people p),
+                      (select count(*) from staging.session_facts), (select count(distinct session_number) from staging.click_facts),
+                      (select count(*) from staging.views v where v.session_number is null)"""
+        ).fetchall()
+
+
+def test_addresses_and_browsers_of_visitors_go_with_time_and_machines_stay_machines(deployed_db: Database) -> None:
+    with deployed_db.psycopg() as pg:
+        people(pg, ANN)
+        for n, agent in enumerate(AGENTS):
+            click(pg, None, f"v{n}", f"s{n}", agent, at="2026-01-01")
+        click(pg, None, "new", "s", at="now")
+        click(pg, ANN, "hers", "t", at="2026-01-01")
+    derived.sync(deployed_db, CATALOG)
+    before = known(deployed_db)
+    assert erasure.clear(deployed_db, CATALOG)["public.affiliate_clicks"] == len(AGENTS)
+    assert derived.sync(deployed_db, CATALOG, full=True).clicks == 0
+    assert known(deployed_db) == before
+    with deployed_db.psycopg() as pg:
+        kept = pg.execute(
+            "select anonymous_id from public.affiliate_clicks where ip_address is not null order by 1"
+        ).fetchall()
+        assert kept == [("hers",), ("new",)]
+        bots = pg.execute("select count(*) from public.affiliate_clicks where user_agent = 'erased bot'").fetchall()
+        assert bots == [(sum(AGENTS.values()),)]
+
+
+@pytest.mark.parametrize("visitor", [None, "hers"])
+def test_a_browser_that_goes_on_after_its_account_stops_neither_the_next_erasure_nor_the_clearing(
+    deployed_db: Database, visitor: str | None
+) -> None:
+    with deployed_db.psycopg() as pg:
+        people(pg, ANN, BEN)
+        session(pg, "tab", ANN, visitor)
+        pg.execute("delete from auth.users where id = %s", [ANN])
+        session(pg, "tab", BEN, visitor)
+        pg.execute("delete from auth.users where id = %s", [BEN])
+        session(pg, "tab", None, visitor)
+    erasure.clear(deployed_db, CATALOG)
+    derived.sync(deployed_db, CATALOG)
+    with deployed_db.psycopg() as pg:
+        assert everywhere(pg, "tab") <= {"pipeline.tables.table_name"}
