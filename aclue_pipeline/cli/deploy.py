@@ -156,12 +156,11 @@ def history(context: Context, as_json: bool) -> None:
 
 
 @click.command(epilog="Example:  aclue export supabase supabase/migrations --mark")
-@click.argument("what", type=click.Choice(["supabase"]))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--mark", is_flag=True, help="Note it as run in the named database, where `deploy` has done the same.")
 @yes_option
 @click.pass_obj
-def export(context: Context, what: str, folder: Path, mark: bool, yes: bool) -> None:
+def supabase(context: Context, folder: Path, mark: bool, yes: bool) -> None:
     """Write a first deployment as one migration for Supabase's own tools.
 
     It can be run again, ends within the SQL editor's minute and keeps nobody waiting; all that comes later is `aclue deploy`'s work.
