@@ -272,6 +272,8 @@ def _ensure_table(pg: Pg, table: Table) -> list[Change]:
         did = ["created"]
     else:
         shape = _shape(pg, table)
+        if existed and table.kind in CREATED and _is_anothers(pg, table.key) and shape == columns_of(pg, table.key):
+            return [Change(table.key, "left to whoever deployed it")]
         did = _evolve(pg, table, shape) if existed else _create(pg, table, shape)
     _describe(pg, table)
     if table.kind in PUBLISHED:
@@ -279,6 +281,10 @@ def _ensure_table(pg: Pg, table: Table) -> list[Change]:
         says = f"Rows of {table.key} that were published once and then replaced or deleted."
         _describe(pg, replace(table, key=f"history.{table.name}", schema="history", description=says))
     return [Change(table.key, what) for what in did or ["comments brought up to date"]]
+
+
+def _is_anothers(pg: Pg, key: str) -> bool:
+    return bool(one(pg, "select not pg_has_role(relowner, 'USAGE') from pg_class where oid = %s::regclass", [key]))
 
 
 def _shape(pg: Pg, table: Table) -> dict[str, str]:

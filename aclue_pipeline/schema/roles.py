@@ -57,73 +57,45 @@ def script(db: Database) -> str:
 def _holds(pg: psycopg.Connection, one: Statement) -> bool:
     try:
         row = pg.execute(f"select {one.done}".encode()).fetchone()
-    except errors.UndefinedObject:  # no such role yet
+    except (
+        errors.UndefinedObject,
+        errors.InsufficientPrivilege,
+    ):  # no such role yet, or nothing that this one may look at
         return False
     return bool(row and row[0])
 
 
 def statements(pg: psycopg.Connection) -> Iterator[Statement]:
     """In the order in which they are run."""
-    row = pg.execute("select current_database(), to_regnamespace(%s) is not null", [_PUBLISHED]).fetchone()
+    row = pg.execute("select current_database()").fetchone()
     assert row is not None
-    database, published = row
-    for role, attributes, says in (
-        (DEPLOYER, "login bypassrls", "deploys, verifies, takes back"),
-        (PIPELINE, "login bypassrls", "reads the app's tables and ours, writes derived tables and profiles"),
-        (ANALYST, "login", "reads what is published"),
+    for role, says in (
+        (DEPLOYER, "deploys, verifies, takes back"),
+        (PIPELINE, "reads the app's tables and ours, writes derived tables and profiles"),
+        (ANALYST, "reads what is published"),
     ):
-        yield _said(
-            f"{role} {says}", "create role {} {}", f"to_regrole('{role}') is not null", role, sql.SQL(attributes)
-        )
+        yield Statement(f"{role} {says}", f"create role {role} login", f"to_regrole('{role}') is not null")
+    # Both work in it, whoever comes first.
+    yield Statement("the schema of both", "create schema pipeline", "to_regnamespace('pipeline') is not null")
     for role in (DEPLOYER, PIPELINE):
-        yield _said(
-            f"{role} makes schemas",
-            "grant create on database {} to {}",
-            f"has_database_privilege('{role}', current_database(), 'CREATE')",
-            database,
-            role,
-        )
-    yield _member(PIPELINE, "service_role", "does what the server may")
-    for role in ROLES:
-        yield _member(DEPLOYER, role, "tries what its clients may")
+        bypasses = f"exists (select from pg_roles where rolbypassrls and rolname = '{role}')"
+        yield Statement(f"{role} sees every row", f"alter role {role} bypassrls", bypasses)
+        yield _grant(role, "create", "database", str(row[0]), "makes schemas")
+        yield _grant(role, "usage, create", "schema", "pipeline", "keeps its notes")
     yield from _deployer(pg)
-    if published:
-        schema = sql.Identifier(_PUBLISHED)
-        yield _said(
-            f"{ANALYST} enters {_PUBLISHED}",
-            "grant usage on schema {} to {}",
-            f"has_schema_privilege('{ANALYST}', '{_PUBLISHED}', 'USAGE')",
-            schema,
-            ANALYST,
-        )
-        unread = f"""not exists (select from pg_class where relnamespace = '{_PUBLISHED}'::regnamespace
-            and relkind in ('r', 'p', 'v', 'm') and not has_table_privilege('{ANALYST}', oid, 'SELECT'))"""
-        yield _said(f"{ANALYST} reads it", "grant select on all tables in schema {} to {}", unread, schema, ANALYST)
+    yield _member(PIPELINE, "service_role", "does what the server may")
+    yield from _on_what_is_there(pg)
 
 
 def _deployer(pg: psycopg.Connection) -> Iterator[Statement]:
     """What prerequisites.sql asks for, and what keys are taken and tried with."""
-    yield _said(
-        f"{DEPLOYER} makes tables in public",
-        "grant usage, create on schema public to {}",
-        f"has_schema_privilege('{DEPLOYER}', 'public', 'CREATE')",
-        DEPLOYER,
-    )
-    yield _said(
-        f"{DEPLOYER} names auth.users and auth.uid()",
-        "grant usage on schema auth to {}",
-        f"has_schema_privilege('{DEPLOYER}', 'auth', 'USAGE')",
-        DEPLOYER,
-    )
+    yield _grant(DEPLOYER, "usage, create", "schema", "public", "makes tables")
+    yield _grant(DEPLOYER, "usage", "schema", "auth", "names auth.users and auth.uid()")
     for target in sorted({target for shape in shapes().values() for target in shape.references.values()}):
-        rights = ("SELECT", "INSERT", "DELETE", "REFERENCES")
-        yield _said(
-            f"{DEPLOYER} refers to {target}, and tries it with rows that it takes back",
-            f"grant {', '.join(rights).lower()} on {{}} to {{}}",
-            " and ".join(f"has_table_privilege('{DEPLOYER}', '{target}', '{right}')" for right in rights),
-            sql.SQL(target),
-            DEPLOYER,
-        )
+        says = "refers to it, and tries it with rows that it takes back"
+        yield _grant(DEPLOYER, "select, insert, delete, references", "table", target, says)
+    for role in ROLES:
+        yield _member(DEPLOYER, role, "tries what its clients may")
     owners = pg.execute(
         "select distinct pg_get_userbyid(relowner) from pg_class where relnamespace = to_regnamespace('public') and relname = any(%s)",
         [list(shapes())],
@@ -133,10 +105,35 @@ def _deployer(pg: psycopg.Connection) -> Iterator[Statement]:
             yield _member(DEPLOYER, owner, "owns the tables that are deployed")
 
 
-def _member(role: str, of: str, why: str) -> Statement:
-    return _said(f"{role} {why}", "grant {} to {}", f"pg_has_role('{role}', '{of}', 'USAGE')", of, role)
+def _on_what_is_there(pg: psycopg.Connection) -> Iterator[Statement]:
+    """What only its owner can give, once it is made."""
+    tables = pg.execute(
+        """select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p', 'v', 'm')
+               and (n.nspname = %s or n.nspname = 'pipeline' and c.relname in ('deployments', 'erasures'))
+           order by 1, 2""",
+        [_PUBLISHED],
+    ).fetchall()
+    if any(schema == _PUBLISHED for schema, _ in tables):
+        yield _grant(ANALYST, "usage", "schema", _PUBLISHED, "enters it")
+    for schema, table in tables:
+        if schema == _PUBLISHED:
+            yield _grant(ANALYST, "select", "table", f"{schema}.{table}", "reads it")
+        else:
+            yield _grant(
+                PIPELINE, "select, insert, update, delete", "table", f"{schema}.{table}", "works on what was noted"
+            )
 
 
-def _said(says: str, text: str, done: str, *names: str | sql.Composable) -> Statement:
-    composed = sql.SQL(text).format(*(sql.Identifier(one) if isinstance(one, str) else one for one in names))
-    return Statement(says, composed.as_string(None), done)
+def _grant(role: str, rights: str, on: str, name: str, says: str) -> Statement:
+    """`name`: as the server writes it, of a database as it is."""
+    quoted = sql.Identifier(name).as_string(None) if on == "database" else name
+    each = (
+        f"has_{on}_privilege('{role}', {sql.Literal(name).as_string(None)}, '{right}')" for right in rights.split(", ")
+    )
+    return Statement(f"{role}, {name}: {says}", f"grant {rights} on {on} {quoted} to {role}", " and ".join(each))
+
+
+def _member(role: str, of: str, says: str) -> Statement:
+    quoted, name = sql.Identifier(of).as_string(None), sql.Literal(of).as_string(None)
+    return Statement(f"{role} {says}", f"grant {quoted} to {role}", f"pg_has_role('{role}', {name}, 'USAGE')")
