@@ -31,7 +31,13 @@ from aclue_pipeline.schema.waiting import Patience, Unnoticed, pause
 GIVE_UP = timedelta(minutes=10)
 ROUNDS = 3
 #: What says that somebody changed the thing meanwhile: it is looked at again.
-_CHANGED = (errors.DuplicateTable, errors.DuplicateObject, errors.UndefinedTable, errors.UndefinedObject)
+_CHANGED = (
+    errors.DuplicateTable,
+    errors.DuplicateObject,
+    errors.UndefinedTable,
+    errors.UndefinedObject,
+    errors.UndefinedColumn,
+)
 
 Pg = psycopg.Connection[Any]
 Say = Callable[[str], None]

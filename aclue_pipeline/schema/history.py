@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from aclue_pipeline import __version__
 from aclue_pipeline.catalog import sqltext
-from aclue_pipeline.errors import MissingPrivilege
+from aclue_pipeline.errors import Impossible, MissingPrivilege, NotOurs
 from aclue_pipeline.schema.census import fingerprint, take
 from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.settings import checkout, sql_folder
@@ -33,6 +33,10 @@ def began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any 
         raise MissingPrivilege(
             f"this role may not write the history of deployments ({error.diag.message_primary}), nothing was changed; connect as the"
             " owner of schema pipeline"
+        ) from None
+    except psycopg.errors.RaiseException as error:  # an event trigger of the project's
+        raise Impossible(
+            f"the history of deployments cannot be kept: {error.diag.message_primary}; nothing was changed"
         ) from None
 
 
@@ -110,11 +114,18 @@ def deployments(pg: Pg) -> list[dict[str, Any]]:
 
 
 def _there(pg: Pg) -> bool:
-    """Whether it is, as far as this role may look."""
-    asked = """select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-               where n.nspname = 'pipeline' and c.relname = 'deployments'
-                   and has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'))"""
-    return bool(_one(pg, asked))
+    """Whether it is, as far as this role may look. Raises NotOurs where the name is somebody else's."""
+    rows = pg.execute(
+        """select has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'),
+                  exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'brings_back')
+           from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'pipeline' and c.relname = 'deployments'"""
+    ).fetchall()
+    if any(not ours for _, ours in rows):
+        raise NotOurs(
+            "pipeline.deployments is somebody else's, nothing was changed; the history of deployments is to be kept under that name:"
+            " rename it"
+        )
+    return any(readable for readable, _ in rows)
 
 
 def _one(pg: Pg, statement: str, values: Any = None) -> Any:

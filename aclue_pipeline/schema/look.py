@@ -1,6 +1,7 @@
 """Looking: the census of a database beside what is declared, read in one go and made into a plan. Changes nothing."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -12,7 +13,7 @@ import psycopg
 
 from aclue_pipeline.errors import NotOurs, SettingsError
 from aclue_pipeline.schema import history
-from aclue_pipeline.schema.census import Census, Key, take
+from aclue_pipeline.schema.census import Census, Key, Thing, take
 from aclue_pipeline.schema.census.thing import fingerprint as fingerprint_of
 from aclue_pipeline.schema.change import Change
 from aclue_pipeline.schema.declared import declared
@@ -137,7 +138,14 @@ def _some(names: Sequence[str] | set[str]) -> str:
 
 
 def _refuse_taken_names(pg: Pg, wanted: Census, there: Census) -> None:
-    """Indexes share their names with tables, views and sequences of the schema."""
+    """Indexes share their names with tables, views and sequences of the schema; a function keeps what it returns."""
+    for one in wanted.of("function"):
+        found = there.things.get(one.key)
+        if found and _returns(found) != _returns(one):
+            raise NotOurs(
+                f"{one.key.name} is somebody else's function, which returns {_returns(found)}, nothing was changed; one of that name is"
+                " to be deployed: rename it"
+            )
     needed = {
         one.key.name: one.key
         for one in wanted.of("index", "constraint")
@@ -153,6 +161,11 @@ def _refuse_taken_names(pg: Pg, wanted: Census, there: Census) -> None:
     for name, kind, of in rows:
         what = f"an index of {of}" if of else _KINDS.get(kind, kind)
         raise NotOurs(f"public.{name} is {what}, nothing was changed; {needed[name]} needs that name: rename it")
+
+
+def _returns(function: Thing) -> str:
+    said = re.search(r"^ RETURNS (.*)$", str(function.facts["definition"]), re.MULTILINE)
+    return said[1] if said else "nothing"
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """What a refusal asks a person to say."""
 
+import re
 import shlex
-from itertools import pairwise
 
 
 def allowed(refusal: Exception) -> list[str]:
-    """The words that follow --allow in it."""
-    words = shlex.split(str(refusal).replace(";", " ; ").replace("person's", "person"))
-    return [word for before, word in pairwise(words) if before == "--allow"]
+    """The words that follow --allow in it, quoted for a shell where they must be."""
+    quoted = re.findall(r"""--allow ((?:'[^']*'|"[^"]*"|[^\s;'"])+)""", str(refusal))
+    return [word for one in quoted for word in shlex.split(one)]

@@ -2,7 +2,7 @@
 
 import re
 
-from aclue_pipeline.schema.census import Thing
+from aclue_pipeline.schema.census import Key, Thing
 from aclue_pipeline.schema.change import NO_WRITES, Case, How, Mend, Step, ident, quoted
 from aclue_pipeline.schema.remedies import policies, triggers
 
@@ -50,6 +50,13 @@ def _added(case: Case, wanted: Thing) -> Mend:
     if facts["generated"] or facts["identity"] or (fills and _VOLATILE.search(str(facts["default"]))):
         guard, asks = ("", ("rewrites",)) if case.rows else (case.empty, ())
     add = f"alter table {case.table} add column {defined(wanted)}"
+    if case.rows and _derived(wanted):
+        name = ident(case.key.name)
+        steps = (
+            case.alter(add.removesuffix(" not null")),
+            *_not_null(case, f"alter table {case.table} alter column {name}"),
+        )
+        return Mend((*steps, *_tuned(case)), after=_derives(case))
     return Mend((case.alter(add, guard=guard), *_tuned(case)), asks, asks)
 
 
@@ -77,7 +84,19 @@ def _altered(case: Case, wanted: Thing) -> Mend:
     if case.differs("not_null"):
         steps += _not_null(case, alter) if facts["not_null"] else [case.alter(f"{alter} drop not null")]
     steps += _tuned(case)
-    return Mend(tuple(steps), tuple(hazards), tuple(hazards))
+    after = _derives(case) if _derived(wanted) and case.differs("not_null") else ()
+    return Mend(tuple(steps), tuple(hazards), tuple(hazards), after=after)
+
+
+def _derived(wanted: Thing) -> bool:
+    """Whether a trigger fills it in: it must hold a value, and its default is none."""
+    return bool(wanted.facts["not_null"]) and str(wanted.facts["default"]).startswith("NULLIF(")
+
+
+def _derives(case: Case) -> tuple[Key, ...]:
+    """What must be there for a trigger to fill it in: the triggers, and the columns that they read."""
+    given = (one for one in case.declared.of("column", "trigger", table=case.key.table) if case.key not in one.needs)
+    return tuple(one.key for one in given if one.key.kind == "trigger" or not _derived(one))
 
 
 def _retyped(case: Case, alter: str, facts: object, guard: str) -> Step:
@@ -103,8 +122,10 @@ def _not_null(case: Case, alter: str) -> list[Step]:
     null = f"{ident(case.key.name)} is null"
     off = f"alter table {case.table} drop constraint if exists {name}"
     add = f"{off}, add constraint {name} check ({ident(case.key.name)} is not null) not valid"
+    fill = f"update {case.table} set {ident(case.key.name)} = null where {null}"
     return [
         case.alter(add),
+        *([Step(How.VALIDATE, (fill,), otherwise=(off,))] if case.wanted and _derived(case.wanted) else []),
         Step(
             How.VALIDATE,
             (f"alter table {case.table} validate constraint {name}",),
