@@ -2,7 +2,7 @@
 four event tables that the app fills, and the success criteria of a deployment as checks. The fifth table, user_preferences, is written
 by us and stands in preferences.py."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Check, Judgement, Outcome
 from aclue_pipeline.defs import beta, describe
 from aclue_pipeline.defs.checks import Built, asset_checks, result
-from aclue_pipeline.defs.metadata import metadata, tabular
+from aclue_pipeline.defs.metadata import Markdown, metadata, tabular
 from aclue_pipeline.defs.observed import look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.timetable import SCHEMA, sentence
@@ -27,6 +27,7 @@ from aclue_pipeline.errors import (
     SettingsError,
     VerificationFailed,
 )
+from aclue_pipeline.schema.signoff import signoff
 from aclue_pipeline.schema.verify import checks, verify
 from aclue_pipeline.sources import contract, freshness
 
@@ -171,10 +172,12 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
         )
     except (DeploymentIncomplete, Impossible, NotAllowed) as error:  # what was done shows in the timeline all the same
         trouble = error
-    observed(context, database, {})
     if trouble is not None:
+        observed(context, database, {})
         raise trouble
-    judge(context, database)
+    text, judgements = signoff(database)
+    observed(context, database, {"sign_off": Markdown(text)})
+    judge(context, judgements)
 
 
 def observed(context: dg.OpExecutionContext, database: "Database", said: Mapping[str, Any]) -> None:
@@ -188,10 +191,9 @@ def observed(context: dg.OpExecutionContext, database: "Database", said: Mapping
     )
 
 
-def judge(context: dg.OpExecutionContext, database: "Database") -> None:
+def judge(context: dg.OpExecutionContext, judgements: Sequence[Judgement]) -> None:
     """Record the success criteria as this run's checks. Raises VerificationFailed where a blocking one failed, NotJudged
     where none did but one could not be judged."""
-    judgements = verify(database)
     for found in map(result, judgements):
         # Recorded like an observation, though the annotation of log_event has not heard of it.
         context.log_event(

@@ -183,9 +183,16 @@ def gone() -> Mapping[tuple[str, str], frozenset[str]]:
 
 def _accepted(changes: Sequence[Change]) -> tuple[list[Change], list[tuple[Change, str]]]:
     """The changes to be made, and those that a person accepted to leave, each with the reason."""
+    reasons = reasons_to_accept()
+    left = [(change, reasons[str(change.key)]) for change in changes if str(change.key) in reasons]
+    return [change for change in changes if str(change.key) not in reasons], left
+
+
+def reasons_to_accept() -> dict[str, str]:
+    """Why what is not as declared may stay so, by object, of those whose day has not passed."""
     path = get_settings().accepted_file
     if not path.is_file():
-        return list(changes), []
+        return {}
     today = datetime.now(UTC).date()
     reasons = {}
     for row in _rows(path):
@@ -197,8 +204,7 @@ def _accepted(changes: Sequence[Change]) -> tuple[list[Change], list[tuple[Chang
             raise SettingsError(
                 f"{path.name}: every line is object,reason,until (a date as 2026-12-31): {error}"
             ) from None
-    left = [(change, reasons[str(change.key)]) for change in changes if str(change.key) in reasons]
-    return [change for change in changes if str(change.key) not in reasons], left
+    return reasons
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -1,16 +1,23 @@
 """The sign-off of a deployment: one Markdown document that says what was deployed and how it was judged, with the guide's lines for
 those who approve it before and after."""
 
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
 
 from aclue_pipeline import __version__
 from aclue_pipeline.checks import Judgement
+from aclue_pipeline.errors import NotOurs
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.schema import history
 from aclue_pipeline.schema.access import ROLES, lines
-from aclue_pipeline.schema.census import fingerprint
 from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.look import look
 from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.verify.criteria import CRITERIA, SECTIONS
 from aclue_pipeline.schema.verify.site import Site
@@ -49,35 +56,68 @@ def signoff(db: Database) -> tuple[str, list[Judgement]]:
             "judged": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, in {time.monotonic() - began:.1f} s",
             "by": f"role {row[0]}, aclue {__version__}",
             "tables": ", ".join(site.tables) or "none",
-            "fingerprint": fingerprint(site.census),
-            "differs from what is declared": _differing(site),
-        }
-    return "\n".join([*_document(db.name, facts, {one.check: one for one in judgements})]) + "\n", judgements
+        } | _looked(pg)
+        deployments = history.deployments(pg)
+    written = _document(db.name, facts, deployments, {one.check: one for one in judgements})
+    return "\n".join(written) + "\n", judgements
 
 
-def _differing(site: Site) -> str:
-    """The things that are not as declared, whoever owns them."""
-    owner = next((str(one.facts["role"]) for one in site.census.of("owner")), "")
-    wanted, there = declared().owned_by(owner).things, site.census.things
-    keys = [
-        str(key)
-        for key in {**wanted, **there}
-        if key.kind != "publication"
-        and (key not in wanted or key not in there or wanted[key].facts != there[key].facts)
-    ]
-    return f"{len(keys)} things: {', '.join(sorted(keys)[:20])}" if keys else "nothing"
+def _looked(pg: psycopg.Connection[Any]) -> dict[str, str]:
+    """What there is beside what is declared."""
+    try:
+        todo = look(pg)
+    except NotOurs as error:
+        return {"differs from what is declared": str(error)}
+    return {
+        "fingerprint": todo.fingerprint,
+        "differs from what is declared": "; ".join(map(str, todo.changes)) or "nothing",
+        "accepted differences": "; ".join(f"{change} ({reason})" for change, reason in todo.accepted) or "none",
+    }
 
 
-def _document(name: str, facts: Mapping[str, str], judged: Mapping[str, Judgement]) -> Iterator[str]:
-    yield from (f"# Deployment sign-off: {name}", "", "| | |", "|---|---|")
-    yield from (f"| {what} | {_cell(said)} |" for what, said in facts.items())
+def _deployments(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from (
+        "",
+        "## Deployments",
+        "",
+        "| | what | when | took | who | version and commit | plan | allowed | outcome |",
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows[:10]:
+        took = "not ended" if row["seconds"] is None else f"{row['seconds']:.1f} s"
+        version = " at ".join(filter(None, (row["version"], (row["revision"] or "")[:12])))
+        outcome = Counter(
+            said.removeprefix(f"{key}: ").partition(",")[0] for key, said in (row["outcome"] or {}).items()
+        )
+        cells = (
+            row["deployment"],
+            row["action"],
+            f"{row['began_at']:%Y-%m-%d %H:%M} UTC",
+            took,
+            row["done_by"],
+            version,
+            row["plan"],
+            ", ".join(row["allowed"]),
+            ", ".join(f"{count} {state}" for state, count in outcome.items()),
+        )
+        yield f"| {' | '.join(_plain(str(cell)) for cell in cells)} |"
+    for statement in (one for row in rows for one in row["brings_back"]):
+        yield from ("", f"What was closed is brought back by: {_plain(statement)}")
+
+
+def _document(
+    name: str, facts: Mapping[str, str], deployments: Sequence[Mapping[str, Any]], judged: Mapping[str, Judgement]
+) -> Iterator[str]:
+    yield from (f"# Deployment sign-off: {_plain(name)}", "", "| | |", "|---|---|")
+    yield from (f"| {what} | {_plain(said)} |" for what, said in facts.items())
     yield from ("", "## Pre-deployment approval", "")
     yield from (f"- [ ] **{who}:** {what} — name, date: _______________" for who, what in _BEFORE.items())
+    yield from _deployments(deployments)
     for section, criteria in SECTIONS.items():
         yield from ("", f"## {section}", "")
         for criterion in criteria:
             one = judged[criterion.name]
-            yield f"- [{_MARKS[one.outcome]}] {criterion.says}: **{one.outcome}**. {one.sentence}"
+            yield f"- [{_MARKS[one.outcome]}] {criterion.says}: **{one.outcome}**. {_plain(one.sentence)}"
             if not one.passed:
                 yield f"  - what to do: {one.remedy}"
     baseline = judged["indexed_lookups"].evidence
@@ -131,5 +171,6 @@ def _approvals(passed: bool, baseline: bool) -> Iterator[str]:
     )
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _plain(text: str) -> str:
+    """On one line, and never Markdown: names and messages are the database's."""
+    return re.sub(r"([\\`\[\]<|])", r"\\\1", " ".join(text.split()))

@@ -11,6 +11,7 @@ from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.schema.verify import verify
 from aclue_pipeline.schema.verify.criteria import CRITERIA
 from aclue_pipeline.schema.verify.site import Site
+from aclue_pipeline.settings import get_settings
 
 pytestmark = pytest.mark.database
 
@@ -337,3 +338,27 @@ def _rows(database: Database) -> list[dict[str, Any]]:
                select 'product', xmin::text, id::text from public.products union all
                select 'user', xmin::text, id::text from auth.users order by 1, 3""",
         )
+
+
+def test_what_a_person_accepted_and_who_may_read_is_not_red(
+    schema_db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    run(
+        schema_db,
+        """create view public.seen as select product_id from public.product_views; grant select on public.seen to anon;
+           grant select on public.product_views to authenticator""",
+    )
+    assert judged(schema_db)["no_cross_user_access"].sentence == (
+        "reader product_views.public.seen shows rows to anon, authenticated; grant product_views.authenticator holds SELECT"
+    )
+    (tmp_path / "accepted.csv").write_text(
+        "object,reason,until\nreader product_views.public.seen,the shop's front page,2999-12-31\n"
+    )
+    monkeypatch.setenv("ACLUE_ACCEPTED", str(tmp_path / "accepted.csv"))
+    monkeypatch.setenv("ACLUE_READERS", "authenticator:product_views")
+    get_settings.cache_clear()
+    try:
+        assert red(schema_db) == []
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()

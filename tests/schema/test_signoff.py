@@ -1,5 +1,6 @@
 """`aclue signoff`: what is signed."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,14 +40,17 @@ def test_a_sign_off_holds_every_criterion_with_its_evidence_and_lines_for_the_ap
         assert f"- [ ] **{who}:** " in text
     assert "| differs from what is declared | nothing |" in text
     assert "| product_views by user_id | 0." in text
+    assert re.search(r"\| 1 \| deploy \| .* UTC \| \d\.\d s \| postgres: .* done \|", text)
     assert "- [x] **Verification Tests Passed:**" in text
     with schema_db.begin() as connection:
         script(connection, "alter table public.product_views disable row level security")
+        script(connection, """create index "[x](javascript:y)<b>" on public.product_views (view_source)""")
     code, text, _ = said(schema_db, "signoff")
     assert code == 15
     assert (
         "- [ ] RLS policies active on all tables (2-3 policies each): **failed**. row level security of product_views is off"
         in text
     )
-    assert "| differs from what is declared | 1 things: row security product_views |" in text
+    assert "| differs from what is declared | row security product_views: " in text
     assert "- [ ] **Verification Tests Passed:**" in text
+    assert r"index product_views.\[x\](javascript:y)\<b>" in text

@@ -14,11 +14,13 @@ from aclue_pipeline.checks import Judgement
 from aclue_pipeline.schema.access import ROLES, Line
 from aclue_pipeline.schema.census.thing import OWNER, PUBLIC
 from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.look import reasons_to_accept
 from aclue_pipeline.schema.retired import reading_retired
 from aclue_pipeline.schema.verify import functional, speed
 from aclue_pipeline.schema.verify.probes import CannotTry
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, not_judged, verdict
+from aclue_pipeline.settings import get_settings
 
 DEPLOY = "aclue deploy"
 
@@ -102,23 +104,23 @@ def _indexes(site: Site) -> Verdict:
 
 
 def _past_policies(site: Site) -> list[str]:
-    """What shows clients rows by other ways than those that access.csv speaks of."""
-    found = [f"the rule {one.key.label} may show or divert rows" for one in site.census.of("rule")]
+    """What shows clients rows by other ways than those that access.csv speaks of, and no person accepted."""
+    accepted, readers = reasons_to_accept(), get_settings().reader_grants
+    found = {one.key: "may show or divert rows" for one in site.census.of("rule")}
     for one in site.census.of("reader", "child", "parent"):
         shown = _CLIENTS.intersection(one.facts["readable_by"])  # type: ignore[arg-type]
         if shown and not one.facts.get("security_invoker"):
-            found.append(f"{one.key.name} shows rows of {one.key.table} to {', '.join(sorted(shown))}")
+            found[one.key] = f"shows rows to {', '.join(sorted(shown))}"
     for one in site.census.of("role"):
         may = [*one.facts["attributes"], *(f"membership of {role}" for role in one.facts["member_of"])]  # type: ignore[union-attr, misc]
-        found.append(f"{one.key.name} has {', '.join(may)}")
-    for table in site.tables:
-        for one in site.census.of("grant", table=table):
-            role = one.key.name
-            if one.facts["grantable"] and role != OWNER:
-                found.append(f"{role} may hand on rights on {table}")
-            if role not in (*ROLES, OWNER, PUBLIC):
-                found.append(f"{role} holds {', '.join(one.facts['rights'])} on {table}")  # type: ignore[arg-type]
-    return found
+        found[one.key] = f"has {', '.join(may)}"
+    for one in site.census.of("grant"):
+        role = one.key.name
+        if one.key.table and role != OWNER and one.facts["grantable"]:
+            found[one.key] = "may be handed on"
+        elif one.key.table and role not in (*ROLES, OWNER, PUBLIC) and (role, one.key.table) not in readers:
+            found[one.key] = f"holds {', '.join(one.facts['rights'])}"  # type: ignore[arg-type]
+    return [f"{key} {says}" for key, says in found.items() if str(key) not in accepted]
 
 
 _CLIENTS = {"anon", "authenticated", "authenticator", PUBLIC}
