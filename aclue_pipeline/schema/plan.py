@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,9 @@ from aclue_pipeline.catalog.sqltext import digest
 from aclue_pipeline.errors import PlanOutdated
 from aclue_pipeline.schema.census import Census
 from aclue_pipeline.schema.change import Change, Step
+
+#: Comments of one table up to here are listed one by one.
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,13 @@ class Plan:
 
     def lines(self) -> Iterator[tuple[str, bool]]:
         """One line a difference: what, why, what to know, what to allow; and whether it will not be made as it is."""
+        comments = Counter(change.key.table for change in self.changes if change.key.kind == "comment")
         for change in self.changes:
-            yield f"{change}{self._remarks(change)}", change not in self.runs
+            if change.key.kind != "comment" or comments[change.key.table] <= FEW:
+                yield f"{change}{self._remarks(change)}", change not in self.runs
+        for table, count in comments.items():
+            if count > FEW:
+                yield f"comments of {table}: {count} missing or different", False
         for change, reason in self.accepted:
             yield f"{change} (accepted: {reason})", False
 

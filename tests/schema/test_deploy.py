@@ -11,11 +11,12 @@ import psycopg
 import pytest
 
 from aclue_pipeline import schema
-from aclue_pipeline.errors import MissingPrivilege, NotAllowed
+from aclue_pipeline.errors import Impossible, MissingPrivilege, NotAllowed
 from aclue_pipeline.postgres import Database, app, query, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.change import How, ident
 from aclue_pipeline.schema.declared import files, table_names
+from aclue_pipeline.settings import get_settings
 
 pytestmark = pytest.mark.database
 
@@ -277,3 +278,35 @@ def test_ended_before_or_after_any_statement_it_is_whole_and_the_next_run_finish
                 database.close()
             at += 1
         assert at > 20
+
+
+def test_the_owner_is_who_is_named_then_who_owned_it_last(
+    databases, schema_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = databases.admin(schema_db)
+    owners = """select distinct relowner::regrole::text as owner from pg_class where relname = any(:names) and relkind = 'r'
+                union select distinct proowner::regrole::text from pg_proc where pronamespace = 'pipeline'::regnamespace"""
+
+    def owned() -> list[str]:
+        with admin.begin() as connection:
+            return [row["owner"] for row in query(connection, owners, names=list(table_names()))]
+
+    with admin.begin() as connection:
+        script(
+            connection,
+            "drop role if exists aclue_owner; create role aclue_owner; grant create on schema public, pipeline to aclue_owner",
+        )
+        script(connection, "grant usage on schema auth to aclue_owner")
+    with monkeypatch.context() as setting:
+        setting.setenv("ACLUE_SCHEMA_OWNER", "aclue_owner")
+        get_settings.cache_clear()
+        with pytest.raises(Impossible, match="owner affiliate_clicks"):
+            schema.deploy(schema_db)
+        with admin.begin() as connection:
+            script(connection, "grant aclue_owner to postgres")
+        schema.deploy(schema_db)
+        assert owned() == ["aclue_owner"]
+    get_settings.cache_clear()
+    assert not schema.plan(schema_db).changes
+    with admin.begin() as connection:
+        script(connection, "drop owned by aclue_owner cascade; drop role aclue_owner")
