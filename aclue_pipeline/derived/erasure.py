@@ -10,7 +10,7 @@ from psycopg import sql
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
-from aclue_pipeline.derived.statement import Pg, filled, named_errors
+from aclue_pipeline.derived.statement import Pg, filled, is_there, named_errors
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import get_settings
@@ -114,7 +114,7 @@ def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
     _name(pg, [table for table in events if "anonymous_id" in table.columns])
     done = {table.key: _clear_named(pg, table) for table in events}
     pg.execute(filled(pg, (sync / "09_forget_people.sql").read_text(encoding="utf-8"), {"is_full": True}))
-    for key in of_ours(catalog):
+    for key in of_ours(pg, catalog):
         forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
         done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
     pg.execute("delete from pipeline.erasures e using noted n where e.user_id = n.user_id and e.names = n.names")
@@ -175,10 +175,11 @@ def _clear_named(pg: Pg, table: Relation) -> int:
     )
 
 
-def of_ours(catalog: Catalog) -> list[str]:
-    """Tables of our own bookkeeping that name a user."""
+def of_ours(pg: Pg, catalog: Catalog) -> list[str]:
+    """Tables of our own bookkeeping that name a user, of those that are there: each is made by what first writes it."""
     own = [table for table in catalog.tables.values() if table.kind == "python" and table.key != "pipeline.erasures"]
-    return [table.key for table in own if any(column.name == "user_id" for column in table.columns)]
+    named = [table.key for table in own if any(column.name == "user_id" for column in table.columns)]
+    return [key for key in named if is_there(pg, key)]
 
 
 def _clear_orders(pg: Pg, catalog: Catalog) -> dict[str, int]:

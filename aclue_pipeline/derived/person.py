@@ -64,7 +64,7 @@ def _erase(pg: Pg, catalog: Catalog, user: UUID) -> dict[str, int]:
     accounts = _accounts(pg, tables)
     done = {one.key: _count(pg, one.quoted, "user_id", user) for one in tables}
     done |= {f"{schema}.{name}": _count(pg, sql.Identifier(schema, name), key, user) for schema, name, key in accounts}
-    for key in of_ours(catalog):
+    for key in of_ours(pg, catalog):
         done[key] = _count(pg, sql.Identifier(*key.split(".")), "user_id", user)
     visitors = [name for (name,) in pg.execute(_VISITORS, [user]).fetchall()]
     there = pg.execute("select token from pipeline.erasures where user_id = %s limit 1", [user]).fetchone()
@@ -87,7 +87,7 @@ def _erase(pg: Pg, catalog: Catalog, user: UUID) -> dict[str, int]:
         for one, column in [
             *((sql.Identifier(schema, name), key) for schema, name, key in accounts),
             *((table.quoted, "user_id") for table in tables if not table.outlives),
-            *((sql.Identifier(*key.split(".")), "user_id") for key in of_ours(catalog)),
+            *((sql.Identifier(*key.split(".")), "user_id") for key in of_ours(pg, catalog)),
         ]:
             pg.execute(sql.SQL("delete from {} where {} = {}").format(one, sql.Identifier(column), whose))
     except errors.ForeignKeyViolation as error:
@@ -113,7 +113,7 @@ def _held(pg: Pg, catalog: Catalog, user: UUID) -> Iterator[tuple[str, sql.Compo
     for table in (one for one in tables if "anonymous_id" in one.columns):
         ownerless = sql.SQL("select * from {} where user_id is null and anonymous_id = any({}::text[])")
         yield table.key, ownerless.format(table.quoted, sql.Literal(sorted(visitors)))
-    for key in filter(lambda key: is_there(pg, key), of_ours(catalog)):
+    for key in of_ours(pg, catalog):
         yield key, _rows(sql.Identifier(*key.split(".")), "user_id", whose)
     if not numbered:
         return

@@ -12,7 +12,7 @@ from aclue_pipeline.derived import person
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from tests.erasure.test_clearing import Pg, everywhere, known, session, view, visited
-from tests.erasure.test_trigger import ANN, BEN, CATALOG, MUG, click
+from tests.erasure.test_trigger import ANN, BEN, CATALOG, MUG, click, people
 
 pytestmark = pytest.mark.database
 __all__ = ["visited"]
@@ -111,3 +111,11 @@ def test_the_commands_say_what_they_did_table_by_table(visited: Database, monkey
     again = CliRunner().invoke(aclue, ["erase", str(ANN), "--yes"], catch_exceptions=False)
     assert again.output == f"nothing was held of a user {ANN}\n"
     get_settings.cache_clear()
+
+
+def test_where_no_profile_was_computed_yet_an_account_is_erased_all_the_same(app_db: Database) -> None:
+    schema.deploy(app_db)
+    with app_db.psycopg() as pg:
+        people(pg, ANN)
+    assert person.erase(app_db, CATALOG, ANN) == {"auth.users": 1}
+    assert not any(derived.erasure.clear(app_db, CATALOG).values())
