@@ -168,6 +168,12 @@ def test_a_trigger_of_ours_on_the_apps_tables_is_red(schema_db: Database) -> Non
     assert red(schema_db) == ["existing_functionality"]
 
 
+def test_what_stands_retired_beside_a_new_deployment_is_not_red(schema_db: Database) -> None:
+    schema.rollback(schema_db)
+    schema.deploy(schema_db)
+    assert red(schema_db) == []
+
+
 class TestSpeed:
     def test_a_slow_policy_is_felt_as_overhead(self, schema_db: Database) -> None:
         run(schema_db, PEOPLE + CLICKS.format(rows=1))

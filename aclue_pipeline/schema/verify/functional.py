@@ -8,6 +8,7 @@ from psycopg import errors, sql
 
 from aclue_pipeline.postgres import claims
 from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.retired import PREFIX
 from aclue_pipeline.schema.verify.probes import become, casting, first_line, rolled_back
 from aclue_pipeline.schema.verify.shape import PRODUCTS, USERS
 from aclue_pipeline.schema.verify.site import Site
@@ -116,9 +117,10 @@ def existing(site: Site) -> Verdict:
         f"{table} carries our trigger {trigger}"
         for table, trigger in site.pg.execute(
             """select t.tgrelid::regclass::text, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
-               where not t.tgisinternal and not (c.relnamespace = to_regnamespace('public') and c.relname = any(%s))
+               join pg_namespace n on n.oid = c.relnamespace
+               where not t.tgisinternal and not (n.nspname = 'public' and c.relname = any(%s)) and not starts_with(n.nspname, %s)
                  and t.tgfoid in (select to_regprocedure(name) from unnest(%s::text[]) name)""",
-            [list(site.shapes), [one.key.name for one in declared().of("function")]],
+            [list(site.shapes), PREFIX, [one.key.name for one in declared().of("function")]],
         )
     ]
     with rolled_back(site.pg):
