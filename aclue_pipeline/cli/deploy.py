@@ -39,7 +39,10 @@ def plan(
     if out:
         import json
 
-        out.write_text(json.dumps(todo.as_data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        try:
+            out.write_text(json.dumps(todo.as_data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from None
     if as_json:
         print_json(todo.as_data)
     elif sql:
@@ -85,6 +88,10 @@ def deploy(
     """
     from aclue_pipeline import schema
 
+    if file and (allow or adopt):
+        raise click.UsageError(
+            "a plan file says itself what is allowed: give --allow and --adopt to `aclue plan --out`"
+        )
     database = context.database()
     context.confirm_write(database, yes)
     done = schema.deploy(database, allow=allow, adopt=adopt, plan=file, give_up=give_up, progress=progress())

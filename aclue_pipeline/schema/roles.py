@@ -42,9 +42,9 @@ def roles(db: Database) -> list[str]:
             if _holds(pg, one):
                 done.append(one.says)
             else:
-                left.append(f"{one.text};  -- {why}")
+                left.append(f"{one.text} ({why})")
     if left:
-        raise MissingPrivilege(f"left for a role that may: {' '.join(left)}")
+        raise MissingPrivilege(f"left for a role that may, as `aclue roles --sql` prints it: {'; '.join(left)}")
     return done
 
 
