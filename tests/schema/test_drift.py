@@ -300,3 +300,25 @@ def test_a_check_that_rows_forbid_to_tighten_is_again_what_it_was(app_db: Databa
             connection, f"select pg_get_constraintdef(oid) as said from pg_constraint where conname = '{name}'"
         )
     assert "<= 1001" in found[0]["said"]
+
+
+def test_nulls_and_duplicates_are_counted_before_anything_is_built(schema_db: Database) -> None:
+    by_hand(schema_db, """
+        alter table session_analytics alter column landing_page drop not null, drop constraint session_analytics_session_id_key;
+        insert into session_analytics (session_id, landing_page) values ('a', null), ('a', '/'), ('b', null), ('c', '/');
+        """)  # fmt: skip
+    with pytest.raises(Impossible) as failed:
+        schema.deploy(schema_db)
+    said = str(failed.value)
+    assert (
+        'column session_analytics.landing_page: 2 rows break it ("public"."session_analytics" where "landing_page" is null)'
+        in said
+    )
+    assert "session_analytics_session_id_key: 2 rows break it" in said
+    with schema_db.begin() as connection:
+        left = query(connection, "select conname from pg_constraint where conname like 'aclue%'")
+        built = query(connection, "select relname from pg_class where relname like 'aclue_new%'")
+    assert (left, built) == ([], [])
+    by_hand(schema_db, "delete from session_analytics where session_id <> 'c'")
+    assert schema.deploy(schema_db).changed
+    assert not schema.plan(schema_db).changes
