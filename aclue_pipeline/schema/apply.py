@@ -234,6 +234,11 @@ class _Round:
             Key("table", change.key.table, ""),
         }
         needed -= {change.key}
+        if not self._left[change.key][0].waits:
+            return True
+        if (lacking := needed & self._lacking) and (closing := change.mend.closing):
+            self._left[change.key] = [closing.but(waits=False)]
+            return True
         if lacking := needed & self._lacking:
             self._end(change, "as before", f"it waits for {min(lacking)}")
             return True
@@ -261,7 +266,7 @@ class _Round:
     def _attempt(self, step: Step, change: Change) -> bool:
         if step.how in (How.BUILD, How.VALIDATE, How.MAKE):
             return _plainly(self._pg, step, self._patience)
-        if change.mend.undo and step is change.mend.steps[0]:
+        if change.mend.undo and step.how == How.CLOSE:
             step = step.but(statements=(*step.statements, history.noted(self._number, change.mend.undo)))
         return self._unnoticed.attempt(step)
 

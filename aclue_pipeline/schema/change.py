@@ -36,7 +36,8 @@ class Step:
 
     `locks`: (relation, mode), all taken at once without queueing before the first statement; `guard`: a condition that must
     hold under them, else the change is planned again; `broken`: the query that lists the rows which make the step impossible,
-    asked beforehand where `counts_first`; `otherwise`: statements that put back what was there, where it fails."""
+    asked beforehand where `counts_first`; `otherwise`: statements that put back what was there, where it fails; `waits`: for what the
+    thing needs."""
 
     how: How
     statements: tuple[str, ...]
@@ -46,6 +47,7 @@ class Step:
     counts_first: bool = False
     otherwise: tuple[str, ...] = ()
     title: str = ""
+    waits: bool = True
 
     @property
     def atomic(self) -> bool:
@@ -75,7 +77,8 @@ def _guarded(condition: str) -> str:
 class Mend:
     """How a difference is made good. `hazards`: what to know beforehand; `asks`: those of them that a person must allow;
     `impossible`: why nothing can be done, in place of steps; `undo`: what brings back what is closed; `after`: changes that must
-    be done before; `free`: no failure of the deployment where it cannot be done."""
+    be done before; `free`: no failure of the deployment where it cannot be done; `closing`: closes at least what is open, where what
+    the change needs cannot be had."""
 
     steps: tuple[Step, ...] = ()
     hazards: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ class Mend:
     undo: str = ""
     after: tuple[Key, ...] = ()
     free: bool = False
+    closing: Step | None = None
 
 
 @dataclass(frozen=True)

@@ -322,3 +322,30 @@ def test_nulls_and_duplicates_are_counted_before_anything_is_built(schema_db: Da
     by_hand(schema_db, "delete from session_analytics where session_id <> 'c'")
     assert schema.deploy(schema_db).changed
     assert not schema.plan(schema_db).changes
+
+
+def test_what_is_open_is_closed_also_where_what_belongs_in_its_place_cannot_be_made(schema_db: Database) -> None:
+    by_hand(schema_db, """
+        alter table recommendation_feedback drop column product_id cascade, drop column comment;
+        create policy recommendation_feedback_insert_own on recommendation_feedback for insert to authenticated with check (true);
+        grant select on recommendation_feedback to anon;
+        grant update on recommendation_feedback to authenticated;
+        insert into auth.users (id, email) values ('00000000-0000-0000-0000-00000000000a', 'ann@example.com');
+        insert into products (id, title) values ('00000000-0000-0000-0000-00000000000b', 'mug');
+        insert into recommendations (id, user_id, product_id)
+            values ('00000000-0000-0000-0000-00000000000c', '00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-00000000000b');
+        insert into recommendation_feedback (recommendation_id, user_id, feedback_value, model_version)
+            values ('00000000-0000-0000-0000-00000000000c', '00000000-0000-0000-0000-00000000000a', 1, '1');
+        """)  # fmt: skip
+    with pytest.raises(Impossible, match=r"recommendation_feedback\.product_id: the table has rows"):
+        schema.deploy(schema_db)
+    with schema_db.begin() as connection:
+        (open_,) = query(
+            connection,
+            """select has_table_privilege('anon', t, 'SELECT') or has_table_privilege('authenticated', t, 'UPDATE') as granted,
+                      has_column_privilege('authenticated', t, 'rating', 'INSERT') as kept,
+                      exists (select from pg_policies where policyname = 'recommendation_feedback_insert_own') as policy
+               from (values ('public.recommendation_feedback')) as one (t)""",
+        )
+    assert open_ == {"granted": False, "kept": True, "policy": False}
+    assert "create policy" in str(schema.deployments(schema_db)[0]["brings_back"])

@@ -54,20 +54,18 @@ def grant(case: Case) -> Mend:
         statements.append(f"revoke {_said(more)} on {target} from {to} cascade")
         # To revoke a verb on the table revokes it on the columns, too.
         less |= {verb: columns for verb, columns in wanted.items() if "" in more.get(verb, ()) and columns}
+    # What is too much ends now, also where a column that is to be granted is not there yet.
+    there = {one.key.name for one in case.there.of("column", table=case.key.table)} | {""}
+    now = {verb: columns & there for verb, columns in less.items() if columns & there or not case.key.table}
+    later = _without(less, now)
     closes = bool(statements)
-    if less:
-        statements.append(f"grant {_said(less)} on {target} to {to}")
+    statements += [f"grant {_said(now)} on {target} to {to}"] if now else []
+    how = How.CLOSE if closes else How.ALTER
+    steps = [case.alter(*statements, how=how, lock="").but(waits=False)] if statements else []
+    steps += [case.alter(f"grant {_said(later)} on {target} to {to}", lock="")] if later else []
     undo = "; ".join(given(case.found)) if case.found and closes else ""
     hazards = (*(("closes",) if closes else ()), *(("opens",) if _without(wanted, found) else ()))
-    after = [
-        Key("column", case.key.table, one) for columns in less.values() for one in columns if one and case.key.table
-    ]
-    return Mend(
-        (case.alter(*statements, how=How.CLOSE if closes else How.ALTER, lock=""),),
-        hazards,
-        undo=undo,
-        after=tuple(after),
-    )
+    return Mend(tuple(steps), hazards, undo=undo)
 
 
 def reader(table: str, role: str) -> Thing:

@@ -31,4 +31,5 @@ def policy(case: Case) -> Mend:
     if case.found is None:
         return Mend((case.alter(created(case.wanted)),), ("opens",))
     both = case.alter(drop, created(case.wanted), how=How.CLOSE)
-    return Mend((both,), ("closes", "opens"), undo=f"{drop}; {undo}")
+    alone = case.alter(drop, how=How.CLOSE)
+    return Mend((both,), ("closes", "opens"), undo=f"{drop}; {undo}", closing=alone)
