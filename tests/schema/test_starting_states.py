@@ -190,6 +190,8 @@ def _any_harm(database: Database, admin: Database, harms: list[Mutation]) -> Non
     with admin.begin() as connection:
         changed = differing(whole, census(connection))
     assert not {one for one in changed if not one.startswith("reader")}
+    for one in (database, admin):
+        one.close()
 
 
 several = st.lists(st.sampled_from(HARMS), min_size=2, max_size=8, unique=True)
