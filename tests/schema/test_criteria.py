@@ -306,6 +306,12 @@ class TestOnARealDatabase:
         assert red(schema_db) == []
         assert unjudged(schema_db) == {}
 
+    def test_without_temporary_tables_plans_are_not_judged(self, schema_db: Database, databases: Any) -> None:
+        run(databases.admin(schema_db), f"revoke temporary on database {schema_db.name} from public, postgres")
+        assert red(schema_db) == []
+        assert set(unjudged(schema_db)) == {"indexed_lookups", "rls_overhead", "index_usage", "sequential_scans"}
+        assert "grant TEMPORARY on the database" in unjudged(schema_db)["index_usage"]
+
     def test_a_busy_table_is_not_waited_for(self, schema_db: Database, databases: Any) -> None:
         criterion = next(criterion for criterion in CRITERIA if criterion.name == "user_data_isolated")
         with databases.admin(schema_db).begin() as holder, schema_db.psycopg() as pg:

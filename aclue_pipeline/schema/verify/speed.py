@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import errors, sql
 
 from aclue_pipeline.postgres import claims
-from aclue_pipeline.schema.verify.probes import rolled_back
+from aclue_pipeline.schema.verify.probes import CannotTry, first_line, rolled_back
 from aclue_pipeline.schema.verify.shape import Index, Shape
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, verdict
@@ -189,9 +189,15 @@ def _speeds(site: Site) -> list[Speed]:
         rows = int(site.census.things["table", table, ""].notes["rows_estimate"] or 0)  # type: ignore[index, arg-type]
         with rolled_back(site.pg):
             copy = rows < LARGE_ROWS
-            if copy:
-                _fill_a_copy(site, table)
-            found += list(_asked(site, table, copy, f"a copy with {_FILLED_ROWS:,} rows" if copy else f"{rows:,} rows"))
+            try:
+                if copy:
+                    _fill_a_copy(site, table)
+                on = f"a copy with {_FILLED_ROWS:,} rows" if copy else f"{rows:,} rows"
+                found += list(_asked(site, table, copy, on))
+            except errors.InsufficientPrivilege as error:
+                raise CannotTry(
+                    f"plans are judged on temporary copies ({first_line(error)}); grant TEMPORARY on the database to this role"
+                ) from error
     return found
 
 
