@@ -111,6 +111,8 @@ def deploy(
             patience = Patience(give_up)
             for _ in range(ROUNDS):
                 failed = {key for key, one in outcomes.items() if one.state in ("impossible", "waiting")}
+                if stated:  # what was not reviewed is not made
+                    failed |= {one.key for one in found.changes} - {one.key for one in todo.changes}
                 made = _Round(pg, number, found, failed, patience, progress).run()
                 outcomes |= made
                 found = look(pg, allowed)

@@ -9,6 +9,7 @@ import pytest
 from aclue_pipeline import schema
 from aclue_pipeline.cli import main
 from aclue_pipeline.cli.context import Duration
+from aclue_pipeline.errors import DeploymentIncomplete
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
 
@@ -155,8 +156,14 @@ def test_a_plan_from_a_file_is_made_exactly_or_not_at_all(named: Database, capsy
     assert (code, "plan again" in err) == (33, True)
     with named.begin() as connection:
         script(connection, "drop index public.another")
-    assert said(capsys, "deploy", "--yes", "--plan", str(file))[0] == 0
-    assert not schema.plan(named).changes
+
+    def somebody_comes(_line: str) -> None:
+        with Database(named.url).begin() as connection:
+            script(connection, "create policy late on public.product_views for select to anon using (true)")
+
+    with pytest.raises(DeploymentIncomplete, match=r"policy product_views\.late"):  # nobody has reviewed that
+        schema.deploy(named, plan=file, progress=somebody_comes)
+    assert [str(change) for change in schema.plan(named).changes] == ["policy product_views.late: not declared"]
 
 
 def test_rollback_restore_and_purge_say_what_they_did(named: Database, capsys) -> None:
