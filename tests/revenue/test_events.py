@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aclue_pipeline import derived
+from aclue_pipeline.derived import erasure
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
@@ -337,6 +338,11 @@ def test_ten_accounts_can_be_deleted(event: Event) -> None:
            select count(*) from gone"""
     )
     assert deleted == 10
+    done = erasure.clear(event.db, CATALOG)
+    assert done["public.affiliate_clicks"] > 100, "retention has cleared what is older than a month"
+    assert event.ask("select count(*) from public.affiliate_clicks where user_id is null and order_id is not null") != [
+        (0,)
+    ]
     event.taken_in(full=True)
     _assert_nothing_moved(event)
     assert set(_lost(event)) == {"session_steps", "session_funnel_daily"}, "swipes go with the account, views stay"
@@ -344,6 +350,9 @@ def test_ten_accounts_can_be_deleted(event: Event) -> None:
     named = f"select from pipeline.person_numbers as n where n.identity like 'u:%' and not exists ({users})"
     assert event.ask(named) == [], "a number that stands for nobody is left"
     _assert_only_lost_rows_show_when_restated(event)
+    fresh = afresh(event.db)
+    for table in ("revenue_daily", "commission_daily", "product_revenue_daily"):
+        assert fresh[table] == event.before[table], "computed from the cleared rows alone"
 
 
 def test_five_hundred_currencies_can_be_corrected(event: Event) -> None:
