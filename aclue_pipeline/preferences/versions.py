@@ -101,16 +101,18 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
 
 
 def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]]]:
-    """(number of signals, {facet of the session: {value: times}})."""
+    """(number of signals, {facet of the session: {value: times}}). A word that one user alone used may say who that is, and a model
+    outlives the account: only what several said is known."""
     counted = pg.execute(
-        """select occasion, recipient, count(*) from pipeline.signals group by occasion, recipient order by occasion, recipient"""
+        """select occasion, recipient, sum(times)::bigint, count(distinct user_id)
+           from (select user_id, occasion, recipient, count(*) as times from pipeline.signals group by 1, 2, 3) as said
+           group by grouping sets ((), (occasion), (recipient))"""
     ).fetchall()
-    context: dict[str, dict[str, int]] = {"occasion": {}, "recipient": {}}
-    for occasion, recipient, times in counted:
-        for facet, value in (("occasion", occasion), ("recipient", recipient)):
-            if value is not None:
-                context[facet][value] = context[facet].get(value, 0) + times
-    return sum(row[2] for row in counted), context
+    total = max((times or 0 for *_, times, _ in counted), default=0)
+    return total, {
+        "occasion": {word: times for word, _, times, users in counted if word is not None and users > 1},
+        "recipient": {word: times for _, word, times, users in counted if word is not None and users > 1},
+    }
 
 
 def _half_life(given: float | None) -> float:

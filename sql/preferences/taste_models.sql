@@ -18,4 +18,5 @@ create table pipeline.taste_models (
     seed integer not null,              -- Start of the random numbers of training.
     parameters jsonb not null,          -- Numbers a profile is computed with: rates, prior strengths, price bands, content weights, link, centres of segments.
     vocabulary jsonb not null           -- Facet values the version knows, {facet: [value, …]}, in the order of the weights in parameters.
+                                        -- Of words that users chose (occasion, recipient) those of several users only: the model outlives their accounts.
 )

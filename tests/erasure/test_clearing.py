@@ -1,5 +1,6 @@
 """The job that clears: what ownerless rows still say of erased people, and what is older than it may be. No number moves."""
 
+from collections import defaultdict
 from typing import Any
 
 import psycopg
@@ -52,18 +53,23 @@ def visited(deployed_db: Database) -> Database:
     return deployed_db
 
 
-def everywhere(pg: Pg, *words: str) -> set[str]:
-    """Columns, of any schema of a database that is not the server's, in which a word stands; auth apart."""
-    found = set()
+def found(pg: Pg, words: list[str]) -> dict[str, set[str]]:
+    """By word, the columns in which it stands, of any table of any schema but the server's own."""
+    where = defaultdict(set)
     tables = pg.execute(
         """select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'auth', 'demo')"""
+           where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"""
     ).fetchall()
     for (table,) in tables:
-        asked = f"""select distinct e.key from {table} t cross join jsonb_each_text(to_jsonb(t)) e
-                    where exists (select from unnest(%s::text[]) w where strpos(e.value, w) > 0)"""
-        found |= {f"{table}.{column}" for (column,) in pg.execute(asked, [list(words)]).fetchall()}
-    return found
+        asked = f"""select distinct w, e.key from {table} t cross join jsonb_each_text(to_jsonb(t)) e
+                    join unnest(%s::text[]) w on strpos(e.value, w) > 0"""
+        for word, column in pg.execute(asked, [words]).fetchall():
+            where[word].add(f"{table}.{column}")
+    return where
+
+
+def everywhere(pg: Pg, *words: str) -> set[str]:
+    return set().union(*found(pg, list(words)).values())
 
 
 def known(db: Database) -> Any:
