@@ -43,7 +43,9 @@ _KINDS = {
 
 
 def look(pg: Pg, allowed: frozenset[str] = frozenset()) -> Plan:
-    """Raises NotOurs where a name that is needed stands for something of somebody else's."""
+    """Raises NotOurs where a name that is needed stands for something of somebody else's, SettingsError where a setting names what
+    is not there."""
+    _refuse_unknown_names(pg)
     there = take(pg, declared().tables, declared().functions)
     owner = get_settings().schema_owner or history.last_owner(pg) or _owner(pg, there)
     wanted = with_readers(declared(), get_settings().reader_grants).owned_by(owner)
@@ -78,6 +80,23 @@ def census(connection: "sa.Connection") -> Census:
 def fingerprint(connection: "sa.Connection") -> str:
     """16 hexadecimal digits for everything that is deployed, also for nothing: equal ones mean equal deployments."""
     return fingerprint_of(census(connection))
+
+
+def _refuse_unknown_names(pg: Pg) -> None:
+    settings = get_settings()
+    named = [("ACLUE_SCHEMA_OWNER", settings.schema_owner)] if settings.schema_owner else []
+    named += [("ACLUE_READERS", role) for role, _ in settings.reader_grants]
+    there = {name for (name,) in pg.execute("select rolname from pg_roles").fetchall()}
+    for setting, role in named:
+        if role not in there:
+            raise SettingsError(
+                f"{setting}: there is no role {role}, nothing was changed; create it first, or correct the name"
+            )
+    for _, table in settings.reader_grants:
+        if table not in declared().tables:
+            raise SettingsError(
+                f"ACLUE_READERS: {table} is none of the deployed tables; they are {', '.join(sorted(declared().tables))}"
+            )
 
 
 def _owner(pg: Pg, there: Census) -> str:
@@ -190,12 +209,18 @@ def _accepted(changes: Sequence[Change]) -> tuple[list[Change], list[tuple[Chang
 
 def reasons_to_accept() -> dict[str, str]:
     """Why what is not as declared may stay so, by object, of those whose day has not passed."""
-    path = get_settings().accepted_file
+    settings = get_settings()
+    path = settings.accepted_file
     if not path.is_file():
+        if settings.accepted:
+            raise SettingsError(f"ACLUE_ACCEPTED: there is no file {path}; correct the path, or leave it empty")
         return {}
     today = datetime.now(UTC).date()
     reasons = {}
-    for row in _rows(path):
+    rows = _rows(path)
+    if not rows and path.read_text(encoding="utf-8").strip() not in ("", "object,reason,until"):
+        raise SettingsError(f"{path.name}: its first line must be object,reason,until; the differences stand below")
+    for row in rows:
         try:
             until = date.fromisoformat(row["until"])
             if until >= today:

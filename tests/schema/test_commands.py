@@ -97,6 +97,35 @@ def test_drift_names_what_differs_until_it_is_mended_or_accepted(
     assert "index product_views.extra: not declared (accepted: their report, until 2999-01-01)" in out
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "trouble"),
+    [
+        ("SCHEMA_OWNER", "nobody_here", "there is no role nobody_here"),
+        ("READERS", "nobody_here:product_views", "there is no role nobody_here"),
+        ("READERS", "anon:product_vews", "product_vews is none of the deployed tables"),
+        ("ACCEPTED", "nowhere.csv", "there is no file nowhere.csv"),
+    ],
+)
+def test_a_setting_that_names_what_is_not_there_is_refused(
+    named: Database, capsys, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, trouble: str
+) -> None:
+    monkeypatch.setenv(f"ACLUE_{setting}", value)
+    get_settings.cache_clear()
+    for words in (("plan",), ("deploy", "--yes")):
+        code, _, err = said(capsys, *words)
+        assert (code, trouble in err, len(err.splitlines())) == (3, True, 1)
+
+
+def test_accepted_differences_need_their_heading(
+    named: Database, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "accepted.csv").write_text("index product_views.extra,their report,2999-01-01\n")
+    monkeypatch.setenv("ACLUE_ACCEPTED", str(tmp_path / "accepted.csv"))
+    get_settings.cache_clear()
+    code, _, err = said(capsys, "plan")
+    assert (code, "its first line must be object,reason,until" in err) == (3, True)
+
+
 def test_what_needs_a_persons_word_ends_with_32_and_what_is_impossible_with_35(named: Database, capsys) -> None:
     schema.deploy(named)
     with named.begin() as connection:
