@@ -28,7 +28,6 @@ from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.deletion import NO_DELETION, deletion, first_line
 from aclue_pipeline.schema.history import recorded
 from aclue_pipeline.schema.retired import (
-    FILLING,
     PREFIX,
     Relation,
     families,
@@ -47,6 +46,8 @@ Say = Callable[[str], None]
 Families = Mapping[str, list[Relation]]
 
 ROWS_CAME = "AC001"
+#: Comment of such a schema until whoever makes it has moved all that it was asked to: the command and the names follow.
+FILLING = "Being filled by `aclue "
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,16 @@ def rollback(
     with session(database) as pg:
         todo, moving = _looked(pg, wanted)
         if not todo.tables:
+            _finish(pg)
             return todo
         _refuse_keys(todo.keys, allow)
         refuse_role(pg, moving, creates=True)
-        _make(pg, todo.schema, todo.tables)
+        _make(pg, todo.schema, todo.tables, "rollback")
         with recorded(pg, "rollback", _oids(moving), progress, allow) as say:
             trial = deletion(pg, say)
             steps = [_retiring(pg, todo.schema, family, trial) for family in moving.values()]
             run(pg, steps, Patience(give_up), say, "aclue rollback")
-            pg.execute(_finished(todo.schema).encode())
+            _finish(pg)
     return todo
 
 
@@ -110,7 +112,7 @@ def restore(
     retired, TableStands without `swap`, and what rollback raises.
     """
     with session(database) as pg:
-        number = chosen(pg, number)
+        number = chosen(pg, number or _swapping(pg))
         back = families(pg, f"{PREFIX}{number}")
         standing = _standing(pg, list(back))
         if standing and not swap:
@@ -124,18 +126,19 @@ def restore(
         _refuse_keys([name for *_, name in keys_to(pg, _oids(replaced))], ())
         moving = {name: [*family, *replaced.get(name, ())] for name, family in back.items()}
         refuse_role(pg, moving, creates=bool(replaced))
-        target = f"{PREFIX}{_next(pg, replaced, beyond=number)}" if replaced else ""
+        command = f"restore {number} --swap"
+        target = f"{PREFIX}{_next(pg, replaced, command)}" if replaced else ""
         if target:
-            _make(pg, target, list(replaced))
+            _make(pg, target, list(replaced), command)
         with recorded(pg, "restore", _oids(moving), progress) as say:
             trial = deletion(pg, say) if target else ""
             steps = [
                 _restoring(pg, name, family, replaced.get(name, []), target, trial) for name, family in back.items()
             ]
-            run(pg, steps, Patience(give_up), say, f"aclue restore {number}{' --swap' if swap else ''}")
-            if target:
-                pg.execute(_finished(target).encode())
-            drop_schema(pg, number, say)
+            run(pg, steps, Patience(give_up), say, f"aclue {command}" if swap else f"aclue restore {number}")
+            with pg.transaction():  # at once, for _swapping
+                _finish(pg)
+                drop_schema(pg, number, say)
     return tuple(back)
 
 
@@ -154,16 +157,25 @@ def _looked(pg: Pg, wanted: Sequence[str]) -> tuple[Retirement, Families]:
     moving = families(pg, "public", wanted)
     oids = _oids(moving)
     keys = tuple(name for *_, name in keys_to(pg, oids))
-    return Retirement(f"{PREFIX}{_next(pg, moving)}", tuple(moving), tuple(stopping(pg, oids)), keys), moving
+    return Retirement(
+        f"{PREFIX}{_next(pg, moving, 'rollback')}", tuple(moving), tuple(stopping(pg, oids)), keys
+    ), moving
 
 
-def _next(pg: Pg, names: Collection[str], beyond: int = 0) -> int:
-    """The number of a rollback that was stopped half-way, where this is the rest of it, else a new one."""
+def _next(pg: Pg, names: Collection[str], command: str) -> int:
+    """The number that the command gave before it was stopped half-way, where this is the rest of it, else a new one."""
     there = retired(pg)
     last = max(there, default=0)
-    filling = there.get(last, "").partition(FILLING)[2].split(", ")
+    filling = there.get(last, "").partition(f"{FILLING}{command}`: ")[2].split(", ")
     rest = set(names) <= set(filling) - set(families(pg, f"{PREFIX}{last}"))
-    return last if last > beyond and names and rest else last_number(pg) + 1
+    return last if names and rest else last_number(pg) + 1
+
+
+def _swapping(pg: Pg) -> int | None:
+    """What a swap was bringing back that was stopped half-way."""
+    there = retired(pg)
+    last = there[max(there)] if there else ""
+    return next((number for number in there if last.startswith(f"{FILLING}restore {number} --swap`")), None)
 
 
 def chosen(pg: Pg, number: int | None) -> int:
@@ -221,12 +233,12 @@ def refuse_role(pg: Pg, moving: Families, creates: bool = False) -> None:
 # --- moving -----------------------------------------------------------------------------------------------------------
 
 
-def _make(pg: Pg, schema: str, tables: Sequence[str]) -> None:
+def _make(pg: Pg, schema: str, tables: Sequence[str], command: str) -> None:
     """Whatever default privileges grant on new schemas, nobody but table owners enters this one."""
     if pg.execute("select to_regnamespace(%s)", [schema]).fetchone() != (None,):
         return
     with pg.transaction():
-        says = f"{FILLING}{', '.join(tables)}"
+        says = f"{FILLING}{command}`: {', '.join(tables)}"
         pg.execute(f"create schema {schema}; comment on schema {schema} is '{says}'".encode())
         for (who,) in pg.execute(_ENTERING, [schema]).fetchall():
             pg.execute(f"revoke all on schema {schema} from {who} cascade".encode())
@@ -238,10 +250,13 @@ from (select nspowner, (aclexplode(nspacl)).grantee from pg_namespace where nspn
 """
 
 
-def _finished(schema: str) -> str:
-    number = schema.removeprefix(PREFIX)
-    says = f"Tables that `aclue rollback` retired. `aclue restore {number}` brings them back, `aclue purge {number}` drops them."
-    return f"comment on schema {schema} is '{says}'"
+def _finish(pg: Pg) -> None:
+    """A schema that holds all that it was to be filled with says so, also where whoever filled it came no further."""
+    for number, said in retired(pg).items():
+        names = set(said.partition("`: ")[2].split(", "))
+        if said.startswith(FILLING) and names <= set(families(pg, f"{PREFIX}{number}")):
+            ways = f"`aclue restore {number}` brings them back, `aclue purge {number}` drops them."
+            pg.execute(f"comment on schema {PREFIX}{number} is 'Tables that `aclue rollback` retired. {ways}'".encode())
 
 
 def _retiring(pg: Pg, schema: str, family: list[Relation], trial: str) -> Step:
@@ -340,6 +355,7 @@ def _named(error: psycopg.DatabaseError) -> AclueError:
 def drop_schema(pg: Pg, number: int, say: Say) -> None:
     """What somebody put there stays, and the schema with it."""
     try:
-        pg.execute(f"drop schema if exists {PREFIX}{number} restrict".encode())
+        with pg.transaction():
+            pg.execute(f"drop schema if exists {PREFIX}{number} restrict".encode())
     except errors.DependentObjectsStillExist as error:
         say(f"the schema {PREFIX}{number} stays: {error.diag.message_detail}")

@@ -15,8 +15,6 @@ from aclue_pipeline.settings import sql_folder
 Pg = psycopg.Connection[Any]
 
 PREFIX = "aclue_retired_"
-#: Comment of such a schema until a rollback has moved all that it was asked to, whose names follow.
-FILLING = "Being filled by `aclue rollback`: "
 
 
 @dataclass(frozen=True)

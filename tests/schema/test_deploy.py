@@ -7,7 +7,6 @@ import signal
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from aclue_pipeline import schema
@@ -212,72 +211,6 @@ def test_whoever_may_only_look_sees_the_plan(databases, schema_db: Database) -> 
             schema.deploy(looker)
     finally:
         looker.close()
-
-
-class _Killed(BaseException):
-    """As if the process ended here."""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_ended_before_or_after_any_statement_it_is_whole_and_the_next_run_finishes(
-    databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fresh deployment and a mend of many kinds, cut at every statement that is sent, before it and after it."""
-    execute = psycopg.Connection.execute
-    whole = schema.deploy(databases.copy("app_a")).fingerprint
-
-    def cut(database: Database, at: int, after: bool) -> bool:
-        sent = 0
-
-        def counted(self, *arguments, **options):  # type: ignore[no-untyped-def]
-            nonlocal sent
-            sent += 1
-            if sent == at and not after:
-                self.close()
-                raise _Killed
-            result = execute(self, *arguments, **options)
-            if sent == at:
-                self.close()
-                raise _Killed
-            return result
-
-        with monkeypatch.context() as patch:
-            patch.setattr(psycopg.Connection, "execute", counted)
-            try:
-                schema.deploy(database, allow=["drops:product_views.extra"])
-            except _Killed:
-                return True
-        return False
-
-    harm = """
-        create index extra on public.product_views (created_at);
-        alter table public.product_views drop constraint product_views_pkey, alter column session_id drop not null;
-        create policy extra on public.product_views for select to anon using (true);
-        drop index public.idx_affiliate_clicks_user;
-        alter table public.affiliate_clicks drop constraint affiliate_clicks_product_id_fkey;
-        alter table public.session_analytics drop constraint session_analytics_city_length, drop column utm_term;
-        """
-    for text in ("", harm):
-        at, cutting = 1, True
-        while cutting:
-            for after in (False, True):
-                database = databases.copy("app_a")
-                if text:
-                    schema.deploy(database)
-                    with database.begin() as connection:
-                        script(connection, text)
-                cutting = cut(database, at, after)
-                with database.begin() as connection:
-                    readable = (
-                        "select relname from pg_class where relname = any(:t) and not relrowsecurity and relkind = 'r'"
-                    )
-                    assert query(connection, readable, t=list(table_names())) == []
-                done = schema.deploy(database, allow=["drops:product_views.extra"])
-                assert done.fingerprint == whole, (text, at, after)
-                database.close()
-            at += 1
-        assert at > 20
 
 
 def test_the_owner_is_who_is_named_then_who_owned_it_last(

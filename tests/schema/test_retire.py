@@ -1,9 +1,7 @@
 """Rolling back retires what was deployed, with every row, and nothing else; it comes back as it was."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from aclue_pipeline import derived, schema
@@ -418,84 +416,22 @@ class Stopped(Exception):
     pass
 
 
-class Counting:
-    """Ends the run before the nth statement that is more than a question: before a question is after what came before it."""
+def test_a_swap_that_was_stopped_half_way_goes_on_with_what_it_was_bringing_back(schema_db: Database) -> None:
+    run(schema_db, FILL)
+    schema.rollback(schema_db)
+    schema.deploy(schema_db)
+    moved: list[str] = []
 
-    def __init__(self, stop_at: int | None) -> None:
-        self.count, self.stop_at = 0, stop_at
+    def stop(line: str) -> None:
+        moved.append(line)
+        if len(moved) == 2:
+            raise Stopped
 
-    def __call__(self, execute: Any) -> Any:
-        def counted(pg: Any, *args: Any, **kwargs: Any) -> Any:
-            text = args[0].decode() if isinstance(args[0], bytes) else str(args[0])
-            if pg.autocommit and not text.lstrip().startswith(("select", "with")):
-                self.count += 1
-                if self.count == self.stop_at:
-                    pg.close()
-                    raise Stopped
-            return execute(pg, *args, **kwargs)
-
-        return counted
-
-
-@pytest.fixture
-def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    execute = psycopg.Connection.execute
-
-    def at(n: int | None) -> Counting:
-        counting = Counting(n)
-        monkeypatch.setattr(psycopg.Connection, "execute", counting(execute))
-        return counting
-
-    yield at
-    monkeypatch.undo()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("work", ["rollback", "restore", "swap", "purge"])
-def test_a_run_that_ends_before_any_statement_is_finished_by_the_next(
-    databases, five_tables: str, stop, work: str
-) -> None:
-    def prepared() -> Database:
-        database = databases.copy(five_tables)
-        run(database, FILL)
-        if work != "rollback":
-            schema.rollback(database)
-        if work == "swap":
-            schema.deploy(database)
-        return database
-
-    def done(database: Database) -> None:
-        match work:
-            case "rollback":
-                schema.rollback(database)
-            case "restore":
-                schema.restore(database)
-            case "swap":
-                schema.restore(database, 1, swap=True)
-            case "purge":
-                schema.purge(database, discard_data=True)
-
-    ends = {
-        "rollback": {key: ["aclue_retired_1"] for key in ALL},
-        "restore": ALL,
-        "swap": {key: ["aclue_retired_2", "public"] for key in ALL},
-        "purge": {},
-    }
-    first = prepared()
-    counting = stop(None)
-    done(first)
-    for n in range(1, counting.count + 1):
-        database = prepared()
-        stop(n)
-        with pytest.raises(Stopped):
-            done(database)
-        stop(None)
-        try:
-            done(database)
-        except NothingFound:
-            assert work in ("restore", "swap")  # all was done already
-        assert where(database) == ends[work], n
-        if work != "purge":
-            rows = "public" if work != "rollback" else "aclue_retired_1"
-            assert len(ask(database, f"select from {rows}.product_views")) == 1, n
-        database.close()
+    with pytest.raises(Stopped):
+        schema.restore(schema_db, swap=True, progress=stop)
+    with pytest.raises(TableStands):
+        schema.restore(schema_db)
+    assert len(schema.restore(schema_db, swap=True)) == 3
+    assert where(schema_db) == {key: ["aclue_retired_2", "public"] for key in ALL}
+    assert len(ask(schema_db, "select from public.product_views")) == 1
+    assert schema.restore(schema_db, swap=True) == declared().tables  # a new one
