@@ -1,17 +1,23 @@
 """Nobody notices a deployment: whoever writes to the app's tables, or reads ours, goes on as if there were none."""
 
+import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg import errors
 
 from aclue_pipeline import schema
 from aclue_pipeline.errors import AlreadyRunning, DeploymentIncomplete
 from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from aclue_pipeline.schema.change import How
+from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.session import session
 
 pytestmark = pytest.mark.database
@@ -33,7 +39,7 @@ class Traffic:
     """Somebody who runs one statement after the other, each its own transaction, and remembers the longest."""
 
     def __init__(self, url: str, statement: str) -> None:
-        self._url, self._statement = url, statement
+        self._url, self._statement, self.pid = url, statement, 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.longest, self.count = 0.0, 0
@@ -49,6 +55,7 @@ class Traffic:
 
     def _run(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
+            self.pid = connection.info.backend_pid
             while not self._stop.is_set():
                 began = time.monotonic()
                 connection.execute(self._statement.encode())
@@ -207,3 +214,128 @@ def test_a_second_deployer_is_told_so(app_db: Database) -> None:
         with pytest.raises(AlreadyRunning, match=f"pid {pid}"):
             schema.deploy(Database(app_db.url))
     assert schema.deploy(app_db).changed
+
+
+# --- as the server itself measures it ---------------------------------------------------------------------------------
+
+LONG = 10  # milliseconds
+OPEN = 3.0  # seconds
+PEOPLE = "insert into auth.users (id, email) select gen_random_uuid(), n || '@example.com' from generate_series(0, 3) n"
+GOODS = "insert into public.products (id, title) select gen_random_uuid(), 'mug ' || n from generate_series(0, 3) n"
+SEEN = "insert into public.product_views (product_id, session_id) select id, 's' from public.products where title = 'mug {}'"
+#: Every writer is on rows of its own: whoever waits, waits for a table.
+APP = (
+    *(f"update public.products set review_count = review_count + 1 where title = 'mug {n}'" for n in range(4)),
+    *(f"update auth.users set updated_at = now() where email = '{n}@example.com'" for n in range(4)),
+    "select count(*) from public.products",
+    "select count(*) from auth.users",
+)
+VIEWS = (*(SEEN.format(n) for n in range(4)), *["select count(*) from public.product_views"] * 2)
+
+
+def waits(
+    server: EmbeddedServer, database: Database, load: Sequence[str], *work: tuple[Callable[[Database], object], str]
+) -> list[float]:
+    """Every wait of this load for a lock that the server logs as longer than LONG, in milliseconds, while each piece of work is done
+    behind a transaction that has written to the table named with it and stays open."""
+    as_superuser = server.url(database.name, SUPERUSER)
+    with psycopg.connect(as_superuser, autocommit=True) as admin:
+        for setting in ("log_lock_waits = on", f"deadlock_timeout = {LONG}"):
+            admin.execute(f"alter database {database.name} set {setting}".encode())
+    log = server.log.stat().st_size
+    with ExitStack() as stack, ThreadPoolExecutor(1) as beside:
+        traffic = [stack.enter_context(Traffic(as_superuser, statement)) for statement in load]
+        for act, table in work:
+            with open_transaction(as_superuser, f"delete from {table} where id is null"):
+                doing = beside.submit(act, database)
+                time.sleep(OPEN)
+            doing.result()
+    pids = {one.pid for one in traffic}
+    said = re.findall(
+        r"process (\d+) (?:acquired|still waiting for) .* after ([\d.]+) ms", server.log.read_bytes()[log:].decode()
+    )
+    return sorted(float(took) for pid, took in said if int(pid) in pids)
+
+
+def plainly(database: Database) -> None:
+    with pytest.raises(errors.LockNotAvailable), psycopg.connect(database.url) as connection:
+        connection.execute("set lock_timeout = '200ms'; lock table public.products")
+
+
+@pytest.mark.slow
+def test_the_app_waits_for_no_lock_whatever_is_done_behind_a_long_transaction(
+    server: EmbeddedServer, app_db: Database
+) -> None:
+    with app_db.begin() as connection:
+        script(connection, f"{PEOPLE}; {GOODS}")
+    assert max(waits(server, app_db, APP, (plainly, "products"))) > 150
+    assert waits(server, app_db, APP, (schema.deploy, "products")) == []
+    with app_db.begin() as connection:
+        script(
+            connection,
+            """
+            alter table public.product_views drop constraint product_views_product_id_fkey, drop constraint product_views_pkey;
+            alter table public.affiliate_clicks drop constraint affiliate_clicks_user_id_fkey;
+            """,
+        )
+    work = [schema.deploy, schema.rollback, schema.restore, schema.rollback, schema.purge]
+    behind = ["products", "auth.users", "products", "products", "products"]
+    assert waits(server, app_db, APP, *zip(work, behind, strict=True)) == []
+    assert len(schema.plan(app_db).missing) == 5
+
+
+@pytest.mark.slow
+def test_who_reads_and_writes_product_views_waits_for_no_lock_while_it_is_mended(
+    server: EmbeddedServer, schema_db: Database
+) -> None:
+    with schema_db.begin() as connection:
+        script(
+            connection,
+            f"""
+            {PEOPLE}; {GOODS};
+            drop policy product_views_read_own on public.product_views;
+            drop index public.idx_product_views_product;
+            create policy extra on public.product_views for select to anon using (true);
+            grant select on public.product_views to anon;
+            alter table public.product_views no force row level security, disable row level security,
+                drop constraint product_views_pkey, drop constraint product_views_view_position_check,
+                drop constraint product_views_product_id_fkey, alter column session_id drop not null;
+            """,
+        )
+    assert waits(server, schema_db, VIEWS, (schema.deploy, "product_views")) == []
+    assert not schema.plan(schema_db).changes
+
+
+def test_no_index_is_built_under_a_lock_also_where_a_table_was_empty_at_planning(schema_db: Database) -> None:
+    with schema_db.begin() as connection:
+        whole = schema.fingerprint(connection)
+        script(
+            connection,
+            """
+            do $$ declare one record; begin
+                for one in
+                    select format('alter table %s drop constraint %I cascade', conrelid::regclass, conname) as said
+                    from pg_constraint where contype in ('p', 'u') and conrelid::regclass::text = any(:tables)
+                loop execute one.said; end loop;
+                for one in
+                    select format('drop index %s', indexrelid::regclass) as said
+                    from pg_index where indrelid::regclass::text = any(:tables)
+                loop execute one.said; end loop;
+            end $$;
+            create policy extra on public.product_views for select to anon using (true)
+            """.replace(":tables", f"array{list(table_names())}"),
+        )
+    building = re.compile(r"create (unique )?index|primary key \(|unique \(", re.IGNORECASE)
+    made = [step for step in schema.plan(schema_db).steps if building.search(step.script)]
+    assert len(made) > 30
+    assert all(step.how == How.BUILD and " concurrently " in step.script.lower() for step in made)
+    came: list[str] = []
+
+    def somebody_comes(line: str) -> None:
+        if not came:
+            with Database(schema_db.url).begin() as connection:
+                script(connection, f"{GOODS}; {SEEN.format(0)}")
+        came.append(line)
+
+    assert schema.deploy(schema_db, progress=somebody_comes).fingerprint == whole
+    assert came[0].startswith("policy product_views.extra")
