@@ -91,7 +91,7 @@ class VerificationFailed(AclueError):
 
 
 class RowsExist(AclueError):
-    """A table holds rows that a roll-back would destroy."""
+    """Rows stand in the way: retired ones that a purge would drop, or others than the demo's where it would load."""
 
     exit_code = 16
 
