@@ -88,10 +88,6 @@ def deploy(
     """
     from aclue_pipeline import schema
 
-    if file and (allow or adopt):
-        raise click.UsageError(
-            "a plan file says itself what is allowed: give --allow and --adopt to `aclue plan --out`"
-        )
     database = context.database()
     context.confirm_write(database, yes)
     done = schema.deploy(database, allow=allow, adopt=adopt, plan=file, give_up=give_up, progress=progress())

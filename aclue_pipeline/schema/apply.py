@@ -17,6 +17,7 @@ from aclue_pipeline.errors import (
     Impossible,
     NotAllowed,
     PlanOutdated,
+    SettingsError,
 )
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema import history
@@ -98,6 +99,10 @@ def deploy(
     server forbid a change, NotAllowed for what needs a person's word.
     """
     clock = time.monotonic()
+    if plan and (*allow, *adopt):
+        raise SettingsError(
+            "a plan file says itself what is allowed, nothing was changed: give --allow and --adopt to `aclue plan --out`"
+        )
     allowed, stated = allowed_by(plan) if plan else (_allowed(allow, adopt), None)
     with session(database) as pg:
         notes = tuple(preflight(pg, oldest))

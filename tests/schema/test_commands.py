@@ -48,7 +48,7 @@ def test_deploy_says_what_it_did_and_then_that_there_is_nothing_to_do(named: Dat
         assert said(capsys, word)[:2] == (0, f"all is as declared\nfingerprint {print_}\n")
 
 
-def test_a_plan_that_cannot_be_written_or_is_widened_by_options_is_a_usage_error(
+def test_a_plan_that_cannot_be_written_or_is_widened_by_options_is_refused(
     named: Database, capsys, tmp_path: Path
 ) -> None:
     code, _, err = said(capsys, "plan", "--out", str(tmp_path / "nowhere" / "plan.json"))
@@ -56,7 +56,7 @@ def test_a_plan_that_cannot_be_written_or_is_widened_by_options_is_a_usage_error
     file = tmp_path / "plan.json"
     assert said(capsys, "plan", "--out", str(file))[0] == 0
     code, _, err = said(capsys, "deploy", "--yes", "--plan", str(file), "--allow", "drops:product_views.extra")
-    assert (code, "give --allow and --adopt to `aclue plan --out`" in err) == (2, True)
+    assert (code, "give --allow and --adopt to `aclue plan --out`" in err) == (3, True)
 
 
 def test_keys_pending_is_one_line_with_an_exit_code_of_its_own(named: Database, capsys) -> None:
