@@ -214,6 +214,10 @@ class _Round:
         self._out: dict[Key, Outcome] = {}
         #: What is not made, and is not there: nothing that needs it can be.
         self._lacking = {change.key for change in todo.changes if change.key not in self._pending and _absent(change)}
+        #: Columns that keep another type: what would be made on them now, would be in the way when they change.
+        self._mistyped = {
+            change.key for change in todo.changes if change.key not in self._pending and _mistyped(change)
+        }
         self._unnoticed = Unnoticed(pg)
 
     def run(self) -> dict[Key, Outcome]:
@@ -246,7 +250,8 @@ class _Round:
         if (lacking := needed & self._lacking) and (closing := change.mend.closing):
             self._left[change.key] = [closing.but(waits=False)]
             return True
-        if lacking := needed & self._lacking:
+        away = self._lacking | (self._mistyped if change.key.kind in ("constraint", "index") else set())
+        if lacking := needed & away:
             self._end(change, "as before", f"it waits for {min(lacking)}")
             return True
         return not needed & self._pending.keys()
@@ -313,6 +318,13 @@ class _Round:
 def _absent(change: Change) -> bool:
     """Whether, as long as it is not made, what needs it cannot be: it is missing, or in the way."""
     return change.found is None or change.wanted is None
+
+
+def _mistyped(change: Change) -> bool:
+    wanted, found = change.wanted, change.found
+    if change.key.kind != "column" or wanted is None or found is None:
+        return False
+    return wanted.facts["type"] != found.facts["type"]
 
 
 class _Broken(Exception):

@@ -85,6 +85,7 @@ def _unique(case: Case, wanted: Thing) -> Mend:
     )
     drop = f"drop constraint {name}, " if case.found else ""
     add = case.alter(f"alter table {case.table} {drop}add constraint {name} {kind} using index {building}")
+    add = add.but(otherwise=(f"drop index if exists {ident('public', f'{BUILDING}{case.key.name}'[:63])}",))
     after = [Key("column", case.key.table, column) for column in _plain(wanted.notes["columns"])]
     if kind == "primary key":  # there can be one only
         after += [
