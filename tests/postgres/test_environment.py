@@ -86,8 +86,8 @@ def test_every_variable_that_the_driver_reads_is_tried() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["schema", "fingerprint"], True),
-        (["--demo", "schema", "fingerprint"], False),
+        (["history"], True),
+        (["--demo", "history"], False),
         (["db", "psql", "--", "-XAtc", "select current_database(), current_role, current_setting('TimeZone')"], False),
         (["db", "status"], False),
         (["db", "url", "dagster"], False),
