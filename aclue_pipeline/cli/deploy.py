@@ -96,7 +96,7 @@ def deploy(
     for line in (*done.notes, *map(str, done.having("as before"))):
         click.echo(f"note: {line}", err=True)
     count = len(done.having("done"))
-    outcome = f"{count} changes made" if count else "nothing to do"
+    outcome = f"{count} change{'s' * (count != 1)} made" if count else "nothing to do"
     click.echo(f"{database.label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s")
 
 
@@ -126,8 +126,9 @@ def drift(context: Context, as_json: bool) -> None:
     else:
         _show(todo)
     if todo.changes:
+        count = len(todo.changes)
         raise Drifted(
-            f"{len(todo.changes)} differences on {database.label}; `aclue plan` says what deploying would do about them"
+            f"{count} difference{'s' * (count != 1)} on {database.label}; `aclue plan` says what deploying would do about them"
         )
 
 

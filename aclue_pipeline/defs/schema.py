@@ -109,10 +109,9 @@ def _drift(database: "Database") -> Judgement:
 
     todo = plan(database)
     accepted = f"; accepted: {', '.join(str(change.key) for change, _ in todo.accepted)}" if todo.accepted else ""
-    says = (
-        f"{len(todo.changes)} differences: {'; '.join(map(str, todo.changes[:20]))}" if todo.changes else "as declared"
-    )
-    evidence = {"fingerprint": todo.fingerprint, "plan": todo.hash, "differs": [line for line, _ in todo.lines()]}
+    lines = [line for line, _ in todo.lines()]
+    says = f"not as declared: {'; '.join(map(str, todo.changes[:20]))}" if todo.changes else "as declared"
+    evidence = {"fingerprint": todo.fingerprint, "plan": todo.hash, "differs": lines}
     outcome: Outcome = "failed" if todo.changes else "passed"
     return Judgement("drift", "schema", outcome, "error", says + accepted, evidence, "aclue plan")
 

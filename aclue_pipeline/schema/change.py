@@ -157,8 +157,27 @@ class Change:
     def locks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(f"{mode} on {table}" for step in self.mend.steps for table, mode in step.locks))
 
+    @property
+    def differences(self) -> list[str]:
+        """Fact by fact, as found → as wanted; [] of what is only on one side."""
+        if not (self.wanted and self.found):
+            return []
+        wanted, found = self.wanted.facts, self.found.facts
+        return [
+            f"{name.replace('_', ' ')} {_brief(found.get(name))} → {_brief(wanted.get(name))}"
+            for name in wanted
+            if wanted[name] != found.get(name)
+        ]
+
     def __str__(self) -> str:
         return f"{self.key}: {self.why}"
+
+
+def _brief(fact: object) -> str:
+    """A fact for people: one line, cut to what tells it apart."""
+    said = ", ".join(map(str, fact)) or "none" if isinstance(fact, list) else "none" if fact is None else str(fact)
+    said = " ".join(said.split())
+    return said if len(said) <= 120 else f"{said[:119]}…"
 
 
 def ident(*names: str) -> str:

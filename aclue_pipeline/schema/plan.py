@@ -107,7 +107,8 @@ class Plan:
             yield f"{change} (accepted: {reason})", False
 
     def _remarks(self, change: Change) -> str:
-        said = [", ".join(change.mend.hazards)] if change.mend.hazards else []
+        said = change.differences if change.key.kind not in ("comment", "function") else []  # whose texts are long
+        said += [", ".join(change.mend.hazards)] if change.mend.hazards else []
         said += [f"impossible: {change.mend.impossible}"] if change.mend.impossible else []
         said += [f"needs {' '.join(self.words(change))}"] if self.refused(change) else []
         return f" ({'; '.join(said)})" if said else ""

@@ -48,6 +48,17 @@ def test_deploy_says_what_it_did_and_then_that_there_is_nothing_to_do(named: Dat
         assert said(capsys, word)[:2] == (0, f"all is as declared\nfingerprint {print_}\n")
 
 
+def test_drift_says_of_what_differs_how_it_is_and_how_it_should_be(named: Database, capsys) -> None:
+    schema.deploy(named)
+    with named.psycopg() as pg:
+        pg.execute("alter table public.product_views alter column screen_density set default 1")
+        pg.execute("alter policy product_views_read_own on public.product_views using (true)")
+    code, out, err = said(capsys, "drift")
+    assert (code, "2 differences on" in err) == (25, True)
+    assert "column product_views.screen_density: different (default 1 → none; drops; needs --allow" in out
+    assert "policy product_views.product_views_read_own: different (using true → (user_id = ( SELECT auth.uid()" in out
+
+
 def test_a_plan_that_cannot_be_written_or_is_widened_by_options_is_refused(
     named: Database, capsys, tmp_path: Path
 ) -> None:
