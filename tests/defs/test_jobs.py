@@ -310,6 +310,7 @@ def test_every_criterion_is_a_check_with_evidence(run) -> None:
         assert evaluation.metadata["outcome"].value == "passed"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_a_warning_where_it_does_not_block_and_an_error_where_it_does(
     run, demo_db: Database
 ) -> None:

@@ -52,6 +52,7 @@ def published(stage: Stage) -> dict[str, list[dict[str, object]]]:
         }
 
 
+@pytest.mark.slow
 def test_the_tour_publishes_what_was_known_weeks_ago_then_restates_it_and_does_nothing_again(stage: Stage) -> None:
     steps = tour(stage)
     first = [next(steps) for _ in range(5)]
