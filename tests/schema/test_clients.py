@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.schema import writing
+from aclue_pipeline.schema import migration, writing
 from aclue_pipeline.schema.contract import promises
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
-TOOLS = ("supabase@3.1.0", "@supabase/supabase-js@2", "typescript@5")
+TOOLS = ("supabase@3.1.0", "@supabase/supabase-js@2", "typescript@5", "squawk-cli@2.66.0")
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +72,13 @@ def test_supabases_advisors_find_nothing_of_ours(tools: Path, schema_db: Databas
     found = json.loads(said[said.index("[") :]) if "[" in said else []
     ours = [one["detail"] for one in found if one["metadata"]["name"] != "update_updated_at_column"]  # the app's
     assert ours == []
+
+
+def test_squawk_finds_no_statement_of_the_migration_dangerous(tools: Path) -> None:
+    text = migration.text()
+    statements = re.findall(r"execute \$each\$(.*?)\$each\$", text, re.DOTALL)
+    assert len(statements) > 100
+    patience = "set local lock_timeout = '2ms'; set local statement_timeout = '45s'"  # as the block around them has it
+    (tools / "plain.sql").write_text(";\n".join(["begin", patience, *statements, "commit;\n"]))
+    # Counts are int by the contract with the app's clients.
+    run(tools, "squawk", "--pg-version", "15", "--exclude", "prefer-bigint-over-int", "plain.sql")
