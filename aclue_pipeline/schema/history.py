@@ -47,6 +47,12 @@ def _began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any
         bodies = [sqltext.without_comments(file.read_text(encoding="utf-8")) for file in files]
         schema = [] if _one(pg, "select to_regnamespace('pipeline') is not null") else ["create schema pipeline"]
         pg.execute(f"begin; {'; '.join([*schema, *bodies])}; commit".encode())
+    # The triggers act as the tables' owner.
+    notes = """select has_schema_privilege(%(owner)s, 'pipeline', 'USAGE') and has_table_privilege(%(owner)s, 'pipeline.erasures', 'SELECT')
+               and has_table_privilege(%(owner)s, 'pipeline.erasures', 'INSERT')"""
+    if not _one(pg, notes, {"owner": owner}):
+        grants = "grant usage on schema pipeline to {owner}; grant select, insert on pipeline.erasures to {owner}"
+        pg.execute(sql.SQL(grants).format(owner=sql.Identifier(owner)))
     insert = """insert into pipeline.deployments (action, done_by, owner, version, revision, plan, before, allowed)
                 values (%s, session_user || ': ' || %s, %s, %s, %s, %s, %s, %s) returning deployment"""
     values = [action, _person(), owner, __version__, _revision(), plan, before, sorted(allowed)]

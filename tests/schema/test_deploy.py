@@ -239,6 +239,15 @@ def test_the_owner_is_who_is_named_then_who_owned_it_last(
             script(connection, "grant aclue_owner to postgres")
         schema.deploy(schema_db)
         assert owned() == ["aclue_owner"]
+    with admin.begin() as connection:  # whose triggers note whom to forget
+        script(
+            connection,
+            """insert into auth.users (id, email) values ('11111111-1111-1111-1111-111111111111', 'ann@example.com');
+               insert into public.products (id, title) values ('11111111-1111-1111-1111-111111111111', 'mug');
+               insert into public.product_views (product_id, user_id, session_id) select id, id, 's' from public.products;
+               delete from auth.users""",
+        )
+        assert query(connection, "select count(*) as noted from pipeline.erasures") == [{"noted": 1}]
     get_settings.cache_clear()
     assert not schema.plan(schema_db).changes
     with admin.begin() as connection:
