@@ -1,6 +1,7 @@
 """Settings: what the environment says, typed and checked. Every one has a name, a default and a line in .env.example.
 Where a value is *used* is each room's business; nothing here opens a connection or reads a file."""
 
+import getpass
 import re
 from datetime import date
 from functools import lru_cache
@@ -32,6 +33,14 @@ def checkout() -> Path | None:
     """The folder of the checkout this package runs from; None in an installed wheel."""
     root = Path(__file__).resolve().parent.parent
     return root if (root / "workspace.yaml").is_file() else None
+
+
+def person() -> str:
+    """Who runs this, by the system's word, for what is recorded with a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
 
 
 def sql_folder() -> Path:

@@ -1,12 +1,12 @@
 """`aclue sync`: the facts are brought up to date with the app's events; `aclue revenue close` and `reopen`: months of commission."""
 
-import getpass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, yes_option
+from aclue_pipeline.settings import person
 
 if TYPE_CHECKING:
     from aclue_pipeline.revenue.closing import Closed
@@ -54,7 +54,7 @@ def close(context: Context, months: tuple[datetime, ...], yes: bool, as_json: bo
     database = context.database()
     context.confirm_write(database, yes)
     for month in months:
-        _show(closing.close(database, context.catalog, month.date(), getpass.getuser()), "closed", as_json)
+        _show(closing.close(database, context.catalog, month.date(), person()), "closed", as_json)
     database.close()
 
 
@@ -69,7 +69,7 @@ def reopen(context: Context, month: datetime, yes: bool, as_json: bool) -> None:
 
     database = context.database()
     context.confirm_write(database, yes)
-    _show(closing.reopen(database, context.catalog, month.date(), getpass.getuser()), "open again", as_json)
+    _show(closing.reopen(database, context.catalog, month.date(), person()), "open again", as_json)
     database.close()
 
 

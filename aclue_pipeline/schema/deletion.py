@@ -49,7 +49,7 @@ end $aclue$"""
             pg.execute(b"set local lock_timeout = '2ms'")
             pg.execute(text.encode())
     except (errors.LockNotAvailable, errors.DeadlockDetected):
-        pass
+        pass  # the tables are busy just now; it is tried again under the lock
     except psycopg.Error as error:
         if pg.broken:
             raise

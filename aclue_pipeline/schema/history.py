@@ -1,7 +1,6 @@
 """The history of deployments, kept in the database that they change. A row begins before anything is changed, so that what closes
 data can note in its own transaction how to bring it back."""
 
-import getpass
 import json
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,10 +13,11 @@ from psycopg.rows import dict_row
 
 from aclue_pipeline import __version__
 from aclue_pipeline.catalog import sqltext
+from aclue_pipeline.derived.statement import is_there, one
 from aclue_pipeline.errors import Impossible, MissingPrivilege, NotOurs
 from aclue_pipeline.schema.census import fingerprint, take
 from aclue_pipeline.schema.declared import declared
-from aclue_pipeline.settings import checkout, sql_folder
+from aclue_pipeline.settings import checkout, person, sql_folder
 
 Pg = psycopg.Connection[Any]
 
@@ -41,22 +41,22 @@ def began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any 
 
 
 def _began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any) -> int:
-    made = [name for name in MADE if not _one(pg, "select to_regclass(%s) is not null", [f"pipeline.{name}"])]
+    made = [name for name in MADE if not is_there(pg, f"pipeline.{name}")]
     if made:
         files = (sql_folder() / "pipeline" / f"{name}.sql" for name in made)
         bodies = [sqltext.without_comments(file.read_text(encoding="utf-8")) for file in files]
-        schema = [] if _one(pg, "select to_regnamespace('pipeline') is not null") else ["create schema pipeline"]
+        schema = [] if one(pg, "select to_regnamespace('pipeline') is not null") else ["create schema pipeline"]
         pg.execute(f"begin; {'; '.join([*schema, *bodies])}; commit".encode())
     # The triggers act as the tables' owner.
     notes = """select has_schema_privilege(%(owner)s, 'pipeline', 'USAGE') and has_table_privilege(%(owner)s, 'pipeline.erasures', 'SELECT')
                and has_table_privilege(%(owner)s, 'pipeline.erasures', 'INSERT')"""
-    if not _one(pg, notes, {"owner": owner}):
+    if not one(pg, notes, {"owner": owner}):
         grants = "grant usage on schema pipeline to {owner}; grant select, insert on pipeline.erasures to {owner}"
         pg.execute(sql.SQL(grants).format(owner=sql.Identifier(owner)))
     insert = """insert into pipeline.deployments (action, done_by, owner, version, revision, plan, before, allowed)
                 values (%s, session_user || ': ' || %s, %s, %s, %s, %s, %s, %s) returning deployment"""
-    values = [action, _person(), owner, __version__, _revision(), plan, before, sorted(allowed)]
-    return int(_one(pg, insert, values))
+    values = [action, person(), owner, __version__, _revision(), plan, before, sorted(allowed)]
+    return int(one(pg, insert, values))
 
 
 def noted(deployment: int, undo: str) -> str:
@@ -83,7 +83,7 @@ def recorded(
         done[line.partition(" …")[0]] = line
         say(line)
 
-    owner = _one(pg, "select pg_get_userbyid(relowner) from pg_class where oid = any(%s) limit 1", [list(relations)])
+    owner = one(pg, "select min(pg_get_userbyid(relowner)) from pg_class where oid = any(%s)", [list(relations)])
     plan = sqltext.digest(action, *map(str, relations))
     number = began(pg, action, owner or pg.info.user, plan, _fingerprint(pg), allowed)
     try:
@@ -132,18 +132,6 @@ def _there(pg: Pg) -> bool:
             " rename it"
         )
     return any(readable for readable, _ in rows)
-
-
-def _one(pg: Pg, statement: str, values: Any = None) -> Any:
-    row = pg.execute(statement.encode(), values).fetchone()
-    return row[0] if row else None
-
-
-def _person() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
 
 
 def _revision() -> str | None:
