@@ -135,6 +135,7 @@ def _table(catalog: Catalog, table: Table) -> Iterator[str]:
     yield from _columns(catalog, table)
     if table.kind == "deployed":
         yield from _access(catalog, table)
+    yield from _queries(table)
 
 
 def _function(catalog: Catalog, function: Function) -> Iterator[str]:
@@ -142,6 +143,12 @@ def _function(catalog: Catalog, function: Function) -> Iterator[str]:
     yield f"- **Call:** `{function.key}({function.arguments})`" + (" (aggregate)" if function.is_aggregate else "")
     yield f"- **Returns:** {function.returns}"
     yield from _closing(catalog, function, function.upstream, ())
+    yield from _queries(function)
+
+
+def _queries(one: Table | Function) -> Iterator[str]:
+    for asks, sql in one.queries:
+        yield from ("", f"**{asks}**", "", "```sql", sql, "```")
 
 
 def _opening(one: Table | Function) -> Iterator[str]:

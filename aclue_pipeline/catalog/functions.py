@@ -68,6 +68,7 @@ def _read(path: Path) -> Function:
         path=path,
         description=header.description,
         rules=header.rules,
+        queries=header.queries,
         owner=header.values["owner"],
         upstream=tuple(sorted(set(_NAME.findall(plain)) - {key})),
         code_version=sqltext.digest(plain),

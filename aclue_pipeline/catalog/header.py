@@ -1,4 +1,4 @@
-"""The comment at the top of a SQL file: one grammar for tables, functions and checks, described in sql/README.md."""
+"""The comments at the top and at the end of a SQL file: one grammar for tables, functions and checks, described in sql/README.md."""
 
 import re
 from collections.abc import Sequence
@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aclue_pipeline.catalog.statement import shown
+from aclue_pipeline.catalog.table import Query
 from aclue_pipeline.errors import SqlFileError
+
+#: A query that a person starts from is read at a glance.
+QUERY_LINES = 12
 
 
 @dataclass(frozen=True)
 class Header:
-    """`rules`: the comment between the header and the statement, line by line; `body`: all that follows the header, rules included."""
+    """`rules`: the comment between the header and the statement, line by line; `body`: what follows the header, rules included, up to
+    the queries at the end."""
 
     description: str
     values: dict[str, str]
     rules: str
     body: str
+    queries: tuple[Query, ...]
 
     def names(self, key: str) -> tuple[str, ...]:
         return tuple(name.strip() for name in self.values.get(key, "").split(",") if name.strip())
@@ -51,10 +57,31 @@ def read_header(text: str, path: Path, keys: Sequence[str], needed: Sequence[str
     for key in needed:
         if not values.get(key):
             raise SqlFileError(f"{shown(path)}: the header needs `-- {key}: …`")
-    body = "\n".join(lines[top:]).strip().rstrip(";").rstrip()
+    end = next((n for n, line in enumerate(lines) if line.startswith("-- query:")), len(lines))
+    body = "\n".join(lines[top:end]).strip().rstrip(";").rstrip()
     rules = body.splitlines()
     rules = [line.removeprefix("--").removeprefix(" ").rstrip() for line in rules[: _comments(rules)]]
-    return Header(" ".join(description).strip(), values, "\n".join(rules), body)
+    return Header(" ".join(description).strip(), values, "\n".join(rules), body, _queries(lines[end:], path))
+
+
+def _queries(lines: Sequence[str], path: Path) -> tuple[Query, ...]:
+    """What stands below the statement: `-- query: what it answers`, its lines indented by two more blanks, up to the next one."""
+    found: list[tuple[str, list[str]]] = []
+    for line in filter(str.strip, lines):
+        if line.startswith("-- query:"):
+            found.append((line.removeprefix("-- query:").strip(), []))
+        elif line.startswith("--   "):
+            found[-1][1].append(line.removeprefix("--   ").rstrip())
+        else:
+            raise SqlFileError(
+                f"{shown(path)}: below `-- query:` its lines begin with `--   `, not {line.strip()[:60]!r}"
+            )
+    for asks, sql in found:
+        if not asks or not 1 <= len(sql) <= QUERY_LINES:
+            raise SqlFileError(
+                f"{shown(path)}: `-- query: {asks}` needs a question and one to {QUERY_LINES} lines of SQL"
+            )
+    return tuple(Query(asks, "\n".join(sql)) for asks, sql in found)
 
 
 def _comments(lines: Sequence[str]) -> int:

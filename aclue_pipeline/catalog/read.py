@@ -143,6 +143,7 @@ def _described(path: Path, room: str, header: Header, schema: str, name: str) ->
         columns=(),
         owner=header.values["owner"],
         rules=header.rules,
+        queries=header.queries,
     )
 
 

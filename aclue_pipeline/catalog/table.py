@@ -1,9 +1,9 @@
-"""What a SQL file says, as data: `Table`, `Column`, `Source`, `Function`, `CheckFile`. No reading, no database: those stand in the
+"""What a SQL file says, as data: `Table`, `Column`, `Source`, `Query`, `Function`, `CheckFile`. No reading, no database: those stand in the
 modules beside it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aclue_pipeline.errors import NothingFound
 
@@ -38,6 +38,13 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}"
+
+
+class Query(NamedTuple):
+    """A query that a person would start from, and the question that it answers."""
+
+    asks: str
+    sql: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class Table:
     headline: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     rules: str = ""
+    queries: tuple[Query, ...] = ()
     parameters: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
@@ -132,6 +140,7 @@ class Function:
     path: Path
     description: str
     rules: str
+    queries: tuple[Query, ...]
     owner: str
     upstream: tuple[str, ...]
     code_version: str

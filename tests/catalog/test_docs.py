@@ -44,6 +44,14 @@ def test_a_page_says_what_each_column_is_and_rests_on(shop: Shop) -> None:
     assert "*Personal data.*" in docs.pages(shop.catalog)["app.md"]
 
 
+def test_a_page_ends_with_the_queries_to_start_from(shop: Shop) -> None:
+    query = "-- query: orders by day\n--   select s.day, sum(s.orders) as orders\n--   from analytics.sales as s\n--   group by 1\n"
+    shop.change("revenue/sales.sql", "group by 1, 2\n", f"group by 1, 2\n{query}")
+    assert docs.pages(shop.catalog)["revenue.md"].endswith(
+        "\n\n**orders by day**\n\n```sql\nselect s.day, sum(s.orders) as orders\nfrom analytics.sales as s\ngroup by 1\n```\n"
+    )
+
+
 def test_docs_writes_what_differs_and_check_says_it(shop: Shop, run: Run, tmp_path: Path) -> None:
     to = tmp_path / "pages"
     assert run("docs", "--to", str(to)).exit_code == 0

@@ -78,6 +78,53 @@ def test_two_files_cannot_describe_one_table(shop: Shop) -> None:
         _ = shop.catalog
 
 
+QUERIES = """
+-- query: orders by month
+--   select date_trunc('month', s.day)::date as month, sum(s.orders) as orders
+--   from analytics.sales as s
+--   group by 1
+
+-- query: the best shop
+--   select s.shop from analytics.sales as s order by s.amount desc limit 1
+"""
+
+
+def test_a_file_ends_with_queries_that_its_version_knows_nothing_of(shop: Shop) -> None:
+    plain = shop.catalog.table("sales")
+    shop.change("revenue/sales.sql", "group by 1, 2\n", f"group by 1, 2;\n{QUERIES}")
+    sales = shop.catalog.table("sales")
+    assert [(query.asks, query.sql.splitlines()[-1]) for query in sales.queries] == [
+        ("orders by month", "group by 1"),
+        ("the best shop", "select s.shop from analytics.sales as s order by s.amount desc limit 1"),
+    ]
+    assert (sales.sql, sales.code_version) == (plain.sql, plain.code_version)
+    assert sales.fingerprint != plain.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("-- query: what", "`-- query: what` needs a question and one to 12 lines of SQL"),
+        ("-- query:\n--   select 1", "needs a question"),
+        ("-- query: what\n" + "--   select 1\n" * 13, "needs a question and one to 12 lines of SQL"),
+        ("-- query: what\n-- select 1", "below `-- query:` its lines begin with `--   `, not '-- select 1'"),
+        ("-- query: what\n--   select 1\nselect 1", "not 'select 1'"),
+    ],
+)
+def test_a_query_that_is_none_is_told_so(shop: Shop, text: str, told: str) -> None:
+    shop.change("revenue/sales.sql", "group by 1, 2\n", f"group by 1, 2\n{text}\n")
+    with pytest.raises(SqlFileError, match="sales") as failure:
+        _ = shop.catalog
+    assert told in str(failure.value)
+
+
+def test_a_function_may_end_with_queries_too(shop: Shop) -> None:
+    write_function(shop, "half", "n numeric", "numeric", "n / 2\n-- query: half of what\n--   select analytics.half(1)")
+    half = shop.catalog.functions["analytics.half"]
+    assert half.queries == (("half of what", "select analytics.half(1)"),)
+    assert half.sql.endswith("return n / 2")
+
+
 FUNCTION = """-- {says}
 -- kind: function
 -- owner: team:data
