@@ -8,17 +8,68 @@
 
 -- Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions) (the CTR) is of people. Bounds by
 -- analytics.wilson_low and wilson_high (Wilson's 95 %) assume independent impressions; those of one person are not, so they are too narrow where few people saw much.
--- Positions differ in what is shown there: the rate of a position is not what moving a product there would do.
+-- Product mix: positions differ in what is shown there, and their CTR with it. comparable_clicks by expected_clicks (over whatever days and sources) is
+-- what is left of the difference: 1.2 says that a place was clicked a fifth more often than the same products were on the same days elsewhere.
+-- Expected of a product at a place: its impressions there times its CTR of the day at all its other sources and positions together (indirect
+-- standardisation, each place left out of its own expectation). What was shown at one place only on its day can be compared with nothing and is in none
+-- of the three columns: comparable_impressions by impressions says how much was compared. Who sees a place may still differ from who sees another.
 -- The day is a calendar day of the reporting zone (setting ACLUE_TIMEZONE); it moves while clicks follow in its sessions, or views arrive late.
+with placed as (
+    select
+        analytics.local_day(v.viewed_at, :timezone) as day,
+        v.product_id as product_id,
+        v.view_source as view_source,
+        coalesce(v.view_position, 0) as view_position,
+        count(*) filter (where not v.is_machine) as impressions,
+        count(*) filter (where v.is_machine) as machine_impressions,
+        count(*) filter (where not v.is_machine and v.has_clicked_affiliate) as clicked_impressions
+    from staging.views as v
+    where v.viewed_at >= :range_start and v.viewed_at < :range_end and v.interaction_type = 'impression'
+    group by 1, 2, 3, 4
+),
+beside as (
+    select
+        p.*,
+        sum(p.impressions) over (partition by p.day, p.product_id) - p.impressions as impressions_elsewhere,
+        sum(p.clicked_impressions) over (partition by p.day, p.product_id) - p.clicked_impressions as clicked_elsewhere
+    from placed as p
+)
 select
-    analytics.local_day(v.viewed_at, :timezone) as day, -- Calendar day of the impression in the reporting zone.
-    v.view_source as view_source, -- Where it was shown (swipe, recommendations, search, …); '(not set)' where not recorded.
-    coalesce(v.view_position, 0) as view_position, -- Position in the list, from 1 at the top; 0 where not recorded.
-    count(*) filter (where not v.is_machine) as impressions, -- Times a product was shown there to people, each once however often it was
-                                                             -- delivered. Additive.
-    count(*) filter (where v.is_machine) as machine_impressions, -- Times in sessions of machines; not among impressions. Additive.
-    count(*) filter (where not v.is_machine and v.has_clicked_affiliate)
-        as clicked_impressions -- Impressions followed by an affiliate click on the product in the same session, to now. Additive.
-from staging.views as v
-where v.viewed_at >= :range_start and v.viewed_at < :range_end and v.interaction_type = 'impression'
-group by 1, v.view_source, coalesce(v.view_position, 0)
+    b.day as day, -- Calendar day of the impression in the reporting zone.
+    b.view_source as view_source, -- Where it was shown (swipe, recommendations, search, …); '(not set)' where not recorded.
+    b.view_position as view_position, -- Position in the list, from 1 at the top; 0 where not recorded.
+    sum(b.impressions)::bigint as impressions, -- Times a product was shown there to people, each once however often it was delivered. Additive.
+    sum(b.machine_impressions)::bigint as machine_impressions, -- Times in sessions of machines; not among impressions. Additive.
+    sum(b.clicked_impressions)::bigint
+        as clicked_impressions, -- Impressions followed by an affiliate click on the product in the same session, to now. Additive.
+    sum(case when b.impressions_elsewhere > 0 then b.impressions else 0 end)::bigint
+        as comparable_impressions, -- Impressions of products that people were shown at another source or position, too, that day. Additive.
+    sum(case when b.impressions_elsewhere > 0 then b.clicked_impressions else 0 end)::bigint
+        as comparable_clicks, -- Clicked impressions among the comparable ones. Additive.
+    sum(
+        case
+            when b.impressions_elsewhere > 0 then round(b.impressions * b.clicked_elsewhere / b.impressions_elsewhere, 6)
+            else 0
+        end
+    )::numeric as expected_clicks -- How many of the comparable ones would have been clicked at the products' rates of that day elsewhere, to six
+                                  -- decimals a product. Additive.
+from beside as b
+group by b.day, b.view_source, b.view_position
+
+-- query: best position net of product mix
+--   select r.view_source, r.view_position,
+--       sum(r.impressions) as impressions,
+--       analytics.rate(sum(r.clicked_impressions), sum(r.impressions)) as ctr,
+--       analytics.rate(sum(r.comparable_clicks), sum(r.expected_clicks)) as net_of_mix
+--   from analytics.ctr_by_position_daily as r
+--   group by 1, 2
+--   order by net_of_mix desc nulls last, 1, 2
+-- query: CTR by source and month, with bounds
+--   select date_trunc('month', r.day)::date as month, r.view_source,
+--       analytics.rate(sum(r.clicked_impressions), sum(r.impressions)) as ctr,
+--       analytics.wilson_low(sum(r.clicked_impressions), sum(r.impressions)) as low,
+--       analytics.wilson_high(sum(r.clicked_impressions), sum(r.impressions)) as high,
+--       sum(r.machine_impressions) as machine_impressions
+--   from analytics.ctr_by_position_daily as r
+--   group by 1, 2
+--   order by 1, 2

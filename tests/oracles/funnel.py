@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from tests.oracles.facts import CAMPAIGN, Facts, Row, World, key, session_of, usable
@@ -24,7 +25,24 @@ def ctr_by_position_daily(facts: Facts, days: Days) -> Table:
     for view in facts.views:
         if view["at"] is not None and view["kind"] == "impression":
             cells[days[view["at"]], view["view_source"], view["view_position"] or 0].append(view)
-    return {cell: impressions(shown) for cell, shown in cells.items()}
+    return {cell: impressions(shown) | _net_of_mix(cell, cells) for cell, shown in cells.items()}
+
+
+def _net_of_mix(cell: tuple[Any, ...], cells: Mapping[tuple[Any, ...], list[Row]]) -> Row:
+    """Against what the same products did on the same day at every other place."""
+    compared = {"comparable_impressions": 0, "comparable_clicks": 0, "expected_clicks": Decimal(0)}
+    for product in {view["product_id"] for view in cells[cell]}:
+        there, elsewhere = [], []
+        for place, shown in cells.items():
+            if place[0] == cell[0]:
+                people = [view for view in shown if view["product_id"] == product and not view["is_machine"]]
+                (there if place == cell else elsewhere).extend(people)
+        if elsewhere:
+            rate = Fraction(sum(view["is_clicked"] for view in elsewhere), len(elsewhere))
+            compared["comparable_impressions"] += len(there)
+            compared["comparable_clicks"] += sum(view["is_clicked"] for view in there)
+            compared["expected_clicks"] += Decimal(int(len(there) * rate * 10**6 + Fraction(1, 2))) / 10**6
+    return compared
 
 
 # --- the funnel -------------------------------------------------------------------------------------------------------

@@ -121,6 +121,10 @@ def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebu
         ("views_add_up", "delete from pipeline.days where table_name = 'analytics.product_revenue_daily'"),
         ("impressions_add_up", "update analytics.ctr_by_position_daily set machine_impressions = 1"),
         ("impressions_add_up", "delete from analytics.ctr_by_position_daily"),
+        (
+            "impressions_add_up",
+            "update analytics.ctr_by_position_daily set expected_clicks = comparable_impressions + 1",
+        ),
         ("sessions_add_up", "update analytics.session_funnel_daily set sessions = sessions + 1 where step = 1"),
         ("sessions_add_up", "delete from pipeline.days where table_name = 'analytics.session_funnel_daily'"),
         ("steps_add_up", "update analytics.session_steps set step_2_at = null"),

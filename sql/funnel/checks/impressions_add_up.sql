@@ -1,4 +1,5 @@
--- Every impression that the build of a day saw is in a row of that day, and every product view there is, in a day or in a named bucket.
+-- Every impression that the build of a day saw is in a row of that day, and every product view there is, in a day or in a named bucket; a place is
+-- compared by no more impressions than it had.
 -- asset: analytics.ctr_by_position_daily
 -- severity: error
 -- remedy: aclue funnel rebuild; if a day stays different, aclue funnel rebuild --from … --to … over the days named here
@@ -19,7 +20,11 @@ published as (
         r.day as day,
         sum(r.impressions) as impressions,
         sum(r.machine_impressions) as machine_impressions,
-        sum(r.clicked_impressions) as clicked_impressions
+        sum(r.clicked_impressions) as clicked_impressions,
+        bool_and(
+            r.comparable_impressions <= r.impressions and r.comparable_clicks <= r.clicked_impressions
+            and r.expected_clicks between 0 and r.comparable_impressions
+        ) as is_comparable
     from analytics.ctr_by_position_daily as r
     group by r.day
 ),
@@ -34,7 +39,8 @@ counted as (
         coalesce(s.views, 0) as rows,
         (b.impressions, b.machine_impressions, b.clicked_impressions)
         is distinct from (coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0), coalesce(p.clicked_impressions, 0))
-        or b.seen <> b.impressions + b.machine_impressions + b.other_kinds + b.repeats as differs
+        or b.seen <> b.impressions + b.machine_impressions + b.other_kinds + b.repeats
+        or not p.is_comparable as differs
     from built as b
     full join published as p on p.day = b.day
     full join source as s on s.day = coalesce(b.day, p.day)
