@@ -14,8 +14,8 @@ from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.verify.shape import shapes
 
 DEPLOYER, PIPELINE, ANALYST = "aclue_deployer", "aclue_pipeline", "aclue_analyst"
-#: What the analyst sees: published tables, no event and no person.
-_PUBLISHED = "analytics"
+#: What the analyst sees: what is published and was, no event and no person.
+_PUBLISHED = ["analytics", "history"]
 
 
 class Statement(NamedTuple):
@@ -59,8 +59,9 @@ def _holds(pg: psycopg.Connection, one: Statement) -> bool:
         row = pg.execute(f"select {one.done}".encode()).fetchone()
     except (
         errors.UndefinedObject,
+        errors.InvalidSchemaName,
         errors.InsufficientPrivilege,
-    ):  # no such role yet, or nothing that this one may look at
+    ):  # no such role or schema yet, or nothing that this one may look at
         return False
     return bool(row and row[0])
 
@@ -107,33 +108,56 @@ def _deployer(pg: psycopg.Connection) -> Iterator[Statement]:
 
 def _on_what_is_there(pg: psycopg.Connection) -> Iterator[Statement]:
     """What only its owner can give, once it is made."""
-    tables = pg.execute(
-        """select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind in ('r', 'p', 'v', 'm')
-               and (n.nspname = %s or n.nspname = 'pipeline' and c.relname in ('deployments', 'erasures'))
-           order by 1, 2""",
-        [_PUBLISHED],
-    ).fetchall()
-    if any(schema == _PUBLISHED for schema, _ in tables):
-        yield _grant(ANALYST, "usage", "schema", _PUBLISHED, "enters it")
-    for schema, table in tables:
-        if schema == _PUBLISHED:
-            yield _grant(ANALYST, "select", "table", f"{schema}.{table}", "reads it")
+    for schema, role in pg.execute(_MAKERS, [_PUBLISHED]).fetchall():
+        yield _grant(ANALYST, "usage", "schema", schema, "enters it")
+        for right, kinds, kind in (("select", "tables", "r"), ("execute", "functions", "f")):
+            given = f"""exists (
+                select from pg_default_acl d, aclexplode(d.defaclacl) a
+                where d.defaclrole = to_regrole({_literal(role)}) and d.defaclnamespace = to_regnamespace('{schema}')
+                    and d.defaclobjtype = '{kind}' and a.grantee = to_regrole('{ANALYST}'))"""
+            text = f"alter default privileges for role {role} in schema {schema} grant {right} on {kinds} to {ANALYST}"
+            yield Statement(f"{ANALYST}, {schema}: also {kinds} that {role} makes later", text, given)
+    for on, name in pg.execute(_THERE, [_PUBLISHED, _PUBLISHED]).fetchall():
+        if on == "function":
+            yield _grant(ANALYST, "execute", on, name, "calls it")
+        elif name.startswith("pipeline."):
+            yield _grant(PIPELINE, "select, insert, update, delete", on, name, "works on what was noted")
         else:
-            yield _grant(
-                PIPELINE, "select, insert, update, delete", "table", f"{schema}.{table}", "works on what was noted"
-            )
+            yield _grant(ANALYST, "select", on, name, "reads it")
+
+
+#: Who makes tables in each schema of what is published.
+_MAKERS = """
+select distinct n.nspname, quote_ident(pg_get_userbyid(c.relowner))
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = any(%s)
+order by 1, 2
+"""
+
+_THERE = """
+select 'table', format('%%I.%%I', n.nspname, c.relname)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm')
+    and (n.nspname = any(%s) or n.nspname = 'pipeline' and c.relname in ('deployments', 'erasures'))
+union all
+select 'function', format('%%I.%%I(%%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes))
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where n.nspname = any(%s)
+order by 1, 2
+"""
 
 
 def _grant(role: str, rights: str, on: str, name: str, says: str) -> Statement:
     """`name`: as the server writes it, of a database as it is."""
     quoted = sql.Identifier(name).as_string(None) if on == "database" else name
-    each = (
-        f"has_{on}_privilege('{role}', {sql.Literal(name).as_string(None)}, '{right}')" for right in rights.split(", ")
-    )
+    each = (f"has_{on}_privilege('{role}', {_literal(name)}, '{right}')" for right in rights.split(", "))
     return Statement(f"{role}, {name}: {says}", f"grant {rights} on {on} {quoted} to {role}", " and ".join(each))
 
 
 def _member(role: str, of: str, says: str) -> Statement:
-    quoted, name = sql.Identifier(of).as_string(None), sql.Literal(of).as_string(None)
-    return Statement(f"{role} {says}", f"grant {quoted} to {role}", f"pg_has_role('{role}', {name}, 'USAGE')")
+    quoted = sql.Identifier(of).as_string(None)
+    return Statement(f"{role} {says}", f"grant {quoted} to {role}", f"pg_has_role('{role}', {_literal(of)}, 'USAGE')")
+
+
+def _literal(text: str) -> str:
+    return sql.Literal(text).as_string(None)
