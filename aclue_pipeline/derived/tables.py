@@ -3,22 +3,24 @@ types, the grain becomes the primary key, descriptions become comments. Rows are
 room's."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
-from psycopg import errors, sql
+from psycopg import sql
 from sqlglot import exp
 
 from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table
 from aclue_pipeline.catalog.statement import parsed
 from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
+from aclue_pipeline.derived.described import Change, describe, identifier
 from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
+from aclue_pipeline.derived.views import ensure_function, ensure_view
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
+from aclue_pipeline.settings import get_settings
 
 #: Schemas of derived tables. Nobody but the owner and service_role has a business in them, so nothing is granted.
 SCHEMAS = {
@@ -28,18 +30,10 @@ SCHEMAS = {
     "history": "Rows of published tables that were replaced, each with what replaced it.",
 }
 
+#: Settings that functions and views must know, which take no parameters.
+_KEPT_SETTINGS = ("timezone", "funnel_window_days", "first_day")
+
 _ADDED_TYPES = {"computed_at": "timestamp with time zone", "run_id": "text", "publication": "bigint"}
-
-
-@dataclass(frozen=True)
-class Change:
-    """What was done to one table, view or function: "created", "added column x", "replaced", …"""
-
-    table: str
-    did: str
-
-    def __str__(self) -> str:
-        return f"{self.table}: {self.did}"
 
 
 def ensure_tables(db: Database, catalog: Catalog, room: str | None = None) -> list[Change]:
@@ -62,7 +56,7 @@ def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> l
     pg = _driver(connection)
     _refuse_blindness(pg, catalog)
     if not _stale(pg, closure):
-        return []
+        return _keep_settings(pg, catalog)
     with wait_for_lock(connection, "catalog"), named_errors():
         _create_schemas(pg)
         todo, done = _stale(pg, closure), dict[str, Described]()
@@ -72,14 +66,31 @@ def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> l
             done[one.key] = one
             dropped: list[Table] = []
             if isinstance(one, Function):
-                changes += _ensure_function(pg, catalog, one, dropped)
+                changes += ensure_function(pg, catalog, one, dropped)
             else:
                 _check_upstream(pg, catalog, one)
-                changes += _ensure_view(pg, catalog, one, dropped) if one.kind == "view" else _ensure_table(pg, one)
+                changes += ensure_view(pg, catalog, one, dropped) if one.kind == "view" else _ensure_table(pg, one)
             if dropped:
                 todo = [t for t in _stale(pg, catalog.closure(*todo, *dropped)) if t.key not in done]
         _remember(pg, done.values())
-        return changes
+        return changes + _keep_settings(pg, catalog)
+
+
+def _keep_settings(pg: Pg, catalog: Catalog) -> list[Change]:
+    """pipeline.settings as this process has them."""
+    if "pipeline.settings" not in catalog.tables:
+        return []
+    values = [str(getattr(get_settings(), name)) for name in _KEPT_SETTINGS]
+    differ = pg.execute(
+        """select w.* from unnest(%s::text[], %s::text[]) as w (name, value)
+           left join pipeline.settings s on s.name = w.name where s.value is distinct from w.value""",
+        [list(_KEPT_SETTINGS), values],
+    ).fetchall()
+    pg.cursor().executemany(
+        "insert into pipeline.settings (name, value) values (%s, %s) on conflict (name) do update set value = excluded.value",
+        differ,
+    )
+    return [Change("pipeline.settings", f"{name} is {value} now") for name, value in differ]
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
@@ -175,93 +186,6 @@ def _key(pg: Pg, key: str) -> tuple[str, ...]:
     return tuple(name for (name,) in rows.fetchall())
 
 
-# --- views and functions ------------------------------------------------------------------------------------------------
-
-
-def _ensure_view(pg: Pg, catalog: Catalog, view: Table, dropped: list[Table]) -> list[Change]:
-    """Replace the view; where its columns changed, drop it with our views on it and create it again."""
-    existed = is_there(pg, view.key)
-    try:
-        with pg.transaction():
-            _create_view(pg, view)
-        return [Change(view.key, "replaced" if existed else "created")]
-    except errors.InvalidTableDefinition:
-        dropped += _drop_views_on(pg, catalog, [one(pg, "select %s::regclass::oid", [view.key])])
-        _drop(pg, view.key, sql.SQL("drop view {}").format(_identifier(view.key)))
-        _create_view(pg, view)
-        return [
-            Change(view.key, "created again, since columns changed"),
-            *(Change(one.key, f"dropped with {view.key}") for one in dropped),
-        ]
-
-
-def _ensure_function(pg: Pg, catalog: Catalog, function: Function, dropped: list[Table]) -> list[Change]:
-    """Replace the function; where its arguments or its type changed, drop it with our views on it and create it again."""
-    there = (
-        "select oid, oid::regprocedure::text from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
-    )
-    before = pg.execute(there, [function.schema, function.name]).fetchall()
-    try:
-        with pg.transaction():
-            pg.execute(function.sql)
-            after = pg.execute(there, [function.schema, function.name]).fetchall()
-            if before and after != before:
-                raise errors.InvalidFunctionDefinition
-        _describe_function(pg, function)
-        return [Change(function.key, "replaced" if before else "created")]
-    except errors.InvalidFunctionDefinition:
-        dropped += _drop_views_on(pg, catalog, [oid for oid, _ in before])
-        for _, signature in before:
-            _drop(pg, function.key, sql.SQL("drop routine ") + sql.SQL(signature))
-        pg.execute(function.sql)
-        _describe_function(pg, function)
-        return [
-            Change(function.key, "created again, since its arguments or type changed"),
-            *(Change(one.key, f"dropped with {function.key}") for one in dropped),
-        ]
-
-
-def _describe_function(pg: Pg, function: Function) -> None:
-    comment = sql.SQL("comment on routine {} is {}")
-    pg.execute(comment.format(_identifier(function.key), sql.Literal(function.description)))
-
-
-def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[Table]:
-    """Drop our views that stand on these, to be created again by what their files say now. As they are in the database: a view of
-    an earlier release may stand on others than its file does."""
-    rows = pg.execute(
-        """with recursive above (oid, depth) as (
-               select unnest(%s::oid[]), 0
-               union
-               select r.ev_class, a.depth + 1 from above a
-               join pg_depend d on d.refobjid = a.oid and d.refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
-               join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.ev_class <> a.oid
-           )
-           select relnamespace::regnamespace || '.' || relname from above a join pg_class c using (oid)
-           where depth > 0 group by relnamespace, relname order by max(depth) desc""",
-        [below],
-    ).fetchall()
-    ours = [view for (key,) in rows if (view := catalog.tables.get(key)) is not None and view.kind == "view"]
-    for view in ours:
-        _drop(pg, view.key, sql.SQL("drop view {}").format(_identifier(view.key)))
-    return ours
-
-
-def _drop(pg: Pg, key: str, statement: sql.Composed) -> None:
-    try:
-        pg.execute(statement)
-    except errors.DependentObjectsStillExist as error:
-        others = error.diag.message_detail
-        raise CannotEvolve(
-            f"{key} must be created again, but others stand on it ({others}): drop those first"
-        ) from None
-
-
-def _create_view(pg: Pg, view: Table) -> None:
-    pg.execute(sql.SQL("create or replace view {} as {}").format(_identifier(view.key), sql.SQL(view.sql)))
-    _describe(pg, view)
-
-
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -275,11 +199,11 @@ def _ensure_table(pg: Pg, table: Table) -> list[Change]:
         if existed and table.kind in CREATED and _is_anothers(pg, table.key) and shape == columns_of(pg, table.key):
             return [Change(table.key, "left to whoever deployed it")]
         did = _evolve(pg, table, shape) if existed else _create(pg, table, shape)
-    _describe(pg, table)
+    describe(pg, table)
     if table.kind in PUBLISHED:
         history.ensure_history(pg, table)
         says = f"Rows of {table.key} that were published once and then replaced or deleted."
-        _describe(pg, replace(table, key=f"history.{table.name}", schema="history", description=says))
+        describe(pg, replace(table, key=f"history.{table.name}", schema="history", description=says))
     return [Change(table.key, what) for what in did or ["comments brought up to date"]]
 
 
@@ -315,7 +239,7 @@ def _create(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     # A total over all has NULL in the key of a table that is replaced whole.
     unique = "primary key" if table.kind == "daily" else "unique nulls not distinct"
     parts.append(sql.SQL(f"{unique} ({{}})").format(sql.SQL(", ").join(map(sql.Identifier, table.grain))))
-    pg.execute(sql.SQL("create table {} ({})").format(_identifier(table.key), sql.SQL(", ").join(parts)))
+    pg.execute(sql.SQL("create table {} ({})").format(identifier(table.key), sql.SQL(", ").join(parts)))
     # Where somebody dropped it, its days are gone with it.
     pg.execute("delete from pipeline.days where table_name = %s", [table.key])
     return ["created"]
@@ -338,7 +262,7 @@ def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
         )
     did = []
     for name, kind in shape.items():
-        target = (_identifier(table.key), sql.Identifier(name), sql.SQL(kind))
+        target = (identifier(table.key), sql.Identifier(name), sql.SQL(kind))
         if name not in have:
             pg.execute(sql.SQL("alter table {} add column {} {}").format(*target))
             did.append(f"added column {name}")
@@ -354,7 +278,7 @@ def _evolve(pg: Pg, table: Table, shape: dict[str, str]) -> list[str]:
     for name in left:
         # What no longer fills it must not be stopped by it.
         drop = sql.SQL("alter table {} alter column {} drop not null")
-        pg.execute(drop.format(_identifier(table.key), sql.Identifier(name)))
+        pg.execute(drop.format(identifier(table.key), sql.Identifier(name)))
     if left:
         did.append(f"keeps {', '.join(left)}, which its file no longer has")
     return did
@@ -367,19 +291,6 @@ def _lossless(pg: Pg, have: str, want: str) -> bool:
     return "(" not in want and bool(one(pg, statement, [have, want]))
 
 
-# --- both -------------------------------------------------------------------------------------------------------------
-
-
-def _describe(pg: Pg, table: Table) -> None:
-    """Comments on the table and its columns."""
-    kind = sql.SQL("view" if table.kind == "view" else "table")
-    pg.execute(sql.SQL("comment on {} {} is {}").format(kind, _identifier(table.key), sql.Literal(table.description)))
-    for column in table.columns:
-        comment = column.description + (" Personal data." if column.pii else "")
-        name = sql.Identifier(table.schema, table.name, column.name)
-        pg.execute(sql.SQL("comment on column {} is {}").format(name, sql.Literal(comment)))
-
-
 def _remember(pg: Pg, described: Iterable[Described]) -> None:
     pg.cursor().executemany(
         """insert into pipeline.tables (table_name, fingerprint, code_version) values (%s, %s, %s)
@@ -387,7 +298,3 @@ def _remember(pg: Pg, described: Iterable[Described]) -> None:
            set (fingerprint, code_version, ensured_at) = (excluded.fingerprint, excluded.code_version, now())""",
         [(one.key, one.fingerprint, one.code_version) for one in described],
     )
-
-
-def _identifier(key: str) -> Any:
-    return sql.Identifier(*key.split("."))

@@ -3,9 +3,11 @@
 import pytest
 
 from aclue_pipeline import derived
-from aclue_pipeline.derived.tables import Change
+from aclue_pipeline.derived.described import Change
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.settings import get_settings
+from tests.support.catalogs import CATALOG
 from tests.support.shop import APP, Shop
 
 pytestmark = pytest.mark.database
@@ -65,6 +67,26 @@ def test_a_second_time_executes_no_ddl(shop: Shop, shop_db: Database) -> None:
     assert derived.ensure_tables(shop_db, shop.catalog) == []
     with shop_db.begin() as connection:
         assert query(connection, statement) == before
+
+
+def test_functions_know_the_settings_as_the_pipeline_last_ran_with_them(
+    deployed_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str | None]:
+        with deployed_db.psycopg() as pg:
+            asked = ("timezone", "funnel_window_days", "first_day", "database_url")
+            return [row[0] for row in pg.execute("select pipeline.setting(unnest(%s::text[]))", [list(asked)])]
+
+    assert told() == ["Europe/London", "30", str(get_settings().first_day), None]
+    monkeypatch.setenv("ACLUE_TIMEZONE", "Asia/Tokyo")
+    get_settings.cache_clear()
+    assert derived.ensure_tables(deployed_db, CATALOG) == [Change("pipeline.settings", "timezone is Asia/Tokyo now")]
+    assert derived.ensure_tables(deployed_db, CATALOG) == []
+    assert told()[0] == "Asia/Tokyo"
+    monkeypatch.undo()
+    get_settings.cache_clear()
+    derived.ensure_tables(deployed_db, CATALOG)
+    assert told()[0] == "Europe/London"
 
 
 def test_a_new_column_is_added_as_null_and_the_days_before_it_are_out_of_date(shop: Shop, shop_db: Database) -> None:

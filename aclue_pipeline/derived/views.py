@@ -1,0 +1,88 @@
+"""Views and functions: replaced by what their files say, or, where columns, arguments or a type changed, dropped with our views on them
+and made again."""
+
+from psycopg import errors, sql
+
+from aclue_pipeline.catalog import Catalog, Function, Table
+from aclue_pipeline.derived.described import Change, describe, describe_function, identifier
+from aclue_pipeline.derived.statement import Pg, is_there, one
+from aclue_pipeline.errors import CannotEvolve
+
+
+def ensure_view(pg: Pg, catalog: Catalog, view: Table, dropped: list[Table]) -> list[Change]:
+    """Replace the view; where its columns changed, drop it with our views on it and create it again."""
+    existed = is_there(pg, view.key)
+    try:
+        with pg.transaction():
+            _create_view(pg, view)
+        return [Change(view.key, "replaced" if existed else "created")]
+    except errors.InvalidTableDefinition:
+        dropped += _drop_views_on(pg, catalog, [one(pg, "select %s::regclass::oid", [view.key])])
+        _drop(pg, view.key, sql.SQL("drop view {}").format(identifier(view.key)))
+        _create_view(pg, view)
+        return [
+            Change(view.key, "created again, since columns changed"),
+            *(Change(one.key, f"dropped with {view.key}") for one in dropped),
+        ]
+
+
+def ensure_function(pg: Pg, catalog: Catalog, function: Function, dropped: list[Table]) -> list[Change]:
+    """Replace the function; where its arguments or its type changed, drop it with our views on it and create it again."""
+    there = (
+        "select oid, oid::regprocedure::text from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
+    )
+    before = pg.execute(there, [function.schema, function.name]).fetchall()
+    try:
+        with pg.transaction():
+            pg.execute(function.sql)
+            after = pg.execute(there, [function.schema, function.name]).fetchall()
+            if before and after != before:
+                raise errors.InvalidFunctionDefinition
+        describe_function(pg, function)
+        return [Change(function.key, "replaced" if before else "created")]
+    except errors.InvalidFunctionDefinition:
+        dropped += _drop_views_on(pg, catalog, [oid for oid, _ in before])
+        for _, signature in before:
+            _drop(pg, function.key, sql.SQL("drop routine ") + sql.SQL(signature))
+        pg.execute(function.sql)
+        describe_function(pg, function)
+        return [
+            Change(function.key, "created again, since its arguments or type changed"),
+            *(Change(one.key, f"dropped with {function.key}") for one in dropped),
+        ]
+
+
+def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[Table]:
+    """Drop our views that stand on these, to be created again by what their files say now. As they are in the database: a view of
+    an earlier release may stand on others than its file does."""
+    rows = pg.execute(
+        """with recursive above (oid, depth) as (
+               select unnest(%s::oid[]), 0
+               union
+               select r.ev_class, a.depth + 1 from above a
+               join pg_depend d on d.refobjid = a.oid and d.refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
+               join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.ev_class <> a.oid
+           )
+           select relnamespace::regnamespace || '.' || relname from above a join pg_class c using (oid)
+           where depth > 0 group by relnamespace, relname order by max(depth) desc""",
+        [below],
+    ).fetchall()
+    ours = [view for (key,) in rows if (view := catalog.tables.get(key)) is not None and view.kind == "view"]
+    for view in ours:
+        _drop(pg, view.key, sql.SQL("drop view {}").format(identifier(view.key)))
+    return ours
+
+
+def _drop(pg: Pg, key: str, statement: sql.Composed) -> None:
+    try:
+        pg.execute(statement)
+    except errors.DependentObjectsStillExist as error:
+        others = error.diag.message_detail
+        raise CannotEvolve(
+            f"{key} must be created again, but others stand on it ({others}): drop those first"
+        ) from None
+
+
+def _create_view(pg: Pg, view: Table) -> None:
+    pg.execute(sql.SQL("create or replace view {} as {}").format(identifier(view.key), sql.SQL(view.sql)))
+    describe(pg, view)
