@@ -38,18 +38,27 @@ def ensure_function(pg: Pg, catalog: Catalog, function: Function, dropped: list[
             after = pg.execute(there, [function.schema, function.name]).fetchall()
             if before and after != before:
                 raise errors.InvalidFunctionDefinition
-        describe_function(pg, function)
+        _finish(pg, function)
         return [Change(function.key, "replaced" if before else "created")]
     except errors.InvalidFunctionDefinition:
         dropped += _drop_views_on(pg, catalog, [oid for oid, _ in before])
         for _, signature in before:
             _drop(pg, function.key, sql.SQL("drop routine ") + sql.SQL(signature))
         pg.execute(function.sql)
-        describe_function(pg, function)
+        _finish(pg, function)
         return [
             Change(function.key, "created again, since its arguments or type changed"),
             *(Change(one.key, f"dropped with {function.key}") for one in dropped),
         ]
+
+
+def _finish(pg: Pg, function: Function) -> None:
+    """Its comment; and what reads with its owner's rights, nobody calls who is not granted it. Of `pipeline`, which gives nothing away,
+    views are made that others read."""
+    describe_function(pg, function)
+    reads = "select prosecdef from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
+    if function.schema != "pipeline" and one(pg, reads, [function.schema, function.name]):
+        pg.execute(sql.SQL("revoke execute on routine {} from public").format(identifier(function.key)))
 
 
 def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[Table]:

@@ -69,6 +69,29 @@ def test_a_second_time_executes_no_ddl(shop: Shop, shop_db: Database) -> None:
         assert query(connection, statement) == before
 
 
+def test_what_reads_with_its_owners_rights_is_called_by_nobody_who_is_not_granted_it(
+    shop: Shop, shop_db: Database
+) -> None:
+    def write(returns: str) -> None:
+        shop.write(
+            "functions/takings.sql",
+            f"""-- What was taken.
+-- kind: function
+-- owner: team:data
+create or replace function analytics.takings() returns {returns}
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return (select sum(s.amount)::{returns} from analytics.sales as s)
+""",
+        )
+        derived.ensure_tables(shop_db, shop.catalog)
+
+    may = "select has_function_privilege('anon', 'analytics.takings()', 'execute')"
+    for returns in ("numeric", "text"):  # made, and made again
+        write(returns)
+        with shop_db.psycopg() as pg:
+            assert pg.execute(may).fetchone() == (False,), returns
+
+
 def test_functions_know_the_settings_as_the_pipeline_last_ran_with_them(
     deployed_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
