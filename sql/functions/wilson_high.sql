@@ -1,4 +1,4 @@
--- Upper end of Wilson's 95 % interval of the rate n / d; NULL where d is 0.
+-- Upper end of Wilson's 95 % interval of the rate n / d, to nine decimals; NULL where d is 0.
 -- kind: function
 -- owner: team:data
 
@@ -6,6 +6,5 @@
 create or replace function analytics.wilson_high(n numeric, d numeric) returns numeric
 language sql immutable parallel safe
 return round(
-    (n + 1.959964 * 1.959964 / 2 + 1.959964 * sqrt(n * (d - n) / nullif(d, 0) + 1.959964 * 1.959964 / 4))
-    / (d + 1.959964 * 1.959964), 6
+    (n + 1.920729410347063 + 1.959963984540054 * sqrt(n * (d - n) / nullif(d, 0) + 0.960364705173532)) / (d + 3.841458820694126), 9
 )

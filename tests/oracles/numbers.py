@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
-Z = Decimal("1.959964")
+Z = Decimal("1.959963984540054")
 MILLIONTH = Decimal("0.000001")
+BILLIONTH = Decimal("0.000000001")
 PRECISE = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
@@ -17,7 +18,7 @@ def rate(part: int | Decimal | None, whole: int) -> Decimal | None:
         return (Decimal(part) / whole).quantize(MILLIONTH)
 
 
-def wilson(part: int, whole: int) -> tuple[Decimal | None, Decimal | None]:
+def wilson(part: int | Decimal, whole: int | Decimal) -> tuple[Decimal | None, Decimal | None]:
     """Wilson's 95 % interval as he wrote it: centre and half width of the share, not of the counts."""
     if whole == 0:
         return None, None
@@ -26,7 +27,7 @@ def wilson(part: int, whole: int) -> tuple[Decimal | None, Decimal | None]:
         shrink = 1 + Z**2 / n
         centre = (share + Z**2 / (2 * n)) / shrink
         half = Z * (share * (1 - share) / n + Z**2 / (4 * n**2)).sqrt() / shrink
-        return (centre - half).quantize(MILLIONTH), (centre + half).quantize(MILLIONTH)
+        return (centre - half).quantize(BILLIONTH), (centre + half).quantize(BILLIONTH)
 
 
 def total(amounts: Iterable[Decimal | None]) -> Decimal | None:

@@ -17,7 +17,7 @@ def test_wilsons_bounds_are_scipys(whole: int) -> None:
     for part in {0, 1, whole // 3, whole - 1, whole}:
         bounds = binomtest(part, whole).proportion_ci(confidence_level=0.95, method="wilson")
         assert [float(bound or 0) for bound in wilson(part, whole)] == pytest.approx(
-            [bounds.low, bounds.high], abs=1e-6
+            [bounds.low, bounds.high], abs=1e-9
         )
 
 
