@@ -27,6 +27,7 @@ COMMANDS = {
     "erase": "person:erase",
     "export": "person:export",
     "ui": "ui:ui",
+    "extract": "extract:extract",
     "why": "why:why",
     "lineage": "docs:lineage",
     "docs": "docs:docs",
