@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlglot import exp
 
-from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table
+from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Table, sqltext
 from aclue_pipeline.catalog.statement import parsed
 from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
@@ -226,7 +226,7 @@ def _shape(pg: Pg, table: Table) -> dict[str, str]:
 
 def _plain_columns(table: Table) -> str:
     """The columns of a CREATE TABLE with nothing but their types: a temporary copy may hold no foreign keys."""
-    parts = parsed(table.sql, table.path).find_all(exp.ColumnDef)
+    parts = parsed(sqltext.statements(table.sql)[0], table.path).find_all(exp.ColumnDef)  # its indexes come after
     return ", ".join(f"{part.this.sql('postgres')} {part.args['kind'].sql('postgres')}" for part in parts)
 
 

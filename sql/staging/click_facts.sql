@@ -25,6 +25,7 @@
 --   counted_as_converted: staging.clicks is_converted | staging.clicks clicked_at machine_pattern product_id identity;
 --   counted_converted_at: staging.clicks converted_at | staging.clicks clicked_at machine_pattern product_id identity is_converted;
 --   counted_commission: staging.clicks actual_commission | staging.clicks clicked_at machine_pattern product_id identity;
+--   reported_at: staging.clicks is_converted;
 --   source_updated_at: staging.clicks updated_at;
 --   first_seen_at, changed_at, gone_at, rule_version:
 
@@ -64,6 +65,8 @@ create table staging.click_facts (
     counted_as_converted boolean not null,  -- Of a valid click: whether a sale was reported for it or for one of its repeats; false for others.
     counted_converted_at timestamptz,       -- Of a valid click: the earliest time of these sales; NULL: none with a time.
     counted_commission numeric,             -- Of a valid click: sum reported for it and its repeats, in currency; NULL: none reported, or not valid.
+    reported_at timestamptz,                -- When the sync first saw its sale, of a click that it had seen without; NULL: there is none, or it came
+                                            -- with the click, or was seen by a release that did not note when.
     first_seen_at timestamptz not null,     -- When the sync first saw it.
     changed_at timestamptz not null,        -- When anything above last changed.
     gone_at timestamptz,                    -- When its row was first missed in public.affiliate_clicks; NULL: it is there.

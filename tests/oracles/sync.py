@@ -149,6 +149,8 @@ class Memory:
             "is_gone": False,
             "currency": known["currency"] if known else currencies.get(row["product_id"], NOT_SET),
             "is_machine": AGENTS[row["user_agent"]] if judged_now else known["is_machine"],
+            "is_reported": known is not None
+            and (known["is_reported"] or (row["is_converted"] is True and not known["is_converted"])),
         }
         if known is None or row["user_id"] is not None:
             fact["identity"] = self._number(identity_of(row["user_id"], row["anonymous_id"], row["session_id"]))

@@ -272,7 +272,8 @@ def facts(pg: Pg) -> Mapping[str, Mapping[Any, Row]]:
     """The facts as they are, sessions by their names."""
     with pg.cursor(row_factory=dict_row) as cursor:
         clicks = cursor.execute(
-            """select f.*, n.session_key as session, f.gone_at is not null as is_gone, f.machine_pattern is not null as is_machine
+            """select f.*, n.session_key as session, f.gone_at is not null as is_gone, f.machine_pattern is not null as is_machine,
+                   f.reported_at is not null as is_reported
                from staging.click_facts f left join pipeline.session_numbers n using (session_number)"""
         ).fetchall()
         sessions = cursor.execute(
@@ -315,7 +316,7 @@ def comparable(facts: Mapping[str, Mapping[Any, Row]]) -> dict[str, Any]:
 
 _BY_CHANCE = {
     *("session_number", "identity_number", "person_number", "machine_pattern", "rule_version"),
-    *("first_seen_at", "changed_at", "gone_at", "source_updated_at"),
+    *("first_seen_at", "changed_at", "gone_at", "source_updated_at", "reported_at", "is_reported"),
 }
 
 

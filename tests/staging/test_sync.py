@@ -321,6 +321,60 @@ def test_a_click_of_a_session_with_a_long_name_reaches_the_days_of_its_impressio
     assert pg.execute("select day, cause from pipeline.dirty").fetchall() == [(date(2026, 3, 1), "late click")]
 
 
+# --- when a sale was reported -------------------------------------------------------------------------------------------
+
+CLICK = """
+insert into public.affiliate_clicks
+    (session_id, click_timestamp, source_page, affiliate_network, affiliate_url, user_agent, is_converted, conversion_timestamp)
+values ('s1', '2026-03-01 10:00+00', %s, 'awin', '', 'Mozilla/5.0', %s, '2026-03-01 12:00+00')
+"""
+SOLD = "update public.affiliate_clicks set is_converted = true, actual_commission = coalesce(actual_commission, 0) + 1"
+
+
+def _reported(pg: Pg) -> dict[str, datetime | None]:
+    return dict(pg.execute("select source_page, reported_at from staging.click_facts").fetchall())
+
+
+def test_a_sale_is_reported_when_the_sync_first_sees_it_of_a_click_that_it_knew_without(
+    unbounded: tuple[Database, Pg],
+) -> None:
+    db, pg = unbounded
+    histories.begin(pg)
+    for page, is_sold in (("sold at once", True), ("sold later", False)):
+        pg.execute(CLICK, [page, is_sold])
+    facts.sync(db, CATALOG)
+    assert _reported(pg) == {"sold at once": None, "sold later": None}
+    pg.execute(SOLD)
+    facts.sync(db, CATALOG)
+    reported = _reported(pg)
+    assert reported == {"sold at once": None, "sold later": _last(pg)}
+    for change in (SOLD, "update public.affiliate_clicks set is_converted = false", SOLD):
+        pg.execute(change)
+        facts.sync(db, CATALOG)
+    assert _reported(pg)["sold later"] == reported["sold later"], (
+        "a corrected amount is no new report, nor is a sale taken back"
+    )
+
+
+def test_facts_of_a_release_that_did_not_note_when_a_sale_was_reported_note_it_from_now_on(
+    unbounded: tuple[Database, Pg],
+) -> None:
+    db, pg = unbounded
+    histories.begin(pg)
+    for page, is_sold in (("sold before", False), ("sold since", False)):
+        pg.execute(CLICK, [page, is_sold])
+    facts.sync(db, CATALOG)
+    pg.execute(f"{SOLD} where source_page = 'sold before'")
+    facts.sync(db, CATALOG)
+    pg.execute("alter table staging.click_facts drop column reported_at")
+    pg.execute("update staging.click_facts set rule_version = 'old'; update pipeline.syncs set rule_version = 'old'")
+    pg.execute("update pipeline.tables set fingerprint = 'old' where table_name = 'staging.click_facts'")
+    facts.sync(db, CATALOG)
+    pg.execute(SOLD)
+    facts.sync(db, CATALOG)
+    assert _reported(pg) == {"sold before": None, "sold since": _last(pg)}
+
+
 # --- many rows ----------------------------------------------------------------------------------------------------------
 
 MANY = """

@@ -108,25 +108,28 @@ left join staging.click_facts as f on f.click_id = j.click_id;
 insert into staging.click_facts as f (
     click_id, clicked_at, product_id, identity_number, person_number, session_number, currency, affiliate_network, source_page, device_type,
     utm_source, utm_medium, utm_campaign, machine_pattern, verdict, kept_click_id, is_converted, converted_at, expected_commission,
-    actual_commission, order_key, counted_as_converted, counted_converted_at, counted_commission, first_seen_at, changed_at, source_updated_at,
-    rule_version
+    actual_commission, order_key, counted_as_converted, counted_converted_at, counted_commission, reported_at, first_seen_at, changed_at,
+    source_updated_at, rule_version
 )
 select
     c.click_id, c.clicked_at, c.product_id, c.identity_number, c.person_number, c.session_number, c.frozen_currency, c.affiliate_network,
     c.source_page, c.device_type, c.utm_source, c.utm_medium, c.utm_campaign, c.machine_pattern, c.verdict, c.kept_click_id, c.is_converted,
     c.converted_at, c.expected_commission, c.actual_commission, c.order_key, c.counted_as_converted, c.counted_converted_at,
-    c.counted_commission, :synced_at, :synced_at, c.source_updated_at, c.rule_version
+    c.counted_commission,
+    coalesce((c.before).reported_at, case when c.is_converted and not (c.before).is_converted then :synced_at::timestamptz end),
+    :synced_at, :synced_at, c.source_updated_at, c.rule_version
 from click_changes as c
 where c.is_published or c.cause is not null
 on conflict (click_id) do update set (
     clicked_at, product_id, identity_number, person_number, session_number, currency, affiliate_network, source_page, device_type,
     utm_source, utm_medium, utm_campaign, machine_pattern, verdict, kept_click_id, is_converted, converted_at, expected_commission,
-    actual_commission, order_key, counted_as_converted, counted_converted_at, counted_commission, changed_at, source_updated_at, rule_version
+    actual_commission, order_key, counted_as_converted, counted_converted_at, counted_commission, reported_at, changed_at, source_updated_at,
+    rule_version
 ) = (
     excluded.clicked_at, excluded.product_id, excluded.identity_number, excluded.person_number, excluded.session_number, excluded.currency,
     excluded.affiliate_network, excluded.source_page, excluded.device_type, excluded.utm_source, excluded.utm_medium, excluded.utm_campaign,
     excluded.machine_pattern, excluded.verdict, excluded.kept_click_id, excluded.is_converted, excluded.converted_at,
     excluded.expected_commission, excluded.actual_commission, excluded.order_key, excluded.counted_as_converted,
-    excluded.counted_converted_at, excluded.counted_commission, excluded.changed_at, excluded.source_updated_at,
-    excluded.rule_version
+    excluded.counted_converted_at, excluded.counted_commission, excluded.reported_at, excluded.changed_at,
+    excluded.source_updated_at, excluded.rule_version
 )
