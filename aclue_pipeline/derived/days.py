@@ -222,6 +222,7 @@ def _replace_whole(
     )
     known = None if last is None else {"": [*_version_causes(last[0], version), *causes]}
     moved = history.publish(pg, table, run_id, version, known) if _any_moved(pg) or last != (version,) else None
+    pg.execute("delete from pipeline.dirty where table_name = %s", [table.key])
     rows = one(pg, "select count(*) from aclue_new")
     pg.execute("drop table if exists aclue_new, aclue_moved, aclue_causes")
     return Replaced(rows, moved.written, moved.deleted, moved.restated.get(None, 0)) if moved else Replaced(rows, 0, 0)

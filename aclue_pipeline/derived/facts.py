@@ -95,7 +95,11 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
         "since": last[0] - OVERLAP if last else datetime(1, 1, 1, tzinfo=UTC),
         "synced_at": now,
         "rule_version": rules,
-        **_reaches(catalog),
+        "has_published": one(
+            pg, "select exists (select from pipeline.days) or exists (select from pipeline.publications)"
+        ),
+        **_reaches(catalog, "daily"),
+        **{f"whole_{name}": values for name, values in _reaches(catalog, "whole").items()},
     }
     for path in sorted((catalog.root / "staging" / "sync").glob("[0-9]*.sql")):
         pg.execute(filled(pg, path.read_text(encoding="utf-8"), values))
@@ -138,7 +142,8 @@ def look(db: Database, catalog: Catalog, first: date, last: date) -> None:
 
 
 def reaches(catalog: Catalog, table: Table) -> set[str]:
-    """How changed facts become days of this daily table: what its header says it reads, and that of the daily tables below it."""
+    """How changed facts become days of this daily table, or move this whole one: what its header says it reads, and that of the daily
+    tables below it."""
     below = (catalog.tables[key] for key in table.upstream if key in catalog.tables)
     return set(table.reads).union(*(reaches(catalog, one) for one in below if one.kind == "daily"))
 
@@ -151,11 +156,11 @@ def ensure_facts(db: Database, catalog: Catalog) -> None:
         ensure(connection, catalog, *catalog.functions.values(), *tables)
 
 
-def _reaches(catalog: Catalog) -> dict[str, list[str]]:
+def _reaches(catalog: Catalog, kind: str) -> dict[str, list[str]]:
     pairs = [
         (table.key, reach)
         for table in catalog.tables.values()
-        if table.kind == "daily"
+        if table.kind == kind
         for reach in sorted(reaches(catalog, table))
     ]
     return {"tables": [key for key, _ in pairs], "reaches": [reach for _, reach in pairs]}
@@ -174,7 +179,9 @@ def _look(pg: Pg, catalog: Catalog, source: str, first: date, last: date, now: d
     pg.execute(filled(pg, f"create temporary table looked on commit drop as\n{select}", ranged))
     text = (catalog.root / "staging" / "sync" / "look.sql").read_text(encoding="utf-8")
     pg.execute(
-        filled(pg, text, {"source": source, "first": first, "last": last, "synced_at": now, **_reaches(catalog)})
+        filled(
+            pg, text, {"source": source, "first": first, "last": last, "synced_at": now, **_reaches(catalog, "daily")}
+        )
     )
 
 
@@ -209,7 +216,8 @@ def _remember(pg: Pg, full: bool, rules: str, now: datetime) -> Synced:
                   (select count(*) from staging.product_facts where first_seen_at = %(now)s),
                   case when %(full)s then (select count(*) from staging.click_facts where gone_at = %(now)s)
                                         + (select count(*) from staging.session_facts where gone_at = %(now)s) else 0 end,
-                  (select count(distinct (table_name, day)) from pipeline.dirty where noted_at = %(now)s),
+                  (select count(distinct (table_name, day)) from pipeline.dirty join pipeline.days using (table_name, day)
+                   where noted_at = %(now)s),
                   least((select min(day) from pipeline.source_days where rows > 0),
                         analytics.local_day((select min(clicked_at) from staging.click_facts), %(zone)s),
                         analytics.local_day((select min(landed_at) from staging.session_facts), %(zone)s))""",

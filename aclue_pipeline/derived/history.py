@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from aclue_pipeline.catalog import Table
-from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, one
+from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, local_day, one, row
 from aclue_pipeline.errors import CannotEvolve, NothingFound
 from aclue_pipeline.postgres import Database
 
@@ -61,8 +61,8 @@ def publish(
     return Publication(number, written, deleted, restated)
 
 
-#: A cell's causes are those of the changed facts whose dimensions agree with it as far as both have them; where none do, those
-#: of its whole day.
+#: A cell's causes are those of the changed facts whose dimensions agree with it as far as both have them; where none do, that time
+#: went on, or those of its whole day.
 _RESTATE = """
     with before as (select {day} as day, {cell} as cell, to_jsonb(r) as numbers from {history} r where r.replaced_by = {number}),
     after as (
@@ -99,6 +99,7 @@ _RESTATE = """
             {number}, {key}, c.day, c.cell, n.name, (c.before ->> n.name)::numeric, (c.after ->> n.name)::numeric,
             case
                 when c.causes <> '{{}}' then c.causes
+                when {time_went_on} then array['new day']
                 else coalesce(
                     nullif(array(select distinct f.cause from aclue_causes f where f.day is not distinct from c.day order by 1), '{{}}'),
                     array['unexplained']
@@ -120,15 +121,18 @@ def _restate(
     execute(
         pg,
         """create temporary table aclue_causes on commit drop as
-           select d.day, d.cause, d.cell from pipeline.dirty d
-           where d.table_name = {key} and d.day in (select {moved_day} from aclue_moved m)
+           select {noted_day}, d.cause, d.cell from pipeline.dirty d
+           where d.table_name = {key} and {is_of_it}
            union
-           -- A whole table has no facts of its own: what moved the tables it is made of moved it.
+           -- What moved the tables that a whole one is made of moved it.
            select null, unnest(r.causes), r.cell from analytics.restatements r
            where r.table_name = any({upstream})
              and r.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})""",
         table,
-        moved_day=sql.SQL("m.") + sql.Identifier(table.clock) if table.clock else sql.SQL("null::date"),
+        noted_day=sql.SQL("d.day" if table.clock else "null::date as day"),
+        is_of_it=sql.SQL("d.day in (select m.{} from aclue_moved m)").format(sql.Identifier(table.clock))
+        if table.clock
+        else sql.SQL("d.cause <> 'new day'"),
         upstream=[] if table.clock else list(table.upstream),
     )
     for key in () if table.clock else table.upstream:
@@ -143,9 +147,21 @@ def _restate(
                 table, shared=sql.SQL(", ").join(shared), source=sql.Identifier(*key.split(".")),
             )  # fmt: skip
     rows = execute(
-        pg, _RESTATE, table, number=number, at=at, causes=Jsonb(dict(causes)), numbers=_numbers(pg, table)
+        pg, _RESTATE, table, number=number, at=at, causes=Jsonb(dict(causes)), numbers=_numbers(pg, table),
+        time_went_on=not table.clock and _time_went_on(pg, table),
     )  # fmt: skip
     return dict(rows.fetchall())
+
+
+def _time_went_on(pg: Pg, table: Table) -> bool:
+    """Whether a day is over, or has events, that was not or had not when the table was last published."""
+    last, noted = row(
+        pg,
+        """select max(p.at), exists (select from pipeline.dirty d where d.table_name = %(key)s and d.cause = 'new day')
+           from pipeline.publications p where p.table_name = %(key)s""",
+        {"key": table.key},
+    )
+    return bool(noted) or local_day(pg, last) < local_day(pg)
 
 
 def _numbers(pg: Pg, table: Table) -> list[str]:

@@ -1,6 +1,7 @@
 -- One row per month, currency and network: the commission of the month's sales, frozen once the month is closed, and what is booked in it for earlier ones.
 -- kind: whole
 -- grain: month, currency, affiliate_network
+-- reads: sale_day
 -- owner: team:finance
 -- headline: closed, open, adjustments
 

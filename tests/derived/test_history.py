@@ -279,6 +279,51 @@ def test_every_restatement_names_a_cause_be_it_that_none_was_noticed(shop: Shop,
     assert {tuple(causes) for *_, causes in moved(shop_db)} == {("closing",)}
 
 
+def test_a_whole_table_that_reads_facts_takes_the_causes_that_were_noted_for_it_else_time_went_on(
+    shop: Shop, shop_db: Database
+) -> None:
+    shop.write(
+        "revenue/shops.sql",
+        """-- One row per shop: what it ever sold.
+-- kind: whole
+-- grain: shop
+-- reads: order_day
+-- owner: team:finance
+select
+    o.shop as shop,                                 -- The shop.
+    count(*) as orders                              -- Orders of the shop. Additive.
+from staging.orders o
+group by o.shop
+""",
+    )
+    shops = shop.catalog.table("shops")
+
+    def later(cause: str | None, *, days: int = 0) -> set[tuple[Any, ...]]:
+        """Ely sold once more, perhaps noted, `days` after the last publication: what the restatement says."""
+        run(shop_db, "delete from analytics.restatements")
+        run(shop_db, "update pipeline.publications set at = at - make_interval(days => :days)", days=days)
+        n = run(shop_db, "select count(*) as n from public.orders")[0]["n"]
+        order(shop_db, (n, "2026-03-01 10:00+00", "Ely", "1"))
+        if cause:
+            run(
+                shop_db,
+                """insert into pipeline.dirty (table_name, day, cause, cell)
+                   values ('analytics.shops', '2026-03-01', :cause, case :cause when 'new day' then '{}' else '{"shop": "Ely"}' end::jsonb),
+                          ('analytics.shops', '2026-03-01', 'reversal', '{"shop": "Rye"}')""",
+                cause=cause,
+            )
+        derived.replace_whole(shop_db, shop.catalog, shops)
+        assert run(shop_db, "select * from pipeline.dirty") == []
+        return {(shop, *causes) for _, shop, _, _, _, causes in moved(shop_db)}
+
+    assert later(None) == set(), "published for the first time"
+    assert later("late click") == {("Ely", "late click")}
+    assert later("late click", days=2) == {("Ely", "late click")}
+    assert later("new day") == {("Ely", "new day")}, "events of a day that was not over"
+    assert later(None, days=2) == {("Ely", "new day")}
+    assert later(None) == {("Ely", "unexplained")}
+
+
 def test_a_whole_table_waits_for_days_below_it_that_are_being_published(shop: Shop, shop_db: Database) -> None:
     """Else it would say that it was published after days that it had not seen."""
     shop.write("revenue/sales_monthly.sql", MONTHS)

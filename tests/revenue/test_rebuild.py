@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from aclue_pipeline.cli import main
-from aclue_pipeline.derived import rebuild_range, sync
+from aclue_pipeline.derived import rebuild_range, replace_whole, sync
 from aclue_pipeline.errors import NoSuchDay
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
@@ -60,6 +60,27 @@ def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: D
     ]
     assert "conversions 0 → 1" in out[1]
     assert "clicks 1," in out[1], "what did not move has no arrow"
+
+
+@pytest.mark.database
+def test_a_sale_without_a_date_says_why_it_moved_the_months(db: Database) -> None:
+    months = CATALOG.table("commission_monthly")
+    with db.psycopg() as pg:  # as a table made by hand has it
+        pg.execute("alter table public.affiliate_clicks drop constraint affiliate_clicks_commission_is_converted")
+
+    def reported(change: str) -> set[tuple[str, ...]]:
+        """The causes, if the click comes to say this, of what moved commission_monthly."""
+        with db.psycopg() as pg:
+            pg.execute("delete from analytics.restatements")
+            pg.execute(f"update public.affiliate_clicks set {change}")
+        sync(db, CATALOG)
+        replace_whole(db, CATALOG, months)
+        with db.psycopg() as pg:
+            return {tuple(causes) for (causes,) in pg.execute("select causes from analytics.restatements").fetchall()}
+
+    assert reported("expected_commission = 1") == set()
+    assert reported("actual_commission = 1.25") == {("amount",)}
+    assert reported("actual_commission = 0.25") == {("reversal",)}
 
 
 @pytest.mark.database

@@ -5,7 +5,7 @@ select v.session_id, v.product_id, analytics.usable(v.view_timestamp) as viewed_
 from public.product_views as v
 left join (select s.seen_before::text::bigint as seen_before from pipeline.syncs as s order by s.sync desc limit 1) as l on true
 cross join (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next) as x
-where v.created_at >= :since and (not :is_full or exists (select from pipeline.days))
+where v.created_at >= :since and (not :is_full or :has_published)
     and (x.next - mod(x.next - v.xmin::text::bigint, 4294967296) < l.seen_before) is not true;
 
 create temporary table touched on commit drop as

@@ -1,13 +1,14 @@
 -- Days that what changed reaches, of tables that have published them: by each way in which a table's header says that it reads. What was and what is
 -- both count. A click that is new, moved or judged otherwise reaches the views before it by the last of its session and product: no pair of click and
--- view is looked at. A sale reported of it reaches none of them.
+-- view is looked at. A sale reported of it reaches none of them. Of a table that is replaced whole the causes are noted: a change on a day that was not
+-- over when it was last published is a new day to it.
 create temporary table marks on commit drop as
 with clicks as (
     select
         c.click_id, coalesce(c.cause, c.why) as cause,
         (c.session_number, c.product_id, c.clicked_at, c.verdict)
         is distinct from ((c.before).session_number, (c.before).product_id, (c.before).clicked_at, (c.before).verdict) as is_moved,
-        n.session_number, n.product_id, n.clicked_at as at, n.converted_at as sold_at,
+        n.session_number, n.product_id, n.clicked_at as at, n.converted_at as sold_at, n.is_paid,
         jsonb_build_object(
             'currency', n.currency, 'affiliate_network', n.affiliate_network, 'source_page', n.source_page, 'device_type', n.device_type,
             'utm_source', n.utm_source, 'utm_medium', n.utm_medium, 'utm_campaign', n.utm_campaign,
@@ -17,15 +18,15 @@ with clicks as (
     cross join lateral (
         select
             c.session_number, c.product_id, c.clicked_at, c.converted_at, c.frozen_currency as currency, c.affiliate_network, c.source_page,
-            c.device_type, c.utm_source, c.utm_medium, c.utm_campaign
+            c.device_type, c.utm_source, c.utm_medium, c.utm_campaign, c.is_converted or c.actual_commission is not null as is_paid
         union
         select
             (c.before).session_number, (c.before).product_id, (c.before).clicked_at, (c.before).converted_at, (c.before).currency,
             (c.before).affiliate_network, (c.before).source_page, (c.before).device_type, (c.before).utm_source, (c.before).utm_medium,
-            (c.before).utm_campaign
+            (c.before).utm_campaign, (c.before).is_converted or (c.before).actual_commission is not null
         where (c.before).click_id is not null
     ) as n
-    where c.is_published and exists (select from pipeline.days)
+    where c.is_published and :has_published
 ),
 shown as (
     select s.session_id, c.product_id, c.cause, c.until
@@ -62,7 +63,7 @@ sessions as (
     from (select i.session_number from session_images as i union select o.session_number from session_before as o) as t
     join staging.session_facts as f on f.session_number = t.session_number
     left join session_before as b on b.session_number = f.session_number
-    where exists (select from pipeline.days)
+    where :has_published
 ),
 session_ends as (
     select
@@ -93,11 +94,10 @@ beside as (
 )
 select 'click_day' as reach, analytics.local_day(c.at, :timezone) as day, c.cause, c.image as cell
 from clicks as c
-where c.at is not null
 union
 select 'sale_day', analytics.local_day(c.sold_at, :timezone), c.cause, c.image
 from clicks as c
-where c.sold_at is not null
+where c.sold_at is not null or c.is_paid
 union
 select 'session_day', analytics.local_day(s.landed_at, :timezone), c.cause, jsonb_build_object(
     'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
@@ -130,7 +130,7 @@ union
 select w.reach, analytics.local_day(v.viewed_at, :timezone), 'late view', jsonb_build_object('product_id', v.product_id::text)
 from new_views as v
 cross join (values ('view_day'), ('impression_day')) as w (reach)
-where v.viewed_at is not null and exists (select from pipeline.days)
+where v.viewed_at is not null and :has_published
 union
 select 'session_day', analytics.local_day(s.landed_at, :timezone), 'late view', jsonb_build_object(
     'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
@@ -138,11 +138,20 @@ select 'session_day', analytics.local_day(s.landed_at, :timezone), 'late view', 
 from new_views as v
 join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
 join staging.session_facts as s on s.session_number = n.session_number
-where s.landed_at is not null and exists (select from pipeline.days);
+where s.landed_at is not null and :has_published;
 
 insert into pipeline.dirty (table_name, day, cause, cell, noted_at)
 select distinct t.table_name, m.day, m.cause, m.cell, :synced_at::timestamptz
 from marks as m
 join unnest(:tables::text[], :reaches::text[]) as t (table_name, reach) on t.reach = m.reach
 join pipeline.days as d on d.table_name = t.table_name and d.day = m.day
+union
+-- Without a day: what clicks or sales without a date changed. No product's cell: no table of this kind has one.
+select distinct t.table_name, coalesce(m.day, p.day), case when m.day >= p.day then 'new day' else m.cause end,
+    case when m.day >= p.day then '{}' else m.cell - 'product_id' end, :synced_at::timestamptz
+from marks as m
+join unnest(:whole_tables::text[], :whole_reaches::text[]) as t (table_name, reach) on t.reach = m.reach
+join (
+    select l.table_name, analytics.local_day(max(l.at), :timezone) as day from pipeline.publications as l group by l.table_name
+) as p on p.table_name = t.table_name
 on conflict do nothing
