@@ -155,6 +155,7 @@ def views(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]
         "view_position": draw(st.sampled_from([None, 1, 2])),
         "interaction_type": draw(st.sampled_from([None, "impression", "impression", "detail_view", "share"])),
         "has_clicked_affiliate": draw(st.sampled_from([None, False, False, True])),
+        "has_saved": draw(st.sampled_from([None, False, False, True])),
         "device_type": draw(st.sampled_from([None, "", "tablet"])),
     }
 
@@ -181,7 +182,12 @@ def sessions_of(draw: st.DrawFn, name: str, times: st.SearchStrategy[datetime]) 
         "started_at": begun,
         "ended_at": begun + lasts if usable(begun) and lasts is not None else None,
         "last_activity_at": draw(st.one_of(st.none(), times)),
-        "duration_seconds": draw(st.sampled_from([None, 0, 5])),
+        "duration_seconds": draw(st.sampled_from([None, 0, 5, 86_400, 86_401])),
+        "products_viewed": draw(st.sampled_from([None, 0, 3])),
+        "total_swipes": draw(st.sampled_from([None, 0, 1])),
+        "affiliate_clicks": draw(st.sampled_from([None, 0, 2])),
+        "has_converted": draw(st.sampled_from([None, False, True])),
+        "is_bounce": draw(st.sampled_from([None, False, True])),
         "landing_page": draw(st.sampled_from(["/", "", "https://shop.example/gifts?token=1#top", HOSTILE])),
         "device_type": draw(st.sampled_from([None, "", "mobile"])),
         "has_registered": draw(st.sampled_from([None, False, True, True])),

@@ -14,6 +14,13 @@
 --   utm_campaign: staging.sessions utm_campaign;
 --   registered_at: staging.sessions registered_at;
 --   has_converted: staging.sessions has_converted;
+--   engaged_seconds: staging.sessions engaged_seconds;
+--   app_products_viewed: staging.sessions app_products_viewed;
+--   app_swipes: staging.sessions app_swipes;
+--   app_clicks: staging.sessions app_clicks;
+--   app_registered: staging.sessions app_registered;
+--   has_registration_time: staging.sessions has_registration_time;
+--   app_bounced: staging.sessions app_bounced;
 --   device_type: staging.sessions device_type, public.product_views device_type, staging.click_facts device_type;
 --   is_signed_in: staging.sessions user_id, public.product_views user_id;
 --   is_newcomer: staging.sessions user_id registered_at, public.product_views user_id | staging.sessions started_at;
@@ -42,6 +49,13 @@ create table staging.session_facts (
     is_newcomer boolean not null,           -- Whether nobody was signed in when it landed: it had no user, or its user registered in it.
     registered_at timestamptz,              -- When its visitor registered; NULL: not in this session.
     has_converted boolean not null,         -- The app's own flag; events decide, this is for comparing with them.
+    engaged_seconds numeric,                -- Seconds it lasted: as the client measured, else from start to end; NULL: not known, or more than a day.
+    app_products_viewed integer,            -- Products that it looked at, by the app's own counter; NULL: not counted.
+    app_swipes integer,                     -- Swipes, by the app's own counter; NULL: not counted.
+    app_clicks integer,                     -- Clicks to a shop, by the app's own counter; NULL: not counted.
+    app_registered boolean,                 -- Whether its visitor registered, by the app's own flag; NULL: not known.
+    has_registration_time boolean,          -- Whether a time of registering was recorded, whatever the flag says; NULL: an orphan.
+    app_bounced boolean,                    -- Whether it was a bounce, by the app's own flag; NULL: not known.
     is_machine boolean not null,            -- Whether one of its clicks was a machine's.
     is_orphan boolean not null,             -- Whether it is known from its events only.
     is_first_visit boolean not null,        -- Whether its person has no session that landed earlier.

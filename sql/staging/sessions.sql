@@ -28,5 +28,16 @@ select
     analytics.dimension(s.utm_campaign) as utm_campaign, -- Campaign it came from; '(not set)' where none.
     case when s.has_registered then analytics.usable(s.registration_timestamp) end as registered_at, -- When its visitor registered; NULL: not in it.
     coalesce(s.has_converted, false) as has_converted, -- The app's own flag; events decide, this is for comparing with them.
+    case when l.seconds between 0 and 86400 then l.seconds end as engaged_seconds, -- Seconds it lasted: as the client measured, else from start to end; NULL: not
+                                                                        -- known, or more than a day.
+    s.products_viewed as app_products_viewed, -- Products that it looked at, by the app's own counter; NULL: not counted.
+    s.total_swipes as app_swipes, -- Swipes, by the app's own counter; NULL: not counted.
+    s.affiliate_clicks as app_clicks, -- Clicks to a shop, by the app's own counter; NULL: not counted.
+    s.has_registered as app_registered, -- Whether its visitor registered, by the app's own flag; NULL: not known.
+    analytics.usable(s.registration_timestamp) is not null as has_registration_time, -- Whether a time of registering was recorded, whatever the flag says.
+    s.is_bounce as app_bounced, -- Whether it was a bounce, by the app's own flag; NULL: not known.
     s.updated_at as updated_at -- When the row last changed; NULL: loaded without it.
 from public.session_analytics as s
+cross join lateral (
+    select coalesce(s.duration_seconds, floor(extract(epoch from analytics.usable(s.ended_at) - analytics.usable(s.started_at))))::numeric as seconds
+) as l

@@ -30,17 +30,19 @@ from tests.worlds import (
 pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
-TABLES = ["session_steps", "session_funnel_daily", "ctr_by_position_daily"]
+TABLES = ["session_steps", "session_funnel_daily", "ctr_by_position_daily", "session_quality_daily"]
 
 
 def agree(db: Database, world: Any, window: int = 30) -> None:
-    """Load, build, and compare the three tables with what plain Python makes of the world."""
+    """Load, build, and compare the tables with what plain Python makes of the world."""
     load(db, world)
     days, judged = local_days(db, times_of(world)), facts(world)
     assert published(db, "ctr_by_position_daily", *span(days)) == funnel.ctr_by_position_daily(judged, days)
     steps = funnel.session_steps(world, judged, days, numbers(db), window)
     found = published(db, "session_funnel_daily", *span(days), funnel_window_days=window)
     assert found == funnel.session_funnel_daily(steps)
+    found = published(db, "session_quality_daily", *span(days), funnel_window_days=window)
+    assert found == funnel.session_quality_daily(world, judged, days, numbers(db), window)
     found = published(db, "session_steps", *span(days), funnel_window_days=window)
     if _somebody_was_first(world):
         for row in (*steps.values(), *found.values()):
@@ -131,7 +133,7 @@ def test_a_late_conversion_restates_at_most_the_day_on_which_its_session_landed(
     change(world_db, world)
     landed = facts(world).sessions[late["session_id"]]["landed_at"]
     may = set() if landed is None else set(local_days(world_db, [landed]).values())
-    for name in ("session_steps", "session_funnel_daily"):
+    for name in ("session_steps", "session_funnel_daily", "session_quality_daily"):
         assert {result.day for result in build(world_db, name, first, last) if result.changed} <= may
     shown = build(world_db, "ctr_by_position_daily", first, last)
     assert not [result for result in shown if result.changed], "what was shown does not depend on what was sold"

@@ -22,4 +22,5 @@ def test_it_rebuilds_the_tables_of_its_room(deployed_db: Database, monkeypatch: 
         "analytics.ctr_by_position_daily",
         "analytics.session_steps",
         "analytics.session_funnel_daily",
+        "analytics.session_quality_daily",
     ]

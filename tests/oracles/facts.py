@@ -198,7 +198,27 @@ def _recorded(session: Row, events: Mapping[str, list[Any]], people: People) -> 
         "is_signed_in": user is not None,
         "is_newcomer": user is None or came_to_be,
         "registered_at": registered,
+        "has_converted": bool(session["has_converted"]),
+        **told_by_the_app(session),
         "is_orphan": False,
+    }
+
+
+#: What the app itself tells of a session, to be compared with its events.
+COUNTED = {"app_products_viewed": "products_viewed", "app_swipes": "total_swipes", "app_clicks": "affiliate_clicks"}
+FLAGGED = {"app_registered": "has_registered", "app_bounced": "is_bounce"}
+TOLD = ("engaged_seconds", *COUNTED, *FLAGGED, "has_registration_time")
+
+
+def told_by_the_app(session: Row) -> Row:
+    """Its counters and flags as they are, and for how long it says it lasted: up to a day, else that is not known."""
+    ended, begun, lasted = usable(session["ended_at"]), usable(session["started_at"]), session["duration_seconds"]
+    if lasted is None and ended is not None and begun is not None:
+        lasted = (ended - begun) // timedelta(seconds=1)
+    return {
+        "engaged_seconds": lasted if lasted is not None and 0 <= lasted <= 86400 else None,
+        "has_registration_time": usable(session["registration_timestamp"]) is not None,
+        **{name: session[column] for name, column in (COUNTED | FLAGGED).items()},
     }
 
 
@@ -237,6 +257,8 @@ def _orphan(name: str, events: list[tuple[datetime, int, str]], world: World, cl
         "is_signed_in": user is not None,
         "is_newcomer": user is None,
         "registered_at": None,
+        "has_converted": False,
+        **dict.fromkeys(TOLD),
         "is_orphan": True,
     }
 

@@ -128,5 +128,103 @@ def _funnel(path: str, reached: list[tuple[Row, int]]) -> Row:
     }
 
 
+# --- how sessions went ------------------------------------------------------------------------------------------------
+
+
+def session_quality_daily(
+    world: World, facts: Facts, days: Days, numbers: Mapping[str, int], window: int = 30
+) -> Table:
+    cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for name, session in facts.sessions.items():
+        if (landed := session["landed_at"]) is not None:
+            cell = days[landed], session["device_type"], session["landing_page"]
+            cells[cell].append(session | _went(name, world, facts, numbers, timedelta(hours=24 * window)))
+    return {cell: _quality(sessions) for cell, sessions in cells.items()}
+
+
+def _went(name: str, world: World, facts: Facts, numbers: Mapping[str, int], window: timedelta) -> Row:
+    """What was done in the session: views and swipes of its first 24 hours, clicks and sales within the window."""
+    session = facts.sessions[name]
+    landed = session["landed_at"]
+
+    def within(at: datetime | None, limit: timedelta) -> bool:
+        return at is not None and landed <= at <= landed + limit
+
+    views = [
+        view
+        for view in world["views"]
+        if view["session_id"] == name and within(usable(view["view_timestamp"]), timedelta(hours=24))
+    ]
+    swipes = {
+        (swipe["user_id"], swipe["swipe_timestamp"], swipe["product_id"], swipe["swipe_direction"])
+        for swipe in world["swipes"]
+        if session_of(swipe, facts.sessions, numbers) == name
+        and within(usable(swipe["swipe_timestamp"]), timedelta(hours=24))
+    }
+    clicks = facts.valid(name)
+    done = any(view["has_clicked_affiliate"] or view["has_saved"] or view["interaction_type"] in ACTS for view in views)
+    went = {
+        "viewed": bool(views),
+        "products": len({view["product_id"] for view in views if view["interaction_type"] == "detail_view"}),
+        "swipes": len(swipes),
+        "clicked": any(within(click["at"], window) for click in clicks),
+        "registered": session["has_registration_time"],
+        "converted": any(within(click["counted_converted_at"], window) for click in clicks),
+    }
+    idle = not (done or went["swipes"] or went["clicked"] or session["registered_at"])
+    return went | {"bounced": went["viewed"] and went["products"] < 2 and idle}
+
+
+ACTS = ("click", "add_to_wishlist", "share", "save")
+
+
+def _quality(sessions: list[Row]) -> Row:
+    people = [one for one in sessions if not one["is_machine"] and not one["is_orphan"]]
+    lasted = [one["engaged_seconds"] for one in people if one["engaged_seconds"] is not None]
+    products = [one["products"] for one in people]
+    row = {
+        "sessions": len(people),
+        "machine_sessions": sum(one["is_machine"] for one in sessions),
+        "orphan_sessions": sum(one["is_orphan"] and not one["is_machine"] for one in sessions),
+        "viewing_sessions": sum(one["viewed"] for one in people),
+        "bounces": sum(one["bounced"] for one in people),
+        "products_opened": sum(products),
+        "swiping_sessions": sum(one["swipes"] > 0 for one in people),
+        "swipes": sum(one["swipes"] for one in people),
+        "sessions_of_unknown_length": len(people) - len(lasted),
+        "engaged_seconds": sum(lasted),
+    }
+    opened = {"none": (0, 0), "1": (1, 1), "2_to_4": (2, 4), "5_to_9": (5, 9), "10_or_more": (10, 10**9)}
+    row |= {f"opened_{size}": sum(low <= n <= high for n in products) for size, (low, high) in opened.items()}
+    ends = {"under_10_s": 10, "under_1_min": 60, "under_5_min": 300, "under_30_min": 1800, "30_min_or_more": 10**9}
+    begins = [0, *ends.values()]
+    row |= {
+        f"lasted_{name}": sum(begin <= n < end for n in lasted)
+        for begin, (name, end) in zip(begins, ends.items(), strict=False)
+    }
+    return row | _disagreements(people)
+
+
+def _disagreements(people: list[Row]) -> Row:
+    """Each flag, and where the events say otherwise; one that is NULL says nothing, but that it converted."""
+    said = {
+        "viewed": lambda one: one["app_products_viewed"],
+        "swiped": lambda one: one["app_swipes"],
+        "clicked": lambda one: one["app_clicks"],
+        "registered": lambda one: one["app_registered"],
+        "converted": lambda one: one["has_converted"],
+        "bounced": lambda one: one["app_bounced"] if one["viewed"] else None,
+    }
+    row = {}
+    for name, of in said.items():
+        known = [
+            (bool(of(one)), bool(one["swipes" if name == "swiped" else name])) for one in people if of(one) is not None
+        ]
+        other = "time" if name == "registered" else "events"
+        row[f"{name}_by_flag_only"] = sum(flag and not is_so for flag, is_so in known)
+        row[f"{name}_by_{other}_only"] = sum(is_so and not flag for flag, is_so in known)
+    return row
+
+
 def _seconds(gaps: Iterator[timedelta]) -> Decimal:
     return Decimal(sum(gaps, timedelta()) // timedelta(microseconds=1)) / 1_000_000

@@ -12,6 +12,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from tests.oracles.facts import TOLD, told_by_the_app
+
 Row = dict[str, Any]
 
 NOT_SET = "(not set)"
@@ -231,6 +233,7 @@ class Memory:
             "is_newcomer": known["is_newcomer"] if lost_its_user else newcomer,
             "registered_at": registered,
             "has_converted": bool(row["has_converted"]),
+            **told_by_the_app(row),
             "is_orphan": False,
             "is_gone": False,
         }
@@ -266,6 +269,7 @@ class Memory:
             "is_newcomer": not is_signed_in,
             "registered_at": None,
             "has_converted": False,
+            **dict.fromkeys(TOLD),
             "is_orphan": True,
             "is_gone": False,
         }

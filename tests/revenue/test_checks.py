@@ -29,7 +29,10 @@ from tests.worlds import (
 pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
-TABLES = ["revenue_daily", "commission_daily", "product_revenue_daily", "session_funnel_daily", "ctr_by_position_daily"]
+TABLES = [
+    *("revenue_daily", "commission_daily", "product_revenue_daily", "session_funnel_daily", "ctr_by_position_daily"),
+    "session_quality_daily",
+]
 NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
 
@@ -135,6 +138,17 @@ def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebu
         (
             "no_landing_explodes",
             "update pipeline.days set rows = 10001 where table_name = 'analytics.session_funnel_daily'",
+        ),
+        (
+            "quality_adds_up",
+            "update analytics.session_quality_daily set sessions = sessions + 1, opened_none = opened_none + 1",
+        ),
+        ("quality_adds_up", "update analytics.session_quality_daily set opened_1 = opened_1 + 1"),
+        ("quality_adds_up", "update analytics.session_quality_daily set bounces = viewing_sessions + 1"),
+        ("quality_adds_up", "delete from analytics.session_quality_daily"),
+        (
+            "no_page_explodes",
+            "update pipeline.days set rows = 10001 where table_name = 'analytics.session_quality_daily'",
         ),
         (
             "no_position_explodes",

@@ -91,7 +91,8 @@ _SESSION = st.fixed_dictionaries(
         "anonymous_id": _visitors,
         "started_at": _times,
         "last_activity_at": _times,
-        "duration_seconds": st.sampled_from([None, 0, 5]),
+        "duration_seconds": st.sampled_from([None, 0, 5, 100_000]),
+        "products_viewed": st.sampled_from([None, 0, 3]),
         "has_registered": st.sampled_from([None, False, True]),
         "registration_timestamp": _times,
         "landing_page": st.sampled_from(["/", "https://shop.example/gifts?x=1#y", ""]),
@@ -133,6 +134,7 @@ COMES = [
     st.tuples(st.just("register"), _sessions, _times),
     st.tuples(st.just("restart"), _sessions, _times),
     st.tuples(st.just("last"), _sessions, _times),
+    st.tuples(st.just("tell"), _sessions, st.sampled_from([None, 0, 2]), st.sampled_from([None, False, True])),
 ]
 
 #: What takes something away, or says it otherwise: the facts remember.
@@ -255,6 +257,7 @@ _BY_NAME = {
     "register": "update public.session_analytics set has_registered = true, registration_timestamp = %s where session_id = %s",
     "restart": "update public.session_analytics set started_at = %s where session_id = %s",
     "last": "update public.session_analytics set last_activity_at = %s where session_id = %s",
+    "tell": "update public.session_analytics set is_bounce = %s, affiliate_clicks = %s where session_id = %s",
     "delete session": "delete from public.session_analytics where session_id = %s",
     "delete product": "delete from public.products where id = %s",
     "delete account": "delete from auth.users where id = %s",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aclue_pipeline.postgres import Database
-from tests.oracles.facts import AGENTS, Facts, facts, key, session_of
+from tests.oracles.facts import AGENTS, TOLD, Facts, facts, key, session_of
 from tests.worlds import FEW, PRODUCTS, USERS, load, numbers, rows_of, worlds
 
 pytestmark = pytest.mark.database
@@ -111,6 +111,7 @@ def test_every_session_lands_where_its_row_or_its_first_events_say(world_db: Dat
     names = (
         *("landed_at", "started_at", "active_until", "landing_page", "device_type", "utm_source", "utm_medium"),
         *("utm_campaign", "is_signed_in", "is_newcomer", "registered_at", "is_machine", "is_orphan"),
+        *("has_converted", *TOLD),
     )
     found = {row["session_number"]: row for row in rows_of(world_db, "staging.session_facts")}
     assert {one: {name: row[name] for name in names} for one, row in found.items()} == {

@@ -6,7 +6,8 @@ select
         v.id,
         uuid_hash_extended(
             v.product_id,
-            coalesce(v.has_clicked_affiliate, false)::int + coalesce(hashtext(v.interaction_type), 0)::bigint
+            coalesce(v.has_clicked_affiliate, false)::int + 11 * coalesce(v.has_shared, false)::int + 13 * coalesce(v.has_saved, false)::int
+            + coalesce(hashtext(v.interaction_type), 0)::bigint
             + 3 * coalesce(hashtext(v.view_source), 0)::bigint + 5 * coalesce(v.view_position, 0)::bigint + 7 * hashtext(analytics.session_key(v.session_id))::bigint
         )
     )) as digest

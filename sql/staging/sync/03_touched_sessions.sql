@@ -56,7 +56,14 @@ select distinct on (n.session_number)
     s.utm_medium,
     s.utm_campaign,
     s.registered_at,
-    s.has_converted
+    s.has_converted,
+    s.engaged_seconds,
+    s.app_products_viewed,
+    s.app_swipes,
+    s.app_clicks,
+    s.app_registered,
+    s.has_registration_time,
+    s.app_bounced
 from session_names as n
 left join staging.sessions as s on s.session_id = n.session_id
 left join staging.session_facts as f on f.session_number = n.session_number

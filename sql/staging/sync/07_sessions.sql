@@ -77,6 +77,13 @@ now as (
         coalesce(f.is_signed_in, false) and r.user_id is null as lost_its_user,
         case when r.is_recorded then r.registered_at else f.registered_at end as registered_at,
         case when r.is_recorded then r.has_converted else coalesce(f.has_converted, false) end as has_converted,
+        case when r.is_recorded then r.engaged_seconds else f.engaged_seconds end as engaged_seconds,
+        case when r.is_recorded then r.app_products_viewed else f.app_products_viewed end as app_products_viewed,
+        case when r.is_recorded then r.app_swipes else f.app_swipes end as app_swipes,
+        case when r.is_recorded then r.app_clicks else f.app_clicks end as app_clicks,
+        case when r.is_recorded then r.app_registered else f.app_registered end as app_registered,
+        case when r.is_recorded then r.has_registration_time else f.has_registration_time end as has_registration_time,
+        case when r.is_recorded then r.app_bounced else f.app_bounced end as app_bounced,
         m.session_number is not null as is_machine
     from session_rows as r
     left join known as f on f.session_number = r.session_number
@@ -102,6 +109,13 @@ select
     case when w.lost_its_user then w.was_newcomer else not w.is_signed_in or coalesce(w.registered_at >= w.landed_at, false) end as is_newcomer,
     w.registered_at,
     w.has_converted,
+    w.engaged_seconds,
+    w.app_products_viewed,
+    w.app_swipes,
+    w.app_clicks,
+    w.app_registered,
+    w.has_registration_time,
+    w.app_bounced,
     w.is_machine,
     w.is_orphan,
     w.is_recorded
@@ -148,28 +162,36 @@ where f.identity_number = r.identity_number and f.person_number is distinct from
 
 insert into staging.session_facts as f (
     session_number, identity_number, person_number, landed_at, started_at, active_until, landing_page, device_type, utm_source, utm_medium,
-    utm_campaign, is_signed_in, is_newcomer, registered_at, has_converted, is_machine, is_orphan, is_first_visit, first_seen_at, changed_at
+    utm_campaign, is_signed_in, is_newcomer, registered_at, has_converted, engaged_seconds, app_products_viewed, app_swipes, app_clicks,
+    app_registered, has_registration_time, app_bounced, is_machine, is_orphan, is_first_visit, first_seen_at, changed_at
 )
 select
     i.session_number, i.identity_number, i.person_number, i.landed_at, i.started_at, i.active_until, i.landing_page, i.device_type,
-    i.utm_source, i.utm_medium, i.utm_campaign, i.is_signed_in, i.is_newcomer, i.registered_at, i.has_converted, i.is_machine, i.is_orphan,
-    false, :synced_at, :synced_at
+    i.utm_source, i.utm_medium, i.utm_campaign, i.is_signed_in, i.is_newcomer, i.registered_at, i.has_converted,
+    i.engaged_seconds, i.app_products_viewed, i.app_swipes, i.app_clicks, i.app_registered, i.has_registration_time, i.app_bounced,
+    i.is_machine, i.is_orphan, false, :synced_at, :synced_at
 from session_images as i
 on conflict (session_number) do update set (
     identity_number, person_number, landed_at, started_at, active_until, landing_page, device_type, utm_source, utm_medium, utm_campaign,
-    is_signed_in, is_newcomer, registered_at, has_converted, is_machine, is_orphan, changed_at
+    is_signed_in, is_newcomer, registered_at, has_converted, engaged_seconds, app_products_viewed, app_swipes, app_clicks, app_registered,
+    has_registration_time, app_bounced, is_machine, is_orphan, changed_at
 ) = (
     excluded.identity_number, excluded.person_number, excluded.landed_at, excluded.started_at, excluded.active_until, excluded.landing_page,
     excluded.device_type, excluded.utm_source, excluded.utm_medium, excluded.utm_campaign, excluded.is_signed_in, excluded.is_newcomer,
-    excluded.registered_at, excluded.has_converted, excluded.is_machine, excluded.is_orphan, excluded.changed_at
+    excluded.registered_at, excluded.has_converted, excluded.engaged_seconds,
+    excluded.app_products_viewed, excluded.app_swipes, excluded.app_clicks, excluded.app_registered, excluded.has_registration_time,
+    excluded.app_bounced, excluded.is_machine, excluded.is_orphan, excluded.changed_at
 )
 where (
     f.identity_number, f.person_number, f.landed_at, f.started_at, f.active_until, f.landing_page, f.device_type, f.utm_source, f.utm_medium,
-    f.utm_campaign, f.is_signed_in, f.is_newcomer, f.registered_at, f.has_converted, f.is_machine, f.is_orphan
+    f.utm_campaign, f.is_signed_in, f.is_newcomer, f.registered_at, f.has_converted, f.engaged_seconds,
+    f.app_products_viewed, f.app_swipes, f.app_clicks, f.app_registered, f.has_registration_time, f.app_bounced, f.is_machine, f.is_orphan
 ) is distinct from (
     excluded.identity_number, excluded.person_number, excluded.landed_at, excluded.started_at, excluded.active_until, excluded.landing_page,
     excluded.device_type, excluded.utm_source, excluded.utm_medium, excluded.utm_campaign, excluded.is_signed_in, excluded.is_newcomer,
-    excluded.registered_at, excluded.has_converted, excluded.is_machine, excluded.is_orphan
+    excluded.registered_at, excluded.has_converted, excluded.engaged_seconds, excluded.app_products_viewed, excluded.app_swipes,
+    excluded.app_clicks, excluded.app_registered, excluded.has_registration_time, excluded.app_bounced, excluded.is_machine,
+    excluded.is_orphan
 );
 
 -- Whether an earlier session of its person is known, of everyone concerned.

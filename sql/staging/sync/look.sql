@@ -32,7 +32,8 @@ join (
     from differing as d
     join staging.session_facts as s
         on s.landed_at < analytics.day_start(d.day + 1, :timezone)
-        and greatest(s.active_until, s.landed_at) >= analytics.day_start(d.day, :timezone)
+        -- Views count for so long after the landing, whatever the session says of its end.
+        and greatest(s.active_until, s.landed_at + interval '24 hours') >= analytics.day_start(d.day, :timezone)
         and s.landed_at >= analytics.day_start(d.day, :timezone) - :funnel_window_days * interval '24 hours'
     where (:source = 'swipes' or d.went > 0) and exists (select from pipeline.days)
 ) as r on r.reach = t.reach;
