@@ -205,12 +205,19 @@ def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], c
 
 def _columns(catalog: Catalog, table: Table) -> Iterator[str]:
     lineage = any(column.lineage for column in table.columns)
+    summing = any(column.summing for column in table.columns)
     shared = table.filtered_by
-    yield "| column | type | says |" + (" derived from | filtered by |" if lineage else "")
-    yield "|---|---|---|" + ("---|---|" if lineage else "")
+    yield (
+        "| column | type | says |"
+        + (" may I sum it? |" if summing else "")
+        + (" derived from | filtered by |" if lineage else "")
+    )
+    yield "|---|---|---|" + ("---|" if summing else "") + ("---|---|" if lineage else "")
     for column in table.columns:
-        says = _cell(column.description) + (" *Personal data.*" if column.pii else "")
-        row = f"| {column.name} | {column.type or '?'} | {says} |"
+        says = " ".join(_cell(column.description.replace(column.summing, "")).split()) + (
+            " *Personal data.*" if column.pii else ""
+        )
+        row = f"| {column.name} | {column.type or '?'} | {says} |" + (f" {_cell(column.summing)} |" if summing else "")
         if lineage:
             own = [source for source in column.indirect if source not in shared]
             row += f" {_links(catalog, column.direct)} | {_links(catalog, own)} |"

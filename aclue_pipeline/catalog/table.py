@@ -1,6 +1,7 @@
 """What a SQL file says, as data: `Table`, `Column`, `Source`, `Query`, `Function`, `CheckFile`. No reading, no database: those stand in the
 modules beside it."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -56,6 +57,12 @@ class Column:
     type: str | None = None
     pii: bool = False
     lineage: tuple[Source, ...] = ()
+
+    @property
+    def summing(self) -> str:
+        """What the description says about adding it up: the sentence that begins so; "" where it says nothing."""
+        said = re.search(r"\b(Additive|Not additive|Ratio of)\b.*?\.(?= |$)", self.description)
+        return said[0] if said else ""
 
     @property
     def bookkeeping(self) -> bool:

@@ -1,7 +1,6 @@
 """What was published before: rows that others replaced go to history.<table> under a publication number, and what that did to
 each number to analytics.restatements, with its causes. `as_of` reads what was published at any time."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -282,9 +281,7 @@ def restated(
 ) -> list[dict[str, Any]]:
     """What became of published numbers, by day, currency (where the grain has one) and column: before, after and causes. Only
     columns that may be summed."""
-    names = [
-        column.name for column in table.columns if not re.search(r"\bnot additive\b|\bratio of\b", column.description)
-    ]
+    names = [column.name for column in table.columns if not column.summing.startswith(("Not additive", "Ratio of"))]
     statement = """
         select r.day, r.cell ->> 'currency' as currency, r.column_name as "column", p.at, p.run_id, r.publication,
             coalesce(sum(r.before), 0) as before, coalesce(sum(r.after), 0) as after,

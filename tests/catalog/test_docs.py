@@ -44,6 +44,15 @@ def test_a_page_says_what_each_column_is_and_rests_on(shop: Shop) -> None:
     assert "*Personal data.*" in docs.pages(shop.catalog)["app.md"]
 
 
+def test_a_column_of_its_own_says_what_may_be_summed(shop: Shop) -> None:
+    says = "-- Orders of the day. Not additive: staging.orders counts twice. Whole ones."
+    shop.change("revenue/sales.sql", "-- Orders of the day.", says)
+    page = docs.pages(shop.catalog)["revenue.md"]
+    assert "| column | type | says | may I sum it? | derived from | filtered by |\n|---|---|---|---|---|---|\n" in page
+    assert "| orders | int | Orders of the day. Whole ones. | Not additive: staging.orders counts twice. | [" in page
+    assert "| amount | numeric | Money sold, in the shop's currency. |  | [" in page
+
+
 def test_a_page_ends_with_the_queries_to_start_from(shop: Shop) -> None:
     query = "-- query: orders by day\n--   select s.day, sum(s.orders) as orders\n--   from analytics.sales as s\n--   group by 1\n"
     shop.change("revenue/sales.sql", "group by 1, 2\n", f"group by 1, 2\n{query}")

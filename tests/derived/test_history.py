@@ -127,6 +127,18 @@ def test_a_cell_says_the_causes_of_the_facts_behind_it_and_those_of_its_day_wher
     assert run(shop_db, "select * from pipeline.dirty") == []
 
 
+def test_what_became_of_a_day_is_summed_of_columns_that_may_be_summed(shop: Shop, shop_db: Database) -> None:
+    shop.change(
+        "revenue/sales.sql", "-- Orders of the day.", "-- Orders of the day. Not additive: of two shops at once."
+    )
+    order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
+    rebuild(shop, shop_db)
+    order(shop_db, (2, "2026-03-01 10:00+00", "Rye", "1.60"))
+    rebuild(shop, shop_db)
+    (change,) = derived.restated(shop_db, shop.catalog.table("sales"), day=FIRST)
+    assert (change["column"], change["before"], change["after"]) == ("amount", 0, Decimal("1.60"))
+
+
 def test_a_mark_that_comes_while_its_day_is_computed_stays(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
     rebuild(shop, shop_db)
