@@ -10,7 +10,7 @@ BILLIONTH = Decimal("0.000000001")
 PRECISE = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
-def rate(part: int | Decimal | None, whole: int) -> Decimal | None:
+def rate(part: int | Decimal | None, whole: int | Decimal) -> Decimal | None:
     """part / whole to six decimals; None where nothing is divided by."""
     if whole == 0 or part is None:
         return None
