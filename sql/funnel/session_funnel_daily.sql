@@ -64,3 +64,24 @@ select
 from reached as r
 where r.at is not null
 group by r.day, r.device_type, r.landing_page, r.utm_source, r.path, r.step
+
+-- query: the funnel by month: sessions at each step, of the step before and of the first
+--   select f.month, f.step, f.step_name, f.sessions,
+--       analytics.rate(f.sessions, lag(f.sessions) over w) as of_step_before, analytics.rate(f.sessions, first_value(f.sessions) over w) as of_landing
+--   from (
+--       select date_trunc('month', r.day)::date as month, r.step, r.step_name, sum(r.sessions) as sessions
+--       from analytics.session_funnel_daily as r
+--       where r.path = 'all'
+--       group by 1, 2, 3
+--   ) as f
+--   window w as (partition by f.month order by f.step)
+--   order by 1, 2
+-- query: what share of the sessions of each campaign source opens a product, with bounds
+--   select r.utm_source, sum(r.sessions) filter (where r.step = 1) as sessions,
+--       analytics.rate(sum(r.sessions) filter (where r.step = 2), sum(r.sessions) filter (where r.step = 1)) as share,
+--       analytics.wilson_low(sum(r.sessions) filter (where r.step = 2), sum(r.sessions) filter (where r.step = 1)) as low,
+--       analytics.wilson_high(sum(r.sessions) filter (where r.step = 2), sum(r.sessions) filter (where r.step = 1)) as high
+--   from analytics.session_funnel_daily as r
+--   where r.path = 'all'
+--   group by 1
+--   order by 2 desc nulls last, 1

@@ -149,3 +149,18 @@ from landed as l
 join converted as k on k.session_number = l.session_number
 left join viewed as v on v.session_number = l.session_number
 left join acted as a on a.session_number = l.session_number
+
+-- query: how long sessions take to their first click, by device
+--   select s.device_type, count(*) as sessions, count(s.step_3_at) as clicked,
+--       percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.step_3_at - s.step_1_at)) as median_and_p90_seconds
+--   from analytics.session_steps as s
+--   where s.path = 'all' and not s.is_machine and not s.is_orphan
+--   group by 1
+--   order by 1
+-- query: how many sessions buy without having opened a product first
+--   select date_trunc('month', s.day)::date as month, count(*) filter (where s.any_conversion) as bought,
+--       count(*) filter (where s.any_conversion and s.step_4_at is null) as not_in_order
+--   from analytics.session_steps as s
+--   where s.path = 'all' and not s.is_machine and not s.is_orphan
+--   group by 1
+--   order by 1

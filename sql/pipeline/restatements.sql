@@ -16,3 +16,18 @@ create table analytics.restatements (
     at timestamptz not null             -- When it was published (time stamp).
 );
 create index restatements_table_name_day on analytics.restatements (table_name, day)
+
+-- query: why did 12 March change
+--   select r.table_name, r.at, r.causes, r.cell ->> 'currency' as currency, r.column_name,
+--       sum(coalesce(r.after, 0) - coalesce(r.before, 0)) as change
+--   from analytics.restatements as r
+--   where r.day = '2026-03-12' and r.column_name in ('valid_clicks', 'conversions', 'actual_commission')
+--   group by 1, 2, 3, 4, 5
+--   order by 1, 2, 3, 4, 5
+-- query: which days moved most since last month, and by which causes
+--   select r.day, r.cell ->> 'currency' as currency, array_agg(distinct array_to_string(r.causes, ', ')) as causes,
+--       sum(coalesce(r.after, 0) - coalesce(r.before, 0)) as change
+--   from analytics.restatements as r
+--   where r.table_name = 'analytics.revenue_daily' and r.column_name = 'actual_commission' and r.at >= now() - interval '1 month'
+--   group by 1, 2
+--   order by abs(sum(coalesce(r.after, 0) - coalesce(r.before, 0))) desc, 1, 2

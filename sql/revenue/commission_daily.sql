@@ -43,3 +43,17 @@ from staging.click_facts as c
 where c.converted_at >= :range_start and c.converted_at < :range_end
     and (c.is_converted or c.actual_commission is not null)
 group by 1, c.currency, c.affiliate_network
+
+-- query: commission earned by month and network, and how much of it waits for an amount
+--   select date_trunc('month', r.day)::date as month, r.affiliate_network, r.currency,
+--       sum(r.conversions) as sales, sum(r.actual_commission) as commission,
+--       sum(r.conversions_without_amount) as sales_without_amount, sum(r.expected_of_open) as expected_of_them
+--   from analytics.commission_daily as r
+--   group by 1, 2, 3
+--   order by 1, 2, 3
+-- query: what networks pay beside what was expected of the same sales
+--   select r.affiliate_network, r.currency, sum(r.conversions_compared) as sales, sum(r.variance) as variance,
+--       analytics.rate(sum(r.absolute_variance), sum(r.expected_commission - coalesce(r.expected_of_open, 0))) as share_of_expected
+--   from analytics.commission_daily as r
+--   group by 1, 2
+--   order by 1, 2

@@ -82,3 +82,16 @@ select
     sum(t.adjustments)::numeric as adjustments -- What changed of earlier months after they were closed and is booked in this one, in currency; 0: nothing. Additive.
 from together as t
 group by t.month, t.currency, t.affiliate_network
+
+-- query: what each month is reported as, and whether that may still move
+--   select m.month, m.currency, sum(m.closed) as closed, sum(m.open) as open, sum(m.adjustments) as adjustments,
+--       coalesce(sum(m.closed), 0) + coalesce(sum(m.open), 0) + sum(m.adjustments) as reported
+--   from analytics.commission_monthly as m
+--   group by 1, 2
+--   order by 1, 2
+-- query: what was booked for months that were closed before, and why
+--   select r.cell ->> 'month' as booked_in, r.cell ->> 'currency' as currency, r.at, r.causes, sum(coalesce(r.after, 0) - coalesce(r.before, 0)) as amount
+--   from analytics.restatements as r
+--   where r.table_name = 'analytics.commission_monthly' and r.column_name = 'adjustments'
+--   group by 1, 2, 3, 4
+--   order by 3, 1, 2

@@ -89,3 +89,16 @@ select
                                                     -- has been reported. Additive within a currency.
 from together as t
 group by 1, 2, 3
+
+-- query: the products that earn most, by month
+--   select date_trunc('month', r.day)::date as month, r.currency, r.product_id, sum(r.clicks) as clicks, sum(r.actual_commission) as commission
+--   from analytics.product_revenue_daily as r
+--   group by 1, 2, 3
+--   order by commission desc nulls last, 1, 2, 3
+-- query: which products are shown often and clicked seldom
+--   select r.product_id, sum(r.impressions) as impressions, analytics.rate(sum(r.clicked_impressions), sum(r.impressions)) as ctr,
+--       analytics.wilson_high(sum(r.clicked_impressions), sum(r.impressions)) as at_most
+--   from analytics.product_revenue_daily as r
+--   group by 1
+--   having sum(r.impressions) >= 100
+--   order by at_most, 1

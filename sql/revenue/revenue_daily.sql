@@ -64,3 +64,27 @@ select
 from staging.click_facts as c
 where c.clicked_at >= :range_start and c.clicked_at < :range_end
 group by 1, c.currency, c.affiliate_network, c.source_page, c.device_type, c.utm_source, c.utm_medium, c.utm_campaign
+
+-- query: EPC by network and month
+--   select date_trunc('month', r.day)::date as month, r.affiliate_network, r.currency,
+--       sum(r.valid_clicks) as valid_clicks, sum(r.actual_commission) as commission,
+--       analytics.rate(sum(r.actual_commission), sum(r.valid_clicks)) as epc,
+--       sum(r.conversions_without_amount) as sales_without_amount, sum(r.expected_of_unconverted) as may_still_come
+--   from analytics.revenue_daily as r
+--   group by 1, 2, 3
+--   order by 1, 2, 3
+-- query: clicks and conversion rate of each campaign
+--   select r.utm_source, r.utm_campaign, sum(r.valid_clicks) as valid_clicks, sum(r.conversions) as conversions,
+--       analytics.rate(sum(r.conversions), sum(r.valid_clicks)) as conversion_rate
+--   from analytics.revenue_daily as r
+--   group by 1, 2
+--   order by valid_clicks desc, 1, 2
+-- query: what days brought as it was known a month ago, beside what is known now
+--   select r.day, r.currency, sum(r.then_known) as commission_then, sum(r.now_known) as commission_now
+--   from (
+--       select t.day, t.currency, t.actual_commission as then_known, null as now_known from history.revenue_daily(now() - interval '1 month') as t
+--       union all
+--       select n.day, n.currency, null, n.actual_commission from analytics.revenue_daily as n
+--   ) as r
+--   group by 1, 2
+--   order by 1, 2

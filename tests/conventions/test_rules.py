@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aclue_pipeline.catalog import sqltext
 from tests.support.cases import read_cases
 from tests.support.catalogs import CATALOG
 
@@ -102,6 +103,24 @@ def test_every_check_in_sql_has_been_seen_red() -> None:
     ]
     files = ", ".join(f"tests/cases/check.{name}.yaml" for name in without)
     assert not without, f"add a case in which it is red: {files}"
+
+
+def test_every_published_table_ends_with_the_queries_that_a_person_would_start_from() -> None:
+    few = [
+        str(table.path.relative_to(ROOT))
+        for table in CATALOG.tables.values()
+        if table.schema == "analytics" and table.kind in ("daily", "whole", "view") and table.room != "health"
+        if len(table.queries) < 2
+    ]
+    assert not few, f"end these with two queries, `-- query: what it answers`, as sql/README.md says: {', '.join(few)}"
+    beyond = [
+        f"{one.key}: {query.asks}"
+        for one in (*CATALOG.tables.values(), *CATALOG.functions.values())
+        for query in one.queries
+        if re.search(r"(?<!epoch )\b(?:from|join)\s+(?!analytics\.|history\.|\()\w+\.", query.sql)
+        or sqltext.parameters(query.sql)
+    ]
+    assert not beyond, f"analysts read analytics and history, and give no parameters: {'; '.join(beyond)}"
 
 
 def _tracked() -> list[Path]:

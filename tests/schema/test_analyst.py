@@ -97,6 +97,25 @@ def test_the_analyst_reads_all_that_is_published_and_nobody_in_it(db: Database, 
     assert {"analytics.revenue_daily", "history.revenue_daily", "history.revenue_daily()"} <= seen.keys()
 
 
+def test_every_query_that_a_page_ends_with_answers_the_analyst_by_columns_with_names(
+    db: Database, databases: Databases
+) -> None:
+    analyst = logged_in(db, databases, roles.ANALYST)
+    failed = {}
+    with analyst.psycopg() as pg:
+        for one in (*CATALOG.tables.values(), *CATALOG.functions.values()):
+            for query in one.queries:
+                try:
+                    columns = [column.name for column in pg.execute(query.sql.encode()).description or ()]
+                    assert len(set(columns)) == len(columns), "two columns of one name"
+                    assert "?column?" not in columns, "a column without a name"
+                except (psycopg.Error, AssertionError) as error:
+                    failed[f"{one.key}: {query.asks}"] = str(error)
+                    pg.rollback()
+    analyst.close()
+    assert failed == {}
+
+
 def _persons(pg: Pg, key: str) -> set[str]:
     """What the tagged columns of an app's or deployed table say: names and numbers, words of a few letters apart."""
     table = CATALOG.tables[key]
