@@ -221,3 +221,9 @@ class TableStands(AclueError):
     """Another table stands where a retired one would come back."""
 
     exit_code = 36
+
+
+class ReportRefused(AclueError):
+    """A file that is no network report as it stands: nothing of it is imported."""
+
+    exit_code = 37

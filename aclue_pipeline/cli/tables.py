@@ -7,6 +7,7 @@ import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
 from aclue_pipeline.cli.facts import close, reopen
+from aclue_pipeline.cli.reports import import_, imports, undo
 from aclue_pipeline.errors import DaysFailed
 
 if TYPE_CHECKING:
@@ -191,8 +192,8 @@ def _outdated_command(room: str) -> click.Command:
     return outdated
 
 
-revenue.add_command(close)
-revenue.add_command(reopen)
+for _command in (close, reopen, import_, imports, undo):
+    revenue.add_command(_command)
 for _group in (revenue, funnel):
     assert _group.name
     _group.add_command(_rebuild_command(_group.name))

@@ -77,10 +77,7 @@ def sync(db: Database, catalog: Catalog, *, full: bool = False) -> Synced:
 
 def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     rules = rule_version(catalog)
-    pg.execute(
-        "insert into pipeline.secrets (name, secret) values ('orders', %s) on conflict do nothing",
-        [secrets.token_bytes(32)],
-    )
+    make_secret(pg)
     last = pg.execute(
         "select synced_at, rule_version, settings from pipeline.syncs order by sync desc limit 1"
     ).fetchone()
@@ -113,6 +110,14 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     for begin, end in [] if full else spans(_days_of_late_views(pg, first)):
         _look(pg, catalog, "views", begin, end - DAY, now)
     return _remember(pg, full, rules, now)
+
+
+def make_secret(pg: Pg) -> None:
+    """The key under which order numbers are kept, made where there is none."""
+    pg.execute(
+        "insert into pipeline.secrets (name, secret) values ('orders', %s) on conflict do nothing",
+        [secrets.token_bytes(32)],
+    )
 
 
 def rule_version(catalog: Catalog) -> str:

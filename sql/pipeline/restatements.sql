@@ -12,7 +12,7 @@ create table analytics.restatements (
     column_name text not null,          -- The column, a number.
     before numeric,                     -- What was published before; NULL where the row was not there, or held none.
     after numeric,                      -- What is published since; NULL where the row went, or holds none.
-    causes text[] not null,             -- Why, as in pipeline.dirty; in a table of months also closing and reopening.
+    causes text[] not null,             -- Why, as in pipeline.dirty; in a table of months also closing and reopening, in one made of network reports also report and undo of a report.
     at timestamptz not null             -- When it was published (time stamp).
 );
 create index restatements_table_name_day on analytics.restatements (table_name, day)
