@@ -2,6 +2,7 @@
 of it does: the database, the cases, the docs, the lineage, and the asset graph."""
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -22,11 +23,18 @@ SQL = """-- One row per day and device: how often products were shown to friends
 select
     (v.view_timestamp at time zone :timezone)::date as day,             -- Calendar day in the reporting zone.
     coalesce(nullif(v.device_type, ''), '(not set)') as device_type,    -- Device it was shared from; '(not set)' where unknown.
-    count(*) as shares,                                                 -- Views that ended in sharing the product.
-    count(distinct v.product_id) as products                            -- Products that were shared.
+    count(*) as shares,                                                 -- Views that ended in sharing the product. Additive.
+    count(distinct v.product_id) as products                            -- Products that were shared. Not additive: shared twice.
 from public.product_views v
 where v.interaction_type = 'share' and v.view_timestamp >= :range_start and v.view_timestamp < :range_end
 group by 1, 2
+
+-- query: shares by month
+--   select date_trunc('month', s.day)::date as month, sum(s.shares) as shares
+--   from analytics.shares_daily as s
+--   group by 1
+-- query: what products are shared from most
+--   select s.device_type, sum(s.shares) as shares from analytics.shares_daily as s group by 1 order by 2 desc
 """
 
 CASE = """
@@ -61,10 +69,17 @@ def test_its_case_passes_on_a_database_that_never_saw_it(
     path.write_text(CASE)
     (case,) = read_cases(path)
     check(case, stranger, db, databases.admin(db))
+    with db.psycopg() as pg:
+        by_month, by_device = (
+            pg.execute(query.sql.encode()).fetchall() for query in stranger.table("shares_daily").queries
+        )
+    assert (by_month, by_device) == ([(date(2026, 6, 1), 2)], [("mobile", 2)])
 
 
 def test_the_docs_and_the_lineage_have_it(stranger: Catalog) -> None:
-    assert "## analytics.shares_daily" in docs.pages(stranger)["funnel.md"]
+    page = docs.pages(stranger)["funnel.md"].split("\n## analytics.shares_daily\n")[1].split("\n## ")[0]
+    assert "| shares | int | Views that ended in sharing the product. | Additive. |" in page
+    assert "**what products are shared from most**" in page
     assert "analytics.shares_daily" in docs.pages(stranger)["README.md"]
     assert list(lineage.lines(lineage.tree(stranger, "shares_daily", "shares"))) == [
         "analytics.shares_daily.shares",
