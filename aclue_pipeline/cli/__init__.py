@@ -27,6 +27,7 @@ COMMANDS = {
     "erase": "person:erase",
     "export": "person:export",
     "ui": "ui:ui",
+    "report": "report:report",
     "extract": "extract:extract",
     "why": "why:why",
     "lineage": "docs:lineage",

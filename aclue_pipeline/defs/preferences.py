@@ -141,7 +141,9 @@ def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
         )
     }
     if moved:
-        figures["chart"] = charts.embedded(charts.confidence_chart(rows), "profiles by confidence and segment")
+        from aclue_pipeline.charts import shapes
+
+        figures["chart"] = charts.embedded(shapes.confidence_chart(rows), "profiles by confidence and segment")
     return figures
 
 
@@ -165,9 +167,13 @@ def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
             figures["log_loss"] = quality.log_loss("profile")
             figures["log_loss of the user's own rate"] = quality.log_loss("user_rate")
             if len(quality.reliability):
+                from aclue_pipeline.charts import shapes
+
                 bins = records(quality.reliability)
+                points = [{**row, "n": row["judgements"]} for row in bins]
                 figures["reliability"] = charts.embedded(
-                    charts.reliability_chart(bins), "predicted against observed share of likes"
+                    shapes.calibration_chart(points, "predicted share of likes", "observed share of likes"),
+                    "predicted against observed share of likes",
                 )
                 figures["observed by predicted"] = charts.sparkline(
                     [row["observed"] for row in bins],

@@ -51,7 +51,11 @@ def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
         with database.begin() as connection:
             changes = ensure(connection, catalog, table)
-            rows = {**look(connection, table), "done": "; ".join(map(str, changes)) or "nothing: it was up to date"}
+            rows = {
+                **charts.sections(connection, table),
+                **look(connection, table),
+                "done": "; ".join(map(str, changes)) or "nothing: it was up to date",
+            }
         return dg.MaterializeResult(metadata=metadata(rows))
 
     return view
@@ -134,7 +138,8 @@ def whole_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
         done = replace_whole(database, catalog, table, run_id=context.run.run_id)
         moves = restated(database, table, run_id=context.run.run_id)
         with database.begin() as connection:
-            rows = {"dagster/row_count": done.rows, "changed": done.changed, **look(connection, table)}
+            drawn = charts.sections(connection, table) if done.changed else {}
+            rows = {"dagster/row_count": done.rows, "changed": done.changed, **drawn, **look(connection, table)}
         yield dg.MaterializeResult(metadata=metadata({**rows, **_moved(moves)}))
 
     return whole

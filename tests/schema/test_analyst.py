@@ -11,6 +11,7 @@ import pytest
 from psycopg import errors, sql
 
 from aclue_pipeline import derived
+from aclue_pipeline.charts.page import report
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema import roles
 from tests.conftest import Databases
@@ -114,6 +115,16 @@ def test_every_query_that_a_page_ends_with_answers_the_analyst_by_columns_with_n
                     pg.rollback()
     analyst.close()
     assert failed == {}
+
+
+def test_the_report_needs_no_more_than_the_analyst_may(db: Database, databases: Databases) -> None:
+    analyst = logged_in(db, databases, roles.ANALYST)
+    page = report(analyst, published.FIRST, published.YESTERDAY)
+    assert "may not read" not in page
+    with databases.admin(db).psycopg() as pg:
+        pg.execute("revoke select on analytics.revenue_daily from aclue_analyst")
+    assert "This role may not read analytics.revenue_daily." in report(analyst, published.FIRST, published.YESTERDAY)
+    analyst.close()
 
 
 def _persons(pg: Pg, key: str) -> set[str]:

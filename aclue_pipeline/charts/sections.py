@@ -1,0 +1,160 @@
+"""What there is to look at: each section asks one question of a published table or function, draws the answer, and names the columns
+of the table that stands beside the drawing. Columns ending in `share`, `rate`, `low` or `high` are parts of one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import altair as alt
+import sqlalchemy as sa
+
+from aclue_pipeline.charts import shapes
+from aclue_pipeline.charts.shapes import Rows
+from aclue_pipeline.postgres import query
+from aclue_pipeline.settings import get_settings
+
+
+@dataclass(frozen=True)
+class Section:
+    """`of`: what it is read from, by schema and name. `sql` takes :first and :last, both counted, where it is about days, and :zone."""
+
+    of: str
+    title: str
+    says: str
+    sql: str
+    draw: Callable[[Rows], alt.TopLevelMixin]
+
+    def read(self, connection: sa.Connection, first: date, last: date) -> list[dict[str, Any]]:
+        return query(connection, self.sql, first=first, last=last, zone=get_settings().timezone)
+
+
+SECTIONS = (
+    Section(
+        of="analytics.revenue_daily",
+        title="Commission by the day of the click",
+        says=(
+            "What clicks of each day have brought to now: as it was first published, what was added since, and, hollow, what was"
+            " taken back. The paler a bar, the larger the share of that day's clicks whose attribution window is still open: it"
+            " is not low, but unfinished."
+        ),
+        sql="""
+            with now as (
+                select
+                    r.day, r.currency, sum(r.valid_clicks) as clicks, sum(r.conversions) as conversions,
+                    coalesce(sum(r.actual_commission), 0) as commission,
+                    analytics.rate(
+                        sum(r.valid_clicks)
+                            filter (where r.day + analytics.attribution_window(r.affiliate_network) >= analytics.local_day(now(), :zone)),
+                        sum(r.valid_clicks)
+                    ) as open_share
+                from analytics.revenue_daily r
+                where r.day between :first and :last
+                group by 1, 2
+            ),
+            moved as (
+                select m.day, m.cell ->> 'currency' as currency, sum(coalesce(m.after, 0) - coalesce(m.before, 0)) as since
+                from analytics.restatements m
+                where m.table_name = 'analytics.revenue_daily' and m.column_name = 'actual_commission' and m.day between :first and :last
+                group by 1, 2
+            )
+            select
+                day, currency, coalesce(n.clicks, 0) as clicks, coalesce(n.conversions, 0) as conversions,
+                coalesce(n.commission, 0) - coalesce(m.since, 0) as first_published, coalesce(m.since, 0) as restated,
+                coalesce(n.commission, 0) as commission, n.open_share
+            from now n full join moved m using (day, currency)
+            order by day desc, currency""",
+        draw=shapes.revenue_chart,
+    ),
+    Section(
+        of="analytics.commission_monthly",
+        title="Commission by month: closed and open",
+        says="A closed month does not move any more; what is reported for it later is an adjustment of the first month that was open then.",
+        sql="""
+            select m.month, m.currency, sum(m.closed) as closed, sum(m.open) as open, sum(m.adjustments) as adjustments,
+                coalesce(sum(m.closed), 0) + coalesce(sum(m.open), 0) + sum(m.adjustments) as commission
+            from analytics.commission_monthly m
+            where m.month between date_trunc('month', cast(:first as date)) and :last
+            group by 1, 2
+            order by 1 desc, 2""",
+        draw=shapes.month_chart,
+    ),
+    Section(
+        of="analytics.funnel",
+        title="How far sessions go",
+        says=(
+            "Sessions of people that reached each step, in the order of time, and their share of all that landed, with its 95 %"
+            " bounds. Shares are of the sessions whose window is over; none is shown where no window is."
+        ),
+        sql="""
+            select f.step_name as step, f.sessions, f.people, f.overall_rate as share, f.overall_low as low, f.overall_high as high,
+                f.rate as step_rate, f.median_seconds_from_landing
+            from analytics.funnel(:first, :last) f
+            order by f.step""",
+        draw=shapes.share_chart,
+    ),
+    Section(
+        of="analytics.people_active",
+        title="People a week",
+        says="Different people who were here in each week that is over, machines apart.",
+        sql="""
+            select p.period_start as week, p.people, p.first_time, p.returned, p.signed_in, p.with_click, p.with_conversion
+            from analytics.people_active p
+            where p.period = 'week' and p.day between :first and :last
+            order by 1 desc""",
+        draw=shapes.people_chart,
+    ),
+    Section(
+        of="analytics.retention_weekly",
+        title="Who came back",
+        says=(
+            "Of the people who were first here in a week, the share that was here again so many weeks later. The week that is not"
+            " over is left out."
+        ),
+        sql="""
+            select r.cohort_week, r.weeks_since, sum(r.people) as people, sum(r.active) as active,
+                analytics.rate(sum(r.active), sum(r.people)) as share,
+                analytics.wilson_low(sum(r.active), sum(r.people)) as low, analytics.wilson_high(sum(r.active), sum(r.people)) as high
+            from analytics.retention_weekly r
+            where r.cohort_week between :first and :last and r.active is not null and r.weeks_since between 1 and 26
+            group by 1, 2
+            order by 1 desc, 2""",
+        draw=shapes.retention_chart,
+    ),
+    Section(
+        of="analytics.attribution_daily",
+        title="Who is credited with the sales, by each model",
+        says=(
+            "The commission of the same sales, shared in six ways among the campaign sources that people came from within 30"
+            " days before. Each model's parts add up to all of it; where they agree, the choice of a model does not matter."
+        ),
+        sql="""
+            with credited as (
+                select a.* from analytics.attribution_daily a where a.dimension = 'utm_source' and a.day between :first and :last
+            ),
+            places as (
+                select c.currency, c.touch,
+                    row_number() over (partition by c.currency order by sum(abs(c.commission)) desc nulls last, c.touch) as place
+                from credited c
+                group by 1, 2
+            )
+            select c.currency, case when p.place <= 8 then c.touch else '(all others)' end as touch, c.model,
+                sum(c.conversions) as conversions, coalesce(sum(c.commission), 0) as commission
+            from credited c join places p using (currency, touch)
+            group by 1, 2, 3
+            order by 1, min(p.place), array_position('{first,last,last_non_direct,linear,position,time_decay}', c.model)""",
+        draw=shapes.models_chart,
+    ),
+)
+
+
+def of(table: str) -> list[Section]:
+    """The sections that are read from it."""
+    return [section for section in SECTIONS if section.of == table]
+
+
+def is_there(connection: sa.Connection, section: Section) -> bool:
+    """Whether this database has what the section is read from."""
+    text = """select to_regclass(:of) is not null
+              or exists (select from pg_proc where pronamespace::regnamespace || '.' || proname = :of) as there"""
+    return bool(query(connection, text, of=section.of)[0]["there"])

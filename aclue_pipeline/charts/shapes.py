@@ -1,0 +1,327 @@
+"""Rows become charts, and nothing else happens here: no database, no Dagster, no page. What a row is, each function says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import altair as alt
+
+from aclue_pipeline.charts.style import BLUE, GREY, RED, TEAL, WIDTH
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+#: Currencies that have a panel of their own, the largest first; more of them nobody compares.
+_PANELS = 3
+
+
+def data(rows: Rows) -> alt.Data:
+    """In JSON's types; a Decimal is as exact as a pixel."""
+    return alt.Data(values=[{name: _plain(value) for name, value in row.items()} for row in rows])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def by_currency(rows: Rows, amount: str, draw: Callable[[Rows], Any], alone: int | None = None) -> alt.VConcatChart:
+    """A panel for each of the currencies in which there is most: money is never summed across them. `alone`: the height of a panel
+    that has the chart for itself, where that is another."""
+    sums: dict[str, float] = {}
+    for row in rows:
+        sums[row["currency"]] = sums.get(row["currency"], 0) + abs(float(row[amount] or 0))
+    largest = sorted(sums, key=lambda currency: (-sums[currency], currency))[:_PANELS]
+    panels = [draw([row for row in rows if row["currency"] == of]).properties(title=of) for of in largest]
+    if alone and len(panels) == 1:
+        panels = [panels[0].properties(height=alone)]
+    return alt.vconcat(*panels)
+
+
+# --- day by day -------------------------------------------------------------------------------------------------------
+
+
+def time_chart(rows: Rows, names: Sequence[str], money: Rows = ()) -> alt.VConcatChart:
+    """The named columns in one panel, a line each; below it commission (`day`, `series`, `value`), a line per currency."""
+    counts = [{"day": row["day"], "series": name, "value": row[name]} for name in names for row in rows]
+    panels = [_lines(counts, "a day", list(names))]
+    if money:
+        panels.append(_lines(money, "actual commission a day", sorted({row["series"] for row in money})))
+    return alt.vconcat(*panels).resolve_scale(color="independent")
+
+
+def _lines(values: Rows, title: str, series: list[str]) -> alt.Chart:
+    return (
+        alt.Chart(data(values))
+        .mark_line()
+        .encode(
+            x=alt.X("day:T", title=None, axis=alt.Axis(tickCount=6, format="%d %b")),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4)),
+            color=alt.Color("series:N", sort=series, legend=alt.Legend(title=None, orient="top")),
+        )
+        .properties(width=WIDTH, height=150, title=title)
+    )
+
+
+#: The parts of a day's bar, from below, and their colours.
+_PARTS = {"as first published": BLUE, "added since": TEAL, "taken back since": RED}
+
+
+def revenue_chart(rows: Rows) -> alt.VConcatChart:
+    """Rows of `day`, `currency`, `first_published`, `commission` and `open_share` (0…1 of the clicks whose window is open): bars of
+    what was first published, what came to it and, hollow, what went; the paler, the more of the day is open."""
+    return by_currency(rows, "commission", _revenue_panel, alone=260)
+
+
+def _revenue_panel(rows: Rows) -> alt.LayerChart:
+    parts = []
+    for row in rows:
+        first, now = float(row["first_published"]), float(row["commission"])
+        ends = {
+            "as first published": (0.0, min(first, now)),
+            "added since": (min(first, now), now),
+            "taken back since": (now, first) if first > now else (now, now),
+        }
+        solid = 1 - 0.65 * float(row["open_share"] or 0)
+        for part, (low, high) in ends.items():
+            if low != high:
+                parts.append({"day": row["day"], "part": part, "low": low, "high": high, "solid": solid})
+    base = alt.Chart(data(parts)).encode(
+        x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(tickCount=8, format="%d %b"), bandPosition=0),
+        y=alt.Y("low:Q", title="actual commission", axis=alt.Axis(tickCount=4)),
+        y2="high:Q",
+    )
+    colour = alt.Color(
+        "part:N",
+        scale=alt.Scale(domain=list(_PARTS), range=list(_PARTS.values())),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    is_gone = alt.datum.part == "taken back since"
+    bars = (
+        base.transform_filter(~is_gone)
+        .mark_bar()
+        .encode(color=colour, opacity=alt.Opacity("solid:Q", scale=None, legend=None))
+    )
+    gone = base.transform_filter(is_gone).mark_bar(filled=False, strokeDash=[2, 2]).encode(stroke=alt.value(RED))
+    return (bars + gone).properties(width=WIDTH, height=150)
+
+
+#: Of a month's commission, the amounts as they are booked.
+_BOOKED = {"closed": BLUE, "adjustments": RED, "open": TEAL}
+
+
+def month_chart(rows: Rows) -> alt.VConcatChart:
+    """Rows of `month` (None: sales without a date), `currency`, `commission` and what of it is `closed`, `open` and `adjustments`."""
+    return by_currency(rows, "commission", _month_panel, alone=200)
+
+
+def _month_panel(rows: Rows) -> alt.Chart:
+    values = [
+        {
+            "month": f"{row['month']:%b %Y}" if row["month"] else "(no date)",
+            "part": part,
+            "amount": row[part],
+            "place": place,
+        }
+        for row in reversed(rows)
+        for place, part in enumerate(_BOOKED)
+        if row[part]
+    ]
+    return (
+        alt.Chart(data(values))
+        .mark_bar()
+        .encode(
+            x=alt.X("month:N", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("amount:Q", title="commission", axis=alt.Axis(tickCount=4)),
+            color=alt.Color(
+                "part:N",
+                scale=alt.Scale(domain=list(_BOOKED), range=list(_BOOKED.values())),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            order="place:Q",
+        )
+        .properties(width=min(WIDTH, 60 * max(len(rows), 2)), height=150)
+    )
+
+
+# --- funnels ----------------------------------------------------------------------------------------------------------
+
+
+def funnel_chart(steps: Mapping[str, float]) -> alt.LayerChart:
+    """Bars, each with its count and its share of the first."""
+    first = next(iter(steps.values())) or 1
+    values = [{"step": name, "n": n, "label": f"{n:,.0f}  ({n / first:.1%})"} for name, n in steps.items()]
+    base = alt.Chart(data(values)).encode(
+        y=alt.Y("step:N", sort=None, title=None), x=alt.X("n:Q", title="sessions, newest 30 days")
+    )
+    return (base.mark_bar(color=BLUE) + base.mark_text(align="left", dx=4).encode(text="label:N")).properties(
+        width=560, height=180
+    )
+
+
+def share_chart(rows: Rows) -> alt.LayerChart:
+    """Rows of `step`, `sessions`, `share` of the first step (None: not told yet), `low` and `high`: bars with their bounds."""
+    values = [
+        {
+            **row,
+            "label": f"{row['sessions']:,}" + (f"  ({row['share']:.1%})" if row["share"] is not None else "  (open)"),
+        }
+        for row in rows
+    ]
+    base = alt.Chart(data(values)).encode(y=alt.Y("step:N", sort=None, title=None))
+    share = alt.X(
+        "share:Q", title="share of landings", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1.15], nice=False)
+    )
+    bars = base.mark_bar(color=BLUE, opacity=0.75).encode(x=share)
+    bounds = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q")
+    label = base.transform_calculate(end="max(datum.high, datum.share, 0)").mark_text(align="left", dx=8)
+    return (bars + bounds + label.encode(x="end:Q", text="label:N")).properties(
+        width=WIDTH, height=34 * max(len(values), 2)
+    )
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def people_chart(rows: Rows) -> alt.Chart:
+    """Rows of `week`, `first_time` and `returned`: one on the other."""
+    series = {"first_time": "for the first time", "returned": "had been here before"}
+    values = [
+        {"week": row["week"], "series": says, "people": row[name], "place": n}
+        for row in rows
+        for n, (name, says) in enumerate(series.items())
+    ]
+    return (
+        alt.Chart(data(values))
+        .mark_bar()
+        .encode(
+            x=alt.X("week:T", title="week from", timeUnit="yearmonthdate", axis=alt.Axis(tickCount=8, format="%d %b")),
+            y=alt.Y("people:Q", title="people"),
+            color=alt.Color("series:N", sort=list(series.values()), legend=alt.Legend(title=None, orient="top")),
+            order="place:Q",
+        )
+        .properties(width=WIDTH, height=180)
+    )
+
+
+def retention_chart(rows: Rows) -> alt.TopLevelMixin:
+    """Rows of `cohort_week`, `weeks_since` from 1 and `share`: the darker, the more came back."""
+    values = [
+        {**row, "cohort": f"{row['cohort_week']:%d %b %Y}", "label": f"{row['share']:.0%}"}
+        for row in rows
+        if row["share"] is not None
+    ]
+    most = float(max((row["share"] for row in values), default=1) or 1)
+    base = alt.Chart(data(values)).encode(
+        x=alt.X("weeks_since:O", title="weeks since", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("cohort:N", sort=None, title="first here in the week of"),
+    )
+    cells = base.mark_rect(color=BLUE, stroke=None).encode(
+        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, most], range=[0.06, 0.9]), legend=None)
+    )
+    text = base.mark_text(fontSize=9).encode(text="label:N")
+    weeks = len({row["weeks_since"] for row in values})
+    return alt.layer(*([cells, text] if weeks <= 20 else [cells])).properties(
+        width=min(WIDTH - 90, 46 * max(weeks, 1)), height=17 * max(len({row["cohort"] for row in values}), 1)
+    )
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+def models_chart(rows: Rows) -> alt.VConcatChart:
+    """Rows of `currency`, `touch`, `model` and `commission`: what each model credits to a touch, side by side."""
+    return by_currency(rows, "commission", _models_panel)
+
+
+def _models_panel(rows: Rows) -> alt.Chart:
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    touches = list(dict.fromkeys(row["touch"] for row in rows))
+    return (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("touch:N", sort=touches, title=None),
+            yOffset=alt.YOffset("model:N", sort=models),
+            x=alt.X("commission:Q", title="commission credited", axis=alt.Axis(tickCount=6)),
+            color=alt.Color("model:N", sort=models, legend=alt.Legend(title=None, orient="top")),
+        )
+        .properties(width=WIDTH - 90, height=alt.Step(7))
+    )
+
+
+def lag_chart(rows: Rows) -> alt.Chart:
+    """Rows of `affiliate_network`, `days_since` and `share` of the sales that are there after so many days: a stair each."""
+    return (
+        alt.Chart(data([row for row in rows if row["share"] is not None]))
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=alt.X("days_since:Q", title="days since the click"),
+            y=alt.Y("share:Q", title="of the sales to date", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color("affiliate_network:N", legend=alt.Legend(title=None, orient="top")),
+        )
+        .properties(width=WIDTH, height=200)
+    )
+
+
+def open_chart(rows: Rows) -> alt.VConcatChart:
+    """Rows of `currency`, `affiliate_network`, `age` and `expected_open`: bars by age, a part per network."""
+    return by_currency(rows, "expected_open", _open_panel)
+
+
+def _open_panel(rows: Rows) -> alt.Chart:
+    ages = list(dict.fromkeys(row["age"] for row in rows))
+    return (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("age:N", sort=ages, title="days since the sale"),
+            x=alt.X("expected_open:Q", title="expected and not paid yet", stack="zero"),
+            color=alt.Color("affiliate_network:N", legend=alt.Legend(title=None, orient="top")),
+        )
+        .properties(width=WIDTH - 60, height=22 * max(len(ages), 1))
+    )
+
+
+# --- how well something predicts --------------------------------------------------------------------------------------
+
+
+def calibration_chart(rows: Rows, predicted: str, observed: str) -> alt.TopLevelMixin:
+    """Rows of `predicted` and `observed` (0…1), `n` and perhaps `low` and `high`: a point each, sized by n, with its bounds, and the
+    diagonal on which they would stand."""
+    diagonal = (
+        alt.Chart(data([{"p": 0, "o": 0}, {"p": 1, "o": 1}]))
+        .mark_line(color=GREY, strokeDash=[4, 4])
+        .encode(x="p:Q", y="o:Q")
+    )
+    base = alt.Chart(data(rows)).encode(
+        x=alt.X("predicted:Q", title=predicted, scale=alt.Scale(domain=[0, 1])),
+    )
+    points = base.mark_point(filled=True, color=BLUE, opacity=1).encode(
+        y=alt.Y("observed:Q", title=observed, scale=alt.Scale(domain=[0, 1])),
+        size=alt.Size("n:Q", legend=alt.Legend(title="counted")),
+    )
+    layers = [diagonal, points]
+    if rows and "low" in rows[0]:
+        layers.insert(1, base.mark_rule(opacity=0.6).encode(y="low:Q", y2="high:Q"))
+    return alt.layer(*layers).properties(width=330, height=330)
+
+
+def confidence_chart(rows: Rows) -> alt.Chart:
+    """Profiles by confidence (20 bins of 0 to 1), coloured by segment. Each row: `bin` from 1, `segment`, `profiles`."""
+    values = [
+        {"confidence": (row["bin"] - 0.5) / 20, "segment": str(row["segment"]), "profiles": row["profiles"]}
+        for row in rows
+    ]
+    return (
+        alt.Chart(data(values))
+        .mark_bar(size=22)
+        .encode(
+            x=alt.X("confidence:Q", title="confidence level", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("sum(profiles):Q", title="profiles"),
+            color=alt.Color("segment:N", title="segment"),
+        )
+        .properties(width=560, height=220)
+    )

@@ -1,0 +1,45 @@
+"""`aclue report`: what is published, as a page for a person."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from aclue_pipeline.cli.context import Context
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command(
+    short_help="What is published, as one page to read, send and print.",
+    epilog="Example:  aclue report --from 2026-03-01 --to 2026-03-31 --out march.html",
+)
+@click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: 90 days]")
+@click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where to.  [default: stdout]"
+)
+@click.pass_obj
+def report(context: Context, first: datetime | None, last: datetime | None, out: Path | None) -> None:
+    """Write one HTML page of charts, each with the numbers beside it: commission by day and month, funnel, retention, attribution.
+
+    The page holds all it shows: it opens without a network, runs no script and prints. Reads only, as aclue_analyst may.
+    """
+    from aclue_pipeline import derived
+    from aclue_pipeline.charts.page import report as written
+
+    database = context.database()
+    until = last.date() if last else derived.today(database) - timedelta(days=1)
+    since = first.date() if first else until - timedelta(days=89)
+    if since > until:
+        raise click.UsageError(f"--from {since} is after --to {until}")
+    page = written(database, since, until)
+    database.close()
+    if out is None:
+        click.echo(page, nl=False)
+        return
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from None
+    click.echo(f"{out}: {since} to {until}, {len(page.encode()) // 1024:,} kB", err=True)

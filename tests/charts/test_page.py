@@ -1,0 +1,143 @@
+"""The report: one page that asks for nothing, runs nothing that strangers wrote, shows what is published, and says what is missing."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aclue_pipeline.charts import sections, style
+from aclue_pipeline.charts.page import report
+from aclue_pipeline.defs import charts
+from aclue_pipeline.postgres import Database, query
+from tests.conftest import Databases
+from tests.support import published
+from tests.support.published import FIRST, YESTERDAY, catch_up
+from tests.ui.conftest import browser  # noqa: F401
+
+pytestmark = pytest.mark.database
+
+HOSTILE = '"></td></svg><script>document.title = "taken"</script><img src=//example.com/x onerror=alert(1)>'
+
+
+@pytest.fixture
+def demo(databases: Databases) -> Database:
+    return databases.copy("published_demo")
+
+
+@pytest.fixture
+def hostile(demo: Database) -> Database:
+    """The largest rows of every table say in each text what a stranger would like a page to run."""
+    with demo.psycopg() as pg:
+        tables = [key for key in dict.fromkeys(one.of for one in sections.SECTIONS) if _is_table(demo, key)]
+        for key in tables:
+            texts = pg.execute(
+                """select attname from pg_attribute
+                   where attrelid = %s::regclass and atttypid = 'text'::regtype and attnum > 0
+                       and attname not in ('run_id', 'period', 'dimension', 'model')""",
+                [key],
+            ).fetchall()
+            for (name,) in texts:
+                pg.execute(f"update {key} set {name} = %s || {name}", [HOSTILE])
+    return demo
+
+
+def _is_table(db: Database, key: str) -> bool:
+    with db.begin() as connection:
+        text = "select count(*) as n from pg_class where oid = to_regclass(:key) and relkind = 'r'"
+        return bool(query(connection, text, key=key)[0]["n"])
+
+
+class Reader(HTMLParser):
+    """Elements, their attributes, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.attributes: set[tuple[str, str]] = set()
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes |= {(name, value or "") for name, value in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_what_strangers_wrote_is_text(hostile: Database) -> None:
+    read = Reader(report(hostile, FIRST, YESTERDAY))
+    assert HOSTILE in read.text
+    assert not {"script", "img", "iframe", "object", "link", "image", "use", "foreignobject"} & read.elements
+    assert not [name for name, _ in read.attributes if name.startswith("on")]
+    links = {value for name, value in read.attributes if name in ("href", "src", "xlink:href")}
+    assert all(link.startswith("#") for link in links)
+
+
+@pytest.mark.browser
+def test_the_page_asks_for_nothing(hostile: Database, tmp_path: Path, browser: Any) -> None:  # noqa: F811
+    path = tmp_path / "report.html"
+    path.write_text(report(hostile, FIRST, YESTERDAY))
+    context = browser.new_context(offline=True)
+    page, asked, said = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(path.as_uri())
+    assert asked == [path.as_uri()]
+    assert said == []
+    assert page.title().startswith("Revenue and funnel, ")
+    wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    for width in (1440, 800, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(wide) == 0, f"nothing sticks out at {width}"
+    context.close()
+
+
+@pytest.mark.parametrize("section", sections.SECTIONS, ids=lambda section: section.of)
+def test_each_section_shows_the_demo_in_less_than_an_event_holds(demo: Database, section: sections.Section) -> None:
+    with demo.begin() as connection:
+        if not sections.is_there(connection, section):
+            pytest.skip("not published yet")
+        rows = section.read(connection, FIRST, YESTERDAY)
+        assert rows, "the demo has something to show"
+        assert section.draw(rows).to_dict()
+        assert "<svg" in style.svg(section.draw(rows), page=True)
+        picture = charts.embedded(section.draw(rows), section.title)
+    assert not isinstance(picture, str), picture
+
+
+def test_first_published_and_what_moved_since_are_told_apart(demo: Database) -> None:
+    section = next(one for one in sections.SECTIONS if one.of == "analytics.revenue_daily")
+    with demo.begin() as connection:
+        before = {(row["day"], row["currency"]): row for row in section.read(connection, FIRST, YESTERDAY)}
+        query(
+            connection,
+            "update public.affiliate_clicks set actual_commission = actual_commission + 1 where actual_commission > 0",
+        )
+    with published.only_these_days():
+        catch_up(demo)
+    with demo.begin() as connection:
+        after = {(row["day"], row["currency"]): row for row in section.read(connection, FIRST, YESTERDAY)}
+    assert after.keys() == before.keys()
+    moved = [key for key in after if after[key]["restated"] != before[key]["restated"]]
+    assert len(moved) > 5
+    for key, row in after.items():
+        assert row["first_published"] == before[key]["first_published"]
+        assert row["first_published"] + row["restated"] == row["commission"]
+        assert row["commission"] - before[key]["commission"] == row["restated"] - before[key]["restated"] >= 0
+
+
+def test_what_is_not_there_or_not_allowed_is_said(demo: Database) -> None:
+    with demo.psycopg() as pg:
+        pg.execute("drop table analytics.revenue_daily cascade")
+    page = report(demo, FIRST, YESTERDAY)
+    assert "analytics.revenue_daily is not in this database yet." in page
+    later = YESTERDAY + timedelta(days=400)
+    assert "Nothing in these days." in report(demo, later, later)
+
+
+def test_an_empty_installation_has_a_page(deployed_db: Database) -> None:
+    assert re.search(r"<h1>.*Nothing in these days\.", report(deployed_db, FIRST, YESTERDAY), re.DOTALL)
