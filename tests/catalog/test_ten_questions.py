@@ -1,0 +1,147 @@
+"""Ten questions that finance and analysts ask, each answered by one query that stands on a table's page: found there by its words, run on a
+world at random, and compared with what plain Python counts from the events."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aclue_pipeline import derived
+from aclue_pipeline.catalog.table import Query
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.server import EmbeddedServer
+from tests.conftest import Databases
+from tests.oracles import funnel, revenue
+from tests.oracles.facts import Facts, facts
+from tests.oracles.numbers import rate, total
+from tests.support import years
+from tests.support.catalogs import CATALOG
+from tests.worlds import change, copy_in, database_of_worlds, load, local_days, times_of
+
+pytestmark = pytest.mark.database
+
+DAY = timedelta(days=1)
+TABLES = [table for table in CATALOG.tables.values() if table.kind in ("daily", "whole")]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The world as it is known now, and by its facts what can be counted of it."""
+
+    db: Database
+    world: years.World
+    facts: Facts
+    days: dict[datetime, date]
+    today: date
+
+
+@pytest.fixture(scope="module")
+def told(server: EmbeddedServer) -> Iterator[Told]:
+    """Published, then once more after something was learnt of 12 March."""
+    with database_of_worlds(server) as db:
+        with Databases(server).admin(db).psycopg() as pg:
+            copy_in(pg, "auth.users", ["id"], [(user,) for user in years.USERS])
+        today = derived.today(db)
+        days = [
+            *derived.span(years.MARCH.date(), date(2026, 3, 31)),
+            *derived.span(today - years.DAYS * DAY, today - DAY),
+        ]
+        world = years.world(random.Random(18), today)
+        load(db, world)
+        derived.rebuild(db, CATALOG, TABLES, days)
+        world = years.known_later(world)
+        change(db, world)
+        derived.rebuild(db, CATALOG, TABLES, [day for day in days if day < date(2026, 4, 1)])
+        yield Told(db, world, facts(world), local_days(db, times_of(world)), today)
+
+
+# --- the answers, by the columns of the query that are asked for ----------------------------------------------------------
+
+
+def epc_by_network_and_month(told: Told) -> list[tuple[Any, ...]]:
+    cells = defaultdict(list)
+    for (day, currency, network, *_), row in revenue.revenue_daily(told.facts, told.days).items():
+        cells[day.replace(day=1), network, currency].append(row)
+    answer = []
+    for cell, rows in cells.items():
+        clicks, commission = sum(row["valid_clicks"] for row in rows), total(row["actual_commission"] for row in rows)
+        answer.append((*cell, clicks, commission, rate(commission, clicks)))
+    return answer
+
+
+def open_commission_by_age(told: Told) -> list[tuple[Any, ...]]:
+    cells = defaultdict(list)
+    for (currency, _, age), row in revenue.commission_open(told.facts, told.days, told.today).items():
+        cells[currency, age].append(row)
+    return [
+        (*cell, sum(row["conversions_open"] for row in rows), total(row["expected_open"] for row in rows))
+        for cell, rows in cells.items()
+    ]
+
+
+def why_12_march_changed(told: Told) -> list[tuple[Any, ...]]:
+    """A sale of the first click, a part of the second one's taken back, a third click without a currency."""
+    sold, reversed_ = Decimal("2.50"), Decimal("-1.00")
+    of_clicks = [
+        (["late click"], "(not set)", "valid_clicks", 1),
+    ]
+    of_both = [
+        (["late conversion"], "GBP", "actual_commission", sold),
+        (["late conversion"], "GBP", "conversions", 1),
+        (["reversal"], "EUR", "actual_commission", reversed_),
+        (["late click"], "(not set)", "actual_commission", 0),
+        (["late click"], "(not set)", "conversions", 0),
+    ]
+    tables = {"analytics.revenue_daily": of_both + of_clicks, "analytics.product_revenue_daily": of_both}
+    return [(table, *row) for table, rows in tables.items() for row in rows]
+
+
+def best_position_net_of_mix(told: Told) -> list[tuple[Any, ...]]:
+    cells = defaultdict(list)
+    for (_, *place), row in funnel.ctr_by_position_daily(told.facts, told.days).items():
+        cells[tuple(place)].append(row)
+    answer = []
+    for place, rows in cells.items():
+        sums = {name: sum(row[name] for row in rows) for name in rows[0]}
+        ctr = rate(sums["clicked_impressions"], sums["impressions"])
+        answer.append((*place, sums["impressions"], ctr, rate(sums["comparable_clicks"], sums["expected_clicks"])))
+    return answer
+
+
+#: The question, as its table's page has it: the columns of the answer, how plain Python counts it.
+QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
+    "EPC by network and month": (
+        "month affiliate_network currency valid_clicks commission epc",
+        epc_by_network_and_month,
+    ),
+    "open commission by age": ("currency age sales expected", open_commission_by_age),
+    "why did 12 March change": ("table_name causes currency column_name change", why_12_march_changed),
+    "best position net of product mix": (
+        "view_source view_position impressions ctr net_of_mix",
+        best_position_net_of_mix,
+    ),
+}
+
+
+def query_for(question: str) -> Query:
+    described = (*CATALOG.tables.values(), *CATALOG.functions.values())
+    found = [query for one in described for query in one.queries if query.asks == question]
+    assert len(found) == 1, f"one page must answer: {question}"
+    return found[0]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_one_query_of_a_page_answers(told: Told, question: str) -> None:
+    names, counted = QUESTIONS[question]
+    with told.db.psycopg() as pg:
+        cursor = pg.execute(query_for(question).sql.encode())
+        columns = [column.name for column in cursor.description or ()]
+        rows = [tuple(row[columns.index(name)] for name in names.split()) for row in cursor.fetchall()]
+    answer = counted(told)
+    assert len(answer) > 2, "nothing is asked of this world"
+    assert sorted(rows, key=repr) == sorted(answer, key=repr)
