@@ -6,8 +6,9 @@ the last weeks, on which the days are published and the months that are over clo
 reported late or taken back, an account and a product that the app deleted: what was published is restated, what was closed adjusted."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import dagster as dg
@@ -17,14 +18,18 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.definitions import run_job
 from aclue_pipeline.demo.clock import ZONE
 from aclue_pipeline.demo.load import Loaded, install, load, loaded
+from aclue_pipeline.demo.report import write_report
 from aclue_pipeline.derived import ensure_tables, needed
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.revenue.closing import next_to_close
+from aclue_pipeline.revenue.imports import import_report
+from aclue_pipeline.settings import get_settings
 
 EARLIER: Final = timedelta(weeks=3)  # before yesterday the first events end
 SYNC: Final = "sync_facts"
 REBUILD: Final = "rebuild_revenue_and_funnel"
 CLOSE: Final = "close_month"
+REPORT: Final = "network report"
 #: In the order in which their results build on each other, with what each is said to do.
 JOBS: Final = {
     "observe": "looking at the sources: versions, rows, freshness, contracts",
@@ -53,7 +58,7 @@ class Step(NamedTuple):
 class Stage:
     """What the steps work on. `admin_url`: the same database as its superuser, asked for when the app's tables are missing;
     `instance`: where runs are recorded, opened when the first job runs; `say` gets a line as each step begins; `users` and `days`
-    as in `load`."""
+    as in `load`; `home`: where the network's report is left."""
 
     database: Database
     catalog: Catalog
@@ -62,6 +67,7 @@ class Stage:
     say: Callable[[str], None]
     users: int | None = None
     days: int | None = None
+    home: Path = field(default_factory=lambda: get_settings().home)
 
     @property
     def loaded(self) -> Loaded | None:
@@ -82,11 +88,14 @@ def tour(stage: Stage) -> Iterator[Step]:
         yield _run(stage, SYNC, "facts of the events of then")
         yield _rebuild(stage, "revenue and funnel, as they were published then")
         yield _close(stage, until)
+        yield _import(stage)
     before = stage.loaded
     yield _load(stage, "sample data up to yesterday")
     for job, says in JOBS.items():
         new = job == SYNC and stage.loaded != before
         yield _rebuild(stage, says) if job == REBUILD else _run(stage, job, says, _FULL if new else None)
+        if job == REBUILD:
+            yield _import(stage)
 
 
 def _load(stage: Stage, says: str, until: date | None = None) -> Step:
@@ -113,6 +122,19 @@ def _close(stage: Stage, until: date) -> Step:
         _run(stage, CLOSE, f"closing {month:%Y-%m}")
         closed += 1
     return Step(CLOSE, f"{closed} months closed")
+
+
+def _import(stage: Stage) -> Step:
+    """What one network reports of its sales as they stand, imported as `aclue revenue import FILE` would."""
+    stage.say("what CJ reports of its sales, set beside what the clicks brought")
+    path = write_report(stage.database, stage.home / "reports")
+    if path is None:
+        return Step(REPORT, "no sale to report")
+    done, _ = import_report(stage.database, stage.catalog, path.read_bytes(), path.name, "the demo")
+    if not done.is_new:
+        return Step(REPORT, f"{path.name} was imported before")
+    before = f", {done.reported_before:,} of them reported before" if done.reported_before else ""
+    return Step(REPORT, f"{path.name}: {done.taken:,} lines taken{before}, {done.rejected:,} rejected")
 
 
 def _run(

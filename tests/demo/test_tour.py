@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.demo import load as loading
-from aclue_pipeline.demo.tour import CLOSE, EARLIER, JOBS, REBUILD, SYNC, Stage, figures, tour
+from aclue_pipeline.demo.tour import CLOSE, EARLIER, JOBS, REBUILD, REPORT, SYNC, Stage, figures, tour
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.settings import get_settings
@@ -20,11 +20,13 @@ from tests.support.catalogs import CATALOG
 pytestmark = pytest.mark.database
 
 
+#: From the second load on; the report is imported once the days are rebuilt.
+STEPS = ["load", *(step for job in JOBS for step in ([job, REPORT] if job == REBUILD else [job]))]
 DAYS = 60  # of which a whole month is over three weeks before the end
 
 
 @pytest.fixture
-def stage(app_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(app_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setenv("ACLUE_FIRST_DAY", str(date.today() - timedelta(days=DAYS)))  # noqa: DTZ011 - as the load counts them
     get_settings.cache_clear()
     with dg.DagsterInstance.ephemeral() as instance:
@@ -36,6 +38,7 @@ def stage(app_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             print,
             users=200,
             days=DAYS,
+            home=tmp_path,
         )
     get_settings.cache_clear()
 
@@ -55,11 +58,11 @@ def published(stage: Stage) -> dict[str, list[dict[str, object]]]:
 @pytest.mark.slow
 def test_the_tour_publishes_what_was_known_weeks_ago_then_restates_it_and_does_nothing_again(stage: Stage) -> None:
     steps = tour(stage)
-    first = [next(steps) for _ in range(5)]
-    assert [step.name for step in first] == ["deploy_schema", "load", SYNC, REBUILD, CLOSE]
+    first = [next(steps) for _ in range(6)]
+    assert [step.name for step in first] == ["deploy_schema", "load", SYNC, REBUILD, CLOSE, REPORT]
     before = published(stage)["analytics.revenue_daily"]
     rest = list(steps)
-    assert [step.name for step in rest] == ["load", *JOBS]
+    assert [step.name for step in rest] == STEPS
     assert {check for step in [*first, *rest] for check in step.red if "preference_quality" not in check} == set()
     after = {tuple(row[name] for name in REVENUE): row for row in published(stage)["analytics.revenue_daily"]}
     old = {tuple(row[name] for name in REVENUE): row for row in before}
@@ -72,6 +75,7 @@ def test_the_tour_publishes_what_was_known_weeks_ago_then_restates_it_and_does_n
     )
     assert int(figures(stage.database)["preferences"].split()[0]) > 20
     months_are_adjusted(stage)
+    reports_are_set_beside_the_clicks(stage)
     nothing_is_done_again(stage)
 
 
@@ -89,13 +93,32 @@ def months_are_adjusted(stage: Stage) -> None:
     assert months[closed.count(True)]["is_adjusted"]
 
 
+def reports_are_set_beside_the_clicks(stage: Stage) -> None:
+    """Two reports of one network, the second of which tells of most sales again: every way in which they can agree or not is there."""
+    with stage.database.begin() as connection:
+        imports = query(connection, "select taken, rejected, reported_before from pipeline.network_imports order by 1")
+        lines = query(connection, "select min(commission) as least from analytics.network_reports where counts")
+        said = query(
+            connection,
+            """select report, bucket = 'only in report' as is_unknown, sum(clicks) as clicks, sum(report_lines) as report_lines
+               from analytics.commission_reconciliation where affiliate_network = 'commission_junction' group by 1, 2""",
+        )
+    assert [row["rejected"] for row in imports] == [1, 1]
+    assert 0 < imports[1]["reported_before"] < imports[1]["taken"]
+    assert lines[0]["least"] < 0  # a correction
+    ways = {"as reported", "reported otherwise", "reported first", "only in report", "in no report"}
+    assert {row["report"] for row in said} == ways
+    assert any(row["is_unknown"] and row["report_lines"] == 1 for row in said)
+
+
 def nothing_is_done_again(stage: Stage) -> None:
     before = published(stage)
     again = list(tour(stage))
-    assert [step.name for step in again] == ["load", *JOBS]
+    assert [step.name for step in again] == STEPS
     results = {step.name: step.result for step in again}
     assert results["load"].endswith("up to date")
     assert results[REBUILD] == "no day needs to be rebuilt"
+    assert results[REPORT].endswith("was imported before")
     assert published(stage) == before
 
 
