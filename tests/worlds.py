@@ -63,7 +63,7 @@ TABLES = {
 _REMEMBERED = """
 select format('%I.%I', schemaname, tablename) from pg_tables
 where schemaname = 'history' or schemaname = 'staging' or schemaname = 'analytics'
-    or schemaname = 'pipeline' and tablename not in ('tables', 'secrets')
+    or schemaname = 'pipeline' and tablename not in ('tables', 'secrets', 'settings')
 """
 
 #: As long as clients may make it, in characters of four bytes.

@@ -14,9 +14,8 @@ create or replace function analytics.design_effect(n numeric, d numeric, people 
 returns numeric
 language sql immutable parallel safe
 return case
-    when d = 0 then null
-    when people < 2 or n = 0 or n = d then round(greatest(1, dd / d), 6)
-    else (
+    when d > 0 and (people < 2 or n = 0 or n = d) then round(greatest(1, dd / d), 6)
+    when d > 0 then (
         select round(greatest(e.effect, least(e.effect * (analytics.students_t(least(telling, d * d / dd - 1)) / 1.959963985) ^ 2, dd / d)), 6)
         from (select greatest(1, people / (people - 1) * (nn - 2 * n / d * nd + n / d * n / d * dd) / (n * (d - n) / d)) as effect) as e
     )

@@ -10,9 +10,9 @@
 -- step that it reached) or paths (a session may be on several).
 -- Anonymous sessions get beyond the view: they are on the path all, to click and conversion. Only signed_in asks for a swipe, which of anonymous sessions
 -- is not known.
--- Rates: sessions of a step by those of the step before, or of step 1, by analytics.rate at the grain you want; bounds by analytics.wilson_low and
--- wilson_high (Wilson's 95 %), which assume independent sessions; sessions of one person are not, so true bounds are wider.
--- Times: means are seconds by sessions; medians come from session_steps.
+-- Rates: sessions of a step by those of the step before, or of step 1, by analytics.rate at the grain you want. Bounds: analytics.funnel, since
+-- sessions of one person go alike; it has distinct people, too, and leaves out of its rates what is unfinished.
+-- Times: means are seconds by sessions; medians come from analytics.funnel.
 -- Counts are to now: a day is complete when its sessions' windows are over, and its later steps are not low before, but unfinished.
 -- Machines' sessions and orphans are in no other column than their own.
 with reached as (
@@ -77,11 +77,7 @@ group by r.day, r.device_type, r.landing_page, r.utm_source, r.path, r.step
 --   window w as (partition by f.month order by f.step)
 --   order by 1, 2
 -- query: what share of the sessions of each campaign source opens a product, with bounds
---   select r.utm_source, sum(r.sessions) filter (where r.step = 1) as sessions,
---       analytics.rate(sum(r.sessions) filter (where r.step = 2), sum(r.sessions) filter (where r.step = 1)) as share,
---       analytics.wilson_low(sum(r.sessions) filter (where r.step = 2), sum(r.sessions) filter (where r.step = 1)) as low,
---       analytics.wilson_high(sum(r.sessions) filter (where r.step = 2), sum(r.sessions) filter (where r.step = 1)) as high
---   from analytics.session_funnel_daily as r
---   where r.path = 'all'
---   group by 1
---   order by 2 desc nulls last, 1
+--   select f.cell ->> 'utm_source' as utm_source, f.d as sessions, f.n as viewed, f.rate, f.low, f.high
+--   from analytics.funnel(current_date - 120, current_date, array['utm_source']) as f
+--   where f.step_name = 'view'
+--   order by sessions desc nulls last, utm_source

@@ -24,7 +24,7 @@
 -- Rates: none is stored; sum first, then divide. analytics.rate(sum(conversions), sum(valid_clicks)) is the conversion rate,
 -- analytics.rate(sum(actual_commission), sum(valid_clicks)) the earnings per click (EPC), of one click and not of 100; never average rates of rows.
 -- Bounds: analytics.wilson_low and analytics.wilson_high are Wilson's 95 % and assume independent clicks. Clicks of one person convert together, so true
--- bounds are wider; analytics.wilson_low(converting_people, people) of one row is over people, who do not.
+-- bounds are wider: analytics.revenue has them, with distinct people, for the very days and grouping that you ask for.
 select
     analytics.local_day(c.clicked_at, :timezone) as day, -- Calendar day of the click in the reporting zone.
     c.currency as currency, -- Currency of all amounts of the row (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.
@@ -39,7 +39,7 @@ select
     count(*) filter (where c.verdict = 'machine') as machine_clicks, -- Clicks of machines: clicks less valid_clicks. Additive.
     count(*) filter (where c.verdict = 'repeat') as repeats, -- Repeated clicks, in no other column. Additive.
     count(distinct c.person_number) filter (where c.verdict = 'valid') as people, -- Distinct people behind the valid clicks. Not additive: whoever
-                                                                                 -- clicked in two rows is in both; staging.click_facts counts a range.
+                                                                                 -- clicked in two rows is in both; analytics.revenue counts a range.
     count(distinct c.person_number) filter (where c.verdict = 'valid' and c.counted_as_converted)
         as converting_people, -- Distinct people behind the conversions. Not additive, like people.
     count(*) filter (where c.verdict = 'valid' and c.counted_as_converted) as conversions, -- Valid clicks for which, or for a repeat of which, a

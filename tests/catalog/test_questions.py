@@ -30,7 +30,7 @@ QUESTIONS = (
     (
         "may I sum `people`?",
         "analytics.revenue_daily",
-        "Not additive: whoever clicked in two rows is in both; staging.click_facts counts a range.",
+        "Not additive: whoever clicked in two rows is in both; analytics.revenue counts a range.",
     ),
     ("may I sum `orders`?", "analytics.commission_daily", "Not additive: an order over two days is in both."),
     (
@@ -113,6 +113,7 @@ QUESTIONS = (
         "by what method, and under what assumption, are the bounds?",
         "analytics.revenue_daily",
         "analytics.wilson_low and analytics.wilson_high are Wilson's 95 % and assume independent clicks.",
+        "Clicks of one person convert together, so true bounds are wider: analytics.revenue has them,",
     ),
     (
         "are machines' impressions in the CTR?",

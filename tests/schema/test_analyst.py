@@ -164,7 +164,7 @@ def _calls(
     try:
         _tried(pg, grouped)
     except errors.Error as error:
-        offered = re.findall(r"[a-z_]+", f"{error.diag.message_hint}")
+        offered = re.findall(r"[a-z_]+", f"{error.diag.message_hint}".partition(":")[2])
         for dimension in offered:
             yield [*values, sql.SQL("by => array[{}]").format(sql.Literal(dimension))]
     else:
