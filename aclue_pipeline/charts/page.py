@@ -15,8 +15,8 @@ from aclue_pipeline.charts.shapes import Rows
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 
-#: Rows of a table that are shown; for all of them there is `aclue extract`.
-_ROWS = 400
+#: Rows of a table that are shown, and that are printed; for all of them there is `aclue extract`.
+_ROWS, _PRINTED = 400, 31
 
 _SHARES = ("share", "rate", "low", "high")
 
@@ -67,8 +67,11 @@ def _section(connection: sa.Connection, section: Section, first: date, last: dat
         return f'{head}<p class="none">This role may not read {escape(section.of)}.</p>'
     if not rows:
         return f'{head}<p class="none">Nothing in these days.</p>'
+    table = _table(rows, section.title)
+    if section.draw is None:
+        return head + table
     drawing = style.svg(section.draw(rows), page=True)
-    return f'{head}<div class="both"><figure aria-hidden="true">{drawing}</figure>{_table(rows, section.title)}</div>'
+    return f'{head}<div class="both"><figure aria-hidden="true">{drawing}</figure>{table}</div>'
 
 
 def _table(rows: Rows, title: str) -> str:
@@ -81,7 +84,11 @@ def _table(rows: Rows, title: str) -> str:
         + "</tr>"
         for row in rows[:_ROWS]
     )
-    more = f"<p>The first {_ROWS} of {len(rows):,} rows.</p>" if len(rows) > _ROWS else ""
+    more = "".join(
+        f'<p class="{where}">The first {shown} of {len(rows):,} rows.</p>'
+        for where, shown in (("screen", _ROWS), ("print", _PRINTED))
+        if len(rows) > shown
+    )
     return (
         f'<div class="rows" tabindex="0" role="region" aria-label="{escape(title)}: the numbers">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>"
@@ -109,7 +116,13 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-_CSS = """
+_CSS = (
+    f"""
+.rows p {{ margin: .4rem .5rem; color: var(--soft); }}
+.print {{ display: none; }}
+@media print {{ .screen, tbody tr:nth-child(n+{_PRINTED + 1}) {{ display: none; }} .print {{ display: block; }} }}
+"""
+    + """
 :root { color-scheme: light dark; --ink: #212529; --ground: #fff; --soft: #868e96; --line: #dee2e6; --shade: #f8f9fa; }
 @media (prefers-color-scheme: dark) {
     :root { --ink: #e9ecef; --ground: #16181d; --soft: #adb5bd; --line: #343a40; --shade: #1f2228; }
@@ -128,6 +141,7 @@ section { margin-top: 2rem; padding-top: 1.5rem; border-top: 1px solid var(--lin
 .both { display: grid; grid-template-columns: minmax(0, 1fr) fit-content(47%); gap: 2rem; align-items: start; }
 figure { margin: 0; }
 figure svg { display: block; max-width: 100%; height: auto; }
+section > .rows { width: fit-content; max-width: 100%; }
 .rows { max-height: 26rem; overflow: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { width: 100%; border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .5rem; text-align: left; white-space: nowrap; }
@@ -143,7 +157,8 @@ th { position: sticky; top: 0; background: var(--shade); font-weight: 600; white
     .both { display: block; }
     figure { margin-bottom: 4mm; break-inside: avoid; }
     h2, section > p { break-after: avoid; }
-    .rows { max-height: none; overflow: visible; border: 0; }
+    section > .rows { width: fit-content; max-width: 100%; }
+.rows { max-height: none; overflow: visible; border: 0; }
     table { font-size: 7.5pt; }
     th { position: static; }
     th, td { padding: .5mm 1.5mm; }
@@ -151,3 +166,4 @@ th { position: sticky; top: 0; background: var(--shade); font-weight: 600; white
     tr { break-inside: avoid; }
 }
 """
+)

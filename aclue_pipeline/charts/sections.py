@@ -17,13 +17,15 @@ from aclue_pipeline.settings import get_settings
 
 @dataclass(frozen=True)
 class Section:
-    """`of`: what it is read from, by schema and name. `sql` takes :first and :last, both counted, where it is about days, and :zone."""
+    """`of`: what it is read from, by schema and name; `asset`: where its drawing hangs, if elsewhere. `sql` takes :first and :last, both
+    counted, where it is about days, and :zone. Without `draw` its table says it all."""
 
     of: str
     title: str
     says: str
     sql: str
-    draw: Callable[[Rows], alt.TopLevelMixin]
+    draw: Callable[[Rows], alt.TopLevelMixin] | None = None
+    asset: str = ""
 
     def read(self, connection: sa.Connection, first: date, last: date) -> list[dict[str, Any]]:
         return query(connection, self.sql, first=first, last=last, zone=get_settings().timezone)
@@ -92,6 +94,7 @@ SECTIONS = (
             from analytics.funnel(:first, :last) f
             order by f.step""",
         draw=shapes.share_chart,
+        asset="analytics.session_funnel_daily",
     ),
     Section(
         of="analytics.people_active",
@@ -145,12 +148,99 @@ SECTIONS = (
             order by 1, min(p.place), array_position('{first,last,last_non_direct,linear,position,time_decay}', c.model)""",
         draw=shapes.models_chart,
     ),
+    Section(
+        of="analytics.conversion_lag",
+        title="How long sales take",
+        says=(
+            "The share of a network's sales to date that had been made so many days after the click: over clicks of the"
+            " twelve months before, of the months in which the most days have passed for every click."
+        ),
+        sql="""
+            with months as (
+                select l.affiliate_network, l.click_month, max(l.days_since) filter (where l.conversions is not null) as until
+                from analytics.conversion_lag l
+                where l.click_month > cast(:last as date) - interval '12 months' and l.click_month <= :last
+                group by 1, 2
+            ),
+            chosen as (
+                select m.affiliate_network, m.click_month
+                from months m
+                where m.until = (select max(o.until) from months o where o.affiliate_network = m.affiliate_network)
+            )
+            select l.affiliate_network, l.days_since, sum(l.conversions) as conversions, sum(l.conversions_to_date) as conversions_to_date,
+                analytics.rate(sum(l.conversions), sum(l.conversions_to_date)) as share
+            from analytics.conversion_lag l join chosen c using (affiliate_network, click_month)
+            where l.conversions is not null and l.days_since in (0, 1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 45, 60, 75, 90)
+            group by 1, 2
+            having sum(l.conversions_to_date) > 0
+            order by 1, 2""",
+        draw=shapes.lag_chart,
+    ),
+    Section(
+        of="analytics.commission_open",
+        title="What is expected and not paid yet",
+        says=(
+            "Commission expected of sales for which no amount has been reported, by the days since the sale, as it is now, whatever"
+            " the days of this page. Realised is what was paid of what was expected of sales of that age, where the network"
+            " has had time to settle them."
+        ),
+        sql="""
+            select o.currency, o.age, o.affiliate_network, o.conversions_open as sales, o.open_without_estimate as not_estimated,
+                coalesce(o.expected_open, 0) as expected_open, o.realisation as realised_share
+            from analytics.commission_open o
+            order by 1, 2, 3""",
+        draw=shapes.open_chart,
+    ),
+    Section(
+        of="analytics.commission_reconciliation",
+        title="What we hold and what the networks report",
+        says=(
+            "Commission by the month of the click: what the app holds, and what the networks' own reports say that have been"
+            " imported. Only in report: sales that no click of ours led to."
+        ),
+        sql="""
+            select r.month, r.currency, r.affiliate_network as network, sum(r.actual_commission) as held,
+                sum(r.actual_commission) filter (where r.report <> 'in no report') as held_of_reported,
+                sum(r.reported_commission) as reported,
+                sum(r.reported_commission) filter (where r.report = 'only in report') as only_in_report, sum(r.report_lines) as report_lines
+            from analytics.commission_reconciliation r
+            where r.month between date_trunc('month', cast(:first as date)) and :last
+            group by 1, 2, 3
+            having sum(r.report_lines) > 0 or sum(r.actual_commission) <> 0
+            order by 1 desc, 2, 3""",
+    ),
+    Section(
+        of="analytics.recommendation_performance_daily",
+        title="Are recommendations as good as they claim?",
+        says=(
+            "What the algorithm claimed as the probability of a like, beside the share that was liked of what people judged, with"
+            " its 95 % bounds. On the diagonal it is right; above it too modest, below it too sure."
+        ),
+        sql="""
+            select r.confidence_band, sum(r.served) as served, sum(r.judged) as judged,
+                analytics.rate(sum(r.confidence_of_judged), sum(r.judged)) as claimed_rate,
+                analytics.rate(sum(r.liked), sum(r.judged)) as liked_rate,
+                analytics.wilson_low(sum(r.liked), sum(r.judged)) as low, analytics.wilson_high(sum(r.liked), sum(r.judged)) as high
+            from analytics.recommendation_performance_daily r
+            where r.confidence_band <> '(not set)' and r.day between :first and :last
+            group by 1
+            having sum(r.judged) > 0
+            order by 1""",
+        draw=lambda rows: shapes.calibration_chart(
+            [
+                {**row, "predicted": row["claimed_rate"], "observed": row["liked_rate"], "n": row["judged"]}
+                for row in rows
+            ],
+            "claimed",
+            "liked",
+        ),
+    ),
 )
 
 
 def of(table: str) -> list[Section]:
-    """The sections that are read from it."""
-    return [section for section in SECTIONS if section.of == table]
+    """The sections that hang at its asset."""
+    return [section for section in SECTIONS if (section.asset or section.of) == table]
 
 
 def is_there(connection: sa.Connection, section: Section) -> bool:

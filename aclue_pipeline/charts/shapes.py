@@ -15,6 +15,8 @@ Rows = Sequence[Row]
 #: Currencies that have a panel of their own, the largest first; more of them nobody compares.
 _PANELS = 3
 
+_MONEY = alt.Axis(tickCount=5, format=",.2~f")
+
 
 def data(rows: Rows) -> alt.Data:
     """In JSON's types; a Decimal is as exact as a pixel."""
@@ -90,7 +92,7 @@ def _revenue_panel(rows: Rows) -> alt.LayerChart:
                 parts.append({"day": row["day"], "part": part, "low": low, "high": high, "solid": solid})
     base = alt.Chart(data(parts)).encode(
         x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(tickCount=8, format="%d %b"), bandPosition=0),
-        y=alt.Y("low:Q", title="actual commission", axis=alt.Axis(tickCount=4)),
+        y=alt.Y("low:Q", title="actual commission", axis=_MONEY),
         y2="high:Q",
     )
     colour = alt.Color(
@@ -134,7 +136,7 @@ def _month_panel(rows: Rows) -> alt.Chart:
         .mark_bar()
         .encode(
             x=alt.X("month:N", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("amount:Q", title="commission", axis=alt.Axis(tickCount=4)),
+            y=alt.Y("amount:Q", title="commission", axis=_MONEY),
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=list(_BOOKED), range=list(_BOOKED.values())),
@@ -245,7 +247,7 @@ def _models_panel(rows: Rows) -> alt.Chart:
         .encode(
             y=alt.Y("touch:N", sort=touches, title=None),
             yOffset=alt.YOffset("model:N", sort=models),
-            x=alt.X("commission:Q", title="commission credited", axis=alt.Axis(tickCount=6)),
+            x=alt.X("commission:Q", title="commission credited", axis=_MONEY),
             color=alt.Color("model:N", sort=models, legend=alt.Legend(title=None, orient="top")),
         )
         .properties(width=WIDTH - 90, height=alt.Step(7))
@@ -253,10 +255,10 @@ def _models_panel(rows: Rows) -> alt.Chart:
 
 
 def lag_chart(rows: Rows) -> alt.Chart:
-    """Rows of `affiliate_network`, `days_since` and `share` of the sales that are there after so many days: a stair each."""
+    """Rows of `affiliate_network`, `days_since` and `share` of the sales that are there after so many days: a line each."""
     return (
         alt.Chart(data([row for row in rows if row["share"] is not None]))
-        .mark_line(interpolate="step-after", strokeWidth=2)
+        .mark_line(interpolate="monotone", strokeWidth=2, point=True)
         .encode(
             x=alt.X("days_since:Q", title="days since the click"),
             y=alt.Y("share:Q", title="of the sales to date", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
@@ -277,8 +279,8 @@ def _open_panel(rows: Rows) -> alt.Chart:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            y=alt.Y("age:N", sort=ages, title="days since the sale"),
-            x=alt.X("expected_open:Q", title="expected and not paid yet", stack="zero"),
+            y=alt.Y("age:N", sort=ages, title=None),
+            x=alt.X("expected_open:Q", title="expected and not paid yet", axis=_MONEY),
             color=alt.Color("affiliate_network:N", legend=alt.Legend(title=None, orient="top")),
         )
         .properties(width=WIDTH - 60, height=22 * max(len(ages), 1))

@@ -54,7 +54,9 @@ def sections(
     return {
         section.title: embedded(section.draw(rows), section.title)
         for section in charts.sections.of(table.key)
-        if (rows := section.read(connection, first, last))
+        if section.draw
+        and charts.sections.is_there(connection, section)
+        and (rows := section.read(connection, first, last))
     }
 
 
