@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,8 @@ from aclue_pipeline.defs import charts
 from aclue_pipeline.postgres import Database, query
 from tests.conftest import Databases
 from tests.support import published
+from tests.support.browser import chromium
 from tests.support.published import FIRST, YESTERDAY, catch_up
-from tests.ui.conftest import browser  # noqa: F401
 
 pytestmark = pytest.mark.database
 
@@ -78,22 +77,26 @@ def test_what_strangers_wrote_is_text(hostile: Database) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_nothing(hostile: Database, tmp_path: Path, browser: Any) -> None:  # noqa: F811
+def test_the_page_asks_for_nothing(hostile: Database, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(report(hostile, FIRST, YESTERDAY))
-    context = browser.new_context(offline=True)
-    page, asked, said = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.goto(path.as_uri())
+    asked: list[str] = []
+    said: list[str] = []
+    wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    with chromium() as browser:
+        page = browser.new_context(offline=True).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(path.as_uri())
+        title = page.title()
+        sticks_out = {}
+        for width in (1440, 800, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            sticks_out[width] = page.evaluate(wide)
     assert asked == [path.as_uri()]
     assert said == []
-    assert page.title().startswith("Revenue and funnel, ")
-    wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    for width in (1440, 800, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate(wide) == 0, f"nothing sticks out at {width}"
-    context.close()
+    assert title.startswith("Revenue and funnel, ")
+    assert sticks_out == {1440: 0, 800: 0, 390: 0}
 
 
 @pytest.mark.parametrize("section", sections.SECTIONS, ids=lambda section: section.of)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,9 +19,9 @@ import pytest
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.libpq import HOSTILE
+from tests.support.browser import chromium
 from tests.support.catalogs import CATALOG
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ACLUE = "from aclue_pipeline.cli import main; main()"
 START_SECONDS = 90  # how long a test waits; how quick it must be is a test of its own
 
@@ -158,26 +157,8 @@ def ui(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must have a Chromium (apt-get install chromium)")
-        pytest.skip("no Chromium here; install the system's (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--no-first-run",
-            ],
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
