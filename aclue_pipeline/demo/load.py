@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 Piece = tuple[range, int, int, int | None]
 
 #: Raised when the same seed gives other rows: what another simulator began, this one cannot go on with.
-SIMULATOR: Final = 2
+SIMULATOR: Final = 3
 TABLES: Final = ("public.categories", "public.products", "auth.users", *EVENTS)
 _PEOPLE_DAYS: Final = 400_000  # of one batch: what bounds the memory, whatever the size of the load
 _STATE: Final = """

@@ -39,7 +39,7 @@ def visits(draws: Draws, block: People, first: int, last: int) -> tuple[pd.DataF
     −1 does not, 0 passes), bought, again (bought before), price (GBP paid), cancelled (seconds since the anchor's midnight; NaN: kept).
     """
     orders = _orders(draws, block, first, last)
-    table = pd.concat([orders, *_drawn_visits(draws, block, first, last)], ignore_index=True)
+    table = pd.concat([orders, _drawn_visits(draws, block, first, last)], ignore_index=True)
     table = table.sort_values(["day", "key"], ignore_index=True)
     edges = np.cumsum(_SOURCE_SHARES, axis=1)[table["kind"], :-1] / 100
     table["view_source"] = _SOURCES[(draws.uniform("source", table["key"])[:, None] >= edges).sum(axis=1)]
@@ -136,24 +136,46 @@ def _earlier_product(draws: Draws, block: People, lines: pd.DataFrame) -> tuple[
 # --- visits that do not
 
 
-def _drawn_visits(draws: Draws, block: People, first: int, last: int) -> list[pd.DataFrame]:
-    days = np.arange(first, last + 1)
+def _drawn_visits(draws: Draws, block: People, first: int, last: int) -> pd.DataFrame:
+    """Visits of their own accord, and those by which people come again, also after one before the range."""
+    since = first - planted.LONGEST_RETURN
+    days = np.arange(since, last + 1)
     season = np.where(np.isin(month_of(days), (8, 9, 10, 11)), 1.3, 0.9)
     rise = np.where(np.isin(days, planted.CAMPAIGN_DAYS), planted.CAMPAIGN_RISE, 1.0)
-    everybody = np.arange(len(block.numbers))[(block.joined >= first) & (block.joined <= last)]
-    drawn = [(JOIN, everybody, block.joined[everybody])]
+    everybody = np.arange(len(block.numbers))[(block.joined >= since) & (block.joined <= last)]
+    drawn = [pd.DataFrame({"kind": JOIN, "who": everybody, "day": block.joined[everybody]})]
     for kind, rate in (
-        (BROWSE, (0.008 + 0.5 * block.order_rate)[:, None] * season * rise),
-        (ANONYMOUS, 0.016 * season * rise),
+        (BROWSE, (0.0045 + 0.29 * block.order_rate)[:, None] * season * rise),
+        (ANONYMOUS, 0.0095 * season * rise),
         (BOT, 0.0008 * season),
     ):
-        who, day = _happens(draws, f"visit {kind}", block, first, last, rate)
+        who, day = _happens(draws, f"visit {kind}", block, since, last, rate)
         kept = (day > block.joined[who]) | (kind != BROWSE)
-        drawn.append((kind, who[kept], day[kept]))
-    return [
-        pd.DataFrame({"key": visit_key(draws, kind, block.numbers[who], day), "who": who, "kind": kind, "day": day})
-        for kind, who, day in drawn
-    ]
+        drawn.append(pd.DataFrame({"kind": kind, "who": who[kept], "day": day[kept]}))
+    own = _keyed(draws, block, pd.concat(drawn, ignore_index=True))
+    every = pd.concat([own, _returns(draws, block, own)]).drop_duplicates("key")
+    return every[every["day"].between(first, last)]
+
+
+def _returns(draws: Draws, block: People, visits: pd.DataFrame) -> pd.DataFrame:
+    """The visits that follow these: signed in after one that was."""
+    of_people = visits[visits["kind"] != BOT]
+    again = []
+    for nth, (chance, mean) in enumerate(planted.RETURNS):
+        after = 1 + np.floor(draws.exponential(f"returns after {nth}", of_people["key"]) * mean).astype(int)
+        comes = draws.uniform(f"returns {nth}", of_people["key"]) < chance
+        later = of_people.assign(kind=of_people["kind"].replace(JOIN, BROWSE), day=of_people["day"] + after)
+        again.append(later[comes & (after <= planted.LONGEST_RETURN)])
+    return _keyed(draws, block, pd.concat(again, ignore_index=True))
+
+
+def _keyed(draws: Draws, block: People, visits: pd.DataFrame) -> pd.DataFrame:
+    """One visit of a kind, person and day has one key."""
+    keys = np.empty(len(visits), dtype=np.int64)
+    for kind in visits["kind"].unique():
+        of = (visits["kind"] == kind).to_numpy()
+        keys[of] = visit_key(draws, kind, block.numbers[visits["who"][of]], visits["day"][of].to_numpy())
+    return visits.assign(key=keys)
 
 
 def visit_key(draws: Draws, kind: int, person: np.ndarray, day: np.ndarray) -> np.ndarray:

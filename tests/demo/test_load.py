@@ -14,7 +14,7 @@ from aclue_pipeline.demo import breaks
 from aclue_pipeline.demo.breaks import REPEATED, break_, broken, reset
 from aclue_pipeline.demo.catalogue import deleted_product
 from aclue_pipeline.demo.draws import Draws
-from aclue_pipeline.demo.load import load, loaded
+from aclue_pipeline.demo.load import SIMULATOR, load, loaded
 from aclue_pipeline.demo.people import user_ids
 from aclue_pipeline.demo.planted import ERASED_PERSON
 from aclue_pipeline.demo.simulator import SEED
@@ -155,7 +155,7 @@ def test_what_an_older_demo_wrote_down_is_gone_on_with(deployed_db: Database) ->
         query(
             connection, "alter table demo.loaded drop column simulator, add column loaded_at timestamptz default now()"
         )
-        query(connection, "alter table demo.loaded add column simulator integer not null default 2")
+        query(connection, f"alter table demo.loaded add column simulator integer not null default {SIMULATOR}")
     assert load(deployed_db, today=TODAY)
     assert load(deployed_db, today=TODAY) == {}
 

@@ -217,6 +217,19 @@ def test_visitors_come_again_and_some_sign_in(frames: dict[str, pd.DataFrame]) -
     assert (seen > 1).any()
 
 
+def test_of_those_who_came_more_come_again_in_the_week_after_than_in_a_later_one(
+    many: tuple[Simulator, People],
+) -> None:
+    sessions = many[0].events(many[1], -120, 4)["public.session_analytics"]
+    who = sessions["user_id"].fillna(sessions["anonymous_id"])
+    week = (sessions["started_at"] - sessions["started_at"].min()).dt.days // 7
+    first = week.groupby(who).transform("min")
+    # Browsers forget who came after forty days.
+    came = {n: who[(week - first == n) & (first < 12)].nunique() / who[first < 12].nunique() for n in (1, 3, 5)}
+    assert came[1] > 1.4 * max(came[3], came[5]), came
+    assert 0.15 < came[1] < 0.5
+
+
 def test_every_reference_is_to_a_row_that_is_there(frames: dict[str, pd.DataFrame]) -> None:
     for table, column, target in (
         ("public.swipe_interactions", "session_id", "public.swipe_sessions"),

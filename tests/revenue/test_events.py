@@ -345,7 +345,8 @@ def test_ten_accounts_can_be_deleted(event: Event) -> None:
     ]
     event.taken_in(full=True)
     _assert_nothing_moved(event)
-    assert set(_lost(event)) == {"session_steps", "session_funnel_daily"}, "swipes go with the account, views stay"
+    of_swipes = {"session_steps", "session_funnel_daily", "session_quality_daily"}
+    assert set(_lost(event)) == of_swipes, "swipes go with the account, views stay"
     users = "select from auth.users as a where 'u:' || a.id = n.identity"
     named = f"select from pipeline.person_numbers as n where n.identity like 'u:%' and not exists ({users})"
     assert event.ask(named) == [], "a number that stands for nobody is left"
