@@ -15,7 +15,7 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 
 #: Which time of a click makes it a row of a day, by the reach that a table's header names.
-_CLOCKS = {"click_day": "clicked_at", "sale_day": "converted_at"}
+_CLOCKS = {"click_day": "clicked_at", "sale_day": "converted_at", "touched_sale_day": "counted_converted_at"}
 
 
 def explain(

@@ -16,7 +16,7 @@ from aclue_pipeline.catalog.table import Query
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
-from tests.oracles import funnel, report_functions, revenue
+from tests.oracles import attribution, funnel, report_functions, revenue
 from tests.oracles.facts import Facts, facts, key
 from tests.oracles.numbers import rate, total
 from tests.support import years
@@ -144,6 +144,17 @@ def funnel_of_first_visits(told: Told) -> list[tuple[Any, ...]]:
     ]
 
 
+def first_and_last_touch_by_page(told: Told) -> list[tuple[Any, ...]]:
+    answer: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+    for (day, currency, dimension, model, page), row in attribution.attribution_daily(told.facts, told.days).items():
+        if dimension == "source_page" and day < told.today:
+            told_of = answer[page, currency].setdefault(model, [None, None])
+            for n, name in enumerate(("conversions", "commission")):
+                told_of[n] = total([told_of[n], row[name]])
+    nothing = [None, None]
+    return [(*key, *models.get("first", nothing), *models.get("last", nothing)) for key, models in answer.items()]
+
+
 #: The question, as its table's page has it: the columns of the answer, how plain Python counts it.
 QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
     "EPC by network and month": (
@@ -152,6 +163,10 @@ QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
     ),
     "open commission by age": ("currency age sales expected", open_commission_by_age),
     "why did 12 March change": ("table_name causes currency column_name change", why_12_march_changed),
+    "first- and last-touch by page": (
+        "page currency first_touch_sales first_touch_commission last_touch_sales last_touch_commission",
+        first_and_last_touch_by_page,
+    ),
     "best position net of product mix": (
         "view_source view_position impressions ctr net_of_mix",
         best_position_net_of_mix,

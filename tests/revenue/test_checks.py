@@ -32,6 +32,7 @@ DAY = timedelta(days=1)
 TABLES = [
     *("revenue_daily", "commission_daily", "product_revenue_daily", "session_funnel_daily", "ctr_by_position_daily"),
     "session_quality_daily",
+    "attribution_daily",
 ]
 NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
@@ -117,6 +118,16 @@ def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebu
         ("conversions_add_up", "update analytics.commission_daily set conversions = conversions - 1"),
         ("conversions_add_up", "update analytics.commission_daily set actual_commission = 1.26"),
         ("conversions_add_up", "delete from pipeline.days where table_name = 'analytics.commission_daily'"),
+        (
+            "attribution_adds_up",
+            "update analytics.attribution_daily set commission = commission + 0.01 where model = 'linear'",
+        ),
+        (
+            "attribution_adds_up",
+            "delete from analytics.attribution_daily where dimension = 'utm_source' and model = 'first'",
+        ),
+        ("attribution_adds_up", "delete from pipeline.days where table_name = 'analytics.attribution_daily'"),
+        ("no_touch_explodes", "update pipeline.days set rows = 10001 where table_name = 'analytics.attribution_daily'"),
         ("products_add_up_to_clicks", "update analytics.product_revenue_daily set clicks = clicks + 1"),
         ("products_add_up_to_clicks", "update analytics.product_revenue_daily set actual_commission = null"),
         ("views_add_up", "update analytics.product_revenue_daily set detail_views = detail_views + 1"),

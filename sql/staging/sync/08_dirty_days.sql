@@ -91,6 +91,57 @@ beside as (
             over (partition by e.person_number order by e.started_at rows between current row and unbounded following) as from_then
     from session_ends as e
     where e.is_signed_in and e.started_at is not null and e.active_until is not null
+),
+-- A person's valid clicks and sessions lead to the sales within 30 days (sql/revenue/attribution_daily.sql). One that comes, goes or says something else
+-- reaches the sales whose last such one lies so far before; none after the last published day does.
+touches as (
+    select n.person_number, n.at, coalesce(c.cause, c.why) as cause
+    from click_changes as c
+    cross join lateral (
+        values
+        (c.person_number, c.clicked_at, c.verdict),
+        ((c.before).person_number, (c.before).clicked_at, (c.before).verdict)
+    ) as n (person_number, at, verdict)
+    where c.is_published and n.verdict = 'valid'
+        and (c.person_number, c.clicked_at, c.verdict, c.source_page, c.affiliate_network) is distinct from (
+            (c.before).person_number, (c.before).clicked_at, (c.before).verdict, (c.before).source_page, (c.before).affiliate_network
+        )
+    union all
+    select n.person_number, n.at, case when s.is_renumbered then 'identity' else 'late session' end
+    from sessions as s
+    cross join lateral (
+        values ((s.now).person_number, (s.now).landed_at), ((s.before).person_number, (s.before).landed_at)
+    ) as n (person_number, at)
+    where (
+        (s.now).person_number, (s.now).landed_at, (s.now).utm_source, (s.now).utm_medium, (s.now).utm_campaign, (s.now).is_machine, (s.now).is_orphan
+    ) is distinct from (
+        (s.before).person_number, (s.before).landed_at, (s.before).utm_source, (s.before).utm_medium, (s.before).utm_campaign,
+        (s.before).is_machine, (s.before).is_orphan
+    )
+),
+touched as (
+    select t.*
+    from touches as t
+    where t.at < (
+        select analytics.day_start(max(d.day) + 1, :timezone)
+        from unnest(:tables::text[], :reaches::text[]) as r (table_name, reach)
+        join pipeline.days as d on d.table_name = r.table_name
+        where r.reach = 'touched_sale_day'
+    )
+),
+led as (
+    select
+        e.*,
+        max(e.at) filter (where e.is_touch)
+            over (partition by e.person_number, e.cause order by e.at, e.is_touch desc rows unbounded preceding) as touched_at
+    from (
+        select t.person_number, t.cause, t.at, true as is_touch, null as currency from touched as t
+        union all
+        select f.person_number, t.cause, f.counted_converted_at, false, f.currency
+        from (select distinct t.person_number, t.cause from touched as t) as t
+        join staging.click_facts as f on f.person_number = t.person_number
+        where f.counted_converted_at is not null
+    ) as e
 )
 select 'click_day' as reach, analytics.local_day(c.at, :timezone) as day, c.cause, c.image as cell
 from clicks as c
@@ -98,6 +149,17 @@ union
 select 'sale_day', analytics.local_day(c.sold_at, :timezone), c.cause, c.image
 from clicks as c
 where c.sold_at is not null or c.is_paid
+union
+select 'touched_sale_day', analytics.local_day(n.sold_at, :timezone), coalesce(c.cause, c.why), jsonb_build_object('currency', n.currency)
+from click_changes as c
+cross join lateral (
+    values (c.counted_converted_at, c.frozen_currency), ((c.before).counted_converted_at, (c.before).currency)
+) as n (sold_at, currency)
+where c.is_published and n.sold_at is not null
+union
+select 'touched_sale_day', analytics.local_day(l.at, :timezone), l.cause, jsonb_build_object('currency', l.currency)
+from led as l
+where not l.is_touch and l.touched_at >= l.at - interval '720 hours'
 union
 select 'session_day', analytics.local_day(s.landed_at, :timezone), c.cause, jsonb_build_object(
     'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
