@@ -70,10 +70,10 @@ begin
                 select
                     %1$s as cell, %3$s v.step, coalesce(sum(v.reached), 0)::bigint as sessions, count(*) filter (where v.reached > 0) as people,
                     bool_and(r.is_mature) as is_mature, sum(v.n)::bigint as n, sum(v.d)::bigint as d, sum(r.n1)::bigint as l,
-                    count(*) filter (where v.d > 0) as cases, least(count(*) filter (where v.n > 0), count(*) filter (where v.n < v.d)) as telling,
-                    sum(v.n * v.n) as nn, sum(v.n * v.d) as nd, sum(v.d * v.d) as dd,
-                    count(*) filter (where r.n1 > 0) as all_cases,
-                    least(count(*) filter (where v.n > 0), count(*) filter (where v.n < r.n1)) as all_telling, sum(v.n * r.n1) as nl, sum(r.n1 * r.n1) as ll
+                    least(count(*) filter (where v.n > 0), count(*) filter (where v.n < v.d)) as telling,
+                    sum(v.n * v.n) as nn, sum(v.n * v.d) as nd, sum(v.d * v.d) as dd, sum(v.d::float8 ^ 3)::numeric as ddd,
+                    least(count(*) filter (where v.n > 0), count(*) filter (where v.n < r.n1)) as all_telling,
+                    sum(v.n * r.n1) as nl, sum(r.n1 * r.n1) as ll, sum(r.n1::float8 ^ 3)::numeric as lll
                 from each as r
                 cross join lateral (
                     values (1, r.r1, r.n1, null), (2, r.r2, r.n2, r.n1), (3, r.r3, r.n3, r.n2), (4, r.r4, r.n4, r.n3), (5, r.r5, r.n5, r.n4)
@@ -97,8 +97,8 @@ begin
                 select
                     t.*, case when t.n > 0 and t.step = 1 then '{0,0}' else l.seconds end as seconds,
                     case when t.n > 0 and t.step = 1 then '{0,0}' else l.in_all end as in_all,
-                    analytics.design_effect(t.n, t.d, t.cases, t.telling, t.nn, t.nd, t.dd) as effect,
-                    case when t.step > 1 then analytics.design_effect(t.n, t.l, t.all_cases, t.all_telling, t.nn, t.nl, t.ll) end as all_effect
+                    analytics.design_effect(t.n, t.d, t.telling, t.nn, t.nd, t.dd, t.ddd) as effect,
+                    case when t.step > 1 then analytics.design_effect(t.n, t.l, t.all_telling, t.nn, t.nl, t.ll, t.lll) end as all_effect
                 from totals as t
                 left join times as l using (%4$s step)
             )

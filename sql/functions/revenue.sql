@@ -22,8 +22,8 @@
 --   n,d  Clicks whose window is over: d in all, n of them sold. Additive over groups.
 --   rate,low,high,design_effect  The conversion rate, n of d, with its bounds.
 --   currency,expected_commission,actual_commission,conversions_without_amount  As in revenue_daily, of all clicks, to now. Additive within a currency.
---   epc,epc_low,epc_high,open_clicks  Earnings of one of the d clicks. The bounds (delta method over people, Student's t) are NULL where fewer than 30 people
---     clicked or nobody earned anything; the lower one may lie below 0 where few did. open_clicks is clicks less d.
+--   epc,epc_low,epc_high,open_clicks  Earnings of one of the d clicks. The bounds (delta method over people on the logarithm, Student's t) are NULL where fewer
+--     than 30 people clicked or nothing was earned. open_clicks is clicks less d.
 --   timed_conversions,median_seconds,p90_seconds  From click to sale, of those of the n that have a time at or after the click, of which there are so many.
 create or replace function analytics.revenue(first_day date, last_day date, by text[] default '{}', as_of timestamptz default null)
 returns table (
@@ -111,7 +111,7 @@ begin
                     count(*) filter (where r.is_named) as people, count(*) filter (where r.is_named and r.sold > 0) as converting_people,
                     coalesce(sum(r.n), 0)::bigint as n, coalesce(sum(r.d), 0)::bigint as d, count(*) filter (where r.d > 0) as cases,
                     least(count(*) filter (where r.n > 0), count(*) filter (where r.n < r.d)) as telling,
-                    sum(r.n * r.n) as nn, sum(r.n * r.d) as nd, sum(r.d * r.d) as dd,
+                    sum(r.n * r.n) as nn, sum(r.n * r.d) as nd, sum(r.d * r.d) as dd, sum(r.d::float8 ^ 3)::numeric as ddd,
                     case when min(r.first_currency) = max(r.last_currency) then min(r.first_currency) end as one_currency,
                     sum(r.expected) as expected, sum(r.paid) as paid, coalesce(sum(r.without_amount), 0)::bigint as without_amount,
                     sum(r.earned) as earned, count(*) filter (where r.earned <> 0) as earning, sum(r.earned * r.earned) as ee, sum(r.earned * r.d) as ed
@@ -128,14 +128,14 @@ begin
             ),
             judged as (
                 select
-                    t.*, coalesce(l.timed, 0) as timed, l.seconds, analytics.design_effect(t.n, t.d, t.cases, t.telling, t.nn, t.nd, t.dd) as effect,
+                    t.*, coalesce(l.timed, 0) as timed, l.seconds, analytics.design_effect(t.n, t.d, t.telling, t.nn, t.nd, t.dd, t.ddd) as effect,
                     t.earned / nullif(t.d, 0) as mean,
                     case
-                        when t.one_currency is not null and t.cases >= 30 and t.earning > 0 then
-                            analytics.students_t(least(t.earning, t.d * t.d / t.dd - 1)) / t.d * sqrt(
-                                greatest(0, t.cases::numeric / (t.cases - 1) * (t.ee - 2 * t.earned / t.d * t.ed + (t.earned / t.d) ^ 2 * t.dd))
+                        when t.one_currency is not null and t.cases >= 30 and t.earned > 0 then
+                            analytics.students_t(least(t.earning, t.d * t.d / t.dd - 1)) / t.earned * sqrt(
+                                greatest(0, t.ee - 2 * t.earned / t.d * t.ed + (t.earned / t.d) ^ 2 * t.dd) / analytics.seen_variance(t.d, t.dd, t.ddd)
                             )
-                    end as half
+                    end as factor
                 from totals as t
                 left join times as l %4$s
             )
@@ -146,7 +146,7 @@ begin
                 j.one_currency collate "default", case when j.one_currency is not null then j.expected end,
                 case when j.one_currency is not null then coalesce(j.paid, case when j.sold = 0 then 0 end) end, j.without_amount,
                 case when j.one_currency is not null then analytics.rate(coalesce(j.earned, case when j.n = 0 then 0 end), j.d) end,
-                round(j.mean - j.half, 6), round(j.mean + j.half, 6), j.clicks - j.d,
+                round(j.mean * exp(-j.factor), 6), round(j.mean * exp(j.factor), 6), j.clicks - j.d,
                 j.timed, round(j.seconds[1]::numeric, 3), round(j.seconds[2]::numeric, 3)
             from judged as j
             order by j.cell

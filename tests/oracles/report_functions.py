@@ -61,13 +61,20 @@ def bounds(pairs: Sequence[tuple[int, int]], t: Callable[[int], Decimal]) -> tup
             effect = max(Decimal(1), alike)
         else:
             p = Decimal(n) / d
-            between = sum((Decimal(some) - p * of) ** 2 for some, of in pairs) * len(pairs) / (len(pairs) - 1)
+            between = sum((Decimal(some) - p * of) ** 2 for some, of in pairs) / _seen([of for _, of in pairs])
             plain = max(Decimal(1), between / (d * p * (1 - p)))
             telling = min(sum(some > 0 for some, _ in pairs), sum(some < of for some, of in pairs))
             wide = plain * (t(max(1, int(min(telling, d / alike - 1)))) / Z) ** 2
             effect = max(plain, min(wide, alike))
         effect = effect.quantize(MILLIONTH)
         return effect, *wilson(n / effect, d / effect)
+
+
+def _seen(cases: Sequence[int]) -> Decimal:
+    """The share of the variance between people that shows: each is compared with a rate of which he made his part."""
+    parts = [Decimal(of) / sum(cases) for of in cases]
+    shown = sum(of**2 * (1 - 2 * part + sum(p**2 for p in parts)) for of, part in zip(cases, parts, strict=True))
+    return shown / sum(of**2 for of in cases)
 
 
 def quantile(values: Sequence[float], share: float) -> Decimal | None:
@@ -140,13 +147,13 @@ def _epc_bounds(each: Sequence[list[Row]], t: Callable[[int], Decimal]) -> tuple
     with localcontext(PRECISE):
         pairs = [(total(c["counted"] for c in of) or Decimal(0), len(of)) for of in each]
         earning, d = sum(y != 0 for y, _ in pairs), sum(of for _, of in pairs)
-        if len(pairs) < 30 or not earning:
+        if len(pairs) < 30 or sum(y for y, _ in pairs) <= 0:
             return None, None
         mean = sum(y for y, _ in pairs) / d
-        variance = sum((y - mean * of) ** 2 for y, of in pairs) * len(pairs) / (len(pairs) - 1) / d**2
+        variance = sum((y - mean * of) ** 2 for y, of in pairs) / _seen([of for _, of in pairs]) / d**2
         heads = Decimal(d * d) / sum(of * of for _, of in pairs)
-        half = t(max(1, int(min(earning, heads - 1)))) * variance.sqrt()
-        return (mean - half).quantize(MILLIONTH), (mean + half).quantize(MILLIONTH)
+        ratio = (t(max(1, int(min(earning, heads - 1)))) * variance.sqrt() / mean).exp()
+        return (mean / ratio).quantize(MILLIONTH), (mean * ratio).quantize(MILLIONTH)
 
 
 def _by_person(rows: Iterable[Row]) -> dict[Any, list[Row]]:
