@@ -101,6 +101,8 @@ def _form(name: str, values: list[Any]) -> str | None:
         return None
     if name.split("_")[-1] in _SHARES:
         return ".1%"
+    if name.startswith("epc"):
+        return ",.4f"
     return ",.0f" if "seconds" in name or all(value == int(value) for value in values) else ",.2f"
 
 

@@ -33,6 +33,19 @@ class Section:
 
 SECTIONS = (
     Section(
+        of="analytics.revenue",
+        title="In all",
+        says=(
+            "What the clicks of these days brought to now, by currency. The conversion rate and the earnings per click (EPC), with"
+            " their 95 % bounds, are of the clicks whose attribution window is over; so many others are open clicks."
+        ),
+        sql="""
+            select r.currency, r.clicks, r.people, r.conversions, r.actual_commission as commission, r.conversions_without_amount,
+                r.open_clicks, r.rate, r.low, r.high, r.epc, r.epc_low as epc_from, r.epc_high as epc_to
+            from analytics.revenue(:first, :last, '{currency}') r
+            order by r.actual_commission desc nulls last, 1""",
+    ),
+    Section(
         of="analytics.revenue_daily",
         title="Commission by the day of the click",
         says=(
@@ -61,9 +74,8 @@ SECTIONS = (
                 group by 1, 2
             )
             select
-                day, currency, coalesce(n.clicks, 0) as clicks, coalesce(n.conversions, 0) as conversions,
-                coalesce(n.commission, 0) - coalesce(m.since, 0) as first_published, coalesce(m.since, 0) as restated,
-                coalesce(n.commission, 0) as commission, n.open_share
+                day, currency, coalesce(n.commission, 0) as commission, coalesce(n.commission, 0) - coalesce(m.since, 0) as first_published,
+                coalesce(m.since, 0) as restated, n.open_share, coalesce(n.clicks, 0) as clicks, coalesce(n.conversions, 0) as conversions
             from now n full join moved m using (day, currency)
             order by day desc, currency""",
         draw=shapes.revenue_chart,
@@ -80,6 +92,20 @@ SECTIONS = (
             group by 1, 2
             order by 1 desc, 2""",
         draw=shapes.month_chart,
+    ),
+    Section(
+        of="analytics.revenue",
+        title="Who converts: by device",
+        says=(
+            "The share of valid clicks that led to a sale, with 95 % bounds that know that clicks of one person convert together:"
+            " of the clicks whose window is over. Where bounds overlap widely, there is no difference to speak of."
+        ),
+        sql="""
+            select r.cell ->> 'device_type' as device, r.clicks, r.people, r.open_clicks, r.rate, r.low, r.high
+            from analytics.revenue(:first, :last, '{device_type}') r
+            order by r.clicks desc, 1""",
+        draw=lambda rows: shapes.compared_chart(rows, "device", "rate", ("low", "high"), "conversion rate", "~%"),
+        asset="analytics.revenue_daily",
     ),
     Section(
         of="analytics.funnel",

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from aclue_pipeline.charts.style import BLUE, GREY, RED, TEAL, WIDTH
+from aclue_pipeline.charts.style import BLUE, GREY, ORANGE, RED, TEAL, WIDTH
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -111,7 +111,7 @@ def _revenue_panel(rows: Rows) -> alt.LayerChart:
 
 
 #: Of a month's commission, the amounts as they are booked.
-_BOOKED = {"closed": BLUE, "adjustments": RED, "open": TEAL}
+_BOOKED = {"closed": BLUE, "adjustments": ORANGE, "open": TEAL}
 
 
 def month_chart(rows: Rows) -> alt.VConcatChart:
@@ -151,18 +151,6 @@ def _month_panel(rows: Rows) -> alt.Chart:
 # --- funnels ----------------------------------------------------------------------------------------------------------
 
 
-def funnel_chart(steps: Mapping[str, float]) -> alt.LayerChart:
-    """Bars, each with its count and its share of the first."""
-    first = next(iter(steps.values())) or 1
-    values = [{"step": name, "n": n, "label": f"{n:,.0f}  ({n / first:.1%})"} for name, n in steps.items()]
-    base = alt.Chart(data(values)).encode(
-        y=alt.Y("step:N", sort=None, title=None), x=alt.X("n:Q", title="sessions, newest 30 days")
-    )
-    return (base.mark_bar(color=BLUE) + base.mark_text(align="left", dx=4).encode(text="label:N")).properties(
-        width=560, height=180
-    )
-
-
 def share_chart(rows: Rows) -> alt.LayerChart:
     """Rows of `step`, `sessions`, `share` of the first step (None: not told yet), `low` and `high`: bars with their bounds."""
     values = [
@@ -174,7 +162,10 @@ def share_chart(rows: Rows) -> alt.LayerChart:
     ]
     base = alt.Chart(data(values)).encode(y=alt.Y("step:N", sort=None, title=None))
     share = alt.X(
-        "share:Q", title="share of landings", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1.15], nice=False)
+        "share:Q",
+        title="share of landings",
+        axis=alt.Axis(format="%", values=[0, 0.2, 0.4, 0.6, 0.8, 1]),
+        scale=alt.Scale(domain=[0, 1.3], nice=False),
     )
     bars = base.mark_bar(color=BLUE, opacity=0.75).encode(x=share)
     bounds = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q")
@@ -182,6 +173,20 @@ def share_chart(rows: Rows) -> alt.LayerChart:
     return (bars + bounds + label.encode(x="end:Q", text="label:N")).properties(
         width=WIDTH, height=34 * max(len(values), 2)
     )
+
+
+def compared_chart(
+    rows: Rows, name: str, value: str, bounds: tuple[str, str], says: str, form: str
+) -> alt.TopLevelMixin:
+    """Rows with a `name`, a `value` and its bounds (None: not told yet): a point each, so that one sees what differs for sure."""
+    known = [row for row in rows if row[value] is not None]
+    base = alt.Chart(data(known)).encode(y=alt.Y(f"{name}:N", sort=[row[name] for row in known], title=None))
+    axis = alt.Axis(tickCount=5, format=form)
+    points = base.mark_point(filled=True, size=70, color=BLUE, opacity=1).encode(
+        x=alt.X(f"{value}:Q", title=says, axis=axis, scale=alt.Scale(zero=True))
+    )
+    rules = base.mark_rule(strokeWidth=2, opacity=0.5).encode(x=f"{bounds[0]}:Q", x2=f"{bounds[1]}:Q")
+    return alt.layer(rules, points).properties(width=WIDTH - 90, height=30 * max(len(known), 1))
 
 
 # --- people -----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,11 @@ def svg(chart: alt.TopLevelMixin, *, page: bool = False) -> str:
     spec["config"] = _config("currentColor" if page else "#343a40", None if page else "white")
     drawn: str = vl_convert.vegalite_to_svg(spec)
     drawn = re.sub(r' (?:aria-\w+|role|class)="[^"]*"', "", drawn)
-    return re.sub(r"(\d+\.\d)\d+", r"\1", drawn)  # a tenth of a pixel is exact enough
+    return _PLACE.sub(lambda place: re.sub(r"(\.\d)\d+", r"\1", place[0]), drawn)
+
+
+#: Where something stands, for which a tenth of a pixel is exact enough: not what is written there.
+_PLACE = re.compile(r' (?:d|transform|[xy][12]?|width|height)="[^"]*"')
 
 
 def _config(ink: str, ground: str | None) -> dict[str, Any]:

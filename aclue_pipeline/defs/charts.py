@@ -37,9 +37,6 @@ def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str
     from aclue_pipeline.charts import shapes
 
     metadata["chart"] = embedded(shapes.time_chart(rows, names, glance.money_per_day(connection, table)), table.name)
-    if glance.is_funnel(table):
-        steps = {name: sum(row[name] for row in rows[-30:]) for name in names}
-        metadata["funnel"] = embedded(shapes.funnel_chart(steps), table.name)
     return metadata | sections(connection, table, since, last)
 
 

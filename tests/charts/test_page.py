@@ -5,6 +5,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import altair as alt
 import pytest
 
 from aclue_pipeline.charts import sections, style
@@ -99,7 +100,7 @@ def test_the_page_asks_for_nothing(hostile: Database, tmp_path: Path) -> None:
     assert sticks_out == {1440: 0, 800: 0, 390: 0}
 
 
-@pytest.mark.parametrize("section", sections.SECTIONS, ids=lambda section: section.of)
+@pytest.mark.parametrize("section", sections.SECTIONS, ids=lambda section: section.title)
 def test_each_section_shows_the_demo_in_less_than_an_event_holds(demo: Database, section: sections.Section) -> None:
     with demo.begin() as connection:
         if not sections.is_there(connection, section):
@@ -141,6 +142,13 @@ def test_what_is_not_there_or_not_allowed_is_said(demo: Database) -> None:
     assert "analytics.revenue_daily is not in this database yet." in page
     later = YESTERDAY + timedelta(days=400)
     assert "Nothing in these days." in report(demo, later, later)
+
+
+def test_a_drawing_says_numbers_as_they_are() -> None:
+    chart = alt.Chart(alt.Data(values=[{"n": 1.23456}])).mark_text().encode(text="n:Q", x=alt.value(1.23456))
+    drawing = style.svg(chart, page=True)
+    assert ">1.23456<" in drawing
+    assert drawing.count("1.23456") == 1, "where it stands is rounded"
 
 
 def test_an_empty_installation_has_a_page(deployed_db: Database) -> None:
