@@ -162,3 +162,15 @@ group by t.month, t.currency, t.affiliate_network, t.bucket, t.report
 --   where report in ('reported otherwise', 'reported first', 'only in report')
 --       or report = 'in no report' and bucket not in ('not converted', 'inconsistent')
 --   order by 1, 2, 3, 4, 5
+-- query: what each network reports beside what was earned, by month of the sale (for reports without orders, such as Amazon's)
+--   select t.affiliate_network, t.currency, t.month, sum(t.earned) as earned, sum(t.reported) as reported
+--   from (
+--       select m.affiliate_network, m.currency, m.month, coalesce(m.closed, m.open) + m.adjustments as earned, null::numeric as reported
+--       from analytics.commission_monthly as m
+--       union all
+--       select r.affiliate_network, r.currency, date_trunc('month', r.sold_on)::date, null, r.reported_commission
+--       from analytics.network_reports as r
+--       where r.counts
+--   ) as t
+--   group by 1, 2, 3
+--   order by 1, 2, 3
