@@ -63,6 +63,7 @@ group by b.day, b.view_source, b.view_position
 --       analytics.rate(sum(r.comparable_clicks), sum(r.expected_clicks)) as net_of_mix
 --   from analytics.ctr_by_position_daily as r
 --   group by 1, 2
+--   having sum(r.comparable_impressions) >= 50
 --   order by net_of_mix desc nulls last, 1, 2
 -- query: CTR by source and month, with bounds
 --   select date_trunc('month', r.day)::date as month, r.view_source,

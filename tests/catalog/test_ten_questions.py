@@ -114,6 +114,8 @@ def best_position_net_of_mix(told: Told) -> list[tuple[Any, ...]]:
     answer = []
     for place, rows in cells.items():
         sums = {name: sum(row[name] for row in rows) for name in rows[0]}
+        if sums["comparable_impressions"] < 50:
+            continue
         ctr = rate(sums["clicked_impressions"], sums["impressions"])
         answer.append((*place, sums["impressions"], ctr, rate(sums["comparable_clicks"], sums["expected_clicks"])))
     return answer
@@ -145,14 +147,21 @@ def funnel_of_first_visits(told: Told) -> list[tuple[Any, ...]]:
 
 
 def first_and_last_touch_by_page(told: Told) -> list[tuple[Any, ...]]:
-    answer: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+    cells: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for (day, currency, dimension, model, page), row in attribution.attribution_daily(told.facts, told.days).items():
         if dimension == "source_page" and day < told.today:
-            told_of = answer[page, currency].setdefault(model, [None, None])
-            for n, name in enumerate(("conversions", "commission")):
-                told_of[n] = total([told_of[n], row[name]])
-    nothing = [None, None]
-    return [(*key, *models.get("first", nothing), *models.get("last", nothing)) for key, models in answer.items()]
+            cells[page, currency][model].append(row)
+    return [
+        (
+            *cell,
+            *(
+                total(row[what] for row in of[model])
+                for what in ("conversions", "commission")
+                for model in ("first", "last")
+            ),
+        )
+        for cell, of in cells.items()
+    ]
 
 
 #: The question, as its table's page has it: the columns of the answer, how plain Python counts it.
@@ -163,10 +172,6 @@ QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
     ),
     "open commission by age": ("currency age sales expected", open_commission_by_age),
     "why did 12 March change": ("table_name causes currency column_name change", why_12_march_changed),
-    "first- and last-touch by page": (
-        "page currency first_touch_sales first_touch_commission last_touch_sales last_touch_commission",
-        first_and_last_touch_by_page,
-    ),
     "best position net of product mix": (
         "view_source view_position impressions ctr net_of_mix",
         best_position_net_of_mix,
@@ -178,6 +183,10 @@ QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
     "the funnel by landing page, of first visits": (
         "landing_page step step_name sessions n d rate low high",
         funnel_of_first_visits,
+    ),
+    "first- and last-touch by page": (
+        "page currency first_touch_sales last_touch_sales first_touch_commission last_touch_commission",
+        first_and_last_touch_by_page,
     ),
 }
 
