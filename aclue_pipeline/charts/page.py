@@ -142,7 +142,7 @@ section { margin-top: 2rem; padding-top: 1.5rem; border-top: 1px solid var(--lin
 .none { color: var(--soft); font-style: italic; }
 .both { display: grid; grid-template-columns: minmax(0, 1fr) fit-content(47%); gap: 2rem; align-items: start; }
 figure { margin: 0; }
-figure svg { display: block; max-width: 100%; height: auto; }
+figure svg { display: block; overflow: visible; max-width: 100%; height: auto; }
 section > .rows { width: fit-content; max-width: 100%; }
 .rows { max-height: 26rem; overflow: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { width: 100%; border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }

@@ -167,11 +167,16 @@ SECTIONS = (
                 from credited c
                 group by 1, 2
             )
-            select c.currency, case when p.place <= 8 then c.touch else '(all others)' end as touch, c.model,
-                sum(c.conversions) as conversions, coalesce(sum(c.commission), 0) as commission
+            select c.currency, case when p.place <= 8 then c.touch else '(all others)' end as touch,
+                coalesce(sum(c.commission) filter (where c.model = 'first'), 0) as first,
+                coalesce(sum(c.commission) filter (where c.model = 'last'), 0) as last,
+                coalesce(sum(c.commission) filter (where c.model = 'last_non_direct'), 0) as last_non_direct,
+                coalesce(sum(c.commission) filter (where c.model = 'linear'), 0) as linear,
+                coalesce(sum(c.commission) filter (where c.model = 'position'), 0) as position,
+                coalesce(sum(c.commission) filter (where c.model = 'time_decay'), 0) as time_decay
             from credited c join places p using (currency, touch)
-            group by 1, 2, 3
-            order by 1, min(p.place), array_position('{first,last,last_non_direct,linear,position,time_decay}', c.model)""",
+            group by 1, 2
+            order by 1, min(p.place)""",
         draw=shapes.models_chart,
     ),
     Section(

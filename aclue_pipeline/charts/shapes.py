@@ -239,8 +239,14 @@ def retention_chart(rows: Rows) -> alt.TopLevelMixin:
 
 
 def models_chart(rows: Rows) -> alt.VConcatChart:
-    """Rows of `currency`, `touch`, `model` and `commission`: what each model credits to a touch, side by side."""
-    return by_currency(rows, "commission", _models_panel)
+    """Rows of `currency`, `touch` and a column for each model: the commission that it credits to the touch, side by side."""
+    models = [name for name in rows[0] if name not in ("currency", "touch")]
+    values = [
+        {"currency": row["currency"], "touch": row["touch"], "model": model.replace("_", " "), "commission": row[model]}
+        for row in rows
+        for model in models
+    ]
+    return by_currency(values, "commission", _models_panel)
 
 
 def _models_panel(rows: Rows) -> alt.Chart:

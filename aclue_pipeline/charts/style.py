@@ -19,6 +19,7 @@ def svg(chart: alt.TopLevelMixin, *, page: bool = False) -> str:
     What a screen reader would be told of each mark is left out: a table beside the chart says it better.
     """
     spec = chart.to_dict()
+    spec["padding"] = 12  # a reader's font may be wider than the one that was measured with
     spec["config"] = _config("currentColor" if page else "#343a40", None if page else "white")
     drawn: str = vl_convert.vegalite_to_svg(spec)
     drawn = re.sub(r' (?:aria-\w+|role|class)="[^"]*"', "", drawn)

@@ -1,6 +1,7 @@
 """The report: one page that asks for nothing, runs nothing that strangers wrote, shows what is published, and says what is missing."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +13,7 @@ from aclue_pipeline.charts import sections, style
 from aclue_pipeline.charts.page import report
 from aclue_pipeline.defs import charts
 from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
 from tests.support import published
 from tests.support.browser import chromium
@@ -22,17 +24,21 @@ pytestmark = pytest.mark.database
 HOSTILE = '"></td></svg><script>document.title = "taken"</script><img src=//example.com/x onerror=alert(1)>'
 
 
-@pytest.fixture
-def demo(databases: Databases) -> Database:
-    return databases.copy("published_demo")
+@pytest.fixture(scope="module")
+def demo(server: EmbeddedServer) -> Iterator[Database]:
+    """Only looked at."""
+    databases = Databases(server)
+    yield databases.copy("published_demo")
+    databases.close()
 
 
-@pytest.fixture
-def hostile(demo: Database) -> Database:
-    """The largest rows of every table say in each text what a stranger would like a page to run."""
-    with demo.psycopg() as pg:
-        tables = [key for key in dict.fromkeys(one.of for one in sections.SECTIONS) if _is_table(demo, key)]
-        for key in tables:
+@pytest.fixture(scope="module")
+def hostile(server: EmbeddedServer) -> Iterator[str]:
+    """The page where every text of every table says what a stranger would like a page to run."""
+    databases = Databases(server)
+    db = databases.copy("published_demo")
+    with db.psycopg() as pg:
+        for key in [key for key in dict.fromkeys(one.of for one in sections.SECTIONS) if _is_table(db, key)]:
             texts = pg.execute(
                 """select attname from pg_attribute
                    where attrelid = %s::regclass and atttypid = 'text'::regtype and attnum > 0
@@ -41,7 +47,8 @@ def hostile(demo: Database) -> Database:
             ).fetchall()
             for (name,) in texts:
                 pg.execute(f"update {key} set {name} = %s || {name}", [HOSTILE])
-    return demo
+    yield report(db, FIRST, YESTERDAY)
+    databases.close()
 
 
 def _is_table(db: Database, key: str) -> bool:
@@ -68,8 +75,8 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def test_what_strangers_wrote_is_text(hostile: Database) -> None:
-    read = Reader(report(hostile, FIRST, YESTERDAY))
+def test_what_strangers_wrote_is_text(hostile: str) -> None:
+    read = Reader(hostile)
     assert HOSTILE in read.text
     assert not {"script", "img", "iframe", "object", "link", "image", "use", "foreignobject"} & read.elements
     assert not [name for name, _ in read.attributes if name.startswith("on")]
@@ -78,9 +85,9 @@ def test_what_strangers_wrote_is_text(hostile: Database) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_nothing(hostile: Database, tmp_path: Path) -> None:
+def test_the_page_asks_for_nothing(hostile: str, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(report(hostile, FIRST, YESTERDAY))
+    path.write_text(hostile)
     asked: list[str] = []
     said: list[str] = []
     wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -114,7 +121,8 @@ def test_each_section_shows_the_demo_in_less_than_an_event_holds(demo: Database,
     assert not isinstance(picture, str), picture
 
 
-def test_first_published_and_what_moved_since_are_told_apart(demo: Database) -> None:
+def test_first_published_and_what_moved_since_are_told_apart(databases: Databases) -> None:
+    demo = databases.copy("published_demo")
     section = next(one for one in sections.SECTIONS if one.of == "analytics.revenue_daily")
     with demo.begin() as connection:
         before = {(row["day"], row["currency"]): row for row in section.read(connection, FIRST, YESTERDAY)}
@@ -135,7 +143,8 @@ def test_first_published_and_what_moved_since_are_told_apart(demo: Database) -> 
         assert row["commission"] - before[key]["commission"] == row["restated"] - before[key]["restated"] >= 0
 
 
-def test_what_is_not_there_or_not_allowed_is_said(demo: Database) -> None:
+def test_what_is_not_there_is_said(databases: Databases) -> None:
+    demo = databases.copy("published_demo")
     with demo.psycopg() as pg:
         pg.execute("drop table analytics.revenue_daily cascade")
     page = report(demo, FIRST, YESTERDAY)
