@@ -107,6 +107,7 @@ def _index(catalog: Catalog, by_room: dict[str, list[Table]]) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield "*Written by `aclue docs` from `sql/`.* Every table, room by room as data travels; `aclue lineage TABLE.COLUMN` follows one."
+    yield "[Questions](#questions) that a query on these pages answers stand at the end."
     yield "Our words are in the [glossary](../glossary.md); how an app's clients write events, in [writing events](../writing-events.md)."
     for room, tables in by_room.items():
         yield ""
@@ -121,6 +122,14 @@ def _index(catalog: Catalog, by_room: dict[str, list[Table]]) -> Iterator[str]:
         for key in sorted(catalog.functions):
             function = catalog.functions[key]
             yield f"| [{key}]({_address(function)}) | {_cell(function.description)} |"
+    asked = [(query.asks, one) for one in _described(catalog) for query in one.queries]
+    if asked:
+        yield from ("", "## Questions", "", "| question | a query that answers it ends the section of |", "|---|---|")
+        yield from (f"| {_cell(asks)} | [{one.key}]({_address(one)}) |" for asks, one in asked)
+
+
+def _described(catalog: Catalog) -> list[Table | Function]:
+    return [*catalog.tables.values(), *catalog.functions.values()]
 
 
 def _table(catalog: Catalog, table: Table) -> Iterator[str]:
@@ -195,8 +204,9 @@ def _access(catalog: Catalog, table: Table) -> Iterator[str]:
 
 def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], calls: Iterable[str]) -> Iterator[str]:
     yield f"- **Owner:** {one.owner}"
-    described: list[Table | Function] = [*catalog.tables.values(), *catalog.functions.values()]
-    users = sorted(u.key for u in described if one.key in (*u.upstream, *(u.functions if isinstance(u, Table) else ())))
+    users = sorted(
+        u.key for u in _described(catalog) if one.key in (*u.upstream, *(u.functions if isinstance(u, Table) else ()))
+    )
     for what, keys in (("Made of", upstream), ("Calls", calls), ("Used by", users)):
         if keys:
             yield f"- **{what}:** {', '.join(f'[{key}]({_address_of(catalog, key)})' for key in keys)}"

@@ -56,6 +56,9 @@ def test_a_column_of_its_own_says_what_may_be_summed(shop: Shop) -> None:
 def test_a_page_ends_with_the_queries_to_start_from(shop: Shop) -> None:
     query = "-- query: orders by day\n--   select s.day, sum(s.orders) as orders\n--   from analytics.sales as s\n--   group by 1\n"
     shop.change("revenue/sales.sql", "group by 1, 2\n", f"group by 1, 2\n{query}")
+    assert docs.pages(shop.catalog)["README.md"].endswith(
+        "\n| orders by day | [analytics.sales](revenue.md#analyticssales) |\n"
+    )
     assert docs.pages(shop.catalog)["revenue.md"].endswith(
         "\n\n**orders by day**\n\n```sql\nselect s.day, sum(s.orders) as orders\nfrom analytics.sales as s\ngroup by 1\n```\n"
     )
