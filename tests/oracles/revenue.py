@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -152,3 +152,71 @@ def _open(cell: tuple[Any, ...], sales: list[Row]) -> Row:
         "is_mature": is_mature,
         "realisation": rate(actual, expected) if is_mature and expected else None,
     }
+
+
+def conversion_lag(
+    facts: Facts,
+    days: Days,
+    seen: Mapping[Any, tuple[datetime, datetime | None]],
+    is_over: Mapping[tuple[date, int], bool],
+) -> Table:
+    """Sales of a month's valid clicks by the days that they took; `seen`: when each click was first seen, and its sale reported."""
+    kept_since = min((reported for _, reported in seen.values() if reported is not None), default=None)
+    cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for click in facts.clicks:
+        if click["verdict"] == "valid":
+            cells[days[click["at"]].replace(day=1), click["currency"], click["affiliate_network"]].append(click)
+    reports: dict[Any, datetime] = {}
+    for click in facts.clicks:
+        if click["is_converted"]:
+            first, reported = seen[click["id"]]
+            kept = click["kept"] or click["id"]
+            reports[kept] = min(reported or first, reports.get(kept, reported or first))
+    return {
+        (*cell, day): _lag(clicks, day, is_over[cell[0], day], seen, reports, kept_since)
+        for cell, clicks in cells.items()
+        for day in range(91)
+    }
+
+
+def _lag(
+    clicks: list[Row],
+    day: int,
+    is_over: bool,
+    seen: Mapping[Any, tuple[datetime, datetime | None]],
+    reports: Mapping[Any, datetime],
+    kept_since: datetime | None,
+) -> Row:
+    since = timedelta(days=day)
+    sold = [click for click in clicks if click["counted_as_converted"]]
+    timed = [click for click in sold if click["counted_converted_at"] is not None]
+    after = [click for click in timed if click["counted_converted_at"] >= click["at"]]
+    within = [click for click in after if click["counted_converted_at"] - click["at"] <= since]
+    apart = [click for click in clicks if click not in after]
+    followed = [
+        click
+        for click in clicks
+        if kept_since is not None
+        and max(kept_since, click["at"]) <= seen[click["id"]][0] < click["at"] + timedelta(days=2)
+    ]
+    reported = [click for click in followed if click["counted_as_converted"]]
+    by_then = [click for click in reported if reports[click["id"]] - click["at"] <= since]
+    return {
+        "clicks": len(clicks),
+        "conversions": len(within) if is_over else None,
+        "commission": _sum(within) if is_over else None,
+        "conversions_to_date": len(after),
+        "commission_to_date": _sum(after),
+        "conversions_negative_lag": len(timed) - len(after),
+        "conversions_without_time": len(sold) - len(timed),
+        "commission_without_lag": _sum(apart),
+        "clicks_followed": len(followed),
+        "conversions_reported": len(by_then) if is_over and followed else None,
+        "commission_reported": _sum(by_then) if is_over and followed else None,
+        "conversions_reported_to_date": len(reported) if followed else None,
+        "commission_reported_to_date": _sum(reported) if followed else None,
+    }
+
+
+def _sum(clicks: list[Row]) -> Decimal:
+    return total(click["counted"] for click in clicks) or Decimal(0)

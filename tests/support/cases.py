@@ -49,6 +49,7 @@ class Case:
     shape: str = "a"
     parameters: dict[str, Any] = field(default_factory=dict)
     says: str = ""
+    where: str = "true"
 
     def __str__(self) -> str:
         return f"{self.of}: {self.name}"
@@ -248,7 +249,10 @@ def compare(case: Case, table: Table, db: Database) -> None:
     with db.psycopg() as pg, pg.cursor(row_factory=dict_row) as cursor:
         actual = [
             _shown(row, names)
-            for row in cursor.execute(sql.SQL("select * from {}").format(sql.Identifier(table.schema, table.name)))
+            for row in cursor.execute(
+                sql.SQL("select * from {} where ").format(sql.Identifier(table.schema, table.name))
+                + sql.SQL(case.where)
+            )
         ]
         shape = sql.SQL("create temporary table expected as select null::int as case_row, t.* from {} t with no data")
         cursor.execute(shape.format(sql.Identifier(table.schema, table.name)))
