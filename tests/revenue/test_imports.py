@@ -1,6 +1,8 @@
 """Imports of network reports: what they leave is what plain Python says of the clicks and of the latest lines, undoing leaves nothing, and
 neither does an import that was killed."""
 
+import csv
+import io
 import json
 import os
 import random
@@ -32,7 +34,7 @@ from tests.conftest import Databases
 from tests.oracles.facts import facts
 from tests.oracles.reports import commission_reconciliation, latest
 from tests.support.catalogs import CATALOG
-from tests.worlds import FEW, PRODUCTS, load, local_days, rows_of, times_of, worlds
+from tests.worlds import FEW, HOSTILE, PRODUCTS, load, local_days, rows_of, times_of, worlds
 
 pytestmark = pytest.mark.database
 
@@ -232,6 +234,27 @@ def test_two_imports_of_one_file_at_once_are_one(shop: Database) -> None:
     assert sorted(one.is_new for one in done) == [False, True]
     assert {one.number for one in done} == {1}
     assert buckets(shop) == SAMPLE
+
+
+def test_an_order_number_of_any_text_meets_its_click(shop: Database) -> None:
+    orders = [HOSTILE, "\\N", "a\tb", 'two "words",\nand a line', "'); drop table x; --", "=1+1", "\u202eA-1"]
+    with shop.psycopg() as pg:
+        pg.cursor().executemany(
+            """insert into public.affiliate_clicks (session_id, source_page, affiliate_network, affiliate_url, product_id, click_timestamp,
+                   is_converted, conversion_timestamp, actual_commission, order_id)
+               select 's' || %(n)s, 'search', 'awin', 'https://shop.example/', p.id, '2026-03-02 12:00Z', true, '2026-03-03 12:00Z', 1.5,
+                   %(order)s
+               from public.products as p""",
+            [{"n": n, "order": order} for n, order in enumerate(orders)],
+        )
+    sync(shop, CATALOG)
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(HEADERS)
+    writer.writerows((n, "2026-03-03 12:00:00", "1.50", "1", order, "", "GBP") for n, order in enumerate(orders))
+    assert take(shop, file.getvalue().encode()).taken == len(orders)
+    said = buckets(shop)["03", "expected missing", "as reported"]
+    assert said == (len(orders), len(orders), Decimal("1.50") * len(orders))
 
 
 def test_a_late_sale_moves_its_click_to_another_bucket_and_says_why(shop: Database) -> None:
