@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aclue_pipeline.cli.attribution import attribution
 from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
 from aclue_pipeline.cli.facts import close, reopen
 from aclue_pipeline.cli.reports import import_, imports, undo
@@ -23,7 +24,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     epilog="Example:  aclue revenue rebuild --from 2026-03-01 --to 2026-03-31",
 )
 def revenue() -> None:
-    """What affiliate clicks brought: revenue_daily, commission_daily, product_revenue_daily."""
+    """What affiliate clicks brought: revenue_daily, commission_daily, product_revenue_daily, attribution_daily."""
 
 
 @click.group(short_help="How far sessions went, day by day.", epilog="Example:  aclue funnel rebuild")
@@ -192,7 +193,7 @@ def _outdated_command(room: str) -> click.Command:
     return outdated
 
 
-for _command in (close, reopen, import_, imports, undo):
+for _command in (attribution, close, reopen, import_, imports, undo):
     revenue.add_command(_command)
 for _group in (revenue, funnel):
     assert _group.name

@@ -23,13 +23,13 @@ def attribution_daily(facts: Facts, days: Mapping[datetime, date]) -> dict[tuple
     cells: dict[tuple[Any, ...], Row] = defaultdict(
         lambda: {"conversions": Decimal(0), "conversions_without_amount": Decimal(0), "commission": None}
     )
-    lives = _lives(facts)
+    life_of = lives(facts)
     for sale in facts.clicks:
         at, money = sale["counted_converted_at"], sale["counted"]
         if at is None:
             continue
         for dimension in (*CLICK, *CAMPAIGN):
-            path = touches(lives[sale["person"]], sale, dimension)
+            path = touches(life_of[sale["person"]], sale, dimension)
             for model in MODELS:
                 weights = weigh(model, path, at)
                 parts = shared(Decimal(1), Decimal("0.000001"), weights)
@@ -44,7 +44,7 @@ def attribution_daily(facts: Facts, days: Mapping[datetime, date]) -> dict[tuple
     return cells
 
 
-def _lives(facts: Facts) -> dict[Any, list[Row]]:
+def lives(facts: Facts) -> dict[Any, list[Row]]:
     """Every person's touches, of both kinds."""
     lives: dict[Any, list[Row]] = defaultdict(list)
     for click in facts.clicks:
@@ -68,6 +68,26 @@ def touches(life: list[Row], sale: Row, dimension: str) -> list[Touch]:
     if clock == "landed_at":
         return [(one[0], one[-1]) for one in limited(within)]
     return [*((one[0], one[-1]) for one in limited(within) if not one[-2]), (sale["at"], sale[dimension])]
+
+
+def went(
+    facts: Facts, life_of: Mapping[Any, list[Row]], dimension: str, begin: datetime, end: datetime
+) -> list[tuple[str, ...]]:
+    """What each person met within the range, who bought nothing from then to now."""
+    names, clock = (CAMPAIGN, "landed_at") if dimension in CAMPAIGN else (CLICK, "at")
+    paths = []
+    for person, life in life_of.items():
+        met = sorted(
+            (one[clock], *(one[name].encode() for name in names), one[dimension])
+            for one in life
+            if clock in one and begin <= one[clock] < end
+        )
+        bought = [
+            c["counted_converted_at"] for c in facts.clicks if c["person"] == person and c["counted_converted_at"]
+        ]
+        if met and not any(at >= met[0][0] for at in bought):
+            paths.append(tuple(one[-1] for one in limited(met)))
+    return paths
 
 
 def limited(path: list[Any]) -> list[Any]:

@@ -153,22 +153,27 @@ def _tried(pg: Pg, statement: sql.Composed) -> list[tuple[Any, ...]]:
 def _calls(
     needed: list[str], names: list[str] | None, pg: Pg, schema: str, name: str
 ) -> Iterator[list[sql.Composable]]:
-    """The arguments of a call, and where rows are grouped `by` dimensions, of one for each that the function offers."""
+    """The arguments of a call; where rows are grouped by dimensions, or told apart by one, of one for each that the function offers."""
     values: list[sql.Composable] = [sql.Literal(ARGUMENTS.get(kind, "1")) for kind in needed]
-    yield values
-    if "by" not in (names or ()):
+    if "dimension" in (names or ())[: len(needed)]:
+        place = (names or []).index("dimension")
+        for dimension in _offered(
+            pg, schema, name, [*values[:place], sql.Literal("none of them"), *values[place + 1 :]]
+        ):
+            yield [*values[:place], sql.Literal(dimension), *values[place + 1 :]]
         return
-    grouped = sql.SQL("select from {}({})").format(
-        sql.Identifier(schema, name), sql.SQL(", ").join([*values, sql.SQL("by => array['none of them']")])
-    )
-    try:
-        _tried(pg, grouped)
-    except errors.Error as error:
-        offered = re.findall(r"[a-z_]+", f"{error.diag.message_hint}".partition(":")[2])
-        for dimension in offered:
+    yield values
+    if "by" in (names or ()):
+        for dimension in _offered(pg, schema, name, [*values, sql.SQL("by => array['none of them']")]):
             yield [*values, sql.SQL("by => array[{}]").format(sql.Literal(dimension))]
-    else:
-        pytest.fail(f"{schema}.{name} takes a dimension that there is none of")
+
+
+def _offered(pg: Pg, schema: str, name: str, values: list[sql.Composable]) -> list[str]:
+    try:
+        _tried(pg, sql.SQL("select from {}({})").format(sql.Identifier(schema, name), sql.SQL(", ").join(values)))
+    except errors.Error as error:
+        return re.findall(r"[a-z_]+", f"{error.diag.message_hint}".partition(":")[2])
+    pytest.fail(f"{schema}.{name} takes a dimension that there is none of")
 
 
 def test_the_analyst_writes_nothing_and_is_nobody_else(db: Database, databases: Databases) -> None:
