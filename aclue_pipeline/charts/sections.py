@@ -137,8 +137,8 @@ SECTIONS = (
         of="analytics.retention_weekly",
         title="Who came back",
         says=(
-            "Of the people who were first here in a week, the share that was here again so many weeks later. The week that is not"
-            " over is left out."
+            "Of the people who were first here in a week (a row each), the share that was here again so many weeks later."
+            " The week that is not over is left out."
         ),
         sql="""
             select r.cohort_week, r.weeks_since, sum(r.people) as people, sum(r.active) as active,
@@ -183,27 +183,35 @@ SECTIONS = (
         of="analytics.conversion_lag",
         title="How long sales take",
         says=(
-            "The share of a network's sales to date that had been made so many days after the click: over clicks of the"
-            " twelve months before, of the months in which the most days have passed for every click."
+            "The share of a network's sales to date that had been made so many days after the click, over clicks of the twelve"
+            " months before: of those months for whose every click so many days have passed, and as far as 20 sales tell."
         ),
         sql="""
             with months as (
-                select l.affiliate_network, l.click_month, max(l.days_since) filter (where l.conversions is not null) as until
+                select l.affiliate_network, l.click_month, max(l.days_since) filter (where l.conversions is not null) as until,
+                    sum(l.conversions_to_date) filter (where l.days_since = 0) as sales
                 from analytics.conversion_lag l
                 where l.click_month > cast(:last as date) - interval '12 months' and l.click_month <= :last
                 group by 1, 2
             ),
+            reach as (
+                select m.affiliate_network, k.days, sum(m.sales) as sales
+                from months m join (values (7), (14), (30), (60), (90)) k (days) on m.until >= k.days
+                group by 1, 2
+                having sum(m.sales) > 0
+            ),
             chosen as (
-                select m.affiliate_network, m.click_month
-                from months m
-                where m.until = (select max(o.until) from months o where o.affiliate_network = m.affiliate_network)
+                select distinct on (r.affiliate_network) r.affiliate_network, r.days
+                from reach r
+                order by r.affiliate_network, r.sales >= 20 desc, case when r.sales >= 20 then r.days end desc, r.sales desc, r.days desc
             )
             select l.affiliate_network, l.days_since, sum(l.conversions) as conversions, sum(l.conversions_to_date) as conversions_to_date,
                 analytics.rate(sum(l.conversions), sum(l.conversions_to_date)) as share
-            from analytics.conversion_lag l join chosen c using (affiliate_network, click_month)
-            where l.conversions is not null and l.days_since in (0, 1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 45, 60, 75, 90)
+            from analytics.conversion_lag l
+            join chosen c on c.affiliate_network = l.affiliate_network and l.days_since <= c.days
+            join months m on m.affiliate_network = l.affiliate_network and m.click_month = l.click_month and m.until >= c.days
+            where l.days_since in (0, 1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 45, 60, 75, 90)
             group by 1, 2
-            having sum(l.conversions_to_date) > 0
             order by 1, 2""",
         draw=shapes.lag_chart,
     ),

@@ -193,23 +193,23 @@ def compared_chart(
 
 
 def people_chart(rows: Rows) -> alt.Chart:
-    """Rows of `week`, `first_time` and `returned`: one on the other."""
+    """Rows of `week` (the newest first), `first_time` and `returned`: one on the other."""
     series = {"first_time": "for the first time", "returned": "had been here before"}
     values = [
-        {"week": row["week"], "series": says, "people": row[name], "place": n}
-        for row in rows
-        for n, (name, says) in enumerate(series.items())
+        {"week": f"{row['week']:%d %b}", "series": says, "people": row[name], "place": place}
+        for row in reversed(rows)
+        for place, (name, says) in enumerate(series.items())
     ]
     return (
         alt.Chart(data(values))
         .mark_bar()
         .encode(
-            x=alt.X("week:T", title="week from", timeUnit="yearmonthdate", axis=alt.Axis(tickCount=8, format="%d %b")),
-            y=alt.Y("people:Q", title="people"),
+            x=alt.X("week:N", sort=None, title="week from", axis=alt.Axis(labelAngle=-40)),
+            y=alt.Y("people:Q", title="people", axis=alt.Axis(tickCount=5)),
             color=alt.Color("series:N", sort=list(series.values()), legend=alt.Legend(title=None, orient="top")),
             order="place:Q",
         )
-        .properties(width=WIDTH, height=180)
+        .properties(width=WIDTH, height=200)
     )
 
 
@@ -223,7 +223,7 @@ def retention_chart(rows: Rows) -> alt.TopLevelMixin:
     most = float(max((row["share"] for row in values), default=1) or 1)
     base = alt.Chart(data(values)).encode(
         x=alt.X("weeks_since:O", title="weeks since", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("cohort:N", sort=None, title="first here in the week of"),
+        y=alt.Y("cohort:N", sort=None, title=None),
     )
     cells = base.mark_rect(color=BLUE, stroke=None).encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, most], range=[0.06, 0.9]), legend=None)
@@ -269,7 +269,7 @@ def lag_chart(rows: Rows) -> alt.Chart:
     """Rows of `affiliate_network`, `days_since` and `share` of the sales that are there after so many days: a line each."""
     return (
         alt.Chart(data([row for row in rows if row["share"] is not None]))
-        .mark_line(interpolate="monotone", strokeWidth=2, point=True)
+        .mark_line(strokeWidth=2, point=True)
         .encode(
             x=alt.X("days_since:Q", title="days since the click"),
             y=alt.Y("share:Q", title="of the sales to date", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
@@ -310,10 +310,10 @@ def calibration_chart(rows: Rows, predicted: str, observed: str) -> alt.TopLevel
         .encode(x="p:Q", y="o:Q")
     )
     base = alt.Chart(data(rows)).encode(
-        x=alt.X("predicted:Q", title=predicted, scale=alt.Scale(domain=[0, 1])),
+        x=alt.X("predicted:Q", title=predicted, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)),
     )
     points = base.mark_point(filled=True, color=BLUE, opacity=1).encode(
-        y=alt.Y("observed:Q", title=observed, scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("observed:Q", title=observed, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)),
         size=alt.Size("n:Q", legend=alt.Legend(title="counted")),
     )
     layers = [diagonal, points]

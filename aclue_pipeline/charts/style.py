@@ -37,7 +37,7 @@ def _config(ink: str, ground: str | None) -> dict[str, Any]:
     lines = {"domainColor": ink, "tickColor": ink, "gridColor": ink}
     return {
         "background": ground,
-        "font": "system-ui, sans-serif",
+        "font": "Arial, Liberation Sans, Helvetica, sans-serif",  # of one width, by which words are measured
         "view": {"stroke": None},
         "axis": {**words, **lines, "gridOpacity": 0.14, "domainOpacity": 0.5, "tickOpacity": 0.5},
         "legend": {**words, "columnPadding": 18},
