@@ -27,6 +27,7 @@ ZONE = "Europe/London"
 USERS = [uuid.UUID(int=n) for n in (1, 2)]
 PRODUCTS = [{"id": uuid.UUID(int=10 + n), "currency": code} for n, code in enumerate(("GBP", " eur", None))]
 SESSIONS = ["s1", "s2", "s3"]
+RECOMMENDATIONS = [uuid.UUID(int=20 + n) for n in range(3)]
 
 #: London's clocks go forward on 29 March 2026 (a day of 23 hours) and back on 25 October (25 hours).
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -53,6 +54,8 @@ FEW = settings(
 )
 
 TABLES = {
+    "recommendations": "public.recommendations",
+    "feedback": "public.recommendation_feedback",
     "clicks": "public.affiliate_clicks",
     "sessions": "public.session_analytics",
     "views": "public.product_views",
@@ -157,6 +160,37 @@ def views(draw: st.DrawFn, times: st.SearchStrategy[datetime]) -> dict[str, Any]
         "has_clicked_affiliate": draw(st.sampled_from([None, False, False, True])),
         "has_saved": draw(st.sampled_from([None, False, False, True])),
         "device_type": draw(st.sampled_from([None, "", "tablet"])),
+        "recommendation_id": draw(st.sampled_from([None, *RECOMMENDATIONS, RECOMMENDATIONS[0]])),
+    }
+
+
+@st.composite
+def recommendations_of(draw: st.DrawFn, name: uuid.UUID, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
+    confidence = ["0", "0.0999", "0.1", "0.45", "0.9", "1", "1.5", "-0.2", "NaN"]
+    return {
+        "id": name,
+        "user_id": draw(maybe_users),
+        "product_id": PRODUCTS[0]["id"],
+        "created_at": draw(sometimes(times)),
+        "algorithm_version": draw(st.sampled_from([None, "", "v1", "v1", HOSTILE])),
+        "rank_position": draw(st.sampled_from([None, 1, 1, 2])),
+        "confidence_score": draw(st.one_of(st.none(), st.sampled_from(confidence).map(Decimal))),
+        "is_clicked": draw(st.sampled_from([None, False, True])),
+        "is_purchased": draw(st.sampled_from([None, False, True])),
+    }
+
+
+@st.composite
+def reactions(draw: st.DrawFn, recommendation: uuid.UUID, times: st.SearchStrategy[datetime]) -> dict[str, Any]:
+    return {
+        "id": draw(st.uuids()),
+        "recommendation_id": recommendation,
+        "user_id": USERS[0],
+        "product_id": PRODUCTS[0]["id"],
+        "feedback_value": draw(st.sampled_from(["-1", "0", "0.5", "0.5", "NaN"]).map(Decimal)),
+        "is_validated": draw(st.sampled_from([None, True, False])),
+        "model_version": "v1",
+        "created_at": draw(sometimes(times)),
     }
 
 
@@ -203,14 +237,22 @@ def worlds(draw: st.DrawFn, *anchors: datetime) -> dict[str, list[dict[str, Any]
     """A whole world around the anchors, else around one change of the clocks; some sessions have a row, some are known from their
     events only; some events are delivered twice."""
     times = near(*(anchors or _SEASONS[draw(st.sampled_from([SPRING, AUTUMN]))]))
+    made = [
+        draw(recommendations_of(name, times)) for name in draw(st.lists(st.sampled_from(RECOMMENDATIONS), unique=True))
+    ]
     rows = st.lists(sessions, unique=True).flatmap(lambda names: st.tuples(*(sessions_of(n, times) for n in names)))
     world = {
         "products": PRODUCTS,
+        "recommendations": made,
+        "feedback": [draw(reactions(one["id"], times)) for one in made for _ in range(draw(st.integers(0, 2)))],
         "clicks": draw(st.lists(clicks(times), max_size=8)),
         "sessions": list(draw(rows)),
         "views": draw(st.lists(views(times), max_size=8)),
         "swipes": draw(st.lists(swipes(times), max_size=6)),
     }
+    for view in world["views"]:
+        if view["recommendation_id"] not in [one["id"] for one in made]:
+            view["recommendation_id"] = None
     if world["views"] and draw(st.booleans()):
         again = {"id": draw(st.uuids()), "has_clicked_affiliate": draw(st.booleans())}
         world["views"].append(draw(st.sampled_from(world["views"])) | again)
@@ -233,6 +275,35 @@ def journeys(draw: st.DrawFn, *anchors: datetime) -> dict[str, list[dict[str, An
         view["interaction_type"] = "detail_view"
     for click in world["clicks"]:
         click |= {"user_agent": None, "is_converted": True, "user_id": None, "anonymous_id": str(click["id"])}
+    return world
+
+
+@st.composite
+def recommending(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
+    """Worlds in which people are shown what was recommended, and click: around two instants 25 hours apart, few sessions and products."""
+    times = near(_SEASONS[AUTUMN][0], _SEASONS[AUTUMN][2])
+    world = draw(worlds(_SEASONS[AUTUMN][0], _SEASONS[AUTUMN][2]))
+    world["recommendations"] = [
+        draw(recommendations_of(name, times)) | {"created_at": draw(times)} for name in RECOMMENDATIONS
+    ]
+    world["feedback"] = [
+        draw(reactions(draw(st.sampled_from(RECOMMENDATIONS)), times)) for _ in range(draw(st.integers(0, 6)))
+    ]
+    same = st.fixed_dictionaries(
+        {"session_id": st.sampled_from(SESSIONS[:2]), "product_id": st.just(PRODUCTS[0]["id"])}
+    )
+    world["views"] = [
+        draw(views(times))
+        | draw(same)
+        | {"recommendation_id": draw(st.sampled_from(RECOMMENDATIONS)), "view_timestamp": draw(times)}
+        for _ in range(draw(st.integers(1, 6)))
+    ]
+    for view in world["views"]:
+        view["has_clicked_affiliate"] = None
+    world["clicks"] = [
+        draw(clicks(times)) | draw(same) | {"click_timestamp": draw(times), "is_converted": True}
+        for _ in range(draw(st.integers(1, 6)))
+    ]
     return world
 
 

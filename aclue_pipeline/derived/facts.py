@@ -20,10 +20,10 @@ LOCK = "staging.facts"
 OVERLAP = timedelta(hours=1)
 
 #: Sources of which only a digest a day is kept.
-SOURCES = ("views", "swipes")
+SOURCES = ("views", "swipes", "recommendations")
 
 #: Ways of reading by which a table stands on such a source.
-LOOKED_AT = {"view_day", "impression_day", "session_day"}
+LOOKED_AT = {"view_day", "impression_day", "session_day", "recommendation_day"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def rule_version(catalog: Catalog) -> str:
 
 
 def look(db: Database, catalog: Catalog, first: date, last: date) -> None:
-    """Look at those days of views and swipes (both counted) that nobody has looked at yet, before they are built: what arrives
+    """Look at those days of what is not kept as facts (both counted) that nobody has looked at yet, before they are built: what arrives
     later then always makes a difference to the next look."""
     ensure_facts(db, catalog)
     with snapshot(db, alone=LOCK) as pg, named_errors():
@@ -191,14 +191,16 @@ def _look(pg: Pg, catalog: Catalog, source: str, first: date, last: date, now: d
 
 
 def _days_of_events(pg: Pg) -> tuple[date, date]:
-    """The first day of any view or swipe that can be meant, now or when it was last looked at, and today."""
+    """The first day of any view, swipe or recommendation that can be meant, now or when it was last looked at, and today."""
     zone = get_settings().timezone
     first = one(
         pg,
         """select least(analytics.local_day(min(at), %s), (select min(day) from pipeline.source_days)) from (
                select min(analytics.usable(view_timestamp)) as at from public.product_views where view_timestamp >= '2000-01-01'
                union all
-               select min(analytics.usable(swipe_timestamp)) from public.swipe_interactions where swipe_timestamp >= '2000-01-01') e""",
+               select min(analytics.usable(swipe_timestamp)) from public.swipe_interactions where swipe_timestamp >= '2000-01-01'
+               union all
+               select min(analytics.usable(created_at)) from public.recommendations where created_at >= '2000-01-01') e""",
         [zone],
     )
     today = local_day(pg)

@@ -9,7 +9,7 @@ create table pipeline.dirty (
     day date not null,                  -- A day of it that was computed before; of a whole table the day that the change reaches, or, where
                                         -- that has no date, of its last publication.
     cause text not null,                -- What happened: late click, late conversion, amount, reversal, rule, identity, late view, late session,
-                                        -- late swipe, deleted source, setting, definition; new day (of a table that this one is made of, or of the calendar);
+                                        -- late swipe, late recommendation, deleted source, setting, definition; new day (of a table that this one is made of, or of the calendar);
                                         -- unexplained (nothing noticed it before a rebuild came out different).
     cell jsonb not null default '{}',   -- Dimensions of the changed fact, before or after the change; {} where they cannot be told.
     noted_at timestamptz not null default now(),  -- When the change was first noticed (time stamp).

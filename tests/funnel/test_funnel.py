@@ -22,6 +22,7 @@ from tests.worlds import (
     numbers,
     pieces_agree,
     published,
+    recommending,
     span,
     times_of,
     worlds,
@@ -30,7 +31,13 @@ from tests.worlds import (
 pytestmark = pytest.mark.database
 
 DAY = timedelta(days=1)
-TABLES = ["session_steps", "session_funnel_daily", "ctr_by_position_daily", "session_quality_daily"]
+TABLES = [
+    "session_steps",
+    "session_funnel_daily",
+    "ctr_by_position_daily",
+    "session_quality_daily",
+    "recommendation_performance_daily",
+]
 
 
 def agree(db: Database, world: Any, window: int = 30) -> None:
@@ -41,6 +48,8 @@ def agree(db: Database, world: Any, window: int = 30) -> None:
     steps = funnel.session_steps(world, judged, days, numbers(db), window)
     found = published(db, "session_funnel_daily", *span(days), funnel_window_days=window)
     assert found == funnel.session_funnel_daily(steps)
+    found = published(db, "recommendation_performance_daily", *span(days), funnel_window_days=window)
+    assert found == funnel.recommendation_performance_daily(world, judged, days, window)
     found = published(db, "session_quality_daily", *span(days), funnel_window_days=window)
     assert found == funnel.session_quality_daily(world, judged, days, numbers(db), window)
     found = published(db, "session_steps", *span(days), funnel_window_days=window)
@@ -68,6 +77,17 @@ def test_every_session_goes_as_far_as_any_combination_of_its_events_leads(
 @given(journeys(), st.sampled_from([1, 30]))
 def test_sessions_that_get_far_get_as_far_as_they_can(world_db: Database, world: Any, window: int) -> None:
     agree(world_db, world, window)
+
+
+@FEW
+@given(recommending(), st.sampled_from([1, 30]))
+def test_what_became_of_recommendations_is_what_their_views_clicks_and_reactions_say(
+    world_db: Database, world: Any, window: int
+) -> None:
+    load(world_db, world)
+    days, judged = local_days(world_db, times_of(world)), facts(world)
+    found = published(world_db, "recommendation_performance_daily", *span(days), funnel_window_days=window)
+    assert found == funnel.recommendation_performance_daily(world, judged, days, window)
 
 
 @FEW

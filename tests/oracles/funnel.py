@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.oracles.facts import CAMPAIGN, Facts, Row, World, key, session_of, usable
+from tests.oracles.facts import CAMPAIGN, Facts, Row, World, dimension, key, session_of, usable
 from tests.oracles.revenue import Days, Table, impressions
 
 PATHS = {
@@ -125,6 +125,85 @@ def _funnel(path: str, reached: list[tuple[Row, int]]) -> Row:
         "any_conversion": sum(row["any_conversion"] for row, _ in people),
         "machine_sessions": sum(row["is_machine"] for row, _ in reached),
         "orphan_sessions": sum(row["is_orphan"] and not row["is_machine"] for row, _ in reached),
+    }
+
+
+# --- what became of recommendations -------------------------------------------------------------------------------------
+
+
+def recommendation_performance_daily(world: World, facts: Facts, days: Days, window_days: int = 30) -> Table:
+    cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for made in world["recommendations"]:
+        if (at := usable(made["created_at"])) is not None:
+            said = made["confidence_score"]
+            confidence = said if said is not None and said.is_finite() and 0 <= said <= 1 else None
+            became = _became(made, world, facts, timedelta(hours=24 * window_days))
+            cell = days[at], dimension(made["algorithm_version"]), made["rank_position"] or 0, _band(confidence)
+            cells[cell].append(made | became | {"confidence": confidence})
+    return {cell: _performance(rows) for cell, rows in cells.items()}
+
+
+def _band(confidence: Decimal | None) -> str:
+    if confidence is None:
+        return "(not set)"
+    tenth = min(int(confidence * 10), 9)
+    return f"{Decimal(tenth) / 10:.1f} to {Decimal(tenth + 1) / 10:.1f}"
+
+
+def _became(made: Row, world: World, facts: Facts, window: timedelta) -> Row:
+    begins, ends = made["created_at"] - timedelta(hours=24), made["created_at"] + window
+    views = [
+        view
+        for view in world["views"]
+        if view["recommendation_id"] == made["id"]
+        and (at := usable(view["view_timestamp"])) is not None
+        and begins <= at <= ends
+    ]
+    machines = {name for name, session in facts.sessions.items() if session["is_machine"]}
+    people = [view for view in views if view["session_id"] not in machines]
+    clicks = [
+        click
+        for view in people
+        for click in facts.valid(view["session_id"])
+        if click["product_id"] == view["product_id"] and view["view_timestamp"] <= click["at"] <= ends
+    ]
+    sold = [click["counted_converted_at"] for click in clicks if click["counted_converted_at"] is not None]
+    return {
+        "shown": bool(people),
+        "shown_to_machines": bool(views) and not people,
+        "opened": any(view["interaction_type"] == "detail_view" for view in people),
+        "clicked": bool(clicks) or any(view["has_clicked_affiliate"] for view in people),
+        "converted": any(at <= ends for at in sold),
+        "reactions": [
+            one
+            for one in world["feedback"]
+            if one["recommendation_id"] == made["id"]
+            and one["feedback_value"].is_finite()
+            and ((at := usable(one["created_at"])) is None or at <= ends)
+        ],
+    }
+
+
+def _performance(rows: list[Row]) -> Row:
+    plausible = [
+        [one["feedback_value"] for one in row["reactions"] if one["is_validated"] is not False] for row in rows
+    ]
+    judged = [(sum(values), row["confidence"]) for values, row in zip(plausible, rows, strict=True) if sum(values)]
+    return {
+        "served": len(rows),
+        **{
+            name: sum(row[name] for row in rows)
+            for name in ("shown", "shown_to_machines", "opened", "clicked", "converted")
+        },
+        "flagged_clicked": sum(row["is_clicked"] is True for row in rows),
+        "flagged_purchased": sum(row["is_purchased"] is True for row in rows),
+        "positive_reactions": sum(value > 0 for values in plausible for value in values),
+        "negative_reactions": sum(value < 0 for values in plausible for value in values),
+        "implausible_reactions": sum(one["is_validated"] is False for row in rows for one in row["reactions"]),
+        "judged": len(judged),
+        "liked": sum(value > 0 for value, _ in judged),
+        "confidence": sum(row["confidence"] or 0 for row in rows),
+        "confidence_of_judged": sum(confidence or 0 for _, confidence in judged),
     }
 
 

@@ -95,9 +95,13 @@ class Memory:
         fresh = {row["id"] for row in clicks} - set(self.clicks)
         for row in clicks:
             self._read_click(row, currencies, rejudge)
-        rows = {row["session_id"]: row for row in source["sessions"]}
+        # A session of which a row was cleared and another was not goes by two names, its own and its key; of two rows the
+        # cleared one tells.
+        of_keys = sorted(source["sessions"], key=lambda row: row["session_id"] == session_key(row["session_id"]))
+        rows = {session_key(row["session_id"]): row for row in of_keys}
         touched = {row["session_id"] for row in (*clicks, *filter(new, source["sessions"]))}
         touched |= {view["session_id"] for view in source["views"] if new(view, "created_at")}
+        touched = {session_key(name) for name in touched}
         for row in (*clicks, *(rows[name] for name in touched if name in rows)):
             if row["anonymous_id"] and row["user_id"]:
                 self._number(identity_of(row["user_id"], None, ""))
@@ -106,7 +110,7 @@ class Memory:
         views: dict[str, list[Row]] = defaultdict(list)
         for view in source["views"]:
             if usable(view["view_timestamp"]) is not None:
-                views[view["session_id"]].append(view)
+                views[session_key(view["session_id"])].append(view)
         for name in touched:
             self._read_session(name, rows.get(name), views[name])
         self._stitch()
@@ -191,8 +195,8 @@ class Memory:
     # --- sessions ---------------------------------------------------------------------------------------------------
 
     def _read_session(self, name: str, row: Row | None, views: list[Row]) -> None:
-        known = self.sessions.get(session_key(name))
-        clicks = [(id, click) for id, click in self.clicks.items() if click["session"] == session_key(name)]
+        known = self.sessions.get(name)
+        clicks = [(id, click) for id, click in self.clicks.items() if click["session"] == name]
         people = [(id, click) for id, click in clicks if click["clicked_at"] and not click["is_machine"]]
         if row is not None:
             fact = self._recorded(
@@ -207,7 +211,7 @@ class Memory:
         else:
             return
         fact["is_machine"] = any(click["is_machine"] for _, click in clicks)
-        self.sessions[session_key(name)] = fact
+        self.sessions[name] = fact
 
     def _recorded(self, row: Row, known: Row | None, events: list[datetime]) -> Row:
         if known is not None and known["is_orphan"]:

@@ -15,6 +15,7 @@ from tests.worlds import (
     FEW,
     HOSTILE,
     PRODUCTS,
+    RECOMMENDATIONS,
     USERS,
     build,
     load,
@@ -31,8 +32,7 @@ pytestmark = pytest.mark.database
 DAY = timedelta(days=1)
 TABLES = [
     *("revenue_daily", "commission_daily", "product_revenue_daily", "session_funnel_daily", "ctr_by_position_daily"),
-    "session_quality_daily",
-    "attribution_daily",
+    *("session_quality_daily", "recommendation_performance_daily", "attribution_daily"),
 ]
 NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 
@@ -76,6 +76,10 @@ def built(world_db: Database) -> Database:
             view | {"view_timestamp": None},
             view | {"view_timestamp": "1999-01-01 00:00+00"},
         ],
+        "recommendations": [
+            {"id": name, "created_at": at, "product_id": PRODUCTS[0]["id"], "confidence_score": "0.5"}
+            for name, at in zip(RECOMMENDATIONS, (NOON, None), strict=False)
+        ],
         "clicks": [
             click | {"click_timestamp": NOON, "conversion_timestamp": NOON + DAY},
             click | {"click_timestamp": None, "conversion_timestamp": None},
@@ -97,6 +101,8 @@ def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebu
         """insert into public.session_analytics (session_id, started_at, landing_page)
            select 's3', started_at, '/' from public.session_analytics where session_id = 's1'""",
         "delete from public.product_views where session_id = 's1'",
+        "insert into public.recommendations (created_at) select created_at from public.recommendations",
+        "delete from public.recommendations",
     ]
     for statement in writes:
         with built.psycopg() as pg:
@@ -160,6 +166,18 @@ def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebu
         (
             "no_page_explodes",
             "update pipeline.days set rows = 10001 where table_name = 'analytics.session_quality_daily'",
+        ),
+        ("recommendations_add_up", "update analytics.recommendation_performance_daily set served = served + 1"),
+        ("recommendations_add_up", "update analytics.recommendation_performance_daily set implausible_reactions = 1"),
+        ("recommendations_add_up", "update analytics.recommendation_performance_daily set clicked = shown + 1"),
+        ("recommendations_add_up", "delete from analytics.recommendation_performance_daily"),
+        (
+            "recommendations_add_up",
+            "delete from pipeline.days where table_name = 'analytics.recommendation_performance_daily'",
+        ),
+        (
+            "no_algorithm_explodes",
+            "update pipeline.days set rows = 10001 where table_name = 'analytics.recommendation_performance_daily'",
         ),
         (
             "no_position_explodes",

@@ -19,7 +19,10 @@ USERS = [uuid.UUID(int=n) for n in (1, 2)]
 PRODUCTS = [uuid.UUID(int=10 + n) for n in range(2)]
 VISITORS = [None, "", "a1", "a2"]
 SESSIONS = ["s1", "s2", "s3"]
+RECOMMENDATIONS = [uuid.UUID(int=20 + n) for n in range(3)]
 SOURCES = {
+    "recommendations": "public.recommendations",
+    "feedback": "public.recommendation_feedback",
     "clicks": "public.affiliate_clicks",
     "sessions": "public.session_analytics",
     "views": "public.product_views",
@@ -109,6 +112,28 @@ _VIEW = st.fixed_dictionaries(
         "view_timestamp": _times,
         "device_type": _devices,
         "interaction_type": st.sampled_from(["impression", "detail_view"]),
+        "recommendation_id": st.sampled_from([None, *RECOMMENDATIONS]),
+    }
+)
+
+_RECOMMENDATION = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(RECOMMENDATIONS),
+        "user_id": st.sampled_from([None, *USERS]),
+        "product_id": st.sampled_from(PRODUCTS),
+        "created_at": _times,
+        "algorithm_version": st.sampled_from([None, "v1"]),
+        "confidence_score": st.sampled_from([None, "0.5", "0.75"]),
+    }
+)
+_REACTION = st.fixed_dictionaries(
+    {
+        "id": st.uuids(),
+        "recommendation_id": st.sampled_from(RECOMMENDATIONS),
+        "user_id": st.sampled_from(USERS),
+        "product_id": st.sampled_from(PRODUCTS),
+        "feedback_value": st.sampled_from(["-1", "0.5"]),
+        "model_version": st.just("v1"),
     }
 )
 
@@ -158,6 +183,14 @@ UNKEPT = [
     st.tuples(st.just("swipe"), _SWIPE, st.just(False)),
     st.tuples(st.just("flag"), _which),
     st.tuples(st.just("turn"), _which),
+    st.tuples(st.just("save"), _which),
+    st.tuples(st.just("recommendation"), _RECOMMENDATION, st.just(False)),
+    st.tuples(st.just("recommendation"), _RECOMMENDATION, st.just(False)),
+    st.tuples(st.just("reaction"), _REACTION, st.just(False)),
+    st.tuples(st.just("follow"), _which),
+    st.tuples(st.just("doubt"), _which),
+    st.tuples(st.just("delete recommendation"), _which),
+    st.tuples(st.just("delete reaction"), _which),
 ]
 
 SYNC = st.tuples(st.just("sync"), st.booleans())
@@ -217,10 +250,17 @@ def _insert(pg: Pg, what: str, row: Row, is_old: bool) -> None:
     if what == "click":
         row |= {"affiliate_network": "awin", "affiliate_url": "https://shop.example/"}
     there = {
-        one for (one,) in pg.execute("select id from auth.users union all select id from public.products").fetchall()
+        one
+        for (one,) in pg.execute(
+            "select id from auth.users union all select id from public.products union all select id from public.recommendations"
+        ).fetchall()
     }
     row["user_id"] = row["user_id"] if row["user_id"] in there else None
     if "product_id" in row and row["product_id"] is not None and row["product_id"] not in there:
+        return
+    if "recommendation_id" in row and row["recommendation_id"] not in there:
+        row["recommendation_id"] = None
+    if what == "reaction" and None in row.values():
         return
     if is_old:
         row[clock] = LONG_AGO
@@ -235,10 +275,20 @@ _ROWS = {
     "session": ("session_analytics", "updated_at"),
     "view": ("product_views", "created_at"),
     "swipe": ("swipe_interactions", "swipe_timestamp"),
+    "recommendation": ("recommendations", "created_at"),
+    "reaction": ("recommendation_feedback", "created_at"),
 }
 _ON_OTHERS = {
     "delete view": ("product_views", "delete from public.{} where id = %s"),
     "flag": ("product_views", "update public.{} set has_clicked_affiliate = not has_clicked_affiliate where id = %s"),
+    "save": ("product_views", "update public.{} set has_saved = not has_saved where id = %s"),
+    "follow": ("recommendations", "update public.{} set is_clicked = not is_clicked where id = %s"),
+    "doubt": (
+        "recommendation_feedback",
+        "update public.{} set is_validated = not is_validated where id = %s",
+    ),
+    "delete recommendation": ("recommendations", "delete from public.{} where id = %s"),
+    "delete reaction": ("recommendation_feedback", "delete from public.{} where id = %s"),
     "turn": ("swipe_interactions", "update public.{} set swipe_direction = 'up' where id = %s"),
 }
 _ON_CLICK = {

@@ -1,7 +1,7 @@
 -- Sessions that may have changed: their own row, one of their clicks, or a new view; what their row says now, and their events' first times.
 -- Views of the overlap that the last sync saw are not new: no fact tells, but the number of the transaction that wrote them (its lower 32 bits).
 create temporary table new_views on commit drop as
-select v.session_id, v.product_id, analytics.usable(v.view_timestamp) as viewed_at
+select v.session_id, v.product_id, v.recommendation_id, analytics.usable(v.view_timestamp) as viewed_at
 from public.product_views as v
 left join (select s.seen_before::text::bigint as seen_before from pipeline.syncs as s order by s.sync desc limit 1) as l on true
 cross join (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next) as x

@@ -1,6 +1,6 @@
 -- Days that what changed reaches, of tables that have published them: by each way in which a table's header says that it reads. What was and what is
 -- both count. A click that is new, moved or judged otherwise reaches the views before it by the last of its session and product: no pair of click and
--- view is looked at. A sale reported of it reaches none of them. Of a table that is replaced whole the causes are noted: a change on a day that was not
+-- view is looked at. A sale reported of it reaches none of them, but the recommendations that they showed. Of a table that is replaced whole the causes are noted: a change on a day that was not
 -- over when it was last published is a new day to it.
 create temporary table marks on commit drop as
 with clicks as (
@@ -8,6 +8,8 @@ with clicks as (
         c.click_id, coalesce(c.cause, c.why) as cause,
         (c.session_number, c.product_id, c.clicked_at, c.verdict)
         is distinct from ((c.before).session_number, (c.before).product_id, (c.before).clicked_at, (c.before).verdict) as is_moved,
+        (c.counted_as_converted, c.counted_converted_at)
+        is distinct from ((c.before).counted_as_converted, (c.before).counted_converted_at) as is_sold_otherwise,
         n.session_number, n.product_id, n.clicked_at as at, n.converted_at as sold_at, n.is_paid,
         jsonb_build_object(
             'currency', n.currency, 'affiliate_network', n.affiliate_network, 'source_page', n.source_page, 'device_type', n.device_type,
@@ -29,12 +31,12 @@ with clicks as (
     where c.is_published and :has_published
 ),
 shown as (
-    select s.session_id, c.product_id, c.cause, c.until
+    select s.session_id, c.product_id, c.cause, c.until, c.is_moved
     from (
-        select k.session_number, k.product_id, k.cause, max(k.at) as until, (array_agg(k.click_id))[1] as click_id
+        select k.session_number, k.product_id, k.cause, k.is_moved, max(k.at) as until, (array_agg(k.click_id))[1] as click_id
         from clicks as k
-        where k.is_moved and k.at is not null and k.product_id is not null
-        group by k.session_number, k.product_id, k.cause
+        where (k.is_moved or k.is_sold_otherwise) and k.at is not null and k.product_id is not null
+        group by k.session_number, k.product_id, k.cause, k.is_moved
     ) as c
     join pipeline.session_numbers as n on n.session_number = c.session_number
     -- Of a session without clicks, since they are gone, the product's views know the name.
@@ -172,7 +174,20 @@ select 'impression_day', analytics.local_day(analytics.usable(v.view_timestamp),
     jsonb_build_object('product_id', v.product_id::text)
 from shown as c
 join public.product_views as v on v.session_id = c.session_id and v.product_id = c.product_id
-where analytics.usable(v.view_timestamp) <= c.until
+where c.is_moved and analytics.usable(v.view_timestamp) <= c.until
+union
+select 'recommendation_day', analytics.local_day(analytics.usable(r.created_at), :timezone), c.cause,
+    jsonb_build_object('algorithm', analytics.dimension(r.algorithm_version))
+from shown as c
+-- Looked up click by click (`offset 0`): most showed no recommendation, and no plan is to begin with all that there are.
+cross join lateral (
+    select v.recommendation_id, analytics.usable(v.view_timestamp) as viewed_at
+    from public.product_views as v
+    where v.session_id = c.session_id and v.product_id = c.product_id and v.recommendation_id is not null
+    offset 0
+) as v
+join public.recommendations as r on r.id = v.recommendation_id
+where v.viewed_at <= c.until
 union
 select 'session_day', analytics.local_day(e.landed_at, :timezone), e.cause, e.cell
 from session_ends as e
@@ -189,9 +204,23 @@ join public.product_views as v on v.session_id = r.session_id
 cross join (values ('view_day'), ('impression_day')) as w (reach)
 where s.is_judged_otherwise and analytics.usable(v.view_timestamp) is not null
 union
+select 'recommendation_day', analytics.local_day(analytics.usable(r.created_at), :timezone), 'late click',
+    jsonb_build_object('algorithm', analytics.dimension(r.algorithm_version))
+from sessions as s
+join session_names as n on n.session_number = s.session_number
+join public.product_views as v on v.session_id = n.session_id
+join public.recommendations as r on r.id = v.recommendation_id
+where s.is_judged_otherwise
+union
 select w.reach, analytics.local_day(v.viewed_at, :timezone), 'late view', jsonb_build_object('product_id', v.product_id::text)
 from new_views as v
 cross join (values ('view_day'), ('impression_day')) as w (reach)
+where v.viewed_at is not null and :has_published
+union
+select 'recommendation_day', analytics.local_day(analytics.usable(r.created_at), :timezone), 'late view',
+    jsonb_build_object('algorithm', analytics.dimension(r.algorithm_version))
+from new_views as v
+join public.recommendations as r on r.id = v.recommendation_id
 where v.viewed_at is not null and :has_published
 union
 select 'session_day', analytics.local_day(s.landed_at, :timezone), 'late view', jsonb_build_object(

@@ -20,6 +20,23 @@ join (
     union all
     select 'impression_day', d.day, d.day, d.went from differing as d where :source = 'views'
     union all
+    select 'recommendation_day', d.day, d.day, d.went from differing as d where :source = 'recommendations'
+    union all
+    select distinct 'recommendation_day', analytics.local_day(analytics.usable(r.created_at), :timezone), d.day, 0
+    from differing as d
+    join public.product_views as v
+        on v.view_timestamp >= analytics.day_start(d.day, :timezone) and v.view_timestamp < analytics.day_start(d.day + 1, :timezone)
+    join public.recommendations as r on r.id = v.recommendation_id
+    where :source = 'views' and d.went = 0 and exists (select from pipeline.days)
+    union all
+    -- Which recommendation a view showed that went, nobody knows.
+    select distinct 'recommendation_day', analytics.local_day(r.created_at, :timezone), d.day, d.went
+    from differing as d
+    join public.recommendations as r
+        on r.created_at >= analytics.day_start(d.day, :timezone) - :funnel_window_days * interval '24 hours'
+        and r.created_at < analytics.day_start(d.day + 1, :timezone) + interval '24 hours'
+    where :source = 'views' and d.went > 0 and exists (select from pipeline.days)
+    union all
     select distinct 'session_day', analytics.local_day(s.landed_at, :timezone), d.day, 0
     from differing as d
     join public.product_views as v
@@ -43,7 +60,7 @@ from (select q.table_name, q.day, sum(q.went) as went from reached as q group by
 where p.table_name = r.table_name and p.day = r.day and r.went > 0;
 
 insert into pipeline.dirty (table_name, day, cause, cell, noted_at)
-select distinct r.table_name, r.day, case :source when 'views' then 'late view' else 'late swipe' end, '{}'::jsonb, :synced_at::timestamptz
+select distinct r.table_name, r.day, 'late ' || rtrim(:source, 's'), '{}'::jsonb, :synced_at::timestamptz
 from reached as r
 join pipeline.days as p on p.table_name = r.table_name and p.day = r.day
 where r.went = 0 and exists (select from pipeline.source_days as k where k.source = :source) -- a first look is no change
