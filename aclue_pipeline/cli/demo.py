@@ -37,7 +37,9 @@ def demo(click_context: click.Context, no_ui: bool, port: int | None) -> None:
     assert context is not None
     _whole(context)
     if no_ui:
-        click.echo("The Dagster UI on it: aclue demo, or aclue --demo ui")
+        click.echo(
+            "The Dagster UI on it: aclue demo, or aclue --demo ui; a page of charts: aclue --demo report --out report.html"
+        )
     else:
         from aclue_pipeline.cli.ui import serve
 

@@ -23,10 +23,10 @@ _BLUE = "#4c6ef5"
 
 
 def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Markdown | str]:
-    """Sparkline of a daily table's newest days, and where numbers moved the charts; empty where there is nothing to show day by day."""
+    """Sparkline of a daily table's newest days, where there is something to show day by day; where numbers moved the charts."""
     rows = glance.per_day(connection, table)
     if not rows:
-        return {}
+        return sections(connection, table) if moved else {}
     names = [name for name in rows[0] if name != "day"]
     first = names[0]
     recent = [row[first] for row in rows[-_SPARK_DAYS:]]
