@@ -239,7 +239,13 @@ def _lost(event: Event) -> dict[str, int]:
     )
 
 
-CLICK_TABLES = {"revenue_daily", "commission_daily", "commission_monthly"}
+CLICK_TABLES = {
+    "revenue_daily",
+    "commission_daily",
+    "commission_monthly",
+    "commission_reconciliation",
+    "attribution_daily",
+}
 
 
 def _assert_only_lost_rows_show_when_restated(event: Event) -> None:
