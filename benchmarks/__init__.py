@@ -13,7 +13,7 @@ from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 
 #: Not the empty ones: a table that was analyzed while it is empty is planned as an empty one by the first sync, which fills it.
 FILLED = """select string_agg(oid::regclass::text, ', ') as names from pg_class
-    where relkind = 'r' and relnamespace = 'public'::regnamespace and pg_relation_size(oid) > 0"""
+    where relkind = 'r' and relnamespace::regnamespace::text in ('public', 'staging', 'analytics') and pg_relation_size(oid) > 0"""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ language sql immutable parallel safe
 return case
     when d > 0 and (dd = d * d or n = 0 or n = d) then round(greatest(1, dd / d), 6)
     when d > 0 then (
-        select round(greatest(e.effect, least(e.effect * (analytics.students_t(least(telling, d * d / dd - 1)) / 1.959963985) ^ 2, dd / d)), 6)
+        select round(greatest(e.effect, least(e.effect * (analytics.students_t(least(telling, d * d / dd - 1)) / 1.959963984540054) ^ 2, dd / d)), 6)
         from (
             select greatest(1, (nn - 2 * n / d * nd + n / d * n / d * dd) / (n * (d - n) / d) / analytics.seen_variance(d, dd, ddd)) as effect
         ) as e

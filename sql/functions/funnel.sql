@@ -28,7 +28,7 @@ returns table (
     overall_rate numeric, overall_low numeric, overall_high numeric,
     median_seconds numeric, p90_seconds numeric, median_seconds_from_landing numeric, p90_seconds_from_landing numeric
 )
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set work_mem = '64MB' as $body$
 declare
     g record;
     steps constant text[] := case path
@@ -42,7 +42,7 @@ declare
             s.utm_medium, s.utm_campaign, s.is_first_visit, f.is_signed_in, f.person_number as who, s.step_1_at as at_1, s.step_2_at as at_2,
             s.step_3_at as at_3, s.step_4_at as at_4, s.step_5_at as at_5, s.step_1_at < now() - $4 * interval '24 hours' as is_over
         from analytics.session_steps as s
-        join staging.session_facts as f on f.session_number = s.session_number
+        left join staging.session_facts as f on f.session_number = s.session_number
         where s.day between $1 and $2 and s.path = $3 and not s.is_machine and not s.is_orphan
     $query$;
 begin
@@ -66,39 +66,52 @@ begin
                 from (%5$s) as s
                 group by %3$s s.who
             ),
+            -- Most people have come once or twice: those who did alike are counted together.
+            alike as (
+                select %3$s e.is_mature, e.r1, e.r2, e.r3, e.r4, e.r5, e.n1, e.n2, e.n3, e.n4, e.n5, count(*) as people
+                from each as e
+                group by %3$s e.is_mature, e.r1, e.r2, e.r3, e.r4, e.r5, e.n1, e.n2, e.n3, e.n4, e.n5
+            ),
             totals as (
                 select
-                    %1$s as cell, %3$s v.step, coalesce(sum(v.reached), 0)::bigint as sessions, count(*) filter (where v.reached > 0) as people,
-                    bool_and(r.is_mature) as is_mature, sum(v.n)::bigint as n, sum(v.d)::bigint as d, sum(r.n1)::bigint as l,
-                    least(count(*) filter (where v.n > 0), count(*) filter (where v.n < v.d)) as telling,
-                    sum(v.n * v.n) as nn, sum(v.n * v.d) as nd, sum(v.d * v.d) as dd, sum(v.d::float8 ^ 3)::numeric as ddd,
-                    least(count(*) filter (where v.n > 0), count(*) filter (where v.n < r.n1)) as all_telling,
-                    sum(v.n * r.n1) as nl, sum(r.n1 * r.n1) as ll, sum(r.n1::float8 ^ 3)::numeric as lll
-                from each as r
+                    %1$s as cell, %3$s v.step, sum(a.people * v.reached)::bigint as sessions,
+                    coalesce(sum(a.people) filter (where v.reached > 0), 0)::bigint as people, bool_and(a.is_mature) as is_mature,
+                    sum(a.people * v.n)::bigint as n, sum(a.people * v.d)::bigint as d, sum(a.people * a.n1)::bigint as l,
+                    coalesce(sum(a.people) filter (where v.n > 0), 0) as some, coalesce(sum(a.people) filter (where v.n < v.d), 0) as not_all,
+                    coalesce(sum(a.people) filter (where v.n < a.n1), 0) as not_all_landed,
+                    sum(a.people * v.n * v.n) as nn, sum(a.people * v.n * v.d) as nd, sum(a.people * v.d * v.d) as dd,
+                    sum(a.people * v.d::numeric ^ 3) as ddd, sum(a.people * v.n * a.n1) as nl, sum(a.people * a.n1 * a.n1) as ll,
+                    sum(a.people * a.n1::numeric ^ 3) as lll
+                from alike as a
                 cross join lateral (
-                    values (1, r.r1, r.n1, null), (2, r.r2, r.n2, r.n1), (3, r.r3, r.n3, r.n2), (4, r.r4, r.n4, r.n3), (5, r.r5, r.n5, r.n4)
+                    values (1, a.r1, a.n1, null), (2, a.r2, a.n2, a.n1), (3, a.r3, a.n3, a.n2), (4, a.r4, a.n4, a.n3), (5, a.r5, a.n5, a.n4)
                 ) as v (step, reached, n, d)
                 where v.step <= cardinality($5)
                 group by %3$s v.step
             ),
             times as (
-                select
-                    %3$s v.step,
-                    percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from v.at - v.before_at)::float8) as seconds,
-                    percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from v.at - s.at_1)::float8) as in_all
-                from (%5$s) as s
-                cross join lateral (
-                    values (2, s.at_2, s.at_1), (3, s.at_3, s.at_2), (4, s.at_4, s.at_3), (5, s.at_5, s.at_4)
-                ) as v (step, at, before_at)
-                where s.is_over and v.at is not null
-                group by %3$s v.step
+                select %3$s v.step, v.seconds, v.in_all
+                from (
+                    select
+                        %3$s percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_2 - s.at_1)::float8) as to_2,
+                        percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_3 - s.at_2)::float8) as to_3,
+                        percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_4 - s.at_3)::float8) as to_4,
+                        percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_5 - s.at_4)::float8) as to_5,
+                        percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_3 - s.at_1)::float8) as all_3,
+                        percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_4 - s.at_1)::float8) as all_4,
+                        percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_5 - s.at_1)::float8) as all_5
+                    from (%5$s) as s
+                    where s.is_over and s.at_2 is not null
+                    group by %2$s
+                ) as s
+                cross join lateral (values (2, s.to_2, s.to_2), (3, s.to_3, s.all_3), (4, s.to_4, s.all_4), (5, s.to_5, s.all_5)) as v (step, seconds, in_all)
             ),
             judged as (
                 select
                     t.*, case when t.n > 0 and t.step = 1 then '{0,0}' else l.seconds end as seconds,
                     case when t.n > 0 and t.step = 1 then '{0,0}' else l.in_all end as in_all,
-                    analytics.design_effect(t.n, t.d, t.telling, t.nn, t.nd, t.dd, t.ddd) as effect,
-                    case when t.step > 1 then analytics.design_effect(t.n, t.l, t.all_telling, t.nn, t.nl, t.ll, t.lll) end as all_effect
+                    analytics.design_effect(t.n, t.d, least(t.some, t.not_all), t.nn, t.nd, t.dd, t.ddd) as effect,
+                    case when t.step > 1 then analytics.design_effect(t.n, t.l, least(t.some, t.not_all_landed), t.nn, t.nl, t.ll, t.lll) end as all_effect
                 from totals as t
                 left join times as l using (%4$s step)
             )

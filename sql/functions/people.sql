@@ -27,7 +27,7 @@ returns table (
     is_mature boolean, n bigint, d bigint, rate numeric, low numeric, high numeric,
     sessions bigint, clicks bigint, conversions bigint, currency text, commission numeric, median_sessions numeric, p90_sessions numeric
 )
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set work_mem = '64MB' as $body$
 declare
     g record;
     zone constant text := pipeline.setting('timezone');

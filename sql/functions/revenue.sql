@@ -33,7 +33,7 @@ returns table (
     epc numeric, epc_low numeric, epc_high numeric, open_clicks bigint,
     timed_conversions bigint, median_seconds numeric, p90_seconds numeric
 )
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set work_mem = '64MB' as $body$
 declare
     published constant text[] := '{day,week,month,currency,affiliate_network,source_page,device_type,utm_source,utm_medium,utm_campaign}';
     g record;

@@ -15,8 +15,8 @@ from tests.oracles.revenue import Table
 NEAR = {
     "seconds": Decimal("0.0011"),
     "sessions": Decimal("0.0011"),
-    "low": Decimal("3e-9"),
-    "high": Decimal("3e-9"),
+    "low": Decimal("1e-6"),
+    "high": Decimal("1e-6"),
     "effect": Decimal("2e-6"),
 }
 NEAR |= {"epc_low": Decimal("2e-6"), "epc_high": Decimal("2e-6")}
