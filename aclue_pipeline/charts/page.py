@@ -101,7 +101,7 @@ def _form(name: str, values: list[Any]) -> str | None:
         return None
     if name.split("_")[-1] in _SHARES:
         return ".1%"
-    if name.startswith("epc"):
+    if name.startswith("epc") or name.endswith("per_person"):
         return ",.4f"
     return ",.0f" if "seconds" in name or all(value == int(value) for value in values) else ",.2f"
 

@@ -81,6 +81,20 @@ SECTIONS = (
         draw=shapes.revenue_chart,
     ),
     Section(
+        of="analytics.restatements",
+        title="Why published commission moved",
+        says="What was added to these days' commission after it had been published, and what was taken back, by cause.",
+        sql="""
+            select
+                array_to_string(m.causes, ', ') as cause, m.cell ->> 'currency' as currency, count(distinct m.day) as days,
+                sum(greatest(coalesce(m.after, 0) - coalesce(m.before, 0), 0)) as added,
+                sum(greatest(coalesce(m.before, 0) - coalesce(m.after, 0), 0)) as taken_back, cast(max(m.at) as date) as last_on
+            from analytics.restatements m
+            where m.table_name = 'analytics.revenue_daily' and m.column_name = 'actual_commission' and m.day between :first and :last
+            group by 1, 2
+            order by sum(abs(coalesce(m.after, 0) - coalesce(m.before, 0))) desc, 1, 2""",
+    ),
+    Section(
         of="analytics.commission_monthly",
         title="Commission by month: closed and open",
         says="A closed month does not move any more; what is reported for it later is an adjustment of the first month that was open then.",
@@ -149,6 +163,22 @@ SECTIONS = (
             group by 1, 2
             order by 1 desc, 2""",
         draw=shapes.retention_chart,
+    ),
+    Section(
+        of="analytics.cohort_value_monthly",
+        title="What people bring in the months after they came",
+        says=(
+            "Commission per person of those who were first here in the same month, to the end of that month (0) and of each that"
+            " followed: of the cohorts of twelve months, and of months that are over."
+        ),
+        sql="""
+            select c.currency, c.cohort_month, c.months_since, c.people, c.converting_to_date, c.commission_to_date,
+                analytics.rate(c.commission_to_date, c.people) as per_person
+            from analytics.cohort_value_monthly c
+            where c.commission_to_date is not null
+                and c.cohort_month > cast(:last as date) - interval '12 months' and c.cohort_month <= :last
+            order by 1, 2 desc, 3""",
+        draw=shapes.cohort_chart,
     ),
     Section(
         of="analytics.attribution_daily",

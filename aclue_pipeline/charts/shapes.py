@@ -235,6 +235,28 @@ def retention_chart(rows: Rows) -> alt.TopLevelMixin:
     )
 
 
+def cohort_chart(rows: Rows) -> alt.VConcatChart:
+    """Rows of `currency`, `cohort_month`, `months_since` and `per_person`: a line each month."""
+    return by_currency(rows, "per_person", _cohort_panel)
+
+
+def _cohort_panel(rows: Rows) -> alt.Chart:
+    return (
+        alt.Chart(data([{**row, "cohort": f"{row['cohort_month']:%Y-%m}"} for row in rows]))
+        .mark_line(point=True, strokeWidth=2)
+        .encode(
+            x=alt.X("months_since:O", title="months since", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("per_person:Q", title="commission per person to date", axis=alt.Axis(tickCount=5)),
+            color=alt.Color(
+                "cohort:O",
+                scale=alt.Scale(scheme=alt.SchemeParams("viridis", extent=[0.25, 0.85])),
+                legend=alt.Legend(title="first here in"),
+            ),
+        )
+        .properties(width=WIDTH - 110, height=200)
+    )
+
+
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
