@@ -29,8 +29,9 @@ CLOSED = (YESTERDAY - timedelta(days=60)).replace(day=1)
 TABLES = [table for table in CATALOG.tables.values() if table.kind in ("daily", "whole")]
 DAILY = [table for table in TABLES if table.kind == "daily"]
 
-#: Given at random, so that another computation has others.
-NUMBERS = {"session_number", "run_id", "computed_at", "publication", "source_max_updated_at"}
+#: Given at random, so that another computation has others; or of when something was first seen, which is now where nothing was known.
+NUMBERS = {"session_number", "run_id", "computed_at", "publication", "source_max_updated_at", "clicks_followed"}
+NUMBERS |= {f"{what}_reported{until}" for what in ("conversions", "commission") for until in ("", "_to_date")}
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
