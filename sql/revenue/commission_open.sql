@@ -9,7 +9,7 @@
 -- Realisation: what was reported of what was expected, over the sales that have both; a sale that was reversed counts with 0. It is a rate of sales that
 -- are settled, so it is NULL where the youngest sale of the age may still change (staging.networks: validation_days), and for sales without a date. What is
 -- still open at a mature age was expected too, and may never come: it stands beside it, in expected_open.
-with zone as (
+with zone as materialized (
     select pipeline.setting('timezone') as name
 ),
 sales as (

@@ -14,18 +14,21 @@
 -- Time of report: the second curve counts when we first saw that a sale was reported, which is what a forecast must wait for; the columns of it end in
 -- _reported. Only clicks are followed that were seen within two days of being made, since reports are noted at all (staging.click_facts, reported_at):
 -- of others nobody can tell when the report came.
-with kept_since as (
-    select min(f.reported_at) as at from staging.click_facts as f
-),
-reports as (
-    select coalesce(f.kept_click_id, f.click_id) as click_id, min(coalesce(f.reported_at, f.first_seen_at)) as reported_at
+with sold as materialized (
+    select
+        coalesce(f.kept_click_id, f.click_id) as click_id,
+        min(f.reported_at) as noted_at,
+        min(coalesce(f.reported_at, f.first_seen_at)) filter (where f.is_converted) as reported_at
     from staging.click_facts as f
-    where f.is_converted
+    where f.is_converted or f.reported_at is not null
     group by 1
+),
+kept_since as (
+    select min(s.noted_at) as at from sold as s
 ),
 clicks as (
     select
-        date_trunc('month', analytics.local_day(c.clicked_at, :timezone))::date as click_month,
+        date_trunc('month', analytics.local_day(c.clicked_at, :timezone)::timestamp)::date as click_month,
         c.currency as currency,
         c.affiliate_network as affiliate_network,
         c.counted_as_converted as is_sale,
@@ -38,7 +41,7 @@ clicks as (
         c.counted_commission as commission
     from staging.click_facts as c
     cross join kept_since as k
-    left join reports as r on r.click_id = c.click_id and c.counted_as_converted
+    left join sold as r on r.click_id = c.click_id and c.counted_as_converted
     where c.verdict = 'valid'
 ),
 lags as (
@@ -72,7 +75,7 @@ months as (
     from lags as l
     group by 1, 2, 3
 ),
-sold as (
+sales as (
     select
         l.click_month as click_month,
         l.currency as currency,
@@ -108,7 +111,7 @@ days as (
         coalesce(sum(r.commission) over until_then, 0) as reported_for
     from months as m
     cross join generate_series(0, 90) as d (day)
-    left join sold as s
+    left join sales as s
         on s.click_month = m.click_month and s.currency = m.currency and s.affiliate_network = m.affiliate_network and s.days = d.day
     left join reported as r
         on r.click_month = m.click_month and r.currency = m.currency and r.affiliate_network = m.affiliate_network and r.days = d.day

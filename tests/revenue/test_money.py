@@ -14,7 +14,7 @@ from aclue_pipeline.settings import get_settings
 from tests.oracles import revenue
 from tests.oracles.facts import facts
 from tests.support.catalogs import CATALOG
-from tests.worlds import FEW, ZONE, change, load, local_days, repeated, rows_of, times_of, worlds
+from tests.worlds import FEW, ZONE, build, change, load, local_days, repeated, rows_of, span, times_of, worlds
 
 pytestmark = pytest.mark.database
 
@@ -148,3 +148,106 @@ def test_how_late_sales_come_and_are_reported_is_what_plain_python_counts(world_
         assert found(world_db, "conversion_lag") == wanted
 
     agrees()
+
+
+# --- all say the same ---------------------------------------------------------------------------------------------------
+
+DAILY = ["revenue_daily", "commission_daily", "product_revenue_daily", "attribution_daily"]
+WHOLE = ["commission_monthly", "conversion_lag", "commission_reconciliation"]
+
+#: What each table says when it is summed, and what the facts say; grain first, numbers after.
+SUMS = {
+    "revenue_daily": (
+        """select currency, affiliate_network, sum(clicks + repeats), sum(conversions), sum(expected_commission),
+               sum(coalesce(actual_commission, 0) + commission_on_rejected_clicks)
+           from analytics.revenue_daily group by 1, 2""",
+        """select currency, affiliate_network, count(*), count(*) filter (where counted_as_converted),
+               sum(expected_commission) filter (where verdict = 'valid'),
+               coalesce(sum(case verdict when 'machine' then actual_commission else counted_commission end), 0)
+           from staging.click_facts where clicked_at is not null group by 1, 2""",
+    ),
+    "both clocks": (
+        """select (select coalesce(sum(coalesce(actual_commission, 0) + commission_on_rejected_clicks), 0) from analytics.revenue_daily)
+               + (select coalesce(sum(actual_commission), 0) from staging.click_facts where clicked_at is null)""",
+        """select (select coalesce(sum(actual_commission), 0) from analytics.commission_daily)
+               + (select coalesce(sum(actual_commission), 0) from staging.click_facts where converted_at is null)""",
+    ),
+    "commission_daily": (
+        """select currency, affiliate_network, sum(conversions), sum(conversions_without_amount), sum(expected_of_open),
+               sum(actual_commission)
+           from analytics.commission_daily group by 1, 2""",
+        """select currency, affiliate_network, count(*) filter (where is_converted),
+               count(*) filter (where is_converted and actual_commission is null),
+               sum(expected_commission) filter (where actual_commission is null), sum(actual_commission)
+           from staging.click_facts where converted_at is not null and (is_converted or actual_commission is not null) group by 1, 2""",
+    ),
+    "commission_monthly": (
+        """select currency, affiliate_network, sum(coalesce(closed, 0) + coalesce(open, 0) + adjustments)
+           from analytics.commission_monthly group by 1, 2""",
+        """select currency, affiliate_network, coalesce(sum(actual_commission), 0) from staging.click_facts
+           where actual_commission is not null or (is_converted and converted_at is not null) group by 1, 2""",
+    ),
+    "product_revenue_daily": (
+        """select currency, sum(clicks), sum(conversions), sum(conversions_without_amount), coalesce(sum(actual_commission), 0)
+           from analytics.product_revenue_daily group by 1 having sum(clicks) > 0""",
+        """select currency, sum(valid_clicks), sum(conversions), sum(conversions_without_amount), coalesce(sum(actual_commission), 0)
+           from analytics.revenue_daily group by 1 having sum(valid_clicks) > 0""",
+    ),
+    "commission_open": (
+        """select currency, affiliate_network, sum(conversions_open), sum(expected_open), sum(conversions_compared),
+               sum(actual_compared - expected_compared)
+           from analytics.commission_open where age <> '(no date)' group by 1, 2""",
+        """select currency, affiliate_network, sum(conversions_without_amount), sum(expected_of_open), sum(conversions_compared),
+               sum(variance)
+           from analytics.commission_daily group by 1, 2""",
+    ),
+    "conversion_lag": (
+        """select click_month, currency, affiliate_network, clicks,
+               conversions_to_date + conversions_negative_lag + conversions_without_time, commission_to_date + commission_without_lag
+           from analytics.conversion_lag where days_since = 90""",
+        """select date_trunc('month', day)::date, currency, affiliate_network, sum(valid_clicks), sum(conversions),
+               coalesce(sum(actual_commission), 0)
+           from analytics.revenue_daily group by 1, 2, 3 having sum(valid_clicks) > 0""",
+    ),
+    "attribution_daily": (
+        """select day, currency, dimension, model, sum(conversions), sum(conversions_without_amount), sum(commission)
+           from analytics.attribution_daily group by 1, 2, 3, 4""",
+        """select (f.counted_converted_at at time zone 'Europe/London')::date, f.currency, d.name, m.name, count(*),
+               count(*) filter (where f.counted_commission is null), sum(f.counted_commission)
+           from staging.click_facts f
+           cross join unnest(array['source_page', 'affiliate_network', 'utm_source', 'utm_medium', 'utm_campaign']) as d (name)
+           cross join unnest(array['first', 'last', 'last_non_direct', 'linear', 'position', 'time_decay']) as m (name)
+           where f.counted_as_converted and f.counted_converted_at is not null group by 1, 2, 3, 4""",
+    ),
+    "last touch by page": (
+        """select currency, touch, sum(conversions), sum(commission) from analytics.attribution_daily
+           where dimension = 'source_page' and model = 'last' group by 1, 2""",
+        """select currency, source_page, count(*), sum(counted_commission) from staging.click_facts
+           where counted_as_converted and counted_converted_at is not null group by 1, 2""",
+    ),
+    "commission_reconciliation": (
+        """select currency, affiliate_network, sum(clicks), sum(expected_commission), sum(actual_commission)
+           from analytics.commission_reconciliation group by 1, 2""",
+        """select currency, affiliate_network, count(*), sum(expected_commission), sum(actual_commission)
+           from staging.click_facts group by 1, 2""",
+    ),
+}
+
+
+@pytest.mark.parametrize("times", [4, pytest.param(60, marks=pytest.mark.slow)])
+def test_every_table_of_money_sums_to_what_the_facts_and_the_other_tables_say(world_db: Database, times: int) -> None:
+    @settings(FEW, max_examples=times)
+    @given(worlds())
+    def agree(world: Any) -> None:
+        load(world_db, world)
+        first, last = span(local_days(world_db, times_of(world)))
+        for name in DAILY:
+            build(world_db, name, first, last)
+        for name in WHOLE:
+            derived.replace_whole(world_db, CATALOG, CATALOG.table(name))
+        with world_db.psycopg() as pg:
+            for name, asked in SUMS.items():
+                ours, theirs = (set(pg.execute(statement).fetchall()) for statement in asked)
+                assert ours == theirs, name
+
+    agree()
