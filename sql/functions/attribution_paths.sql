@@ -39,33 +39,45 @@ begin
             numbered as (
                 select
                     l.*,
-                    count(*) filter (where l.place = 1) over (
+                    count(*) filter (where l.is_touch) over (
                         partition by l.person_number order by l.at, l.place, l.value_1 collate "C", l.value_2 collate "C", l.value_3 collate "C"
                         rows unbounded preceding
                     ) as n
                 from (
-                    select t.person_number, t.at, 1 as place, t.id, t.touch, t.value_1, t.value_2, t.value_3 from touches as t
+                    select
+                        t.person_number, t.at, 1 as place, true as is_touch, t.id, t.touch, t.value_1, t.value_2, t.value_3, null as currency,
+                        null::numeric as commission
+                    from touches as t
                     union all
-                    select s.person_number, case k.place when 0 then s.sold_at - interval '720 hours' else s.sold_at end, k.place, s.sale_id, '', '', '', ''
+                    select
+                        s.person_number, case k.place when 0 then s.sold_at - interval '720 hours' else s.sold_at end, k.place, false, s.sale_id, '', '', '', '',
+                        s.currency, s.commission
                     from sales as s cross join (values (0), (2)) as k (place)
                     where s.person_number is not null
                 ) as l
             ),
             windows as (
-                select w.person_number, w.id as sale_id, min(w.n) as before, max(w.n) as until from numbered as w where w.place <> 1 group by 1, 2
+                select w.person_number, w.id as sale_id, w.currency, w.commission, min(w.n) as before, max(w.n) as until
+                from numbered as w where not w.is_touch group by 1, 2, 3, 4
             ),
             wanted as (
-                select w.person_number, w.sale_id, w.before + 1 as n from windows as w where w.until > w.before
+                select w.*, w.before + 1 as n from windows as w where w.until > w.before
                 union all
-                select w.person_number, w.sale_id, g.n
-                from windows as w cross join generate_series(greatest(w.before + 2, w.until - 98), w.until) as g (n)
+                select w.*, g.n from windows as w cross join generate_series(greatest(w.before + 2, w.until - 98), w.until) as g (n)
             ),
             led as (
-                select w.sale_id, array_agg(t.touch order by w.n) as path
-                from wanted as w
-                join numbered as t on t.person_number = w.person_number and t.n = w.n and t.place = 1
-                where t.id is distinct from w.sale_id
-                group by w.sale_id
+                select
+                    t.currency, t.commission,
+                    coalesce(array_agg(t.touch order by t.n) filter (where t.touch is not null), '{}') as path
+                from (
+                    select w.sale_id, w.currency, w.commission, w.n, t.touch
+                    from wanted as w
+                    join numbered as t on t.person_number = w.person_number and t.n = w.n and t.is_touch
+                    where t.id is distinct from w.sale_id
+                    union all
+                    select s.sale_id, s.currency, s.commission, null, s.last_touch from sales as s
+                ) as t
+                group by t.sale_id, t.currency, t.commission
             ),
             bought as (
                 select c.person_number, max(c.counted_converted_at) as last_at
@@ -86,9 +98,8 @@ begin
                 where (t.n = 1 or t.n > t.touches - 99) and (b.last_at >= t.first_at) is not true
                 group by t.person_number
             )
-            select
-                coalesce(l.path, '{}') || s.last_touch, s.currency, count(*), count(*) filter (where s.commission is null), sum(s.commission), 0::bigint
-            from sales as s left join led as l on l.sale_id = s.sale_id
+            select l.path, l.currency, count(*), count(*) filter (where l.commission is null), sum(l.commission), 0::bigint
+            from led as l
             group by 1, 2
             union all
             select w.path, null, 0, 0, null, count(*) from went as w group by 1
@@ -97,7 +108,8 @@ begin
         format(
             case
                 when of_clicks then $touches$
-                    select c.person_number, c.clicked_at as at, c.click_id as id, c.%1$I as touch, c.source_page as value_1, c.affiliate_network as value_2, '' as value_3
+                    select
+                        c.person_number, c.clicked_at as at, c.click_id as id, c.%1$I as touch, c.source_page as value_1, c.affiliate_network as value_2, '' as value_3
                     from staging.click_facts as c
                     where c.verdict = 'valid' and c.clicked_at >= $1 - interval '720 hours' and c.clicked_at < $2
                 $touches$
@@ -109,7 +121,7 @@ begin
                 $touches$
             end, dimension
         ),
-        case when of_clicks then format('array[c.%I]', dimension) else '''{}''::text[]' end
+        case when of_clicks then format('c.%I', dimension) else 'null::text' end
     ) using analytics.day_start(first_day, zone), analytics.day_start(last_day + 1, zone);
 end
 $body$

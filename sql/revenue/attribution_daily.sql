@@ -26,18 +26,18 @@
 -- Which days: calendar days of the reporting zone, setting ACLUE_TIMEZONE (default Europe/London). A day moves when sales of it are reported or settled
 -- late, and when somebody turns out to be a person who had other visits before.
 -- Markov chains and Shapley values need all paths of a range at once and are no table: `aclue revenue attribution`.
+-- A sale's columns are carried along, so that nothing is joined to sales again: how many there are, the planner does not know.
 with sales as (
     select
         c.click_id as sale_id,
         analytics.local_day(c.counted_converted_at, :timezone) as day,
         c.currency as currency,
+        c.counted_commission as commission,
         c.person_number as person_number,
         c.counted_converted_at as sold_at,
         c.clicked_at as clicked_at,
         c.source_page as source_page,
-        c.affiliate_network as affiliate_network,
-        c.counted_commission as commission,
-        ('1e-' || greatest(2, min_scale(c.counted_commission)))::numeric as unit
+        c.affiliate_network as affiliate_network
     from staging.click_facts as c
     where c.counted_converted_at >= :range_start and c.counted_converted_at < :range_end
         -- Said once more of the click that was reported, whose time has an index.
@@ -50,23 +50,25 @@ with sales as (
 -- Everything on each person's line of time: a window opens, touches (place 1), the window closes with the sale.
 line as (
     select
-        'click' as kind, c.person_number as person_number, c.clicked_at as at, 1 as place, c.click_id as id,
-        c.source_page as value_1, c.affiliate_network as value_2, '' as value_3
+        'click' as kind, c.person_number as person_number, c.clicked_at as at, 1 as place, true as is_touch, c.click_id as id,
+        c.source_page as value_1, c.affiliate_network as value_2, '' as value_3,
+        null::date as day, null as currency, null::numeric as commission
     from staging.click_facts as c
     where c.person_number in (select s.person_number from sales as s)
         and c.verdict = 'valid' and c.clicked_at >= :range_start - interval '720 hours' and c.clicked_at < :range_end
     union all
     select
-        'session' as kind, f.person_number, f.landed_at as at, 1 as place, null as id,
-        f.utm_source as value_1, f.utm_medium as value_2, f.utm_campaign as value_3
+        'session' as kind, f.person_number, f.landed_at as at, 1 as place, true as is_touch, null as id,
+        f.utm_source as value_1, f.utm_medium as value_2, f.utm_campaign as value_3,
+        null as day, null as currency, null as commission
     from staging.session_facts as f
     where f.person_number in (select s.person_number from sales as s)
         and not f.is_machine and not f.is_orphan
         and f.landed_at >= :range_start - interval '720 hours' and f.landed_at < :range_end
     union all
     select
-        k.kind, s.person_number, case k.place when 0 then s.sold_at - interval '720 hours' else s.sold_at end as at, k.place, s.sale_id as id,
-        '' as value_1, '' as value_2, '' as value_3
+        k.kind, s.person_number, case k.place when 0 then s.sold_at - interval '720 hours' else s.sold_at end as at, k.place, false as is_touch,
+        s.sale_id as id, '' as value_1, '' as value_2, '' as value_3, s.day, s.currency, s.commission
     from sales as s
     cross join (values ('click', 0), ('click', 2), ('session', 0), ('session', 2)) as k (kind, place)
     where s.person_number is not null
@@ -74,7 +76,7 @@ line as (
 numbered as (
     select
         l.*,
-        count(*) filter (where l.place = 1) over (
+        count(*) filter (where l.is_touch) over (
             partition by l.kind, l.person_number
             order by l.at, l.place, l.value_1 collate "C", l.value_2 collate "C", l.value_3 collate "C"
             rows unbounded preceding
@@ -82,29 +84,30 @@ numbered as (
     from line as l
 ),
 windows as (
-    select w.kind, w.person_number, w.id as sale_id, max(w.at) as sold_at, min(w.n) as before, max(w.n) as until
+    select
+        w.kind, w.person_number, w.id as sale_id, w.day, w.currency, w.commission, max(w.at) as sold_at, min(w.n) as before, max(w.n) as until
     from numbered as w
-    where w.place <> 1
-    group by 1, 2, 3
+    where not w.is_touch
+    group by 1, 2, 3, 4, 5, 6
 ),
 -- By their numbers, so that whoever has many touches and many sales costs no pair of them but these.
 wanted as (
-    select w.kind, w.person_number, w.sale_id, w.sold_at, w.before + 1 as n
+    select w.*, w.before + 1 as n
     from windows as w
     where w.until > w.before
     union all
-    select w.kind, w.person_number, w.sale_id, w.sold_at, g.n
+    select w.*, g.n
     from windows as w
     cross join generate_series(greatest(w.before + 2, w.until - 98), w.until) as g (n)
 ),
 touches as (
-    select w.kind, w.sale_id, w.n, w.sold_at, t.at, t.value_1, t.value_2, t.value_3
+    select w.kind, w.sale_id, w.day, w.currency, w.commission, w.n, w.sold_at, t.at, t.value_1, t.value_2, t.value_3
     from wanted as w
-    join numbered as t on t.kind = w.kind and t.person_number = w.person_number and t.n = w.n and t.place = 1
+    join numbered as t on t.kind = w.kind and t.person_number = w.person_number and t.n = w.n and t.is_touch
     where t.id is distinct from w.sale_id
     union all
     select
-        'click' as kind, s.sale_id, null as n, s.sold_at, s.clicked_at as at,
+        'click' as kind, s.sale_id, s.day, s.currency, s.commission, null as n, s.sold_at, s.clicked_at as at,
         s.source_page as value_1, s.affiliate_network as value_2, '' as value_3
     from sales as s
 ),
@@ -119,8 +122,8 @@ paths as (
 -- What a value's touches amount to in a path: where the first and the last of them stand, and how they weigh.
 values_of as (
     select
-        p.sale_id, d.dimension, d.touch, p.length, count(*) as touches, min(p.place) as first_place, max(p.place) as last_place,
-        sum(p.nearness)::bigint as nearness
+        p.sale_id, p.day, p.currency, p.commission, d.dimension, d.touch, p.length,
+        count(*) as touches, min(p.place) as first_place, max(p.place) as last_place, sum(p.nearness)::bigint as nearness
     from paths as p
     cross join lateral (
         values
@@ -128,14 +131,17 @@ values_of as (
         ('session', 'utm_source', p.value_1), ('session', 'utm_medium', p.value_2), ('session', 'utm_campaign', p.value_3)
     ) as d (kind, dimension, touch)
     where d.kind = p.kind
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5, 6, 7
     union all
     select
-        s.sale_id, d.dimension, '(unattributed)' as touch, 1 as length, 1 as touches, 1 as first_place, 1 as last_place,
-        1 as nearness
-    from sales as s
+        u.sale_id, u.day, u.currency, u.commission, d.dimension, '(unattributed)' as touch, 1 as length,
+        1 as touches, 1 as first_place, 1 as last_place, 1 as nearness
+    from (
+        select w.sale_id, w.day, w.currency, w.commission from windows as w where w.kind = 'session' and w.until = w.before
+        union all
+        select s.sale_id, s.day, s.currency, s.commission from sales as s where s.person_number is null
+    ) as u
     cross join (values ('utm_source'), ('utm_medium'), ('utm_campaign')) as d (dimension)
-    where not exists (select from paths as p where p.sale_id = s.sale_id and p.kind = 'session')
 ),
 compared as (
     select
@@ -146,7 +152,9 @@ compared as (
     from values_of as v
 ),
 weighed as (
-    select c.sale_id, c.dimension, c.touch, m.model, m.weight, m.is_whole
+    select
+        c.sale_id, c.day, c.currency, c.commission, ('1e-' || greatest(2, min_scale(c.commission)))::numeric as unit,
+        c.dimension, c.touch, m.model, m.weight, m.is_whole
     from compared as c
     cross join lateral (
         values
@@ -161,41 +169,39 @@ weighed as (
 ),
 divided as (
     select
-        w.sale_id, w.dimension, w.touch, w.model, s.commission, s.unit,
+        w.sale_id, w.day, w.currency, w.dimension, w.touch, w.model, w.commission, w.unit,
         w.weight * 1000000 / w.weights as millionths,
         w.weight * 1000000 % w.weights as millionths_left,
-        div(abs(s.commission) / s.unit * w.weight, w.weights) as units,
-        mod(abs(s.commission) / s.unit * w.weight, w.weights) as units_left
+        div(abs(w.commission) / w.unit * w.weight, w.weights) as units,
+        mod(abs(w.commission) / w.unit * w.weight, w.weights) as units_left
     from (
         select w.*, (sum(w.weight) over (partition by w.sale_id, w.dimension, w.model))::bigint as weights
         from weighed as w
         where not w.is_whole
     ) as w
-    join sales as s on s.sale_id = w.sale_id
 ),
 shares as (
-    select w.sale_id, w.dimension, w.touch, w.model, 1000000 as millionths, s.commission
+    select w.day, w.currency, w.dimension, w.touch, w.model, 1000000 as millionths, w.commission
     from weighed as w
-    join sales as s on s.sale_id = w.sale_id
     where w.is_whole
     union all
     select
-        d.sale_id, d.dimension, d.touch, d.model,
+        d.day, d.currency, d.dimension, d.touch, d.model,
         d.millionths + (
             row_number() over (partition by d.sale_id, d.dimension, d.model order by d.millionths_left desc, d.touch collate "C")
             <= 1000000 - sum(d.millionths) over (partition by d.sale_id, d.dimension, d.model)
-        )::int,
+        )::int as millionths,
         sign(d.commission) * d.unit * (
             d.units + (
                 row_number() over (partition by d.sale_id, d.dimension, d.model order by d.units_left desc, d.touch collate "C")
                 <= abs(d.commission) / d.unit - sum(d.units) over (partition by d.sale_id, d.dimension, d.model)
             )::int
-        )
+        ) as commission
     from divided as d
 )
 select
-    s.day as day, -- Calendar day of the sale in the reporting zone.
-    s.currency as currency, -- Currency of the row's commission (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.
+    x.day as day, -- Calendar day of the sale in the reporting zone.
+    x.currency as currency, -- Currency of the row's commission (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.
     x.dimension::text as dimension, -- source_page, affiliate_network, utm_source, utm_medium or utm_campaign: by what touches are told apart. Choose one.
     x.model::text as model, -- first, last, last_non_direct, linear, position or time_decay, as above. Choose one.
     x.touch::text as touch, -- The touches' value of the dimension; '(not set)' where none was recorded, '(unattributed)': the sale had no touch.
@@ -206,8 +212,7 @@ select
     sum(x.commission) as commission -- The part of their commission credited to it, in currency, to now; NULL where no amount has been reported. Additive
                                     -- within a currency, dimension and model.
 from shares as x
-join sales as s on s.sale_id = x.sale_id
-group by s.day, s.currency, x.dimension, x.model, x.touch
+group by x.day, x.currency, x.dimension, x.model, x.touch
 
 -- query: first- and last-touch by page
 --   select

@@ -76,5 +76,6 @@ create table staging.click_facts (
 create index click_facts_clicked on staging.click_facts (clicked_at);
 create index click_facts_converted on staging.click_facts (converted_at) where converted_at is not null;
 create index click_facts_person on staging.click_facts (person_number, product_id);
+create index click_facts_touches on staging.click_facts (person_number, clicked_at) where verdict = 'valid';
 create index click_facts_identity on staging.click_facts (identity_number);
 create index click_facts_session on staging.click_facts (session_number, product_id)
