@@ -7,7 +7,7 @@
 -- they come, so that no number of people may be summed: ask for the range and the grouping that you mean.
 -- Dimensions: `by` names any of day, week (its Monday), month (its first day), device_type, utm_source, utm_medium and utm_campaign, of the session or of the
 -- click; another name is refused. With none there is one row of all.
--- First time: whose first session or click ever is one of the group's; the others return.
+-- First time: whose first session or click since ACLUE_FIRST_DAY is one of the group's; the others return. What was before that day is nowhere.
 -- Maturity: is_mature says whether the days of the group are over, and the windows of its clicks by their networks (staging.networks); else n, d and the rate
 -- are NULL: who came last has had least time to buy.
 -- Bounds: 95 %, Wilson's; each person is one case, and people are independent of one another.
@@ -31,6 +31,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp s
 declare
     g record;
     zone constant text := pipeline.setting('timezone');
+    begins constant date := pipeline.setting('first_day');
 begin
     select * into g from pipeline.grouped_by(
         'analytics.people', first_day, last_day, by, '{day,week,month,device_type,utm_source,utm_medium,utm_campaign}'
@@ -66,9 +67,10 @@ begin
                 select f.who, f.first_at
                 from (select e.who, min(e.first_at) as first_at from each as e where e.who is not null group by e.who) as f
                 where
-                    not exists (select from staging.session_facts as s where s.person_number = f.who and s.landed_at < $1 and not s.is_machine)
+                    not exists (select from staging.session_facts as s where s.person_number = f.who and s.landed_at >= $4 and s.landed_at < $1 and not s.is_machine)
                     and not exists (
-                        select from staging.click_facts as c where c.person_number = f.who and c.clicked_at < $1 and c.verdict in ('valid', 'repeat')
+                        select from staging.click_facts as c
+                        where c.person_number = f.who and c.clicked_at >= $4 and c.clicked_at < $1 and c.verdict in ('valid', 'repeat')
                     )
             ),
             totals as (
@@ -94,7 +96,8 @@ begin
             left join lateral (select t.converting as n, t.people as d where t.is_mature) as m on true
             order by t.cell
         $query$, g.cell, g.keys, g.listed
-    ) using analytics.day_start(first_day, zone), analytics.day_start(last_day + 1, zone), zone;
+    ) using
+        analytics.day_start(greatest(first_day, begins), zone), analytics.day_start(last_day + 1, zone), zone, analytics.day_start(begins, zone);
 end
 $body$
 

@@ -2,7 +2,7 @@
 -- kind: function
 -- owner: team:finance
 
--- The clock is the click's, as in revenue_daily; days are those of the reporting zone, the first and the last counted. Ask this instead of averaging rates
+-- The clock is the click's, as in revenue_daily; days are those of the reporting zone, the first and the last counted, from ACLUE_FIRST_DAY on. Ask this instead of averaging rates
 -- of days: distinct people, medians and bounds are those of the very range and grouping.
 -- Dimensions: `by` names any of day, week (its Monday), month (its first day), currency, affiliate_network, source_page, device_type, utm_source, utm_medium,
 -- utm_campaign, product_id, brand and category (those of the product when it was first seen); another name is refused. With none there is one row of all.
@@ -38,6 +38,7 @@ declare
     published constant text[] := '{day,week,month,currency,affiliate_network,source_page,device_type,utm_source,utm_medium,utm_campaign}';
     g record;
     zone constant text := pipeline.setting('timezone');
+    begins constant date := greatest(first_day, pipeline.setting('first_day')::date);
     -- Valid clicks with every dimension; those that nothing asks for cost nothing. Whom nothing names is each time somebody else.
     clicked constant text := $query$
         select
@@ -90,7 +91,7 @@ begin
                 from totals as t
                 order by t.cell
             $query$, g.cell, g.keys
-        ) using first_day, last_day, zone, as_of;
+        ) using begins, last_day, zone, as_of;
         return;
     end if;
     return query execute format(
@@ -151,7 +152,7 @@ begin
             from judged as j
             order by j.cell
         $query$, g.cell, g.keys, g.listed, g.same, clicked
-    ) using first_day, last_day, zone;
+    ) using begins, last_day, zone;
 end
 $body$
 

@@ -27,12 +27,13 @@ class Asked:
     now: datetime
     windows: Mapping[str, int]
     t: Callable[[int], Decimal]
+    begins: date
 
     def groups(self, rows: Iterable[Row]) -> dict[Cell, list[Row]]:
         """The rows of the range by cell, each with its `day`."""
         cells: dict[Cell, list[Row]] = defaultdict(list)
         for row in rows:
-            if self.first <= row["day"] <= self.last:
+            if max(self.first, self.begins) <= row["day"] <= self.last:
                 cells[tuple(sorted((name, _value(row, name)) for name in self.by))].append(row)
         return cells if self.by else {(): cells[()]}
 
@@ -236,6 +237,8 @@ def people(facts: Facts, days: Days, today: date, asked: Asked) -> Table:
     begun: dict[Any, datetime] = {}
     for act in acts:
         act["day"] = days[act["at"]]
+    acts = [act for act in acts if act["day"] >= asked.begins]
+    for act in acts:
         begun[act["person"]] = min(act["at"], begun.get(act["person"], datetime(9999, 1, 1, tzinfo=UTC)))
     return {cell: _active(of, begun, today, asked) for cell, of in asked.groups(acts).items()}
 

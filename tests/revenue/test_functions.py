@@ -33,14 +33,21 @@ def networks(world: Any) -> set[str]:
 
 
 def agree(
-    db: Database, world: Any, judged: Facts, by: list[str], first: date, last: date, zone: str = ZONES[0]
+    db: Database,
+    world: Any,
+    judged: Facts,
+    by: list[str],
+    first: date,
+    last: date,
+    zone: str = ZONES[0],
+    begins: date = date(2024, 1, 1),
 ) -> None:
     """Both functions are what plain Python makes of the world; `by` as far as each knows it."""
     days = local_days(db, times_of(world), zone)
-    of = asked(db, first, last, tuple(by), networks(world), zone)
+    of = asked(db, first, last, tuple(by), networks(world), zone, begins)
     wanted = reports.revenue(judged, world["products"], days, of)
     assert not differences(call(db, "revenue", of), wanted)
-    of = asked(db, first, last, tuple(name for name in by if name in OF_PEOPLE), networks(world), zone)
+    of = asked(db, first, last, tuple(name for name in by if name in OF_PEOPLE), networks(world), zone, begins)
     today = local_days(db, [of.now], zone)[of.now]
     assert not differences(call(db, "people", of), reports.people(judged, days, today, of))
 
@@ -92,6 +99,9 @@ def test_a_crowd_that_comes_back_is_counted_by_people(world_db: Database, server
     ):
         agree(world_db, world, judged, by, first, last)
     agree(world_db, world, judged, ["utm_source"], first + 60 * DAY, last - 40 * DAY)
+    # What was before the first day that is published is not known.
+    agree(world_db, world, judged, ["month"], first, last, ZONES[0], first + 80 * DAY)
+    agree(world_db, world, judged, ["month"], first + 120 * DAY, last, ZONES[0], first + 80 * DAY)
     of = asked(world_db, first, last, ("currency",), networks(world))
     assert any(row["epc_low"] is not None for row in call(world_db, "revenue", of).values()), (
         "bounds of earnings are tried"

@@ -77,7 +77,12 @@ def _click(
     }
     click |= {"affiliate_network": dice.choice(NETWORKS), "affiliate_url": "https://shop.example/", "order_id": None}
     click |= {"expected_commission": dice.choice([None, Decimal("0.50")]), "is_converted": is_sold, **place}
-    click |= {"conversion_timestamp": at + timedelta(seconds=dice.randrange(-9, 90_000)) if is_sold else None}
+    click |= {
+        "conversion_timestamp": at
+        + timedelta(seconds=dice.choice([-9, 0, dice.randrange(90_000), dice.randrange(90_000)]))
+        if is_sold
+        else None
+    }
     click |= {
         "actual_commission": dice.choice([None, Decimal(0), Decimal(dice.randrange(1, 900)) / 100]) if is_sold else None
     }

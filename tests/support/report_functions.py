@@ -23,15 +23,22 @@ NEAR |= {"epc_low": Decimal("2e-6"), "epc_high": Decimal("2e-6")}
 
 
 def asked(
-    db: Database, first: date, last: date, by: tuple[str, ...], networks: set[str], zone: str = "Europe/London"
+    db: Database,
+    first: date,
+    last: date,
+    by: tuple[str, ...],
+    networks: set[str],
+    zone: str = "Europe/London",
+    begins: date = date(2024, 1, 1),
 ) -> Asked:
-    """A call to be made about now; the settings that functions know are set to the zone."""
+    """A call to be made about now; the settings that functions know are set."""
     with db.psycopg() as pg:
-        pg.execute("update pipeline.settings set value = %s where name = 'timezone'", [zone])
+        for name, value in (("timezone", zone), ("first_day", begins.isoformat())):
+            pg.execute("update pipeline.settings set value = %s where name = %s", [value, name])
         t = dict(pg.execute("select n, analytics.students_t(n) from generate_series(1, 2000) as n").fetchall())
         asked = "select n, analytics.attribution_window(n) from unnest(%s::text[]) as n"
         windows = dict(pg.execute(asked, [sorted(networks)]).fetchall())
-    return Asked(first, last, by, datetime.now(UTC), windows, lambda degrees: t[degrees])
+    return Asked(first, last, by, datetime.now(UTC), windows, lambda degrees: t[degrees], begins)
 
 
 def call(db: Database, name: str, of: Asked, *more: Any) -> Table:
