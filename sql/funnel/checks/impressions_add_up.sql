@@ -8,8 +8,6 @@ with built as (
         d.day as day,
         coalesce((d.figures ->> 'rows')::bigint, 0) as seen,
         coalesce((d.figures ->> 'impressions')::bigint, 0) as impressions,
-        coalesce((d.figures ->> 'machine_impressions')::bigint, 0) as machine_impressions,
-        coalesce((d.figures ->> 'clicked_impressions')::bigint, 0) as clicked_impressions,
         coalesce((d.figures ->> 'other_kinds')::bigint, 0) as other_kinds,
         coalesce((d.figures ->> 'repeats')::bigint, 0) as repeats
     from pipeline.days as d
@@ -18,11 +16,9 @@ with built as (
 published as (
     select
         r.day as day,
-        sum(r.impressions) as impressions,
-        sum(r.machine_impressions) as machine_impressions,
-        sum(r.clicked_impressions) as clicked_impressions,
+        sum(r.impressions + r.machine_impressions) as impressions,
         bool_and(
-            r.comparable_impressions <= r.impressions and r.comparable_clicks <= r.clicked_impressions
+            r.clicked_impressions <= r.impressions and r.comparable_impressions <= r.impressions and r.comparable_clicks <= r.clicked_impressions
             and r.expected_clicks between 0 and r.comparable_impressions
         ) as is_comparable
     from analytics.ctr_by_position_daily as r
@@ -37,9 +33,8 @@ counted as (
     select
         coalesce(s.day, b.day, p.day) as day,
         coalesce(s.views, 0) as rows,
-        (b.impressions, b.machine_impressions, b.clicked_impressions)
-        is distinct from (coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0), coalesce(p.clicked_impressions, 0))
-        or b.seen <> b.impressions + b.machine_impressions + b.other_kinds + b.repeats
+        b.impressions is distinct from coalesce(p.impressions, 0)
+        or b.seen <> b.impressions + b.other_kinds + b.repeats
         or not p.is_comparable as differs
     from built as b
     full join published as p on p.day = b.day
@@ -53,7 +48,6 @@ select
             select
                 sum(b.seen) as seen,
                 sum(b.impressions) as impressions,
-                sum(b.machine_impressions) as machine_impressions,
                 sum(b.other_kinds) as other_kinds,
                 sum(b.repeats) as repeats
             from built as b
