@@ -1,0 +1,104 @@
+"""A day of three tables of the funnel, computed, compared and written, against the best single query that gives the same rows; and among
+ten times as many days."""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.derived import facts
+from aclue_pipeline.derived.days import replace_days
+from aclue_pipeline.derived.statement import execute
+from aclue_pipeline.postgres import Database, query, script
+from benchmarks import Result, deployed_database, load
+
+VIEWS = 300_000
+DAYS = 50
+RUNS = 3
+CATALOG = Catalog.load()
+DAY = date(2026, 1, 15)
+BY_HAND = {
+    name: select
+    for name, _, select in (
+        part.partition("\n")
+        for part in (Path(__file__).parent / "funnel_by_hand.sql").read_text().split("-- name: ")[1:]
+    )
+}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _fill(database: Database, first: date, days: int, views: int, tag: str) -> None:
+    load(database, "facts_data.sql", tag=tag, first=_midnight(first), days=days, views=views, views_a_click=10)
+    load(database, "funnel_data.sql", first=_midnight(first), days=days)
+
+
+def _ready(database: Database) -> None:
+    facts.sync(database, CATALOG)
+    with database.autocommit() as connection:
+        script(connection, "vacuum analyze")
+    replace_days(database, CATALOG, CATALOG.tables["analytics.session_steps"], DAY, DAY)
+
+
+def _day(database: Database, name: str) -> float:
+    """Seconds of writing every row of the day."""
+    table = CATALOG.tables[f"analytics.{name}"]
+    with database.psycopg() as pg:
+        execute(pg, "delete from {table}", table)
+    begun = time.perf_counter()
+    (result,) = replace_days(database, CATALOG, table, DAY, DAY)
+    assert result.changed
+    return time.perf_counter() - begun
+
+
+def _query(database: Database, name: str) -> float:
+    bounds: dict[str, Any] = {"start": _midnight(DAY), "stop": _midnight(DAY + timedelta(days=1))}
+    with database.begin() as connection:
+        begun = time.perf_counter()
+        rows = query(connection, BY_HAND[name], **bounds)
+        took = time.perf_counter() - begun
+    published = _published(database, name)
+    same = [{column: row[column] for column in rows[0]} for row in published]
+    assert sorted(map(_plain, rows)) == sorted(map(_plain, same))
+    return took
+
+
+def _published(database: Database, name: str) -> list[dict[str, Any]]:
+    with database.psycopg() as pg:
+        found = execute(
+            pg, "select to_jsonb(t) from {table} t where {clock} = {on}", CATALOG.tables[f"analytics.{name}"], on=DAY
+        )
+        return [row for (row,) in found]
+
+
+def _plain(row: Any) -> str:
+    numbers = [value if isinstance(value, str) else Decimal(str(value)).normalize() for value in dict(row).values()]
+    return repr(numbers)
+
+
+def _against_hand() -> list[Result]:
+    with deployed_database() as database:
+        _fill(database, DAY, 1, VIEWS, "day")
+        _ready(database)
+        runs = {name: [_day(database, name) / _query(database, name) for _ in range(RUNS + 1)][1:] for name in BY_HAND}
+    of = f"{VIEWS:,} views, {VIEWS // 10:,} clicks, sessions and recommendations : the best single query for the same rows"
+    return [Result(f"a day of {name}, every row written", ratios, "ratio", of) for name, ratios in runs.items()]
+
+
+def _among_days() -> list[Result]:
+    first = DAY - timedelta(days=DAYS // 2)
+    with deployed_database() as short, deployed_database() as long:
+        for database, days, begin in ((short, DAYS // 10, DAY - timedelta(days=DAYS // 20)), (long, DAYS, first)):
+            _fill(database, begin, days, VIEWS // DAYS * days, "h")
+            _ready(database)
+        runs = {name: [_day(long, name) / _day(short, name) for _ in range(RUNS + 1)][1:] for name in BY_HAND}
+    of = f"{DAYS} days of {VIEWS // DAYS:,} views each : {DAYS // 10} of them"
+    return [Result(f"a day of {name}, long history", ratios, "ratio", of) for name, ratios in runs.items()]
+
+
+def measure() -> list[Result]:
+    return _against_hand() + _among_days()
