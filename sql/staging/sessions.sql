@@ -28,7 +28,7 @@ select
     analytics.dimension(s.utm_campaign) as utm_campaign, -- Campaign it came from; '(not set)' where none.
     case when s.has_registered then analytics.usable(s.registration_timestamp) end as registered_at, -- When its visitor registered; NULL: not in it.
     coalesce(s.has_converted, false) as has_converted, -- The app's own flag; events decide, this is for comparing with them.
-    case when l.seconds between 0 and 86400 then l.seconds end as engaged_seconds, -- Seconds it lasted: as the client measured, else from start to end; NULL: not
+    case when l.seconds between 0 and 86400 then l.seconds end::numeric as engaged_seconds, -- Seconds it lasted: as the client measured, else from start to end; NULL: not
                                                                         -- known, or more than a day.
     s.products_viewed as app_products_viewed, -- Products that it looked at, by the app's own counter; NULL: not counted.
     s.total_swipes as app_swipes, -- Swipes, by the app's own counter; NULL: not counted.
