@@ -29,7 +29,7 @@ def revenue() -> None:
 
 @click.group(short_help="How far sessions went, day by day.", epilog="Example:  aclue funnel rebuild")
 def funnel() -> None:
-    """How far sessions went, and how: session_funnel_daily, ctr_by_position_daily, session_quality_daily."""
+    """How far sessions went, and how, and who came back: session_funnel_daily, session_quality_daily, people_active, …"""
 
 
 # --- rebuild ----------------------------------------------------------------------------------------------------------

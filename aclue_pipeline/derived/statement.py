@@ -24,12 +24,18 @@ def execute(pg: Pg, text: str, table: Table, **values: Any) -> psycopg.Cursor[An
 
 
 def filled(pg: Pg, text: str, values: Mapping[str, Any]) -> sql.SQL:
-    """The statements of a file with every `:name` bound: to the given value, else to the setting of that name."""
+    """The statements of a file with every `:name` bound: to the given value, else to the setting of that name; `:now` to the time
+    at which the transaction began, where no other is given."""
     bound = {}
     for name in sqltext.parameters(text):
-        if name not in values and name not in Settings.model_fields:
+        if name in values:
+            bound[name] = values[name]
+        elif name == "now":
+            bound[name] = one(pg, "select now()")
+        elif name in Settings.model_fields:
+            bound[name] = getattr(get_settings(), name)
+        else:
             raise SqlFileError(f"the SELECT asks for :{name}, which is neither given nor a setting")
-        bound[name] = values[name] if name in values else getattr(get_settings(), name)
     return sql.SQL(psycopg.ClientCursor(pg).mogrify(sqltext.bindable(text), bound))
 
 

@@ -33,6 +33,7 @@ DAY = timedelta(days=1)
 TABLES = [
     *("revenue_daily", "commission_daily", "product_revenue_daily", "session_funnel_daily", "ctr_by_position_daily"),
     *("session_quality_daily", "recommendation_performance_daily", "attribution_daily"),
+    "people_active",
 ]
 NOON = datetime(2026, 10, 25, 12, tzinfo=UTC)
 

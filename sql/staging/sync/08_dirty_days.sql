@@ -163,6 +163,9 @@ select 'touched_sale_day', analytics.local_day(l.at, :timezone), l.cause, jsonb_
 from led as l
 where not l.is_touch and l.touched_at >= l.at - interval '720 hours'
 union
+select 'activity_day', a.day, a.cause, a.cell
+from activity_marks as a
+union
 select 'session_day', analytics.local_day(s.landed_at, :timezone), c.cause, jsonb_build_object(
     'device_type', s.device_type, 'landing_page', s.landing_page, 'utm_source', s.utm_source
 )
