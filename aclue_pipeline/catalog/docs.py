@@ -167,10 +167,11 @@ def _opening(one: Table | Function) -> Iterator[str]:
 
 
 def _paragraphs(rules: str) -> Iterator[str]:
-    """A line that begins with one to three words and a colon begins a paragraph, one that is indented is an entry of a list."""
+    """A line that begins with one to three words and a colon begins a paragraph, one that is indented is an entry of a list, whose
+    name ends at two blanks, else with its first word."""
     was = ""
     for line in rules.splitlines():
-        entry = re.fullmatch(r" {1,3}(\S+) +(\S.*)", line)
+        entry = re.fullmatch(r" {1,3}(\S+(?: \S+)*?(?=  )|\S+) +(\S.*)", line)
         label = re.match(r"([A-Z]\w*(?: \w+){0,2}): ", line)
         if was and (label or (was[0] == " " and line[0] != " ")):
             yield ""

@@ -15,7 +15,7 @@
 --   actual 0           Declined or reversed: nothing, where something was expected or nobody estimated.
 --   expected missing   There is an amount, and no estimate to compare it with.
 --   actual = expected, actual < expected, actual > expected   Both are known; equal means within a cent.
--- Bucket of lines without a click:
+-- Lines without a click: their bucket says why they have none:
 --   only in report     It names an order or a click of ours that no click has.
 --   report without order   It names neither (Amazon's never do): such lines can be compared by month only.
 --   report in another currency   Its click is held in another currency, so that its amounts compare with nothing.
