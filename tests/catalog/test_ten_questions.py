@@ -16,9 +16,9 @@ from aclue_pipeline.catalog.table import Query
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
-from tests.oracles import attribution, funnel, report_functions, revenue
+from tests.oracles import attribution, funnel, people, report_functions, revenue
 from tests.oracles.facts import Facts, facts, key
-from tests.oracles.numbers import rate, total
+from tests.oracles.numbers import rate, total, wilson
 from tests.support import years
 from tests.support.catalogs import CATALOG
 from tests.support.report_functions import asked
@@ -146,6 +146,43 @@ def funnel_of_first_visits(told: Told) -> list[tuple[Any, ...]]:
     ]
 
 
+def week_1_retention(told: Told) -> list[tuple[Any, ...]]:
+    cells = defaultdict(list)
+    for (_, since, *campaign), row in people.retention_weekly(told.facts, told.days, told.today).items():
+        if since == 1 and row["active"] is not None:
+            cells[tuple(campaign)].append(row)
+    answer = []
+    for campaign, rows in cells.items():
+        all_of, back = (sum(row[name] for row in rows) for name in ("people", "active"))
+        answer.append((*campaign, all_of, back, rate(back, all_of), *wilson(back, all_of)))
+    return answer
+
+
+def value_of_cohorts(told: Told) -> list[tuple[Any, ...]]:
+    newest: dict[Any, tuple[int, dict[str, Any]]] = {}
+    table = people.cohort_value_monthly(told.facts, told.days, told.today)
+    for (cohort, since, currency), row in sorted(table.items()):
+        if row["commission"] is not None:
+            newest[cohort, currency] = since, row
+    return [
+        (
+            *cell,
+            row["people"],
+            since,
+            row["converting_to_date"],
+            row["commission_to_date"],
+            rate(row["commission_to_date"], row["people"]),
+        )
+        for cell, (since, row) in newest.items()
+    ]
+
+
+def weekly_active_people(told: Told) -> list[tuple[Any, ...]]:
+    table = people.people_active(told.facts, told.days, told.today - DAY)
+    names = ("period_start", "people", "first_time", "returned", "signed_in")
+    return [tuple(row[name] for name in names) for (_, period), row in table.items() if period == "week"]
+
+
 def first_and_last_touch_by_page(told: Told) -> list[tuple[Any, ...]]:
     cells: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for (day, currency, dimension, model, page), row in attribution.attribution_daily(told.facts, told.days).items():
@@ -184,6 +221,18 @@ QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
         "landing_page step step_name sessions n d rate low high",
         funnel_of_first_visits,
     ),
+    "week-1 retention of a campaign": (
+        "utm_source utm_campaign people back_after_a_week retention low high",
+        week_1_retention,
+    ),
+    "revenue per cohort month": (
+        "cohort_month currency people months_since converting_to_date commission_to_date per_person",
+        value_of_cohorts,
+    ),
+    "weekly active people": (
+        "week people first_time returned signed_in",
+        weekly_active_people,
+    ),
     "first- and last-touch by page": (
         "page currency first_touch_sales last_touch_sales first_touch_commission last_touch_commission",
         first_and_last_touch_by_page,
@@ -220,3 +269,8 @@ def same(row: tuple[Any, ...], counts: tuple[Any, ...]) -> bool:
         else found == wanted
         for found, wanted in zip(row, counts, strict=True)
     )
+
+
+def test_there_are_ten_questions() -> None:
+    assert len(QUESTIONS) == 10
+    assert all(query_for(question).sql for question in QUESTIONS)
