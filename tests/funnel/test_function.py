@@ -14,7 +14,7 @@ from tests.oracles import report_functions as reports
 from tests.oracles.facts import facts, key
 from tests.support.crowds import crowd
 from tests.support.report_functions import asked, call, differences
-from tests.worlds import FEW, build, journeys, load, local_days, numbers, span, times_of, worlds
+from tests.worlds import FEW, build, journeys, load, local_days, numbers, rows_of, span, times_of, worlds
 
 pytestmark = pytest.mark.database
 
@@ -54,3 +54,22 @@ def test_every_step_is_what_plain_python_counts(world_db: Database, world: Any, 
 def test_a_crowd_that_comes_back_is_counted_by_people(world_db: Database) -> None:
     world = crowd(random.Random(3), datetime.now(UTC))
     agree(world_db, world, [[], ["device_type"], ["landing_page", "is_first_visit"], ["week"]], ["all", "newcomers"])
+
+
+def test_people_of_a_day_a_week_and_a_month_are_those_of_people_active(world_db: Database) -> None:
+    world = crowd(random.Random(4), datetime.now(UTC))
+    load(world_db, world)
+    first, last = span(local_days(world_db, times_of(world)))
+    build(world_db, "people_active", first, last)
+    published = rows_of(world_db, "analytics.people_active")
+    for period in ("day", "week", "month"):
+        found = call(world_db, "people", asked(world_db, first, last, (period,), {"awin"}))
+        of_period = [
+            row for row in published if row["period"] == period and row["people"] and row["period_start"] >= first
+        ]
+        assert of_period
+        for row in of_period:
+            said = found[(period, row["period_start"].isoformat()),]
+            assert said["people"] == row["people"]
+            assert said["first_time"] == row["first_time"]
+            assert said["converting_people"] == row["with_conversion"]
