@@ -14,6 +14,7 @@
 -- Time of report: the second curve counts when we first saw that a sale was reported, which is what a forecast must wait for; the columns of it end in
 -- _reported. Only clicks are followed that were seen within two days of being made, since reports are noted at all (staging.click_facts, reported_at):
 -- of others nobody can tell when the report came.
+-- Networks: those of staging.networks and the largest others of a month, 50 in all; what a client makes up beyond these is '(other)', and makes no rows.
 with sold as materialized (
     select
         coalesce(f.kept_click_id, f.click_id) as click_id,
@@ -44,7 +45,7 @@ clicks as (
     left join sold as r on r.click_id = c.click_id and c.counted_as_converted
     where c.verdict = 'valid'
 ),
-lags as (
+counted as (
     select
         c.click_month as click_month,
         c.currency as currency,
@@ -57,6 +58,31 @@ lags as (
         sum(c.commission) as commission
     from clicks as c
     group by 1, 2, 3, 4, 5, 6, 7
+),
+places as (
+    select
+        c.click_month as click_month,
+        c.affiliate_network as affiliate_network,
+        row_number() over (
+            partition by c.click_month order by n.affiliate_network is null, sum(c.clicks) desc, c.affiliate_network
+        ) as place
+    from counted as c
+    left join staging.networks as n on n.affiliate_network = c.affiliate_network
+    group by c.click_month, c.affiliate_network, n.affiliate_network
+),
+lags as (
+    select
+        c.click_month as click_month,
+        c.currency as currency,
+        case when p.place <= 50 then c.affiliate_network else '(other)' end as affiliate_network,
+        c.is_sale as is_sale,
+        c.days as days,
+        c.is_followed as is_followed,
+        c.report_days as report_days,
+        c.clicks as clicks,
+        c.commission as commission
+    from counted as c
+    join places as p on p.click_month = c.click_month and p.affiliate_network = c.affiliate_network
 ),
 months as (
     select
@@ -120,7 +146,7 @@ days as (
 select
     d.click_month as click_month, -- First day of the calendar month of the clicks, in the reporting zone.
     d.currency as currency, -- Currency of all amounts of the row (ISO 4217), the product's when the click was first seen; '(not set)' where it had none.
-    d.affiliate_network as affiliate_network, -- Network that pays (amazon, awin, …); '(not set)' where not recorded.
+    d.affiliate_network as affiliate_network, -- Network that pays (amazon, awin, …); '(not set)' where not recorded, '(other)' beyond 50.
     d.day::int as days_since, -- Days of 24 hours since the click, 0 to 90: the row counts what had come by then.
     d.clicks::bigint as clicks, -- Valid clicks of the month; analytics.rate(conversions, clicks) is the conversion rate within days_since. Not additive
                                 -- over days_since: each row of a month has the same.

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aclue_pipeline import derived
+from aclue_pipeline.checks import of_file
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 from tests.oracles import revenue
 from tests.oracles.facts import facts
 from tests.support.catalogs import CATALOG
-from tests.worlds import FEW, ZONE, build, change, load, local_days, repeated, rows_of, span, times_of, worlds
+from tests.worlds import FEW, ZONE, build, change, load, local_days, repeated, rows_of, span, sync, times_of, worlds
 
 pytestmark = pytest.mark.database
 
@@ -148,6 +149,27 @@ def test_how_late_sales_come_and_are_reported_is_what_plain_python_counts(world_
         assert found(world_db, "conversion_lag") == wanted
 
     agrees()
+
+
+MADE_UP = """
+insert into public.affiliate_clicks (session_id, click_timestamp, source_page, affiliate_network, affiliate_url)
+select 's' || n, '2026-03-01 10:00+00', '', case when n = 60 then 'awin' else 'made up ' || n end, '' from generate_series(1, 60) as n
+"""
+
+
+def test_networks_that_a_client_makes_up_make_no_rows(world_db: Database) -> None:
+    load(world_db, {})
+    with world_db.psycopg() as pg:
+        pg.execute(MADE_UP)
+    sync(world_db)
+    derived.replace_whole(world_db, CATALOG, CATALOG.table("conversion_lag"))
+    with world_db.psycopg() as pg:
+        asked = "select affiliate_network, clicks from analytics.conversion_lag where days_since = 90"
+        clicks = dict(pg.execute(asked).fetchall())
+    assert len(clicks) == 51
+    assert (clicks["awin"], clicks["(other)"]) == (1, 10)
+    [lags] = [check for check in CATALOG.checks if check.name == "lags_add_up"]
+    assert of_file(lags).judge(world_db).passed
 
 
 # --- all say the same ---------------------------------------------------------------------------------------------------
