@@ -21,7 +21,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.pass_obj
 def report(context: Context, first: datetime | None, last: datetime | None, out: Path | None) -> None:
-    """Write one HTML page of charts, each with the numbers beside it: commission by day and month, funnel, retention, attribution.
+    """Write one HTML page of charts, each with the numbers beside it: commission, funnel, people, attribution, recommendations.
 
     The page holds all it shows: it opens without a network, runs no script and prints. Reads only, as aclue_analyst may.
     """
