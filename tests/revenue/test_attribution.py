@@ -111,7 +111,7 @@ def invented(sales: int, seed: int = 18) -> Facts:
     return Facts(clicks, visits, [])
 
 
-def put(db: Database, judged: Facts) -> None:
+def put(db: Database, judged: Facts, *, analyze: bool = True) -> None:
     """These facts in the place of those that are there."""
     load(db, {})
     clicks = {
@@ -138,7 +138,8 @@ def put(db: Database, judged: Facts) -> None:
             ("staging.session_facts", visits, ({**v, "number": n} for n, v in judged.sessions.items())),
         ):
             copy_in(pg, table, list(columns), ([(row | same)[of] for of in columns.values()] for row in rows))
-        pg.execute("analyze staging.click_facts, staging.session_facts")
+        if analyze:
+            pg.execute("analyze staging.click_facts, staging.session_facts")
 
 
 def days_of(db: Database, judged: Facts) -> tuple[dict[datetime, date], date, date]:
@@ -203,6 +204,43 @@ SHARED = """
     join staging.click_facts as c on c.currency = s.currency and c.counted_converted_at is not null
     group by 1, 2 order by 1, 2
 """
+
+
+def work(db: Database, sales: int, people: int) -> int:
+    """Rows that all steps of the plan put out or throw away, of so many sales and visits, to a planner who knows nothing."""
+    clicks, visits = list[Row](), dict[str, Row]()
+    for n in range(sales):
+        at = NOON - timedelta(seconds=200 * n)
+        of = {
+            "person": n % people,
+            "at": at,
+            "counted_converted_at": at,
+            "verdict": "valid",
+            "currency": "GBP",
+            "counted": Decimal("1.01"),
+        }
+        clicks.append(of | {"id": uuid.UUID(int=n), "source_page": PAGES[n % 3], "affiliate_network": PAGES[n % 2]})
+        of = {"person": n % people, "landed_at": at, "is_machine": False, "is_orphan": False}
+        visits[str(n)] = of | dict.fromkeys(attribution.CAMPAIGN, SOURCES[n % 2])
+    put(db, Facts([], {}, []))
+    put(db, Facts(clicks, visits, []), analyze=False)
+    with db.psycopg() as pg:
+        bounds = {"range_start": NOON - timedelta(days=6), "range_end": NOON + timedelta(days=1)}
+        select = filled(pg, CATALOG.table(NAME).sql, bounds)
+        [[[plan]]] = pg.execute(sql.SQL("explain (analyze, timing off, format json) {}").format(select)).fetchall()
+    steps, total = [plan["Plan"]], 0.0
+    for step in steps:
+        steps += step.get("Plans", [])
+        own = sum(value for name, value in step.items() if name == "Actual Rows" or name.startswith("Rows Removed"))
+        total += own * step["Actual Loops"]
+    return round(total)
+
+
+@pytest.mark.parametrize("people", [1, 200])
+def test_four_times_the_sales_are_not_sixteen_times_the_work_also_of_one_person(
+    world_db: Database, people: int
+) -> None:
+    assert work(world_db, 800, people) / work(world_db, 200, people) < 6
 
 
 # --- which days a change reaches ------------------------------------------------------------------------------------------
