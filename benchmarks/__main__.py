@@ -8,7 +8,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("startup", "preferences", "revenue", "facts", "functions", "money", "attribution", "funnel")
+MODULES = ("startup", "preferences", "revenue", "facts", "functions", "money", "attribution", "funnel", "people")
 
 
 def main(chosen: list[str]) -> None:

@@ -21,17 +21,29 @@ with dates as (
         analytics.local_day(:range_start, :timezone)::timestamp, analytics.local_day(:range_end, :timezone)::timestamp - interval '1 day', interval '1 day'
     ) as g (day)
 ),
-periods as (
+periods as materialized (
     select
         d.day as day,
         p.period as period,
         p.period_start as period_start,
-        analytics.day_start(greatest(p.period_start, :first_day::date), :timezone) as begins_at,
-        analytics.day_start(d.day + 1, :timezone) as ends_at
+        analytics.day_start(greatest(p.period_start, :first_day::date), :timezone) as begins_at
     from dates as d
     join (values ('day'), ('week'), ('month')) as v (period)
         on case v.period when 'day' then true when 'week' then extract(isodow from d.day) = 7 else extract(day from d.day + 1) = 1 end
     cross join lateral (select v.period as period, date_trunc(v.period, d.day::timestamp)::date as period_start) as p
+),
+-- Each day of each person once: what several periods share is read from the facts once.
+by_day as (
+    select
+        a.person_number as person_number,
+        analytics.local_day(a.active_at, :timezone) as day,
+        bool_and(a.is_machine) as is_machine,
+        bool_or(a.is_signed_in and not a.is_machine) as is_signed_in,
+        count(*) filter (where a.event = 'click' and not a.is_machine) as clicks,
+        bool_or(a.is_converted) as is_converted
+    from staging.activity as a
+    where a.active_at >= (select min(p.begins_at) from periods as p) and a.active_at < :range_end
+    group by 1, 2
 ),
 here as (
     select
@@ -39,17 +51,17 @@ here as (
         p.period as period,
         p.period_start as period_start,
         p.begins_at as begins_at,
-        a.person_number as person_number,
-        bool_and(a.is_machine) as is_machine,
-        bool_or(a.is_signed_in and not a.is_machine) as is_signed_in,
-        count(*) filter (where a.event = 'click' and not a.is_machine) as clicks,
-        bool_or(a.is_converted) as is_converted
+        b.person_number as person_number,
+        bool_and(b.is_machine) as is_machine,
+        bool_or(b.is_signed_in) as is_signed_in,
+        sum(b.clicks) as clicks,
+        bool_or(b.is_converted) as is_converted
     from periods as p
-    join staging.activity as a on a.active_at >= p.begins_at and a.active_at < p.ends_at
+    join by_day as b on b.day >= greatest(p.period_start, :first_day::date) and b.day <= p.day
     group by 1, 2, 3, 4, 5
 ),
 -- Clicks are only looked at of whom no session before tells.
-landed as (
+landed as materialized (
     select
         t.person_number as person_number,
         t.begins_at as begins_at,
