@@ -24,4 +24,6 @@ def test_it_rebuilds_the_tables_of_its_room(deployed_db: Database, monkeypatch: 
         "analytics.session_steps",
         "analytics.session_funnel_daily",
         "analytics.session_quality_daily",
+        "analytics.people_active",
+        "analytics.retention_weekly",
     }

@@ -240,6 +240,7 @@ def _lost(event: Event) -> dict[str, int]:
 
 
 CLICK_TABLES = {
+    "people_active",
     "revenue_daily",
     "commission_daily",
     "commission_monthly",
