@@ -22,21 +22,42 @@
 --   bounced      is_bounce, against the rule above, of viewing sessions.
 -- A row moves while its sessions' windows are open, and later where views, swipes or the app's counters are corrected. Swipes of visitors without account
 -- belong to no session.
+-- Sessions are taken from the facts, of whose days the server knows the number: of session_steps it may take a day just built for an empty one.
 with landed as (
     select
-        s.day as day,
-        s.session_number as session_number,
-        s.device_type as device_type,
-        s.landing_page as landing_page,
-        s.is_machine as is_machine,
-        s.is_orphan as is_orphan,
-        s.step_1_at as landed_at,
-        s.step_1_at + interval '24 hours' as seen_until,
-        s.any_click as any_click,
-        s.any_conversion as any_conversion,
-        not s.is_machine and not s.is_orphan as is_counted
-    from analytics.session_steps as s
-    where s.day >= analytics.local_day(:range_start, :timezone) and s.day < analytics.local_day(:range_end, :timezone) and s.path = 'all'
+        analytics.local_day(f.landed_at, :timezone) as day,
+        f.session_number as session_number,
+        f.identity_number as identity_number,
+        f.landed_at as landed_at,
+        f.landed_at + interval '24 hours' as seen_until,
+        f.landed_at + :funnel_window_days * interval '24 hours' as closes_at,
+        f.device_type as device_type,
+        f.landing_page as landing_page,
+        f.is_signed_in as is_signed_in,
+        f.is_machine as is_machine,
+        f.is_orphan as is_orphan,
+        not f.is_machine and not f.is_orphan as is_counted,
+        f.registered_at as registered_at,
+        f.engaged_seconds as engaged_seconds,
+        f.app_products_viewed > 0 as says_viewed,
+        f.app_swipes > 0 as says_swiped,
+        f.app_clicks > 0 as says_clicked,
+        f.app_registered as says_registered,
+        f.has_registration_time as is_registered,
+        f.has_converted as says_converted,
+        f.app_bounced as says_bounced
+    from staging.session_facts as f
+    where f.landed_at >= :range_start and f.landed_at < :range_end
+),
+acted as (
+    select
+        l.session_number as session_number,
+        bool_or(c.clicked_at >= l.landed_at and c.clicked_at <= l.closes_at) as any_click,
+        bool_or(c.counted_as_converted and c.counted_converted_at >= l.landed_at and c.counted_converted_at <= l.closes_at) as any_conversion
+    from landed as l
+    join staging.click_facts as c on c.session_number = l.session_number
+    where c.verdict = 'valid'
+    group by l.session_number
 ),
 -- The names of a day's sessions are a tenth of its views: found first, they are hashed once each.
 names as materialized (
@@ -83,9 +104,8 @@ signed_in as (
         l.landed_at as landed_at,
         case when p.identity like 'u:%' then substr(p.identity, 3)::uuid end as user_id
     from landed as l
-    join staging.session_facts as f on f.session_number = l.session_number
-    join pipeline.person_numbers as p on p.identity_number = f.identity_number
-    where f.is_signed_in and l.is_counted
+    join pipeline.person_numbers as p on p.identity_number = l.identity_number
+    where l.is_signed_in and l.is_counted
 ),
 -- Named as a list, the users are looked up by index before what was delivered twice is told apart.
 swiped as (
@@ -104,19 +124,13 @@ told as (
         k.session_number is not null as is_viewing,
         coalesce(k.products, 0) as products,
         coalesce(w.swipes, 0) as swipes,
-        f.engaged_seconds as engaged_seconds,
-        f.app_products_viewed > 0 as says_viewed,
-        f.app_swipes > 0 as says_swiped,
-        f.app_clicks > 0 as says_clicked,
-        f.app_registered as says_registered,
-        f.has_registration_time as is_registered,
-        f.has_converted as says_converted,
-        f.app_bounced as says_bounced,
-        k.products <= 1 and k.is_acted_on is not true and w.session_number is null and not l.any_click and f.registered_at is null as is_bounce
+        coalesce(a.any_click, false) as any_click,
+        coalesce(a.any_conversion, false) as any_conversion,
+        k.products <= 1 and k.is_acted_on is not true and w.session_number is null and a.any_click is not true and l.registered_at is null as is_bounce
     from landed as l
-    join staging.session_facts as f on f.session_number = l.session_number
     left join looked as k on k.session_number = l.session_number
     left join swiped as w on w.session_number = l.session_number
+    left join acted as a on a.session_number = l.session_number
 )
 select
     t.day as day, -- Calendar day on which the sessions landed, in the reporting zone.
