@@ -57,7 +57,7 @@ SECTIONS = (
             with now as (
                 select
                     r.day, r.currency, sum(r.valid_clicks) as clicks, sum(r.conversions) as conversions,
-                    coalesce(sum(r.actual_commission), 0) as commission,
+                    sum(r.conversions_without_amount) as without_amount, coalesce(sum(r.actual_commission), 0) as commission,
                     analytics.rate(
                         sum(r.valid_clicks)
                             filter (where r.day + analytics.attribution_window(r.affiliate_network) >= analytics.local_day(now(), :zone)),
@@ -75,7 +75,8 @@ SECTIONS = (
             )
             select
                 day, currency, coalesce(n.commission, 0) as commission, coalesce(n.commission, 0) - coalesce(m.since, 0) as first_published,
-                coalesce(m.since, 0) as restated, n.open_share, coalesce(n.clicks, 0) as clicks, coalesce(n.conversions, 0) as conversions
+                coalesce(m.since, 0) as restated, n.open_share, coalesce(n.clicks, 0) as clicks, coalesce(n.conversions, 0) as conversions,
+                coalesce(n.without_amount, 0) as conversions_without_amount
             from now n full join moved m using (day, currency)
             order by day desc, currency""",
         draw=shapes.revenue_chart,

@@ -42,6 +42,8 @@ def extract(
 
     if form == "parquet" and out is None:
         raise click.UsageError("--format parquet needs --out FILE")
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     days = (first.date() if first else None, last.date() if last else None)
     database, wanted = context.database(), published(context.catalog, table)
     rows = _to_file(database, wanted, days, form, out) if out else _to_stdout(database, wanted, days)

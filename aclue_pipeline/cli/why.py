@@ -15,7 +15,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     short_help="Why a day of a table says what it says.", epilog="Example:  aclue why revenue_daily 2026-03-01"
 )
 @click.argument("table")
-@click.argument("day", type=_DAY)
+@click.argument("day", type=_DAY, metavar="DAY")
 @click.option("--column", metavar="NAME", help="Only this column.  [default: the table's headline]")
 @click.option("--since", type=_DAY, metavar="DAY", help="Restatements published from that day on.  [default: all]")
 @json_option
@@ -50,7 +50,7 @@ def _lines(explained: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("largest rows", explained["values"])
     yield from _section("clicks behind it", explained["clicks"])
     if explained["restatements"]:
-        yield "how its numbers moved"
+        yield "how its numbers moved, over the rows that did"
     for move in explained["restatements"]:
         currency = f" {move['currency']}" if move["currency"] else ""
         causes = ", ".join(move["causes"])

@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.history import restated
-from aclue_pipeline.derived.needed import is_known
+from aclue_pipeline.derived.needed import is_known, rebuild_range, today
 from aclue_pipeline.derived.statement import Pg, is_there, listed, parts_of
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from aclue_pipeline.postgres import Database
@@ -22,7 +22,8 @@ def explain(
     db: Database, catalog: Catalog, table: Table, day: date, *, column: str | None = None, since: date | None = None
 ) -> dict[str, Any]:
     """Why a day says what it says: its largest rows, the clicks behind it by verdict, what computed it from what, what waits to
-    be taken in, and how its numbers moved since a date. Raises NothingFound where the day was never computed."""
+    be taken in, and how its numbers moved since a date. Raises NothingFound where the day was never computed, NoSuchDay where it
+    cannot be yet."""
     if table.kind != "daily":
         raise SqlFileError(f"{table.key} is of kind {table.kind}: only daily tables have days")
     shown = [table.column(column).name] if column else list(table.headline)
@@ -32,6 +33,7 @@ def explain(
             computed = _computed(pg, table, day)
             values, clicks, waiting = _values(pg, table, day, shown), _clicks(pg, table, day), _waiting(pg, table, day)
     if computed is None:
+        rebuild_range(day, day, today(db))
         raise NothingFound(f"{table.key} has no {day} yet: aclue {table.room} rebuild --from {day} --to {day}")
     moves = restated(db, table, day=day, since=since)
     return {

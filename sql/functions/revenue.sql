@@ -157,7 +157,8 @@ end
 $body$
 
 -- query: mobile against desktop, with uncertainty
---   select r.cell ->> 'device_type' as device, r.d as clicks, r.n as conversions, r.rate, r.low, r.high, r.design_effect
+--   select r.cell ->> 'device_type' as device, r.clicks, r.is_mature, r.d as mature_clicks, r.n as sold_of_these,
+--       r.rate, r.low, r.high, r.design_effect
 --   from analytics.revenue(current_date - 120, current_date - 31, array['device_type']) as r
 --   where r.cell ->> 'device_type' in ('mobile', 'desktop')
 -- query: earnings per click by network and month, with bounds and how much is not known yet

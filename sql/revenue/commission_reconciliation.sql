@@ -165,8 +165,8 @@ group by t.month, t.currency, t.affiliate_network, t.bucket, t.report
 -- query: what each network reports beside what was earned, by month of the sale (for reports without orders, such as Amazon's)
 --   select t.affiliate_network, t.currency, t.month, sum(t.earned) as earned, sum(t.reported) as reported
 --   from (
---       select m.affiliate_network, m.currency, m.month, coalesce(m.closed, m.open) + m.adjustments as earned, null::numeric as reported
---       from analytics.commission_monthly as m
+--       select d.affiliate_network, d.currency, date_trunc('month', d.day)::date as month, d.actual_commission as earned, null::numeric as reported
+--       from analytics.commission_daily as d
 --       union all
 --       select r.affiliate_network, r.currency, date_trunc('month', r.sold_on)::date, null, r.reported_commission
 --       from analytics.network_reports as r

@@ -22,7 +22,8 @@
 -- no_date), equals actual_commission of commission_daily over all days, and what sales without a date were paid. Conversions do not add up that way:
 -- there every sale counts, here a valid click with two reported repeats is one conversion.
 -- Rates: none is stored; sum first, then divide. analytics.rate(sum(conversions), sum(valid_clicks)) is the conversion rate,
--- analytics.rate(sum(actual_commission), sum(valid_clicks)) the earnings per click (EPC), of one click and not of 100; never average rates of rows.
+-- analytics.rate(sum(actual_commission), sum(valid_clicks)) the earnings per click (EPC), of one click and not of 100; never average rates of rows. These
+-- are of all clicks, also of those whose window is open: analytics.revenue leaves those out, and has bounds.
 -- Bounds: analytics.wilson_low and analytics.wilson_high are Wilson's 95 % and assume independent clicks. Clicks of one person convert together, so true
 -- bounds are wider: analytics.revenue has them, with distinct people, for the very days and grouping that you ask for.
 select
@@ -69,7 +70,9 @@ group by 1, c.currency, c.affiliate_network, c.source_page, c.device_type, c.utm
 --   select date_trunc('month', r.day)::date as month, r.affiliate_network, r.currency,
 --       sum(r.valid_clicks) as valid_clicks, sum(r.actual_commission) as commission,
 --       analytics.rate(sum(r.actual_commission), sum(r.valid_clicks)) as epc,
---       sum(r.conversions_without_amount) as sales_without_amount, sum(r.expected_of_unconverted) as may_still_come
+--       sum(r.conversions_without_amount) as sales_without_amount,
+--       sum(r.valid_clicks) filter (where r.day + analytics.attribution_window(r.affiliate_network) >= current_date) as open_clicks,
+--       sum(r.expected_of_unconverted) filter (where r.day + analytics.attribution_window(r.affiliate_network) >= current_date) as may_still_come
 --   from analytics.revenue_daily as r
 --   group by 1, 2, 3
 --   order by 1, 2, 3

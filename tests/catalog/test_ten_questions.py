@@ -214,7 +214,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Told], list[tuple[Any, ...]]]]] = {
         best_position_net_of_mix,
     ),
     "mobile against desktop, with uncertainty": (
-        "device clicks conversions rate low high design_effect",
+        "device mature_clicks sold_of_these rate low high design_effect",
         mobile_against_desktop,
     ),
     "the funnel by landing page, of first visits": (

@@ -360,6 +360,7 @@ def write_to_products(database: Database) -> None:
     database.close()
 
 
+@pytest.mark.slow
 def test_a_source_has_a_new_version_only_when_it_was_written_to(
     run, demo_db: Database, instance: dg.DagsterInstance
 ) -> None:
@@ -435,6 +436,7 @@ def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.Dagster
     assert all(e.passed and "nothing to judge yet" in e.description for e in fresh)
 
 
+@pytest.mark.slow
 def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.DagsterInstance) -> None:
     result = run_job(
         "rebuild_revenue_and_funnel", instance, (date(2026, 3, 28), date(2026, 3, 30)), database=deployed_db
@@ -444,6 +446,7 @@ def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.
     assert [day["dagster/partition_row_count"] for day in told(result, "analytics.revenue_daily").values()] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_other_catalogue_shape_keeps_its_contract(deployed_db_b: Database, instance: dg.DagsterInstance) -> None:
     result = run_job("observe", instance, database=deployed_db_b)
     assert all(checks(result).values()), checks(result)

@@ -75,6 +75,7 @@ def said(event: Any) -> Any:
     return data if isinstance(data, dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation) else None
 
 
+@pytest.mark.slow
 def test_no_word_of_a_client_is_markdown_and_no_visitor_stands_in_the_event_log(
     logged: list[Any], demo_db: Database
 ) -> None:

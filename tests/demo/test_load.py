@@ -75,6 +75,7 @@ def test_a_load_fills_every_table_and_again_adds_nothing(deployed_db: Database) 
     assert everything(deployed_db) == before
 
 
+@pytest.mark.slow
 def test_a_later_load_with_more_people_and_days_is_the_same_as_one_load(deployed_db: Database, databases: Any) -> None:
     """Four steps to where one goes at once: nothing moves, nothing is missing, nothing is twice; who was deleted between is gone."""
     load(deployed_db, users=30, days=40, today=TODAY - timedelta(days=9), until=TODAY - timedelta(days=30))
@@ -228,7 +229,9 @@ def test_a_late_conversion_restates_its_click_day_and_its_conversion_day_only(de
     moved = rebuild(demo_db)
     assert ("analytics.revenue_daily", click_day) in moved
     assert ("analytics.commission_daily", conversion_day) in moved
-    assert {day for _, day in moved} == {click_day, conversion_day}
+    assert {day for key, day in moved if key != "analytics.people_active"} == {click_day, conversion_day}, (
+        "but for periods"
+    )
     assert rebuild(demo_db) == set()
     assert reset(demo_db) == ["late-conversion"]
     assert everything(demo_db) == before

@@ -75,6 +75,7 @@ def test_every_session_goes_as_far_as_any_combination_of_its_events_leads(
 
 @FEW
 @given(journeys(), st.sampled_from([1, 30]))
+@pytest.mark.slow
 def test_sessions_that_get_far_get_as_far_as_they_can(world_db: Database, world: Any, window: int) -> None:
     agree(world_db, world, window)
 

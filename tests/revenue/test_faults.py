@@ -160,6 +160,7 @@ def all_at_once(db: Database, seconds: float, every: float) -> None:
     assert_ends_undisturbed(db)
 
 
+@pytest.mark.slow
 def test_a_day_that_was_built_before_what_it_is_made_of_is_built_again(demo: Database) -> None:
     """What a sync marks between the two tables of one rebuild, that rebuild takes for done in the second."""
     write(demo, 1)

@@ -87,6 +87,7 @@ def test_a_sale_without_a_date_says_why_it_moved_the_months(db: Database) -> Non
 
 
 @pytest.mark.database
+@pytest.mark.slow
 def test_a_second_run_writes_nothing_and_machines_read_json(db: Database, capsys) -> None:
     _, out, _ = said(capsys, "revenue", "rebuild", "--yes", *RANGE, "--json")
     first = {table["table"]: table for table in json.loads("\n".join(out))}
@@ -123,6 +124,7 @@ def test_without_a_range_it_is_the_days_that_need_it_whatever_their_age(
 
 
 @pytest.mark.database
+@pytest.mark.slow
 def test_days_of_another_version_are_listed_with_the_remedy(
     db: Database, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +156,7 @@ def test_days_of_another_version_are_listed_with_the_remedy(
 
 
 @pytest.mark.database
+@pytest.mark.slow
 def test_a_day_says_why_it_says_what_it_says(db: Database, capsys) -> None:
     said(capsys, "revenue", "rebuild", "--yes", *RANGE)
     with db.begin() as connection:

@@ -125,6 +125,7 @@ def _deploy_in_child(url: str, ready: "multiprocessing.synchronize.Event") -> No
     os._exit(0)
 
 
+@pytest.mark.slow
 def test_killed_at_ten_random_moments_it_never_leaves_a_readable_table_and_the_next_run_finishes(
     server: EmbeddedServer, databases
 ) -> None:

@@ -105,6 +105,7 @@ def _ends_as_told_at_once(db: Database, pg: Pg, steps: list[Step]) -> None:
 
 @tried(25)
 @given(histories.histories(*COMES, *GOES))
+@pytest.mark.slow
 def test_whatever_comes_and_goes_between_syncs_the_facts_are_what_was_first_judged(
     unbounded: tuple[Database, Pg], steps: list[Step]
 ) -> None:
@@ -113,6 +114,7 @@ def test_whatever_comes_and_goes_between_syncs_the_facts_are_what_was_first_judg
 
 @tried(25)
 @given(histories.histories(*COMES))
+@pytest.mark.slow
 def test_what_only_comes_ends_the_same_told_in_pieces_or_at_once(
     unbounded: tuple[Database, Pg], steps: list[Step]
 ) -> None:

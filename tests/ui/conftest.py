@@ -155,7 +155,7 @@ def ui(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     database.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as browser:
         yield browser

@@ -149,6 +149,7 @@ def test_an_attack_that_works_on_the_plain_webserver_changes_nothing_here(ui: Ui
     assert key in limits(ui), "the attack does not even work without the guard"
 
 
+@pytest.mark.slow
 def test_no_run_is_started_or_ended_by_get(ui: Ui, plain: Ui) -> None:
     mine = '{ runsOrError(filter: {tags: [{key: "by", value: "attacker"}]}) { ... on Runs { results { runId } } } }'
     launch = by_get(
@@ -313,6 +314,7 @@ def test_a_page_of_another_origin_changes_and_hears_nothing_in_chromium(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_the_page_of_a_run_hears_its_log_by_websocket(ui: Ui, page) -> None:
     heard: list[str] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: heard.append(str(frame))))

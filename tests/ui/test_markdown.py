@@ -40,6 +40,7 @@ def plant(database: Any, at: datetime) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_an_asset_page_fetches_nothing_that_a_visitor_named(ui, page) -> None:
     at = datetime.now(UTC) - timedelta(days=2)
     plant(ui.database, at)

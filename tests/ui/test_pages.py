@@ -121,6 +121,7 @@ def test_an_asset_page_shows_columns_with_links_and_sources(ui, page) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_job_is_started_by_a_click(ui, page) -> None:
     runs = '{ runsOrError(filter: {pipelineName: "observe"}) { ... on Runs { results { runId } } } }'
     before = ui.ask(runs)["runsOrError"]["results"]

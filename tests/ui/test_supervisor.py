@@ -56,6 +56,7 @@ def test_a_second_ui_on_the_same_data_directory_is_refused(ui) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_ending_cancels_runs_and_leaves_nobody(ui) -> None:
     """The last test on this UI, in the last file: it ends the UI while a run waits for a lock that it will never get (traps 12, 22)."""
     # One run of a room at a time: what other tests have started ends first.

@@ -116,6 +116,7 @@ def red(db: Database) -> set[str]:
     return {judged.check for judged in (of_file(file).judge(db) for file in CATALOG.checks) if not judged.passed}
 
 
+@pytest.mark.slow
 def test_what_was_published_stays_whole_in_history(old_db: Database) -> None:
     before = {name: rows(old_db, f"select * from analytics.{name} order by 1, 2, 3, 4, 5") for name in KEPT}
     assert all(before.values())
@@ -123,6 +124,7 @@ def test_what_was_published_stays_whole_in_history(old_db: Database) -> None:
     assert {name: rows(old_db, f"select * from {kept} order by 1, 2, 3, 4, 5") for name, kept in KEPT.items()} == before
 
 
+@pytest.mark.slow
 def test_days_that_lost_nothing_are_what_a_new_installation_publishes(db: Database, deployed_db: Database) -> None:
     found = re.findall(r"^INSERT INTO ((?:auth|public)\.\w+) (.*?;)$", DUMP.read_text(encoding="utf-8"), re.M | re.S)
     first = ["auth.users", "public.categories", "public.products"]
@@ -182,6 +184,7 @@ def test_a_day_that_stayed_gives_way_to_the_facts_when_a_person_says_so(db: Data
     assert red(db) == set()
 
 
+@pytest.mark.slow
 def test_the_facts_may_be_read_before_the_tables_are_set_aside(old_db: Database) -> None:
     schema.deploy(old_db)
     facts.sync(old_db, CATALOG)
@@ -194,6 +197,7 @@ def test_nothing_is_compared_with_facts_that_were_never_read(old_db: Database) -
         upgrade(old_db, sync=False)
 
 
+@pytest.mark.slow
 def test_profiles_survive(old_db: Database) -> None:
     before = rows(old_db, "select * from public.user_preferences order by user_id")
     upgrade(old_db)
