@@ -19,6 +19,7 @@ from aclue_pipeline.checks import of_file
 from aclue_pipeline.derived import facts
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
+from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.oracles.facts import AGENTS, usable
 from tests.support.catalogs import CATALOG
@@ -336,6 +337,10 @@ def database_of_worlds(server: EmbeddedServer) -> Iterator[Database]:
             asked = "select conname from pg_constraint where contype = 'c' and conrelid = %s::regclass"
             for (name,) in pg.execute(asked, [table]).fetchall():
                 pg.execute(sql.SQL("alter table {} drop constraint {}").format(_named(table), sql.Identifier(name)))
+        # The template may have been filled under the settings of whichever test asked for it first.
+        for name in ("timezone", "first_day"):
+            value = str(getattr(get_settings(), name))
+            pg.execute("update pipeline.settings set value = %s where name = %s", [value, name])
         copy_in(pg, "auth.users", ["id"], [(user,) for user in USERS])
         rows = [(product["id"], "a thing", product["currency"]) for product in PRODUCTS]
         copy_in(pg, "public.products", ["id", "title", "currency"], rows)
