@@ -159,8 +159,7 @@ th { position: sticky; top: 0; background: var(--shade); font-weight: 600; white
     .both { display: block; }
     figure { margin-bottom: 4mm; break-inside: avoid; }
     h2, section > p { break-after: avoid; }
-    section > .rows { width: fit-content; max-width: 100%; }
-.rows { max-height: none; overflow: visible; border: 0; }
+    .rows { max-height: none; overflow: visible; border: 0; }
     table { font-size: 7.5pt; }
     th { position: static; }
     th, td { padding: .5mm 1.5mm; }

@@ -76,7 +76,7 @@ SECTIONS = (
             select
                 day, currency, coalesce(n.commission, 0) as commission, coalesce(n.commission, 0) - coalesce(m.since, 0) as first_published,
                 coalesce(m.since, 0) as restated, n.open_share, coalesce(n.clicks, 0) as clicks, coalesce(n.conversions, 0) as conversions,
-                coalesce(n.without_amount, 0) as conversions_without_amount
+                coalesce(n.without_amount, 0) as without_amount
             from now n full join moved m using (day, currency)
             order by day desc, currency""",
         draw=shapes.revenue_chart,

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json
+from aclue_pipeline.cli.context import DAY, Context, in_order, json_option, print_json
 
 if TYPE_CHECKING:
     from aclue_pipeline.revenue.attribution import Model
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _DIMENSIONS = ["source_page", "affiliate_network", "utm_source", "utm_medium", "utm_campaign"]
 
 
@@ -18,8 +17,8 @@ _DIMENSIONS = ["source_page", "affiliate_network", "utm_source", "utm_medium", "
 @click.option(
     "--model", type=click.Choice(["markov", "shapley"]), required=True, help="How sales are shared among touches."
 )
-@click.option("--from", "first", type=_DAY, metavar="DAY", required=True, help="First day of the sales, YYYY-MM-DD.")
-@click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
+@click.option("--from", "first", type=DAY, metavar="DAY", required=True, help="First day of the sales, YYYY-MM-DD.")
+@click.option("--to", "last", type=DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
 @click.option(
     "--dimension", type=click.Choice(_DIMENSIONS), default="source_page", show_default=True, help="What touches are told apart by."
 )  # fmt: skip
@@ -39,8 +38,7 @@ def attribution(
 
     database = context.database()
     until = last.date() if last else derived.today(database) - timedelta(days=1)
-    if until < first.date():
-        raise click.UsageError(f"--from {first.date()} is after the last day, {until}")
+    in_order(first.date(), until)
     found = credits(read_paths(database, context.catalog, first.date(), until, dimension), model)
     database.close()
     if as_json:

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+#: A day as it is written on the command line.
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def in_order(first: date, last: date) -> None:
+    """Raises UsageError where a range of days to look at ends before it begins."""
+    if first > last:
+        raise click.UsageError(f"--from {first} is after the last day, {last}")
 
 
 class Context:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context
+from aclue_pipeline.cli.context import DAY, Context, in_order
 
 if TYPE_CHECKING:
     from aclue_pipeline.catalog import Table
     from aclue_pipeline.postgres import Database
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command(
@@ -21,8 +19,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     epilog="Example:  aclue extract revenue_daily --from 2026-03-01 --format parquet --out revenue.parquet",
 )
 @click.argument("table")
-@click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: the table's]")
-@click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: the table's]")
+@click.option("--from", "first", type=DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: the table's]")
+@click.option("--to", "last", type=DAY, metavar="DAY", help="Last day, counted too.  [default: the table's]")
 @click.option(
     "--format", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True, help="Of the file."
 )
@@ -42,8 +40,8 @@ def extract(
 
     if form == "parquet" and out is None:
         raise click.UsageError("--format parquet needs --out FILE")
-    if first and last and first > last:
-        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    if first and last:
+        in_order(first.date(), last.date())
     days = (first.date() if first else None, last.date() if last else None)
     database, wanted = context.database(), published(context.catalog, table)
     rows = _to_file(database, wanted, days, form, out) if out else _to_stdout(database, wanted, days)

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import click
 
-from aclue_pipeline.cli.context import Context
-
-_DAY = click.DateTime(["%Y-%m-%d"])
+from aclue_pipeline.cli.context import DAY, Context, in_order
 
 
 @click.command(
     short_help="What is published, as one page to read, send and print.",
     epilog="Example:  aclue report --from 2026-03-01 --to 2026-03-31 --out march.html",
 )
-@click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: 90 days]")
-@click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
+@click.option("--from", "first", type=DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: 90 days]")
+@click.option("--to", "last", type=DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where to.  [default: stdout]"
 )
@@ -31,8 +29,7 @@ def report(context: Context, first: datetime | None, last: datetime | None, out:
     database = context.database()
     until = last.date() if last else derived.today(database) - timedelta(days=1)
     since = first.date() if first else until - timedelta(days=89)
-    if since > until:
-        raise click.UsageError(f"--from {since} is after --to {until}")
+    in_order(since, until)
     page = written(database, since, until)
     database.close()
     if out is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.attribution import attribution
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
+from aclue_pipeline.cli.context import DAY, Context, json_option, print_json, progress, yes_option
 from aclue_pipeline.cli.facts import close, reopen
 from aclue_pipeline.cli.reports import import_, imports, undo
 from aclue_pipeline.errors import DaysFailed
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aclue_pipeline.derived import DayResult, Replaced
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group(
@@ -37,8 +35,8 @@ def funnel() -> None:
 
 def _rebuild_command(room: str) -> click.Command:
     @click.command("rebuild", epilog=f"Example:  aclue {room} rebuild")
-    @click.option("--from", "first", type=_DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: what is needed]")
-    @click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
+    @click.option("--from", "first", type=DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: what is needed]")
+    @click.option("--to", "last", type=DAY, metavar="DAY", help="Last day, counted too.  [default: yesterday]")
     @click.option("--restate", is_flag=True, help="Also days whose source rows are gone, from what is left of them.")
     @yes_option
     @json_option

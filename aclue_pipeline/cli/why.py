@@ -6,18 +6,16 @@ from typing import Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json
-
-_DAY = click.DateTime(["%Y-%m-%d"])
+from aclue_pipeline.cli.context import DAY, Context, json_option, print_json
 
 
 @click.command(
     short_help="Why a day of a table says what it says.", epilog="Example:  aclue why revenue_daily 2026-03-01"
 )
 @click.argument("table")
-@click.argument("day", type=_DAY, metavar="DAY")
+@click.argument("day", type=DAY, metavar="DAY")
 @click.option("--column", metavar="NAME", help="Only this column.  [default: the table's headline]")
-@click.option("--since", type=_DAY, metavar="DAY", help="Restatements published from that day on.  [default: all]")
+@click.option("--since", type=DAY, metavar="DAY", help="Restatements published from that day on.  [default: all]")
 @json_option
 @click.pass_obj
 def why(context: Context, table: str, day: datetime, column: str | None, since: datetime | None, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Pictures in an asset's metadata: a sparkline that stands on its page without a click, and charts behind one. Charts are drawn only
-when numbers moved, since every one is kept in the event log for ever; none is larger than 50 kB. What they show, the charts' room says."""
+when numbers moved (of a view, which cannot tell, at each run), since every one is kept in the event log for ever; none is larger than
+50 kB. What they show, the charts' room says."""
 
 import base64
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def sections(
     """What the report shows of the table, of these days or of the newest half year."""
     from aclue_pipeline import charts
 
-    last = last or date.today()  # noqa: DTZ011
+    last = last or glance.today(connection)
     first = first or last - timedelta(days=182)
     return {
         section.title: embedded(section.draw(rows), section.title)

@@ -124,7 +124,7 @@ TIMETABLE = (OBSERVE, DRIFT, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, CL
 def sentence(room: str, kind: str = "") -> str:
     """What starts an asset of this room, and the net beneath it."""
     if kind == "view" and room != "health":
-        return "Brought up to date by the jobs that read it; a view is always current."
+        return "Brought up to date by every job that it is part of; a view is always current."
     entry = SYNC if kind == "facts" else next(entry for entry in TIMETABLE if room in entry.rooms)
     net = f"; {entry.net}" if entry.net else ""
     return f"{entry.when} (Job `{entry.job}`, schedule `{entry.schedule}`{net}.)"

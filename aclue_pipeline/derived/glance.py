@@ -1,16 +1,25 @@
 """A first look at a table that is there: how many rows, a few of them, its headline day by day. Reads only, and briefly."""
 
+from datetime import date
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.catalog import Table
+from aclue_pipeline.derived.statement import local_day
 
 COUNT_SECONDS = 5
 
 _SAMPLE = 5
 _DAYS = 120
+
+
+def today(connection: sa.Connection) -> date:
+    """The day it is in the reporting zone, by the server's clock."""
+    pg = connection.connection.driver_connection
+    assert pg is not None
+    return local_day(pg)
 
 
 def count(connection: sa.Connection, table: Table) -> int | None:

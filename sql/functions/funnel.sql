@@ -63,7 +63,7 @@ begin
                     count(s.at_1) filter (where s.is_over) as n1, count(s.at_2) filter (where s.is_over) as n2,
                     count(s.at_3) filter (where s.is_over) as n3, count(s.at_4) filter (where s.is_over) as n4,
                     count(s.at_5) filter (where s.is_over) as n5
-                from (%5$s) as s
+                from (%4$s) as s
                 group by %3$s s.who
             ),
             -- Most people have come once or twice: those who did alike are counted together.
@@ -100,7 +100,7 @@ begin
                         percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_3 - s.at_1)::float8) as all_3,
                         percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_4 - s.at_1)::float8) as all_4,
                         percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from s.at_5 - s.at_1)::float8) as all_5
-                    from (%5$s) as s
+                    from (%4$s) as s
                     where s.is_over and s.at_2 is not null
                     group by %2$s
                 ) as s
@@ -113,7 +113,7 @@ begin
                     analytics.design_effect(t.n, t.d, least(t.some, t.not_all), t.nn, t.nd, t.dd, t.ddd) as effect,
                     case when t.step > 1 then analytics.design_effect(t.n, t.l, least(t.some, t.not_all_landed), t.nn, t.nl, t.ll, t.lll) end as all_effect
                 from totals as t
-                left join times as l using (%4$s step)
+                left join times as l using (%3$s step)
             )
             select
                 j.cell, j.step, $5[j.step], j.sessions, j.people, j.is_mature,
@@ -125,7 +125,7 @@ begin
                 round(j.seconds[1]::numeric, 3), round(j.seconds[2]::numeric, 3), round(j.in_all[1]::numeric, 3), round(j.in_all[2]::numeric, 3)
             from judged as j
             order by j.cell, j.step
-        $query$, g.cell, g.keys, g.listed, g.listed, landed
+        $query$, g.cell, g.keys, g.listed, landed
     ) using first_day, last_day, path, pipeline.setting('funnel_window_days')::int, steps;
 end
 $body$

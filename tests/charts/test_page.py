@@ -8,14 +8,17 @@ from pathlib import Path
 
 import altair as alt
 import pytest
+from click.testing import CliRunner, Result
 
 from aclue_pipeline import derived
 from aclue_pipeline.charts import sections, style
 from aclue_pipeline.charts.page import report
+from aclue_pipeline.cli import aclue
 from aclue_pipeline.defs import charts
 from aclue_pipeline.defs.metadata import Markdown
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
+from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.support import published
 from tests.support.browser import chromium
@@ -178,3 +181,22 @@ def test_a_drawing_says_numbers_as_they_are() -> None:
 
 def test_an_empty_installation_has_a_page(deployed_db: Database) -> None:
     assert re.search(r"<h1>.*Nothing in these days\.", report(deployed_db, FIRST, YESTERDAY), re.DOTALL)
+
+
+def test_the_command_writes_the_page_or_says_in_one_line_why_not(
+    deployed_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACLUE_DATABASE_URL", deployed_db.url)
+    get_settings.cache_clear()
+    out = tmp_path / "march.html"
+
+    def run(first: str, last: str, to: Path) -> Result:
+        return CliRunner().invoke(aclue, ["report", "--from", first, "--to", last, "--out", str(to)])
+
+    assert run("2026-03-01", "2026-03-31", out).exit_code == 0
+    assert "1 Mar 2026 to 31 Mar 2026" in out.read_text()
+    turned, nowhere = run("2026-03-31", "2026-03-01", out), run("2026-03-01", "2026-03-31", tmp_path / "no" / "x.html")
+    assert (turned.exit_code, nowhere.exit_code) == (2, 2)
+    assert "--from 2026-03-31 is after the last day, 2026-03-01" in turned.output
+    assert "cannot be written" in nowhere.output
+    get_settings.cache_clear()

@@ -169,5 +169,8 @@ def test_the_command_writes_a_file_whole_or_not_at_all(
     assert out.read_text() == header
     assert "cannot be written" in run("--out", str(tmp_path / "nowhere" / "x.csv")).output
     assert "needs --out FILE" in run("--format", "parquet").output
+    turned = run("--from", "2026-03-02", "--to", "2026-03-01")
+    assert (turned.exit_code, turned.stdout) == (2, "")
+    assert "--from 2026-03-02 is after the last day, 2026-03-01" in turned.output
     assert [path.name for path in tmp_path.iterdir()] == ["revenue.csv"]
     get_settings.cache_clear()

@@ -177,6 +177,9 @@ def test_a_day_says_why_it_says_what_it_says(db: Database, capsys) -> None:
     assert (explained["is_current"], explained["rows"]) == (True, 1)
     code, out, err = said(capsys, "why", "revenue_daily", "2026-03-09")
     assert (code, out, len(err)) == (20, [], 1)
+    code, out, err = said(capsys, "why", "revenue_daily", "2099-03-01")
+    assert (code, out, len(err)) == (24, [], 1)
+    assert "2099-03-01 is not over yet" in err[0]
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
