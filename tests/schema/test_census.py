@@ -22,16 +22,24 @@ Pg = psycopg.Connection[Any]
 
 
 @pytest.fixture(scope="module")
-def pg(server: EmbeddedServer, standing: Database) -> Iterator[Pg]:
-    """The superuser on a deployed database; every test's transaction is rolled back."""
+def connection(server: EmbeddedServer, standing: Database) -> Iterator[Pg]:
+    """The superuser on a deployed database."""
     with psycopg.connect(server.url(standing.name, SUPERUSER)) as connection:
         yield connection
-        connection.rollback()
+
+
+@pytest.fixture
+def pg(connection: Pg) -> Iterator[Pg]:
+    """Rolled back after each test: a changed role keeps every other set-up on the server waiting until then."""
+    yield connection
+    connection.rollback()
 
 
 @pytest.fixture(scope="module")
-def before(pg: Pg) -> Census:
-    return take(pg)
+def before(connection: Pg) -> Census:
+    taken = take(connection)
+    connection.rollback()
+    return taken
 
 
 def take(pg: Pg) -> Census:
