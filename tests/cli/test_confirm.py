@@ -96,6 +96,7 @@ def test_the_demos_own_server_is_not_asked_for(server) -> None:
     assert (done.returncode, done.stdout) == (0, "nothing to retire\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_verify_ends_with_15_and_names_what_failed(deployed_db: Database, databases) -> None:
     assert run("verify", ACLUE_DATABASE_URL=deployed_db.url).returncode == 0
     with databases.admin(deployed_db).begin() as connection:

@@ -99,6 +99,7 @@ def test_retired_tables_are_reached_too(visited: Database, by: str) -> None:
         assert everywhere(pg, str(ANN), "hers", "during", "before") == set()
 
 
+@pytest.mark.slow
 def test_the_commands_say_what_they_did_table_by_table(visited: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     from aclue_pipeline.settings import get_settings
 

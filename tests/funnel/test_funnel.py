@@ -136,6 +136,7 @@ def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing
 
 @FEW
 @given(journeys())
+@pytest.mark.slow
 def test_a_late_conversion_restates_at_most_the_day_on_which_its_session_landed(world_db: Database, world: Any) -> None:
     sold = [click for click in world["clicks"] if usable(click["click_timestamp"])]
     if not sold:

@@ -45,6 +45,7 @@ def build_all(db: Database, *days: Any) -> None:
 
 @FEW
 @given(worlds())
+@pytest.mark.slow
 def test_what_was_just_built_adds_up_over_every_row_there_is(world_db: Database, world: Any) -> None:
     load(world_db, world)
     build_all(world_db, *span(local_days(world_db, times_of(world))))

@@ -128,6 +128,7 @@ def _sell(event: Event, click: Any, after: timedelta) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_conversion_sixty_days_after_its_click_is_found(event: Event) -> None:
     click = _a_click(event, 65, sold=False)
     _sell(event, click, 60 * DAY)
@@ -175,6 +176,7 @@ def test_an_amount_that_rises_by_ten_pounds_after_fifty_days_is_found(event: Eve
     event.assert_is_as_if_computed_today()
 
 
+@pytest.mark.slow
 def test_a_month_that_is_reversed_stays_closed_and_is_taken_off_the_next(event: Event) -> None:
     closed = event.closed_months()
     of_month = "select sum(closed) from analytics.commission_monthly where month = %s"

@@ -100,6 +100,7 @@ def test_a_second_run_writes_nothing_and_machines_read_json(db: Database, capsys
 
 
 @pytest.mark.database
+@pytest.mark.slow
 def test_without_a_range_it_is_the_days_that_need_it_whatever_their_age(
     db: Database, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
