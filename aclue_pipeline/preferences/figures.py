@@ -20,9 +20,6 @@ def is_measured(db: Database) -> bool:
     with db.begin() as connection:
         rows = query(
             connection,
-            """select from analytics.preference_quality as q
-               join (select version from pipeline.taste_models order by trained_at desc, version limit 1) as m
-                   on m.version = q.model_version
-               limit 1""",
+            "select from analytics.preference_quality as q join pipeline.current_taste_model as m on m.version = q.model_version limit 1",
         )
     return bool(rows)

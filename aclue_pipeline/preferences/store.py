@@ -36,8 +36,8 @@ def _features(pg: psycopg.Connection[Any], select: str, values: list[Any]) -> tu
 
 
 def current_version(pg: psycopg.Connection[Any]) -> str | None:
-    """The newest version; None before the first training."""
-    row = pg.execute("select version from pipeline.taste_models order by trained_at desc, version limit 1").fetchone()
+    """None before the first training."""
+    row = pg.execute("select version from pipeline.current_taste_model").fetchone()
     return row[0] if row else None
 
 
@@ -78,12 +78,10 @@ def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: li
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
-def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
-    """A version with its products, the newest one by default. Raises MissingPrerequisite before the first training."""
+def load_model(pg: psycopg.Connection[Any]) -> TasteModel:
+    """The current version with its products. Raises MissingPrerequisite before the first training."""
     row = pg.execute(
-        """select version, parameters, vocabulary from pipeline.taste_models where version = coalesce(%s, version)
-           order by trained_at desc, version limit 1""",
-        [version],
+        "select version, parameters, vocabulary from pipeline.taste_models join pipeline.current_taste_model using (version)"
     ).fetchone()
     if row is None:
         raise MissingPrerequisite("there is no taste model yet; train one with `aclue preferences train`")

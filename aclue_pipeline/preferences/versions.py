@@ -53,8 +53,8 @@ def ensure_model(db: Database) -> Trained:
     """The current version, trained anew where there is none or signals have grown by a quarter since."""
     with db.psycopg() as pg:
         row = pg.execute(
-            """select m.version, m.events, m.users, m.products, (select count(*) from pipeline.signals) as now
-               from pipeline.taste_models m order by m.trained_at desc, m.version limit 1"""
+            """select version, m.events, m.users, m.products, (select count(*) from pipeline.signals) as now
+               from pipeline.taste_models m join pipeline.current_taste_model using (version)"""
         ).fetchone()
     if row is None or min(row[4], TRAINING_EVENTS) > row[1] * GROWTH:
         return train(db)

@@ -11,7 +11,7 @@
 --   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table pipeline.taste_models (
     version text primary key,           -- Name of the version, made from its content: training again on the same data gives the same one.
-    trained_at timestamptz not null default now(),  -- When it was stored; the newest is the current one.
+    trained_at timestamptz not null default now(),  -- When it was stored.
     events bigint not null,             -- Signals it was trained on.
     users bigint not null,              -- Users they came from.
     products bigint not null,           -- Products it knew when it was trained.

@@ -135,7 +135,7 @@ def test_every_table_of_the_catalog_but_our_bookkeeping_is_an_asset() -> None:
 
 def test_every_derived_column_shows_where_it_comes_from() -> None:
     for table in CATALOG.tables.values():
-        if table.kind not in SELECTED:
+        if table.kind not in SELECTED or table.room == "pipeline":
             continue
         schema = GRAPH.get(dg.AssetKey(table.key.split("."))).metadata["dagster/column_schema"]
         told = {column.name: column.description for column in schema.columns}

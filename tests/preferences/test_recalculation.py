@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 
 from aclue_pipeline import preferences
+from aclue_pipeline.checks import ask
 from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
 from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals, store
+from aclue_pipeline.preferences.figures import is_measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import Publisher
 from aclue_pipeline.preferences.rows import lines
 from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -503,6 +506,23 @@ def test_training_again_on_the_same_data_gives_the_same_version(shop: Database) 
     from aclue_pipeline.preferences.model import version_of
 
     assert version_of(model.parameters, model.vocabulary, model.items) == model.version  # stored without loss
+
+
+def test_everybody_asks_the_view_which_version_is_current(shop: Database) -> None:
+    with shop.begin() as connection:
+        view = "create or replace view pipeline.current_taste_model as select version from pipeline.taste_models"
+        query(connection, f"{view} order by trained_at limit 1")  # the oldest, as a pin would have it
+    first = preferences.ensure_model(shop)
+    assert preferences.train(shop, half_life_days=60).version != first.version
+    assert preferences.ensure_model(shop) == first
+    preferences.recalculate(shop)
+    assert {row["calculation_version"] for row in profiles_in(shop)} == {first.version}
+    assert not is_measured(shop)
+    preferences.evaluate(shop)
+    assert is_measured(shop)
+    assert scalar(shop, "select min(model_version) from analytics.preference_quality") == first.version
+    check = next(file for file in CATALOG.checks if file.name == "beats_what_knows_less")
+    assert ask(shop, check).evidence["judgements"] > 0
 
 
 def test_old_versions_are_forgotten(shop: Database) -> None:

@@ -5,8 +5,8 @@
 with measured as (
     select q.predictor as predictor, q.log_loss as log_loss, q.judgements as judgements
     from analytics.preference_quality as q
+    join pipeline.current_taste_model as m on m.version = q.model_version
     where q.users_group = 'all'
-        and q.model_version = (select m.version from pipeline.taste_models as m order by m.trained_at desc, m.version limit 1)
 ),
 found as (
     select
