@@ -9,13 +9,13 @@ import numpy as np
 from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary, sums
 from aclue_pipeline.preferences.evidence import Judgements, judgements
 from aclue_pipeline.preferences.kernel import profiles
+from aclue_pipeline.preferences.measures import ece, log_loss, reliability, user_auc
 from aclue_pipeline.preferences.predictor import Weights, probability
 from aclue_pipeline.preferences.training import split, train
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BINS: Final = 15  # of the reliability plot, equally many judgements in each
 PREDICTORS: Final = ("profile", "user_rate", "popularity", "global_rate")
 COLD, CASUAL = 5, 50  # most judgements a cold and a casual user have
 
@@ -85,75 +85,11 @@ def _shrunk(group: Ints, like: Floats, groups: int, rate: float) -> Floats:
     return (liked + best * rate) / (count + best)
 
 
-def log_loss(like: Floats, probability: Floats) -> float:
-    """Mean of −log of the probability given to what happened; NaN without judgements."""
-    if not len(like):
-        return float("nan")
-    p = np.clip(probability, 1e-6, 1 - 1e-6)
-    return float(-np.mean(like * np.log(p) + (1 - like) * np.log1p(-p)))
-
-
 def _scores(like: Floats, probability: Floats, user: Ints) -> dict[str, float]:
     return {
         "users": len(np.unique(user)),
         "judgements": len(like),
         "log_loss": log_loss(like, probability),
-        "auc": auc_per_user(like, probability, user),
-        "calibration_error": calibration_error(like, probability),
+        "auc": user_auc(like, probability, user),
+        "calibration_error": ece(like, probability),
     }
-
-
-def auc_per_user(like: Floats, probability: Floats, user: Ints) -> float:
-    """Mean, over users with both, of the chance that a liked product stands above a disliked one; ties count half."""
-    from scipy.stats import rankdata
-
-    if not len(like):
-        return float("nan")
-    _, number = np.unique(user, return_inverse=True)
-    users = int(number.max()) + 1
-    level = rankdata(probability, "dense") - 1
-    rank = rankdata(number * (level.max() + 1) + level)  # ties share the mean rank
-    count = np.bincount(number, minlength=users).astype(float)
-    likes = sums(number, like, users)
-    before = np.cumsum(count) - count
-    order_sum = sums(number, like * (rank - before[number]), users)
-    both = (likes > 0) & (likes < count)
-    if not both.any():
-        return float("nan")
-    area = (order_sum - likes * (likes + 1) / 2)[both] / (likes * (count - likes))[both]
-    return float(area.mean())
-
-
-def reliability(like: Floats, probability: Floats) -> "pd.DataFrame":
-    """Per bin of equally many judgements: mean prediction, share liked and its 95 % Wilson interval."""
-    import pandas as pd
-
-    columns = ["bin", "predicted", "observed", "low", "high", "judgements"]
-    if not len(like):
-        return pd.DataFrame(columns=columns)
-    bin_of = _bins(probability)
-    count = sums(bin_of, np.ones(len(like)), BINS)
-    met = np.flatnonzero(count)
-    n = count[met]
-    predicted, observed = sums(bin_of, probability, BINS)[met] / n, sums(bin_of, like, BINS)[met] / n
-    z = 1.959963984540054
-    middle = (observed + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(observed * (1 - observed) / n + z * z / (4 * n * n))
-    low, high = np.maximum(middle - half, 0), np.minimum(middle + half, 1)
-    return pd.DataFrame(dict(zip(columns, (met, predicted, observed, low, high, n.astype(int)), strict=True)))
-
-
-def calibration_error(like: Floats, probability: Floats) -> float:
-    """Mean distance between prediction and share liked over the bins (ECE); judge it against its sampling floor."""
-    if not len(like):
-        return float("nan")
-    bin_of = _bins(probability)
-    gap = np.abs(sums(bin_of, probability - like, BINS))
-    return float(gap.sum() / len(like))
-
-
-def _bins(probability: Floats) -> Ints:
-    """Bins of equally many, equal predictions together."""
-    order = np.sort(probability)
-    first = np.searchsorted(order, probability, side="left")
-    return first * BINS // max(len(probability), 1)

@@ -11,7 +11,7 @@ from aclue_pipeline.demo.load import load
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences.movielens import read
-from aclue_pipeline.preferences.quality import auc_per_user, calibration_error, evaluate, log_loss, reliability
+from aclue_pipeline.preferences.quality import evaluate
 from aclue_pipeline.preferences.training import split
 from tests.preferences.conftest import World, make_events
 
@@ -65,30 +65,3 @@ def test_no_event_of_the_future_and_no_known_answer_is_in_the_split(world: World
         assert at < cut.get(user, at + 1)
     asked = set(zip(future.user.tolist(), future.item.tolist(), strict=True))
     assert not asked & set(zip(history.user.tolist(), history.item.tolist(), strict=True))
-
-
-def test_the_measures_are_what_their_names_say() -> None:
-    like = np.array([1.0, 0.0, 1.0, 0.0])
-    sure = np.array([0.9, 0.1, 0.9, 0.1])
-    assert log_loss(like, np.full(4, 0.5)) == pytest.approx(math.log(2))
-    assert log_loss(like, sure) == pytest.approx(-math.log(0.9))
-    user = np.array([0, 0, 1, 1])
-    assert auc_per_user(like, sure, user) == 1
-    assert auc_per_user(like, np.full(4, 0.3), user) == 0.5
-    assert auc_per_user(like, 1 - sure, user) == 0
-    assert auc_per_user(np.ones(4), sure, user) != auc_per_user(np.ones(4), sure, user)  # NaN: nobody disliked anything
-    assert calibration_error(like, np.full(4, 0.5)) == pytest.approx(0)
-    assert calibration_error(np.ones(100), np.full(100, 0.7)) == pytest.approx(0.3)
-
-
-def test_reliability_counts_every_judgement_once() -> None:
-    random = np.random.default_rng(1)
-    probability = random.random(1000)
-    like = (random.random(1000) < probability).astype(float)
-    bins = reliability(like, probability)
-    assert bins.judgements.sum() == 1000
-    assert len(bins) == 15
-    assert (bins.low <= bins.observed).all()
-    assert (bins.observed <= bins.high).all()
-    assert ((bins.low <= bins.predicted) & (bins.predicted <= bins.high)).mean() > 0.7
-    assert list(reliability(np.zeros(0), np.zeros(0)).judgements) == []
