@@ -16,6 +16,7 @@ from aclue_pipeline.preferences.arrays import (
     Floats,
     Ints,
     Items,
+    Vocabulary,
     sigmoid,
     spread,
     sums,
@@ -27,6 +28,18 @@ from aclue_pipeline.preferences.model import Parameters, TasteModel
 NEWTON_STEPS = 8
 Z90 = 1.6448536269514722  # 90 % credible interval
 QUANTILES = (0.1, 0.5, 0.9)  # of what would be liked: min, sweet_spot, max
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What judgements say beyond what their users' base rates and the products' offsets let expect."""
+
+    about: Judgements  # those of products, not of prices
+    base: Floats  # per user, log odds
+    base_variance: Floats
+    expected: Floats  # per judgement, as all that follows
+    weight: Floats  # with age
+    residual: Floats  # weight × (like − expected)
 
 
 @dataclass(frozen=True)
@@ -74,26 +87,24 @@ def profiles(events: Events, model: TasteModel) -> Profiles:
     """The profiles of all users of a block. A user without a judgement gets the population's values, confidence 0."""
     p, items, users = model.parameters, model.items, events.users
     judged = judgements(events, p.half_life_days, p.weight_scale)
-    about = judged.take(~judged.price_only)
-    base, variance = base_rates(about, items.offset, p.base_variance)
-    expected = sigmoid(items.offset[about.item] + base[about.user])
-    weight = balanced(about)
-    residual = weight * (about.like - expected)
-    cells = facet_cells(about, weight, residual, expected, items, model)
+    known = residuals(judged, items.offset, p.base_variance)
+    about = known.about
+    cells = facet_cells(known, items, model.vocabulary)
     score, confidence, verdict = _scores(cells, users, p, model.vocabulary.kind)
     kept = _most_evidence(cells, model.vocabulary.kind)
     deviation = cells.gradient / (cells.curvature + 1.0 / p.facet_variance[model.vocabulary.kind[cells.code]])
-    vector = fold_in(about, residual, items.vector)
+    vector = fold_in(known, items.vector)
+    slope, slope_curvature = price_slopes(judged, items, known.base)
     count = np.bincount(about.user, minlength=users)
     return Profiles(
         **_counters(events),
         judged=count,
-        base=np.round(base, WEIGHT_DECIMALS),
-        base_variance=np.round(variance, WEIGHT_DECIMALS),
-        confidence=1.0 - variance / p.base_variance,
+        base=np.round(known.base, WEIGHT_DECIMALS),
+        base_variance=np.round(known.base_variance, WEIGHT_DECIMALS),
+        confidence=1.0 - known.base_variance / p.base_variance,
         quality=_quality(events, items, judged.overruled),
         price=_price_range(judged, events, items, p),
-        slope=np.round(_price_slope(judged, items, base, p), WEIGHT_DECIMALS),
+        slope=np.round(slope / (slope_curvature + 1.0 / p.slope_variance), WEIGHT_DECIMALS),
         vector=vector,
         similarity=_similarity(about, items.vector, vector),
         segment=_segment(vector, p.centres),
@@ -124,28 +135,43 @@ def base_rates(about: Judgements, offset: Floats, prior_variance: float) -> tupl
     base = np.zeros(about.users)
     seen = offset[about.item]
     for _ in range(NEWTON_STEPS):
-        p = sigmoid(seen + base[about.user])
-        gradient = sums(about.user, about.evidence * (about.like - p), about.users) - base / prior_variance
-        curvature = sums(about.user, about.evidence * p * (1.0 - p), about.users) + 1.0 / prior_variance
-        base = base + np.clip(gradient / curvature, -1.5, 1.5)
-    p = sigmoid(seen + base[about.user])
-    curvature = sums(about.user, about.evidence * p * (1.0 - p), about.users) + 1.0 / prior_variance
-    return base, 1.0 / curvature
+        base, _ = newton_step(about, about.user, seen + base[about.user], base, 0.0, prior_variance)
+    _, variance = newton_step(about, about.user, seen + base[about.user], base, 0.0, prior_variance)
+    return base, variance
 
 
-def facet_cells(
-    about: Judgements, weight: Floats, residual: Floats, expected: Floats, items: Items, model: TasteModel
-) -> Cells:
+def newton_step(
+    about: Judgements, group: Ints, log_odds: Floats, mode: Floats, prior: "Floats | float", prior_variance: float
+) -> tuple[Floats, Floats]:
+    """(where a damped Newton step takes each group's mode, its variance where it was): users' base rates and products' offsets,
+    given the log odds of each judgement."""
+    p = sigmoid(log_odds)
+    gradient = sums(group, about.evidence * (about.like - p), len(mode)) - (mode - prior) / prior_variance
+    curvature = sums(group, about.evidence * p * (1.0 - p), len(mode)) + 1.0 / prior_variance
+    return mode + np.clip(gradient / curvature, -1.5, 1.5), 1.0 / curvature
+
+
+def residuals(judged: Judgements, offset: Floats, prior_variance: float) -> Residuals:
+    """Of the judgements about products."""
+    about = judged.take(~judged.price_only)
+    base, variance = base_rates(about, offset, prior_variance)
+    expected = sigmoid(offset[about.item] + base[about.user])
+    weight = balanced(about)
+    return Residuals(about, base, variance, expected, weight, weight * (about.like - expected))
+
+
+def facet_cells(known: Residuals, items: Items, vocabulary: Vocabulary) -> Cells:
     """Sums per user and facet value, over the product's values and the session's."""
+    about, weight = known.about, known.weight
     owner, element = spread(items.facet_start, about.item)
     codes = [items.facet_codes[element]]
     owners = [owner]
     for column in range(len(CONTEXT_KINDS)):
-        known = np.flatnonzero(about.context[:, column] >= 0)
-        owners.append(known)
-        codes.append(about.context[known, column])
+        stated = np.flatnonzero(about.context[:, column] >= 0)
+        owners.append(stated)
+        codes.append(about.context[stated, column])
     row, code = np.concatenate(owners), np.concatenate(codes)
-    size = max(len(model.vocabulary), 1)
+    size = max(len(vocabulary), 1)
     key, place = _grouped(about.user[row] * size + code, row)
     starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
     cell = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(key))))
@@ -161,8 +187,8 @@ def facet_cells(
         code=key[starts] % size,
         evidence=total(about.evidence),
         rate=np.divide(liked, aged, out=np.zeros_like(liked), where=aged > 0),
-        gradient=total(residual),
-        curvature=total(weight * expected * (1.0 - expected)),
+        gradient=total(known.residual),
+        curvature=total(weight * known.expected * (1.0 - known.expected)),
     )
 
 
@@ -213,13 +239,14 @@ def _most_evidence(cells: Cells, kinds: Ints) -> NDArray[np.bool_]:
     return kept
 
 
-def fold_in(about: Judgements, residual: Floats, item_vector: Floats) -> Floats:
+def fold_in(known: Residuals, item_vector: Floats) -> Floats:
     """users × RANK: what was liked more than expected pulls, divided by the root of how much was judged."""
+    about = known.about
     count = np.bincount(about.user, minlength=about.users)
     vector = np.empty((about.users, RANK))
     for d in range(RANK):
         column = np.ascontiguousarray(item_vector[:, d])
-        vector[:, d] = sums(about.user, residual * column[about.item], about.users)
+        vector[:, d] = sums(about.user, known.residual * column[about.item], about.users)
     return np.round(vector / np.sqrt(count + 1.0)[:, None], WEIGHT_DECIMALS)
 
 
@@ -300,13 +327,14 @@ def _quantile(cumulative: Floats, q: float, edges: Floats) -> Floats:
     return edges[band] + np.clip(share, 0.0, 1.0) * (edges[band + 1] - edges[band])
 
 
-def _price_slope(judged: Judgements, items: Items, base: Floats, p: Parameters) -> Floats:
-    """How the log odds of a like change with the log of the price over the category's median: one Newton step from 0."""
+def price_slopes(judged: Judgements, items: Items, base: Floats) -> tuple[Floats, Floats]:
+    """How the log odds of a like change with the log of the price over the category's median: (gradient, curvature) at 0 per user."""
     relative = items.relative_price[judged.item]
     expected = sigmoid(items.offset[judged.item] + base[judged.user])
     gradient = sums(judged.user, judged.evidence * (judged.like - expected) * relative, judged.users)
-    curvature = sums(judged.user, judged.evidence * expected * (1.0 - expected) * relative * relative, judged.users)
-    return gradient / (curvature + 1.0 / p.slope_variance)
+    return gradient, sums(
+        judged.user, judged.evidence * expected * (1.0 - expected) * relative * relative, judged.users
+    )
 
 
 def sensitivity(slope: Floats) -> Floats:

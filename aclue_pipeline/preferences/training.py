@@ -10,9 +10,17 @@ from scipy import sparse
 from scipy.special import betaln
 
 from aclue_pipeline.preferences.arrays import Events, Floats, Items, Vocabulary, logit, sigmoid, sums
-from aclue_pipeline.preferences.evidence import Judgements, balanced, judgements
+from aclue_pipeline.preferences.evidence import Judgements, judgements
 from aclue_pipeline.preferences.facets import BANDS, FACETS, RANK, SEGMENTS
-from aclue_pipeline.preferences.kernel import bands, base_rates, facet_cells, fold_in, profiles
+from aclue_pipeline.preferences.kernel import (
+    bands,
+    facet_cells,
+    fold_in,
+    newton_step,
+    price_slopes,
+    profiles,
+    residuals,
+)
 from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
 from aclue_pipeline.preferences.predictor import Weights, parts
 
@@ -92,7 +100,7 @@ def fit(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: fl
         centres=np.zeros((SEGMENTS, RANK)),
         link=PLAIN_LINK,
     )
-    parameters = _strengths(judged, about, TasteModel("", parameters, vocabulary, items))
+    parameters = _strengths(judged, TasteModel("", parameters, vocabulary, items))
     return TasteModel("", parameters, vocabulary, items)
 
 
@@ -127,19 +135,12 @@ def _biases(
     coefficients, intercept = np.zeros((content.shape[1], 1)), np.array([logit(like_rate)])
     seen = sums(about.item, about.evidence, n_items)
     for number in range(ROUNDS):
-        p = sigmoid(offset[about.item] + base[about.user])
-        curvature = sums(about.item, about.evidence * p * (1 - p), n_items) + 1 / item_variance
-        gradient = sums(about.item, about.evidence * (about.like - p), n_items) - (offset - prior) / item_variance
-        offset = offset + np.clip(gradient / curvature, -1.5, 1.5)
-        item_variance = _spread(offset - prior, 1 / curvature, seen > 0)
-        p = sigmoid(offset[about.item] + base[about.user])
-        curvature = sums(about.user, about.evidence * p * (1 - p), about.users) + 1 / user_variance
-        base = base + np.clip(
-            (sums(about.user, about.evidence * (about.like - p), about.users) - base / user_variance) / curvature,
-            -1.5,
-            1.5,
-        )
-        user_variance = _spread(base, 1 / curvature, np.bincount(about.user, minlength=about.users) > 0)
+        log_odds = offset[about.item] + base[about.user]
+        offset, variance = newton_step(about, about.item, log_odds, offset, prior, item_variance)
+        item_variance = _spread(offset - prior, variance, seen > 0)
+        log_odds = offset[about.item] + base[about.user]
+        base, variance = newton_step(about, about.user, log_odds, base, 0.0, user_variance)
+        user_variance = _spread(base, variance, np.bincount(about.user, minlength=about.users) > 0)
         if number in CONTENT_ROUNDS:
             sure = np.where(seen > 0, seen / (seen + 4 / item_variance), 0.0)
             coefficients, intercept = _ridge(content, offset[:, None], sure, 3.0)
@@ -211,13 +212,12 @@ def _likeliest(evidence: Floats, liked: Floats, mean: "Floats | np.float64") -> 
     return float(STRENGTHS[int(np.argmax(gain))])
 
 
-def _strengths(judged: Judgements, about: Judgements, model: TasteModel) -> Parameters:
+def _strengths(judged: Judgements, model: TasteModel) -> Parameters:
     """Empirical Bayes: how far facet values, price bands and price slopes of one user spread, given how far they seem to."""
     p, items = model.parameters, model.items
-    base, _ = base_rates(about, items.offset, p.base_variance)
-    expected = sigmoid(items.offset[about.item] + base[about.user])
-    weight = balanced(about)
-    cells = facet_cells(about, weight, weight * (about.like - expected), expected, items, model)
+    known = residuals(judged, items.offset, p.base_variance)
+    about = known.about
+    cells = facet_cells(known, items, model.vocabulary)
     kind = model.vocabulary.kind[cells.code] if len(model.vocabulary) else np.zeros(0, np.int64)
     rate = (sums(about.user, about.evidence * about.like, about.users) + p.base_strength * p.like_rate) / (
         sums(about.user, about.evidence, about.users) + p.base_strength
@@ -227,7 +227,7 @@ def _strengths(judged: Judgements, about: Judgements, model: TasteModel) -> Para
         mine = np.flatnonzero(kind == number)
         strength[number] = _likeliest(cells.evidence[mine], (cells.evidence * cells.rate)[mine], rate[cells.user[mine]])
         variance[number] = _variance(cells.gradient[mine], cells.curvature[mine])
-    gradient, curvature = _slopes(judged, items, base)
+    gradient, curvature = price_slopes(judged, items, known.base)
     return replace(
         p,
         strength=strength,
@@ -245,13 +245,6 @@ def _variance(gradient: Floats, curvature: Floats) -> float:
     g, h = gradient[known], curvature[known]
     gain = [float(-np.sum(np.log(h + h * h * v) + g * g / (h + h * h * v))) for v in VARIANCES]
     return float(VARIANCES[int(np.argmax(gain))])
-
-
-def _slopes(judged: Judgements, items: Items, base: Floats) -> tuple[Floats, Floats]:
-    relative = items.relative_price[judged.item]
-    expected = sigmoid(items.offset[judged.item] + base[judged.user])
-    gradient = sums(judged.user, judged.evidence * (judged.like - expected) * relative, judged.users)
-    return gradient, sums(judged.user, judged.evidence * expected * (1 - expected) * relative * relative, judged.users)
 
 
 def _band_strength(judged: Judgements, items: Items, p: Parameters) -> float:
@@ -285,11 +278,9 @@ def _centres(events: Events, model: TasteModel, seed: int) -> Floats:
     """Centres of the segments (k-means on users' vectors), largest segment first."""
     from sklearn.cluster import KMeans
 
-    about = judgements(events, model.parameters.half_life_days, model.parameters.weight_scale)
-    about = about.take(~about.price_only)
-    base, _ = base_rates(about, model.items.offset, model.parameters.base_variance)
-    residual = balanced(about) * (about.like - sigmoid(model.items.offset[about.item] + base[about.user]))
-    vector = fold_in(about, residual, model.items.vector)
+    p, items = model.parameters, model.items
+    judged = judgements(events, p.half_life_days, p.weight_scale)
+    vector = fold_in(residuals(judged, items.offset, p.base_variance), items.vector)
     centres = np.zeros((SEGMENTS, RANK))
     distinct = len(np.unique(vector, axis=0)) if len(vector) else 0
     if distinct >= SEGMENTS:
