@@ -1,22 +1,24 @@
-"""How good the profiles are: each user's latest judgements, predicted from the profile before them, held against three
-baselines that know less. Frames in, frames out; which events are read and where the result is kept is the store's."""
+"""How good the profiles are: each user's latest judgements, predicted from the profile before them, held against baselines
+that know less. Frames in, frames out; which events are read and where the result is kept is the store's."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary, sums
+from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary
+from aclue_pipeline.preferences.baselines import BASELINES, Past, baselines, tuned
 from aclue_pipeline.preferences.evidence import Judgements, judgements
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, reliability, user_auc
 from aclue_pipeline.preferences.predictor import Weights, probability
+from aclue_pipeline.preferences.splits import user_split
 from aclue_pipeline.preferences.training import split, train
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PREDICTORS: Final = ("profile", "user_rate", "popularity", "global_rate")
+PREDICTORS: Final = ("profile", *BASELINES)
 COLD, CASUAL = 5, 50  # most judgements a cold and a casual user have
 
 
@@ -42,7 +44,7 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
     past = past.take(~past.price_only)
     predicted = {
         "profile": probability(Weights.of(profiles(history, model), vocabulary), future.user, future.item, model),
-        **baselines(past, future, len(items)),
+        **_baselines(past, future, len(items)),
     }
     known = np.bincount(past.user, minlength=events.users)[future.user]
     groups = {
@@ -63,26 +65,10 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
     return Quality(pd.DataFrame(rows), reliability(future.like, predicted["profile"]))
 
 
-def baselines(past: Judgements, future: Judgements, items: int) -> dict[str, Floats]:
-    """What needs no profile: everybody's rate, the product's and the user's own, these two shrunk to everybody's by
-    the strength that would have predicted the past best, left out one by one."""
-    rate = (float(past.like.sum()) + 1.0) / (len(past) + 2.0)
-    return {
-        "global_rate": np.full(len(future), rate),
-        "popularity": _shrunk(past.item, past.like, items, rate)[future.item],
-        "user_rate": _shrunk(past.user, past.like, past.users, rate)[future.user],
-    }
-
-
-def _shrunk(group: Ints, like: Floats, groups: int, rate: float) -> Floats:
-    count, liked = np.bincount(group, minlength=groups), sums(group, like, groups)
-
-    def loss(strength: float) -> float:
-        others = (liked[group] - like + strength * rate) / (count[group] - 1 + strength)
-        return log_loss(like, others)
-
-    best = min((1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0), key=loss)
-    return (liked + best * rate) / (count + best)
+def _baselines(judged: Judgements, future: Judgements, items: int) -> dict[str, Floats]:
+    past = Past(judged.users, items, judged.user, judged.item, judged.like)
+    held = user_split(judged.user, judged.at, np.arange(len(judged)))
+    return baselines(past, tuned(past, held), future.user, future.item)
 
 
 def _scores(like: Floats, probability: Floats, user: Ints) -> dict[str, float]:

@@ -13,7 +13,7 @@
 create table analytics.preference_quality (
     model_version text not null,        -- The version that was current when this was measured; everything was fitted anew to the past for it.
     users_group text not null,          -- all, or users with at most 5 judgements before (cold), 6 to 50 (casual), more (heavy).
-    predictor text not null,            -- profile (the row of user_preferences), or a baseline: user_rate, popularity (both shrunk), global_rate.
+    predictor text not null,            -- profile (the row of user_preferences), or a baseline: user_item (biases on the log odds), user_rate, popularity (both shrunk), global_rate.
     users integer not null,             -- Users whose judgements were predicted.
     judgements integer not null,        -- Judgements predicted: the latest fifth of each user's.
     log_loss float8,                    -- Mean negative logarithm of the probability given to what happened, smaller is better; NULL: no judgement in the group.

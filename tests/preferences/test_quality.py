@@ -10,13 +10,13 @@ from aclue_pipeline import preferences
 from aclue_pipeline.demo.load import load
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.movielens import read
 from aclue_pipeline.preferences.quality import evaluate
 from aclue_pipeline.preferences.training import split
 from tests.preferences.conftest import World, make_events
 
 MOVIELENS = Path(__file__).parents[3] / "shared" / "data" / "movielens_small"
-BASELINES = ("user_rate", "popularity", "global_rate")
 
 
 def test_profiles_beat_every_baseline_on_people_with_tastes(world: World) -> None:

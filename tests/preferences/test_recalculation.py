@@ -17,6 +17,7 @@ from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
 from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals, store
+from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.figures import is_measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import Publisher
@@ -548,7 +549,7 @@ def test_quality_is_kept_under_the_current_version(shop: Database) -> None:
     with shop.begin() as connection:
         rows = query(connection, "select * from analytics.preference_quality")
         version = query(connection, "select version from pipeline.taste_models")[0]["version"]
-    assert len(rows) == len(measured.scores) == 16
+    assert len(rows) == len(measured.scores) == 4 * (1 + len(BASELINES))
     assert {row["model_version"] for row in rows} == {version}
     (plotted,) = [row for row in rows if row["reliability"] is not None]
     assert (plotted["users_group"], plotted["predictor"]) == ("all", "profile")
