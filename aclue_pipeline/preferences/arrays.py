@@ -81,8 +81,10 @@ class Events:
     item: Ints  # index into Items
     at: Ints  # microseconds
     value: Floats  # -1 … 1
-    weight: Floats  # > 0
     source: Ints
+    seconds: Floats  # looked at before the swipe; NaN where unknown
+    strength: Floats  # 0 … 1; 0.5 where unknown
+    training_weight: Floats  # > 0
     explicit: NDArray[np.bool_]
     price_only: NDArray[np.bool_]
     context: Ints  # n × facets of the session, each a code, -1 where unknown

@@ -21,7 +21,7 @@ from aclue_pipeline.preferences.arrays import (
     spread,
     sums,
 )
-from aclue_pipeline.preferences.evidence import Judgements, balanced, judgements
+from aclue_pipeline.preferences.evidence import Judgements, balanced, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, FACETS, PROFILE_LIMIT, RANK, WEIGHT_DECIMALS
 from aclue_pipeline.preferences.model import Parameters, TasteModel
 
@@ -86,7 +86,7 @@ class Profiles:
 def profiles(events: Events, model: TasteModel) -> Profiles:
     """The profiles of all users of a block. A user without a judgement gets the population's values, confidence 0."""
     p, items, users = model.parameters, model.items, events.users
-    judged = judgements(events, p.half_life_days, p.weight_scale)
+    judged = judgements(events, p)
     known = residuals(judged, items.offset, p.base_variance)
     about = known.about
     cells = facet_cells(known, items, model.vocabulary)
@@ -304,7 +304,7 @@ def _price_range(judged: Judgements, events: Events, items: Items, p: Parameters
     liked = _by_band(judged.user, band_of[judged.item], judged.evidence * judged.like, judged.users)
     seen = _by_band(judged.user, band_of[judged.item], judged.evidence, judged.users)
     unjudged = np.flatnonzero(events.value == 0)
-    weight = events.weight[unjudged] * p.weight_scale
+    weight = weights(events, p)[unjudged] * p.weight_scale
     seen = seen + _by_band(events.user[unjudged], band_of[events.item[unjudged]], weight, judged.users)
     mass = (liked + p.band_strength * p.band_rate) / (seen + p.band_strength) * p.band_seen
     cumulative = np.cumsum(mass, axis=1)

@@ -8,18 +8,17 @@ from typing import Any, Final
 import numpy as np
 
 from aclue_pipeline.preferences.arrays import Floats, Items, Vocabulary, spread, sums
+from aclue_pipeline.preferences.evidence import Weighing
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
 
 #: What the link weighs, in this order: see kernel.parts.
 PARTS: Final = ("base", *(FACETS[kind].name for kind in ITEM_KINDS), "price", "vector", "log_user", "log_item")
 
 
-@dataclass(frozen=True)
-class Parameters:
+@dataclass(frozen=True, kw_only=True)
+class Parameters(Weighing):
     """The numbers of a model version; arrays are named for their axis."""
 
-    half_life_days: float
-    weight_scale: float  # makes the mean weight of the training events 1
     like_rate: float  # of the population
     base_variance: float  # of users' base rates, log odds
     base_strength: float  # judgements' worth of the population's rate in a user's own rate
@@ -46,6 +45,8 @@ class Parameters:
         rank = len(stored["centres"][0])
         made: dict[str, Any] = {}
         for field in fields(cls):
+            if field.name not in stored:  # by a release that weighed as the default does, and had no name for it
+                continue
             value = stored[field.name]
             matrix = field.name in ("content_vector", "centres")
             if isinstance(value, list):

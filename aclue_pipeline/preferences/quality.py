@@ -8,7 +8,7 @@ import numpy as np
 
 from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary
 from aclue_pipeline.preferences.baselines import BASELINES, Past, baselines, tuned
-from aclue_pipeline.preferences.evidence import Judgements, judgements
+from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, reliability, user_auc
 from aclue_pipeline.preferences.predictor import Weights, probability
@@ -40,7 +40,7 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
 
     history, future = split(events, half_life_days)
     model = train(history, items, vocabulary, half_life_days, seed)
-    past = judgements(history, half_life_days)
+    past = judgements(history, Weighing(half_life_days=half_life_days))
     past = past.take(~past.price_only)
     predicted = {
         "profile": probability(Weights.of(profiles(history, model), vocabulary), future.user, future.item, model),

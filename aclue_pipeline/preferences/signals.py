@@ -21,7 +21,7 @@ BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a lar
 
 #: One fixed-width row per signal, in the order in which a profile reads them. The words of the session travel as hashes, 32 bits each.
 _COLUMNS: Final = """
-    s.user_id, s.product_id, s.event_id, s.at, s.value, s.weight,
+    s.user_id, s.product_id, s.event_id, s.at, s.value, coalesce(s.seconds, -1), coalesce(s.strength, 0.5), s.training_weight,
     (case s.source when 'like' then 8 when 'super_like' then 16 when 'dislike' then 24 when 'seen' then 32 else 40 end
         + s.is_explicit::int + 2 * s.is_about_price::int + 4 * s.is_pending::int)::int2,
     (coalesce(hashtext(s.occasion), 0)::int8 << 32) | (coalesce(hashtext(s.recipient), 0)::int8 & 4294967295), s.digest"""
@@ -44,7 +44,9 @@ _ROW: Final = np.dtype(
             ("event", UUID),
             ("at", ">i8"),
             ("value", ">f8"),
-            ("weight", ">f8"),
+            ("seconds", ">i4"),
+            ("strength", ">f8"),
+            ("training_weight", ">f8"),
             ("kind", ">i2"),
             ("words", ">i8"),
             ("digest", ">i8"),
@@ -69,8 +71,10 @@ NO_EVENTS: Final = Events(
     item=_INTS,
     at=_INTS,
     value=_FLOATS,
-    weight=_FLOATS,
     source=_INTS,
+    seconds=_FLOATS,
+    strength=_FLOATS,
+    training_weight=_FLOATS,
     explicit=_BOOLS,
     price_only=_BOOLS,
     context=np.zeros((0, len(CONTEXT_KINDS)), np.int64),
@@ -222,8 +226,10 @@ def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, In
         item=item,
         at=at,
         value=rows["value"].astype(np.float64),
-        weight=rows["weight"].astype(np.float64),
         source=kind >> 3,
+        seconds=np.where(rows["seconds"] < 0, np.nan, rows["seconds"]),
+        strength=rows["strength"].astype(np.float64),
+        training_weight=rows["training_weight"].astype(np.float64),
         explicit=(kind & 1) > 0,
         price_only=(kind & 2) > 0,
         context=np.stack(context, axis=1),

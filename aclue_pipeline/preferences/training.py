@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.special import betaln
 
 from aclue_pipeline.preferences.arrays import Events, Floats, Items, Vocabulary, logit, sigmoid, sums
-from aclue_pipeline.preferences.evidence import Judgements, judgements
+from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, FACETS, RANK, SEGMENTS
 from aclue_pipeline.preferences.kernel import (
     bands,
@@ -52,7 +52,7 @@ def train(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: 
 def split(events: Events, half_life_days: float) -> tuple[Events, Judgements]:
     """(events before, judgements after) a moment of each user: the last ⌊n/5⌋ judgements, at least one from two on.
     Products that the user had met before that moment are not asked for: their answer is known."""
-    judged = judgements(events, half_life_days)
+    judged = judgements(events, Weighing(half_life_days=half_life_days))
     judged = judged.take(~judged.price_only)
     count = np.bincount(judged.user, minlength=events.users)
     last = np.where(count >= 2, np.maximum(count // HELD_OUT, 1), 0)
@@ -70,9 +70,11 @@ def split(events: Events, half_life_days: float) -> tuple[Events, Judgements]:
 
 def fit(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int) -> TasteModel:
     """Everything of a version but the link and the segments."""
+    weighing = Weighing(half_life_days=half_life_days)
     signed = events.value != 0
-    mean = float(np.mean(events.weight[signed])) if signed.any() else 1.0
-    judged = judgements(events, half_life_days, 1.0 / mean)
+    mean = float(np.mean(weights(events, weighing)[signed])) if signed.any() else 1.0
+    weighing = replace(weighing, weight_scale=1.0 / mean)
+    judged = judgements(events, weighing)
     about = judged.take(~judged.price_only)
     like_rate = (float(np.sum(about.evidence * about.like)) + 1.0) / (float(np.sum(about.evidence)) + 2.0)
     content = _content(items, vocabulary)
@@ -82,8 +84,7 @@ def fit(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: fl
     items = replace(items, offset=offset, count=count, vector=vector)
     edges, rate, seen = _prices(judged, items, like_rate)
     parameters = Parameters(
-        half_life_days=half_life_days,
-        weight_scale=1.0 / mean,
+        **vars(weighing),
         like_rate=like_rate,
         base_variance=base_variance,
         base_strength=_base_strength(about, like_rate),
@@ -279,7 +280,7 @@ def _centres(events: Events, model: TasteModel, seed: int) -> Floats:
     from sklearn.cluster import KMeans
 
     p, items = model.parameters, model.items
-    judged = judgements(events, p.half_life_days, p.weight_scale)
+    judged = judgements(events, p)
     vector = fold_in(residuals(judged, items.offset, p.base_variance), items.vector)
     centres = np.zeros((SEGMENTS, RANK))
     distinct = len(np.unique(vector, axis=0)) if len(vector) else 0

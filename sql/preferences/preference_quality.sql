@@ -7,7 +7,7 @@
 --   users_group: | pipeline.signals event_id;
 --   users: pipeline.signals user_id;
 --   judgements: pipeline.signals event_id;
---   log_loss, auc, calibration_error, reliability: pipeline.signals value weight | pipeline.item_features category brand style colour price
+--   log_loss, auc, calibration_error, reliability: pipeline.signals value source seconds strength training_weight | pipeline.item_features category brand style colour price
 --       relative_price;
 --   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table analytics.preference_quality (

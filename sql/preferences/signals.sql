@@ -1,13 +1,13 @@
--- One row per signal of a user about a product: a swipe or a validated piece of feedback, with what it says and how much.
+-- One row per signal of a user about a product: a swipe or a validated piece of feedback, with what it says.
 -- kind: view
 -- grain: event_id
 -- schema: pipeline
 -- owner: team:data
 
--- Swipes: right and up are likes, up with more weight, left is a dislike, down was seen without a judgement. Weight grows with the time
--- spent (saturating: 5 s or an unknown time weigh 1, 0 s 0.8, never more than 1.2) and with how far the stated strength is from undecided (1 to 1.5).
--- Feedback: its value, weighted by its training weight, implicit less than explicit; what was found implausible (is_validated is false, not NULL),
--- has no weight or says 0 is left out. A tag such as too_expensive speaks about the price, not about the product.
+-- How much a signal says is not told here: each version of the taste model weighs them, by its own parameters.
+-- Swipes: right and up are likes, left is a dislike, down was seen without a judgement.
+-- Feedback: its value; what was found implausible (is_validated is false, not NULL), has no weight or says 0 is left out. A tag such as
+-- too_expensive speaks about the price, not about the product.
 -- What a client sends may be any number and any time: staging.swipes clamps the numbers; a time before 2000 or from the cut on, which is the end of
 -- the next UTC day, is left out, and taken in by the first pass whose cut lies behind it. Clamped to now it would change a profile every hour.
 -- Anonymous swipes belong to nobody's taste. The hash functions are the server's own, cheap, and stable for a given server.
@@ -18,10 +18,10 @@ with events as (
         s.at as at,
         s.swipe_id as event_id,
         case s.judgement when 'dislike' then -1 when 'seen' then 0 else 1 end::float8 as value,
-        case s.judgement when 'super_like' then float8 '1.6' when 'seen' then float8 '0.5' else float8 '1' end
-            * case when s.time_spent_seconds >= 0 then float8 '0.8' + float8 '0.4' * s.time_spent_seconds / (s.time_spent_seconds::float8 + 5) else float8 '1' end
-            * (float8 '1' + abs(coalesce(s.preference_strength::float8, float8 '0.5') - float8 '0.5')) as weight,
         s.judgement as source,
+        s.time_spent_seconds as seconds,
+        s.preference_strength::float8 as strength,
+        1::float8 as training_weight,
         s.judgement <> 'seen' as is_explicit,
         false as is_about_price,
         false as is_pending,
@@ -36,8 +36,10 @@ with events as (
         coalesce(f.created_at, timestamptz '2000-01-01 00:00:00+00') as at,
         f.id as event_id,
         f.feedback_value::float8 as value,
-        coalesce(nullif(f.training_weight, 'NaN')::float8, float8 '1') * case f.feedback_type when 'explicit' then float8 '1' else float8 '0.4' end as weight,
         'feedback' as source,
+        null::integer as seconds,
+        null::float8 as strength,
+        coalesce(nullif(f.training_weight, 'NaN')::float8, float8 '1') as training_weight,
         f.feedback_type is not distinct from 'explicit' as is_explicit,
         f.feedback_value < 0 and coalesce(f.feedback_tags && array['too_expensive', 'too_cheap', 'overpriced', 'price'], false) as is_about_price,
         f.is_processed is not true as is_pending,
@@ -53,16 +55,19 @@ select
     e.at as at,                         -- When.
     e.event_id as event_id,             -- Id of the swipe or of the feedback.
     e.value as value,                   -- From -1 (dislike) over 0 (seen only) to 1 (like).
-    e.weight as weight,                 -- How much it says, above 0; an ordinary swipe says 1.
     e.source as source,                 -- like, super_like, dislike or seen (swipes), or feedback.
+    e.seconds as seconds,               -- Seconds that the product was looked at before a swipe, 0 to 86,400; NULL: not measured, or feedback.
+    e.strength as strength,             -- Strength that the app recorded with a swipe, 0 to 1, 0.5 is undecided; NULL: none recorded, or feedback.
+    e.training_weight as training_weight,  -- Weight that feedback carries, above 0; 1 where it carries none, and for swipes.
     e.is_explicit as is_explicit,       -- Whether the user meant to judge; implicit signals (a click, ignoring) give way to these.
     e.is_about_price as is_about_price, -- Whether it speaks about the price and not about the product.
     e.is_pending as is_pending,         -- Whether it is feedback that no profile has taken in yet.
     e.occasion as occasion,             -- Occasion of the swipe session as the app names it; NULL: none stated, or feedback. [pii]
     e.recipient as recipient,           -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback. [pii]
     (uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
-        1024 * e.value + e.weight,
+        1024 * e.value + e.training_weight,
         4 * coalesce(hashtext(e.occasion), 0)::int8 + coalesce(hashtext(e.recipient), 0) + 3 * e.is_explicit::int + 5 * e.is_about_price::int
+            + 2 * hashtext(e.source)::int8 + 1000000 * coalesce(e.seconds, -1)::int8 + 7 * (100 * coalesce(e.strength, -1))::int8
     )))) >> 24)::bigint as digest                -- 40-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
 from events as e
 where e.at >= timestamptz '2000-01-01 00:00:00+00'

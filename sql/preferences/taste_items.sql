@@ -10,8 +10,8 @@
 --   colour: pipeline.item_features colour;
 --   price: pipeline.item_features price;
 --   relative_price: pipeline.item_features relative_price;
---   log_odds, vector: pipeline.signals value weight | pipeline.item_features category brand style colour;
---   judgements: pipeline.signals weight event_id
+--   log_odds, vector: pipeline.signals value source seconds strength training_weight | pipeline.item_features category brand style colour;
+--   judgements: pipeline.signals source seconds strength training_weight event_id
 create table pipeline.taste_items (
     model_version text not null,        -- The version, as in pipeline.taste_models.
     product_id uuid not null,           -- Product that is spoken of, in public.products.

@@ -3,7 +3,7 @@
 -- owner: team:data
 -- lineage:
 --   trained_at, seed: ;
---   version, parameters: pipeline.signals value weight, pipeline.item_features category brand style colour price relative_price;
+--   version, parameters: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour price relative_price;
 --   vocabulary: pipeline.item_features category brand style colour, pipeline.signals occasion recipient;
 --   events: pipeline.signals event_id;
 --   users: pipeline.signals user_id;
@@ -16,7 +16,7 @@ create table pipeline.taste_models (
     users bigint not null,              -- Users they came from.
     products bigint not null,           -- Products it knew when it was trained.
     seed integer not null,              -- Start of the random numbers of training.
-    parameters jsonb not null,          -- Numbers a profile is computed with: rates, prior strengths, price bands, content weights, link, centres of segments.
+    parameters jsonb not null,          -- Numbers a profile is computed with: what signals weigh, rates, prior strengths, price bands, content weights, link, centres of segments.
     vocabulary jsonb not null           -- Facet values the version knows, {facet: [value, …]}, in the order of the weights in parameters.
                                         -- Of words that users chose (occasion, recipient) those of several users only: the model outlives their accounts.
 )

@@ -9,6 +9,8 @@ from aclue_pipeline.preferences.arrays import (
     CONTEXT_KINDS,
     DAY,
     DISLIKE,
+    EVENT_COLUMNS,
+    FEEDBACK,
     LIKE,
     SEEN,
     SUPER_LIKE,
@@ -68,7 +70,8 @@ def make_events(users: int, items: Items, vocabulary: Vocabulary, seed: int, mos
     like = random.random(n) < 1 / (1 + np.exp(-taste))
     source = np.where(like, np.where(random.random(n) < 0.1, SUPER_LIKE, LIKE), DISLIKE)
     source = np.where(random.random(n) < 0.05, SEEN, source)
-    value = np.select([source == SEEN, source == DISLIKE], [0.0, -1.0], 1.0)
+    source = np.where((random.random(n) < 0.05) & (source != SEEN), FEEDBACK, source)
+    value = np.select([source == SEEN, ~like], [0.0, -1.0], 1.0)
     occasion = vocabulary.start[CONTEXT_KINDS[0]] + random.integers(0, 2, n)
     recipient = np.where(random.random(n) < 0.5, vocabulary.start[CONTEXT_KINDS[1]], -1)
     return Events(
@@ -77,8 +80,10 @@ def make_events(users: int, items: Items, vocabulary: Vocabulary, seed: int, mos
         item=item,
         at=at,
         value=value,
-        weight=0.8 + 0.7 * random.random(n),
         source=source,
+        seconds=np.where(random.random(n) < 0.2, np.nan, random.integers(0, 60, n)),
+        strength=np.round(random.random(n), 2),
+        training_weight=np.where(source == FEEDBACK, 0.5 + random.random(n), 1.0),
         explicit=random.random(n) < 0.9,
         price_only=(random.random(n) < 0.03) & (value < 0),
         context=np.stack([occasion, recipient], axis=1),
@@ -90,10 +95,7 @@ def of_users(events: Events, chosen: "np.ndarray | list[int]") -> Events:
     chosen = np.sort(np.asarray(chosen))
     mask = np.isin(events.user, chosen)
     kept = events.take(mask)
-    columns = {
-        name: getattr(kept, name)
-        for name in ("item", "at", "value", "weight", "source", "explicit", "price_only", "context")
-    }
+    columns = {name: getattr(kept, name) for name in EVENT_COLUMNS if name != "user"}
     return Events(len(chosen), user=np.searchsorted(chosen, kept.user), **columns)
 
 

@@ -43,7 +43,9 @@ def one_user(
         "item": np.array([item for item, _ in judged], np.int64),
         "at": at,
         "value": np.array([value for _, value in judged], np.float64),
-        "weight": np.ones(n),
+        "seconds": np.full(n, np.nan),
+        "strength": np.full(n, 0.5),
+        "training_weight": np.ones(n),
         "source": np.array([LIKE if value > 0 else DISLIKE for _, value in judged], np.int64),
         "explicit": np.ones(n, bool),
         "price_only": np.zeros(n, bool),
@@ -113,7 +115,7 @@ def test_three_likes_of_three_do_not_beat_ninety_of_a_hundred(world: World) -> N
     # More judgements than products: the evidence of one product stands for several, as one weight.
     judged += [(mugs[n], -1.0 if n < 2 else 1.0) for n in range(20)]
     weight = np.array([1.0] * 3 + [5.0] * 20) / p.weight_scale
-    found = scores(weak, one_user(weak, judged, weight=weight))
+    found = scores(weak, one_user(weak, judged, training_weight=weight))
     assert found["bags"] < found["mugs"] < 0.9
 
 
@@ -162,11 +164,11 @@ def test_one_event_is_almost_the_prior(world: World) -> None:
 
 def test_a_later_explicit_judgement_wins_and_an_implicit_one_does_not(world: World) -> None:
     item = products_of(world, "toys")[0]
-    changed = judgements(one_user(world, [(item, 1.0), (item, -1.0)]), 180.0)
+    changed = judgements(one_user(world, [(item, 1.0), (item, -1.0)]), world.model.parameters)
     assert changed.like.tolist() == [0.0]
     assert changed.overruled.tolist() == [0.5]
     clicked = one_user(world, [(item, -1.0), (item, 1.0)], explicit=np.array([True, False]))
-    assert judgements(clicked, 180.0).like.tolist() == [0.0]
+    assert judgements(clicked, world.model.parameters).like.tolist() == [0.0]
 
 
 def test_too_expensive_speaks_about_the_price_and_not_about_the_category(world: World) -> None:
@@ -188,7 +190,9 @@ def test_a_profile_publishes_its_best_known_values_only(world: World) -> None:
 
 
 def plain(events: Events) -> list[oracle.Event]:
-    columns = (events.item, events.at, events.value, events.weight, events.explicit, events.price_only)
+    said = (events.source, events.explicit, events.seconds, events.strength, events.training_weight)
+    weight = [oracle.weight(*row) for row in zip(*(column.tolist() for column in said), strict=True)]
+    columns = (events.item, events.at, events.value, np.array(weight), events.explicit, events.price_only)
     return [oracle.Event(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 

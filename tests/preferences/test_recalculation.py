@@ -526,6 +526,15 @@ def test_everybody_asks_the_view_which_version_is_current(shop: Database) -> Non
     assert ask(shop, check).evidence["judgements"] > 0
 
 
+def test_a_version_from_before_weights_were_parameters_weighs_as_it_did(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        now = store.load_model(pg).parameters
+        pg.execute(
+            "update pipeline.taste_models set parameters = parameters - '{source_weight,time_gain,time_half,strength_slope}'::text[]"
+        )
+        assert store.load_model(pg).parameters.as_dict() == now.as_dict()
+
+
 def test_old_versions_are_forgotten(shop: Database) -> None:
     for days in (100, 110, 120, 130):
         preferences.train(shop, half_life_days=days)
