@@ -1,44 +1,33 @@
-"""What is open, and how late sales come, over two years of clicks: against one pass over the clicks that a person would write for it."""
+"""The tables of money over two years of clicks and of a large day, each against the best single query for the same rows."""
 
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from psycopg import sql
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
-from aclue_pipeline.derived.days import replace_whole
+from aclue_pipeline.derived.days import replace_days, replace_whole
+from aclue_pipeline.derived.statement import execute
 from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database
+from benchmarks import Result, deployed_database, load
 
 CLICKS = 300_000
-RUNS = 5
-DATA = (Path(__file__).parent / "money_data.sql").read_text()
-
-OPEN_BY_HAND = """
-select
-    currency, affiliate_network,
-    case when days <= 30 then '0-30' when days <= 60 then '31-60' when days <= 90 then '61-90' when days > 90 then '90+' end as age,
-    count(*) filter (where is_converted and actual_commission is null) as sales,
-    sum(expected_commission) filter (where actual_commission is null) as expected,
-    sum(actual_commission) filter (where expected_commission is not null) as paid
-from (
-    select *, (now() at time zone 'Europe/London')::date - (converted_at at time zone 'Europe/London')::date as days
-    from staging.click_facts where is_converted or actual_commission is not null
-) as s
-group by 1, 2, 3
-"""
-LAG_BY_HAND = """
-select
-    date_trunc('month', clicked_at at time zone 'Europe/London') as month, currency, affiliate_network,
-    case when counted_as_converted then ceil(extract(epoch from counted_converted_at - clicked_at) / 86400) end as days,
-    count(*) as clicks, sum(counted_commission) as commission
-from staging.click_facts where verdict = 'valid' group by 1, 2, 3, 4
-"""
-
-
-def _query(database: Database, statement: str) -> float:
-    with database.begin() as connection:
-        return _timed(lambda: query(connection, statement))
+SALES = 100_000
+RUNS = 11
+CATALOG = Catalog.load()
+DAY = datetime(2026, 1, 15, tzinfo=UTC)
+BOUNDS = {"start": DAY, "stop": DAY + timedelta(days=1)}
+BY_HAND = {
+    name: select
+    for name, _, select in (
+        part.partition("\n")
+        for part in (Path(__file__).parent / "money_by_hand.sql").read_text().split("-- name: ")[1:]
+    )
+}
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -47,28 +36,56 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def _query(database: Database, name: str, **bounds: Any) -> float:
+    with database.begin() as connection:
+        begun = time.perf_counter()
+        rows = query(connection, BY_HAND[name], **bounds)
+        took = time.perf_counter() - begun
+    with database.psycopg() as pg:
+        columns = sql.SQL(", ").join(map(sql.Identifier, rows[0]))
+        published = execute(pg, "select {some} from {table}", CATALOG.table(name), some=columns).fetchall()
+    assert sorted(repr(tuple(row.values())) for row in rows) == sorted(map(repr, published))
+    return took
+
+
+def _open(database: Database) -> float:
+    with database.begin() as connection:
+        return _timed(lambda: query(connection, "select * from analytics.commission_open"))
+
+
+def _whole(database: Database, name: str) -> float:
+    return _timed(lambda: replace_whole(database, CATALOG, CATALOG.table(name)))
+
+
+def _day(database: Database) -> float:
+    """Seconds of writing every row of the day."""
+    with database.begin() as connection:
+        script(connection, "delete from analytics.commission_daily")
+    return _timed(lambda: replace_days(database, CATALOG, CATALOG.table("commission_daily"), DAY.date(), DAY.date()))
+
+
 def measure() -> list[Result]:
-    catalog = Catalog.load()
-    lag = catalog.table("conversion_lag")
     with deployed_database() as database:
-        facts.sync(database, catalog)
-        with database.begin() as connection:
-            query(connection, DATA, clicks=CLICKS)
-        with database.autocommit() as connection:
-            script(connection, "vacuum analyze staging.click_facts")
+        facts.sync(database, CATALOG)
+        two_years = {"first": datetime(2024, 12, 1, tzinfo=UTC), "days": 700, "clicks_a_sale": 30, "lag": "5 days"}
+        load(database, "money_data.sql", clicks=CLICKS, **two_years)
+        replace_days(database, CATALOG, CATALOG.table("commission_daily"), date(2024, 12, 1), date(2027, 1, 31))
         runs = [
-            (
-                _query(database, "select * from analytics.commission_open") / _query(database, OPEN_BY_HAND),
-                _timed(lambda: replace_whole(database, catalog, lag)) / _query(database, LAG_BY_HAND),
-            )
+            [
+                _open(database) / _query(database, "commission_open"),
+                *(_whole(database, name) / _query(database, name) for name in ("conversion_lag", "commission_monthly")),
+            ]
             for _ in range(RUNS + 1)
         ][1:]
+    with deployed_database() as database:
+        facts.sync(database, CATALOG)
+        load(database, "money_data.sql", clicks=SALES, first=DAY, days=0.9, clicks_a_sale=1, lag="1 second")
+        days = [_day(database) / _query(database, "commission_daily", **BOUNDS) for _ in range(RUNS + 1)][1:]
+    opened, lags, months = zip(*runs, strict=True)
+    of = f"{CLICKS:,} clicks of two years : the best single query for the same rows"
     return [
-        Result("open commission by age", [seen for seen, _ in runs], "ratio", f"{CLICKS:,} clicks : the same by hand"),
-        Result(
-            "conversion lag, nothing to write",
-            [lasts for _, lasts in runs],
-            "ratio",
-            f"{CLICKS:,} clicks : one pass over them",
-        ),
+        Result("open commission by age", list(opened), "ratio", of),
+        Result("conversion lag, nothing to write", list(lags), "ratio", of),
+        Result("commission by month, nothing to write", list(months), "ratio", of),
+        Result("a day of commission_daily, every row written", days, "ratio", f"{SALES:,} sales of the day : the same"),
     ]

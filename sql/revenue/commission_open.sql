@@ -10,13 +10,15 @@
 -- are settled, so it is NULL where the youngest sale of the age may still change (staging.networks: validation_days), and for sales without a date. What is
 -- still open at a mature age was expected too, and may never come: it stands beside it, in expected_open.
 with zone as materialized (
-    select pipeline.setting('timezone') as name
+    select z.name as name, analytics.local_day(now(), z.name) as today
+    from (select pipeline.setting('timezone') as name) as z
 ),
-sales as (
+sales as materialized (
+    -- As they are found, so that the day of a sale is computed once and not wherever its age is asked for.
     select
         c.currency as currency,
         c.affiliate_network as affiliate_network,
-        analytics.local_day(now(), z.name) - analytics.local_day(c.converted_at, z.name) as days,
+        z.today - analytics.local_day(c.converted_at, z.name) as days,
         c.is_converted and c.actual_commission is null as is_open,
         c.expected_commission as expected,
         c.actual_commission as actual

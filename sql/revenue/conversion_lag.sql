@@ -15,48 +15,55 @@
 -- _reported. Only clicks are followed that were seen within two days of being made, since reports are noted at all (staging.click_facts, reported_at):
 -- of others nobody can tell when the report came.
 -- Networks: those of staging.networks and the largest others of a month, 50 in all; what a client makes up beyond these is '(other)', and makes no rows.
-with sold as materialized (
+with told as materialized (
+    -- Of few clicks anything was reported: these are joined to their reports, all others are only counted.
     select
-        coalesce(f.kept_click_id, f.click_id) as click_id,
-        min(f.reported_at) as noted_at,
-        min(coalesce(f.reported_at, f.first_seen_at)) filter (where f.is_converted) as reported_at
+        f.click_id, f.kept_click_id, f.clicked_at, f.currency, f.affiliate_network, f.verdict, f.is_converted, f.reported_at, f.first_seen_at,
+        f.counted_as_converted, f.counted_converted_at, f.counted_commission
     from staging.click_facts as f
-    where f.is_converted or f.reported_at is not null
+    where f.is_converted or f.reported_at is not null or f.counted_as_converted or f.counted_commission is not null
+),
+reports as (
+    select
+        coalesce(t.kept_click_id, t.click_id) as click_id,
+        min(coalesce(t.reported_at, t.first_seen_at)) filter (where t.is_converted) as reported_at
+    from told as t
     group by 1
 ),
 kept_since as (
-    select min(s.noted_at) as at from sold as s
+    select min(t.reported_at) as at from told as t
 ),
-clicks as (
+counted as (
     select
         date_trunc('month', analytics.local_day(c.clicked_at, :timezone)::timestamp)::date as click_month,
         c.currency as currency,
         c.affiliate_network as affiliate_network,
-        c.counted_as_converted as is_sale,
-        case
-            when c.counted_converted_at < c.clicked_at then -1
-            else ceil(extract(epoch from c.counted_converted_at - c.clicked_at) / 86400)::int
-        end as days,
-        c.first_seen_at >= k.at and c.first_seen_at >= c.clicked_at and c.first_seen_at < c.clicked_at + interval '48 hours' as is_followed,
-        greatest(ceil(extract(epoch from r.reported_at - c.clicked_at) / 86400), 0)::int as report_days,
-        c.counted_commission as commission
-    from staging.click_facts as c
-    cross join kept_since as k
-    left join sold as r on r.click_id = c.click_id and c.counted_as_converted
-    where c.verdict = 'valid'
-),
-counted as (
-    select
-        c.click_month as click_month,
-        c.currency as currency,
-        c.affiliate_network as affiliate_network,
-        c.is_sale as is_sale,
-        c.days as days,
-        c.is_followed as is_followed,
-        c.report_days as report_days,
+        false as is_sale,
+        null::int as days,
+        c.first_seen_at >= (select k.at from kept_since as k) and c.first_seen_at >= c.clicked_at and c.first_seen_at < c.clicked_at + interval '48 hours' as is_followed,
+        null::int as report_days,
         count(*) as clicks,
-        sum(c.commission) as commission
-    from clicks as c
+        null::numeric as commission
+    from staging.click_facts as c
+    where c.verdict = 'valid' and not c.counted_as_converted and c.counted_commission is null
+    group by 1, 2, 3, 6
+    union all
+    select
+        date_trunc('month', analytics.local_day(t.clicked_at, :timezone)::timestamp)::date as click_month,
+        t.currency,
+        t.affiliate_network,
+        t.counted_as_converted as is_sale,
+        case
+            when t.counted_converted_at < t.clicked_at then -1
+            else ceil(extract(epoch from t.counted_converted_at - t.clicked_at) / 86400)::int
+        end as days,
+        t.first_seen_at >= (select k.at from kept_since as k) and t.first_seen_at >= t.clicked_at and t.first_seen_at < t.clicked_at + interval '48 hours' as is_followed,
+        case when t.counted_as_converted then greatest(ceil(extract(epoch from r.reported_at - t.clicked_at) / 86400), 0)::int end as report_days,
+        count(*) as clicks,
+        sum(t.counted_commission) as commission
+    from told as t
+    join reports as r on r.click_id = t.click_id
+    where t.verdict = 'valid' and (t.counted_as_converted or t.counted_commission is not null)
     group by 1, 2, 3, 4, 5, 6, 7
 ),
 places as (
@@ -89,6 +96,11 @@ months as (
         l.click_month as click_month,
         l.currency as currency,
         l.affiliate_network as affiliate_network,
+        -- Whole days of 24 hours since the month's end, at the midnight that today began with: negative before it.
+        floor(extract(epoch from
+            analytics.day_start(analytics.local_day(now(), :timezone), :timezone)
+            - analytics.day_start((l.click_month + interval '1 month')::date, :timezone)
+        ) / 86400)::int as days_over,
         sum(l.clicks) as clicks,
         sum(l.clicks) filter (where l.days >= 0) as conversions,
         sum(l.commission) filter (where l.days >= 0) as commission,
@@ -101,46 +113,40 @@ months as (
     from lags as l
     group by 1, 2, 3
 ),
-sales as (
+arrivals as (
     select
-        l.click_month as click_month,
-        l.currency as currency,
-        l.affiliate_network as affiliate_network,
-        l.days as days,
-        sum(l.clicks) as sales,
-        sum(l.commission) as commission
-    from lags as l
-    where l.days between 0 and 90
-    group by 1, 2, 3, 4
-),
-reported as (
-    select
-        l.click_month as click_month,
-        l.currency as currency,
-        l.affiliate_network as affiliate_network,
-        l.report_days as days,
-        sum(l.clicks) as sales,
-        sum(l.commission) as commission
-    from lags as l
-    where l.is_followed and l.is_sale and l.report_days <= 90
+        a.click_month as click_month,
+        a.currency as currency,
+        a.affiliate_network as affiliate_network,
+        a.day as day,
+        sum(a.clicks) filter (where a.is_sale_day) as sold,
+        sum(a.commission) filter (where a.is_sale_day) as sold_for,
+        sum(a.clicks) filter (where not a.is_sale_day) as reported,
+        sum(a.commission) filter (where not a.is_sale_day) as reported_for
+    from (
+        select l.click_month, l.currency, l.affiliate_network, l.days as day, true as is_sale_day, l.clicks, l.commission
+        from lags as l
+        union all
+        select l.click_month, l.currency, l.affiliate_network, l.report_days as day, false as is_sale_day, l.clicks, l.commission
+        from lags as l
+        where l.is_followed and l.is_sale
+    ) as a
+    where a.day between 0 and 90
     group by 1, 2, 3, 4
 ),
 days as (
     select
         m.*,
         d.day as day,
-        analytics.day_start(analytics.local_day(now(), :timezone), :timezone)
-        >= analytics.day_start((m.click_month + interval '1 month')::date, :timezone) + d.day * interval '24 hours' as is_over,
-        coalesce(sum(s.sales) over until_then, 0) as sold,
-        coalesce(sum(s.commission) over until_then, 0) as sold_for,
-        coalesce(sum(r.sales) over until_then, 0) as reported,
-        coalesce(sum(r.commission) over until_then, 0) as reported_for
+        d.day <= m.days_over as is_over,
+        coalesce(sum(a.sold) over until_then, 0) as sold,
+        coalesce(sum(a.sold_for) over until_then, 0) as sold_for,
+        coalesce(sum(a.reported) over until_then, 0) as reported,
+        coalesce(sum(a.reported_for) over until_then, 0) as reported_for
     from months as m
     cross join generate_series(0, 90) as d (day)
-    left join sales as s
-        on s.click_month = m.click_month and s.currency = m.currency and s.affiliate_network = m.affiliate_network and s.days = d.day
-    left join reported as r
-        on r.click_month = m.click_month and r.currency = m.currency and r.affiliate_network = m.affiliate_network and r.days = d.day
+    left join arrivals as a
+        on a.click_month = m.click_month and a.currency = m.currency and a.affiliate_network = m.affiliate_network and a.day = d.day
     window until_then as (partition by m.click_month, m.currency, m.affiliate_network order by d.day)
 )
 select
