@@ -32,17 +32,17 @@ def spec(
     table: Table,
     group: str = "",
     *,
-    deps: Iterable[str | dg.AssetKey] = (),
+    deps: Iterable[str | dg.AssetKey] | None = None,
     kinds: Iterable[str] = (),
 ) -> dg.AssetSpec:
-    """The asset of a table, in the group of its room unless another is said. `deps`: what it is made of beside what its SQL says."""
+    """The asset of a table, in the group of its room unless another is said. `deps`: what it waits for, unless that is all that its SQL or
+    its lineage names."""
     group = group or table.room
     read = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
-    upstream = {key_of(key) for key in read if key in catalog.tables and is_asset(catalog, key)}
-    upstream |= {dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in deps}
+    upstream = [key for key in sorted(read) if key in catalog.tables and is_asset(catalog, key)]
     return dg.AssetSpec(
         key=key_of(table.key),
-        deps=sorted(upstream),
+        deps=[dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in (upstream if deps is None else deps)],
         description=description(table, timetable.sentence(group, table.kind)),
         group_name=group,
         owners=[table.owner or "team:data"],

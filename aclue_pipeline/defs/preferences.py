@@ -1,7 +1,6 @@
-"""Preferences: signals → taste model → user_preferences, and how good the profiles are. How they are computed stands in
-aclue_pipeline/preferences; here are the assets, and what each says about itself. Views are as in staging."""
+"""Preferences: words → item features → taste model → quality → user_preferences, signals into those that read them. How they are
+computed stands in aclue_pipeline/preferences; here are the assets, and what each says about itself. Views are as in staging."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,9 @@ from pydantic import Field
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of
-from aclue_pipeline.defs.metadata import key_of, metadata, records
+from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.tables import look, view_asset
-from aclue_pipeline.defs.timetable import SCHEMA
 from aclue_pipeline.derived import ensure
 
 if TYPE_CHECKING:
@@ -22,18 +20,13 @@ if TYPE_CHECKING:
 
 GROUP = "preferences"
 
-_PROFILES, _FINGERPRINTS = "public.user_preferences", "pipeline.profile_fingerprints"
-_MODELS, _ITEMS = "pipeline.taste_models", "pipeline.taste_items"
-_QUALITY = "analytics.preference_quality"
+_PROFILES, _MODELS, _QUALITY = "public.user_preferences", "pipeline.taste_models", "analytics.preference_quality"
+_SIGNALS, _FEATURES = "pipeline.signals", "pipeline.item_features"
 
 
-def _spec(catalog: Catalog, key: str, *deps: str | dg.AssetKey, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
+def _spec(catalog: Catalog, key: str, *deps: str, kinds: tuple[str, ...] = ()) -> dg.AssetSpec:
+    """What is next to it in the line alone: further edges would say nothing that the line does not."""
     return describe.spec(catalog, catalog.tables[key], GROUP, deps=deps, kinds=kinds)
-
-
-def _views(catalog: Catalog) -> list[str]:
-    """What is computed here is computed from these."""
-    return [table.key for table in catalog.room(GROUP, "view")]
 
 
 def _looked(catalog: Catalog, database: "Database", key: str) -> dict[str, Any]:
@@ -53,32 +46,71 @@ class TrainConfig(dg.Config):
 
 
 def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
-    @dg.multi_asset(
-        specs=[
-            _spec(catalog, _MODELS, *_views(catalog), kinds=("scikitlearn",)),
-            _spec(catalog, _ITEMS, *_views(catalog)),
-        ],
-        name="taste_model",
-    )
+    @dg.multi_asset(specs=[_spec(catalog, _MODELS, _FEATURES, _SIGNALS, kinds=("scikitlearn",))], name="taste_model")
     def taste_model(
         context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> dg.MaterializeResult[None]:
         """The current version, or a new one where it is due."""
         from aclue_pipeline.preferences import ensure_model, train
 
         with database.begin() as connection:
-            ensure(connection, catalog, catalog.tables[_MODELS], catalog.tables[_ITEMS])
+            ensure(connection, catalog, catalog.tables[_MODELS])
         trained = train(database) if config.retrain else ensure_model(database)
         context.log.info(
             f"{'trained' if trained.is_new else 'current'} version {trained.version}: {trained.events:,} signals"
         )
-        for key in (_MODELS, _ITEMS):
-            yield dg.MaterializeResult(
-                asset_key=key_of(key),
-                metadata=metadata({**asdict(trained), **_looked(catalog, database, key)}),
-            )
+        return dg.MaterializeResult(metadata=metadata({**asdict(trained), **_looked(catalog, database, _MODELS)}))
 
     return taste_model
+
+
+# --- how good it is ----------------------------------------------------------------------------------------------------
+
+
+def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
+    @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _MODELS, _SIGNALS)], name="preference_quality")
+    def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
+        """Measured once a model version: on judgements held out in time, against what knows less. Shown every time."""
+        from aclue_pipeline.preferences import evaluate
+        from aclue_pipeline.preferences.figures import measured
+
+        with database.begin() as connection:
+            ensure(connection, catalog, catalog.tables[_QUALITY])
+        rows, when = measured(database), "before, for this version of the model"
+        if not rows:
+            evaluate(database)
+            rows, when = measured(database), "now"
+        return dg.MaterializeResult(
+            metadata=metadata({"measured": when, **_scores(rows), **_looked(catalog, database, _QUALITY)})
+        )
+
+    return preference_quality
+
+
+def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers that the UI draws a line of, and how far what was predicted came true."""
+    from aclue_pipeline.charts import shapes
+
+    of_all = {row["predictor"]: row for row in rows if row["users_group"] == "all"}
+    figures: dict[str, Any] = {
+        "scores": tabular({name: row[name] for name in row if name != "reliability"} for row in rows),
+        "log_loss": of_all["profile"]["log_loss"],
+        "log_loss of the user's own rate": of_all["user_rate"]["log_loss"],
+    }
+    bins = of_all["profile"]["reliability"]
+    if bins:
+        points = [{**row, "n": row["judgements"]} for row in bins]
+        figures["reliability"] = charts.embedded(
+            shapes.calibration_chart(points, "predicted share of likes", "observed share of likes"),
+            "predicted against observed share of likes",
+        )
+        figures["observed by predicted"] = charts.sparkline(
+            [row["observed"] for row in bins],
+            "observed share of likes by predicted share",
+            "observed in the highest bin",
+            ".2f",
+        )
+    return figures
 
 
 # --- the profiles -----------------------------------------------------------------------------------------------------
@@ -91,38 +123,20 @@ class RecalculateConfig(dg.Config):
 
 
 def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
-    @dg.multi_asset(
-        specs=[
-            _spec(catalog, _PROFILES, SCHEMA, _MODELS, _ITEMS, *_views(catalog), kinds=("numpy",)),
-            _spec(catalog, _FINGERPRINTS, _MODELS, *_views(catalog)),
-        ],
-        name="user_preferences",
-    )
+    @dg.multi_asset(specs=[_spec(catalog, _PROFILES, _QUALITY, _SIGNALS, kinds=("numpy",))], name="user_preferences")
     def user_preferences(
         context: dg.AssetExecutionContext, config: RecalculateConfig, database: DatabaseResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> dg.MaterializeResult[None]:
         """Profiles, each in one transaction with its fingerprint and the marks on the feedback that it took in."""
         from aclue_pipeline.preferences import recalculate
 
         with database.begin() as connection:
-            ensure(connection, catalog, catalog.tables[_FINGERPRINTS])
+            ensure(connection, catalog, catalog.tables[_SIGNALS])
         done = recalculate(database, full=config.full, progress=context.log.info)
         did = asdict(done)
         did |= did.pop("published")
-        yield dg.MaterializeResult(
-            asset_key=key_of(_PROFILES),
-            metadata=metadata(
-                {
-                    **_portrait(database, moved=done.published.written > 0),
-                    **did,
-                    **_looked(catalog, database, _PROFILES),
-                }
-            ),
-        )
-        yield dg.MaterializeResult(
-            asset_key=key_of(_FINGERPRINTS),
-            metadata=metadata({"users": done.users, **_looked(catalog, database, _FINGERPRINTS)}),
-        )
+        figures = {**_portrait(database, moved=done.published.written > 0), **did}
+        return dg.MaterializeResult(metadata=metadata({**figures, **_looked(catalog, database, _PROFILES)}))
 
     return user_preferences
 
@@ -147,49 +161,10 @@ def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
     return figures
 
 
-# --- how good they are ------------------------------------------------------------------------------------------------
-
-
-def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _PROFILES, _MODELS)], name="preference_quality")
-    def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
-        """Measured once a model version: on judgements held out in time, against what knows less."""
-        from aclue_pipeline.preferences import evaluate
-        from aclue_pipeline.preferences.figures import is_measured
-
-        with database.begin() as connection:
-            ensure(connection, catalog, catalog.tables[_QUALITY])
-        measured = is_measured(database)
-        figures: dict[str, Any] = {"measured": "before, for this version of the model" if measured else "now"}
-        if not measured:
-            quality = evaluate(database)
-            figures["scores"] = quality.scores
-            figures["log_loss"] = quality.log_loss("profile")
-            figures["log_loss of the user's own rate"] = quality.log_loss("user_rate")
-            if len(quality.reliability):
-                from aclue_pipeline.charts import shapes
-
-                bins = records(quality.reliability)
-                points = [{**row, "n": row["judgements"]} for row in bins]
-                figures["reliability"] = charts.embedded(
-                    shapes.calibration_chart(points, "predicted share of likes", "observed share of likes"),
-                    "predicted against observed share of likes",
-                )
-                figures["observed by predicted"] = charts.sparkline(
-                    [row["observed"] for row in bins],
-                    "observed share of likes by predicted share",
-                    "observed in the highest bin",
-                    ".2f",
-                )
-        return dg.MaterializeResult(metadata=metadata({**figures, **_looked(catalog, database, _QUALITY)}))
-
-    return preference_quality
-
-
 def build(catalog: Catalog) -> Built:
     return [
         *(view_asset(catalog, table) for table in catalog.room(GROUP, "view")),
         _taste_model(catalog),
-        _user_preferences(catalog),
         _preference_quality(catalog),
+        _user_preferences(catalog),
     ], checks_of(catalog, GROUP)

@@ -15,11 +15,12 @@ def confidence_bins(db: Database) -> list[dict[str, Any]]:
         )
 
 
-def is_measured(db: Database) -> bool:
-    """Whether the current model version's quality is published already."""
+def measured(db: Database) -> list[dict[str, Any]]:
+    """How good the current version was found to be: a row per group of users and predictor; none where nobody has measured it."""
     with db.begin() as connection:
-        rows = query(
+        return query(
             connection,
-            "select from analytics.preference_quality as q join pipeline.current_taste_model as m on m.version = q.model_version limit 1",
+            """select q.users_group, q.predictor, q.users, q.judgements, q.log_loss, q.auc, q.calibration_error, q.reliability
+               from analytics.preference_quality as q join pipeline.current_taste_model as m on m.version = q.model_version
+               order by q.users_group, q.predictor""",
         )
-    return bool(rows)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -143,6 +144,18 @@ def test_every_derived_column_shows_where_it_comes_from() -> None:
             if column.direct:
                 assert "⟵ from " in told[column.name]
                 assert "](/assets/" in told[column.name] or not any(map(shown, column.direct))
+
+
+def test_the_assets_of_preferences_are_a_line() -> None:
+    edges = {
+        (parent.path[-1], node.key.path[-1])
+        for node in GRAPH.asset_nodes
+        for parent in node.parent_keys
+        if node.group_name == GRAPH.get(parent).group_name == "preferences"
+    }
+    line = ["taste_words", "item_features", "taste_models", "preference_quality", "user_preferences"]
+    assert edges - set(pairwise(line)) == {("signals", reader) for reader in line[2:]}
+    assert set(pairwise(line)) <= edges
 
 
 def test_lineage_leads_to_assets_only() -> None:

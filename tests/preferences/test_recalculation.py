@@ -18,7 +18,7 @@ from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals, store
 from aclue_pipeline.preferences.baselines import BASELINES
-from aclue_pipeline.preferences.figures import is_measured
+from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import Publisher
 from aclue_pipeline.preferences.rows import lines
@@ -518,9 +518,9 @@ def test_everybody_asks_the_view_which_version_is_current(shop: Database) -> Non
     assert preferences.ensure_model(shop) == first
     preferences.recalculate(shop)
     assert {row["calculation_version"] for row in profiles_in(shop)} == {first.version}
-    assert not is_measured(shop)
+    assert not measured(shop)
     preferences.evaluate(shop)
-    assert is_measured(shop)
+    assert measured(shop)
     assert scalar(shop, "select min(model_version) from analytics.preference_quality") == first.version
     check = next(file for file in CATALOG.checks if file.name == "beats_what_knows_less")
     assert ask(shop, check).evidence["judgements"] > 0
