@@ -40,7 +40,7 @@ declare
         select
             s.day, date_trunc('week', s.day)::date as week, date_trunc('month', s.day)::date as month, s.device_type, s.landing_page, s.utm_source,
             s.utm_medium, s.utm_campaign, s.is_first_visit, f.is_signed_in, f.person_number as who, s.step_1_at as at_1, s.step_2_at as at_2,
-            s.step_3_at as at_3, s.step_4_at as at_4, s.step_5_at as at_5, s.step_1_at < now() - $4 * interval '24 hours' as is_over
+            s.step_3_at as at_3, s.step_4_at as at_4, s.step_5_at as at_5, s.step_1_at < $4 as is_over
         from analytics.session_steps as s
         left join staging.session_facts as f on f.session_number = s.session_number
         where s.day between $1 and $2 and s.path = $3 and not s.is_machine and not s.is_orphan
@@ -126,7 +126,7 @@ begin
             from judged as j
             order by j.cell, j.step
         $query$, g.cell, g.keys, g.listed, landed
-    ) using first_day, last_day, path, pipeline.setting('funnel_window_days')::int, steps;
+    ) using first_day, last_day, path, now() - pipeline.setting('funnel_window_days')::int * interval '24 hours', steps;
 end
 $body$
 

@@ -99,12 +99,20 @@ begin
             with each as (
                 select
                     %3$s c.who, c.is_named, count(*) as clicks, count(*) filter (where c.is_sold) as sold,
-                    count(*) filter (where c.is_over) as d, count(*) filter (where c.is_over and c.is_sold) as n,
-                    min(c.currency collate "C") as first_currency, max(c.currency collate "C") as last_currency,
-                    sum(c.expected) as expected, sum(c.paid) as paid, count(*) filter (where c.is_sold and c.paid is null) as without_amount,
-                    sum(c.paid) filter (where c.is_over) as earned
+                    count(*) filter (where c.is_over) as d, count(*) filter (where c.is_sold and c.is_over) as n,
+                    -- Of the few that earned: a sum of nothing is kept for nobody else.
+                    sum(c.paid) filter (where c.paid is not null and c.is_over) as earned
                 from (%5$s) as c
                 group by %3$s c.who, c.is_named
+            ),
+            -- What need not be known of each person.
+            money as (
+                select
+                    %3$s case when min(c.currency collate "C") = max(c.currency collate "C") then min(c.currency collate "C") end as one_currency,
+                    sum(c.expected) as expected, sum(c.paid) as paid,
+                    count(*) filter (where c.is_sold and c.paid is null) as without_amount
+                from (%5$s) as c
+                group by %2$s
             ),
             totals as (
                 select
@@ -113,8 +121,6 @@ begin
                     coalesce(sum(r.n), 0)::bigint as n, coalesce(sum(r.d), 0)::bigint as d, count(*) filter (where r.d > 0) as cases,
                     least(count(*) filter (where r.n > 0), count(*) filter (where r.n < r.d)) as telling,
                     sum(r.n * r.n) as nn, sum(r.n * r.d) as nd, sum(r.d * r.d) as dd, sum(r.d::float8 ^ 3)::numeric as ddd,
-                    case when min(r.first_currency) = max(r.last_currency) then min(r.first_currency) end as one_currency,
-                    sum(r.expected) as expected, sum(r.paid) as paid, coalesce(sum(r.without_amount), 0)::bigint as without_amount,
                     sum(r.earned) as earned, count(*) filter (where r.earned <> 0) as earning, sum(r.earned * r.earned) as ee, sum(r.earned * r.d) as ed
                 from each as r
                 group by %2$s
@@ -129,15 +135,17 @@ begin
             ),
             judged as (
                 select
-                    t.*, coalesce(l.timed, 0) as timed, l.seconds, analytics.design_effect(t.n, t.d, t.telling, t.nn, t.nd, t.dd, t.ddd) as effect,
+                    t.*, m.one_currency, m.expected, m.paid, m.without_amount, coalesce(l.timed, 0) as timed, l.seconds,
+                    analytics.design_effect(t.n, t.d, t.telling, t.nn, t.nd, t.dd, t.ddd) as effect,
                     t.earned / nullif(t.d, 0) as mean,
                     case
-                        when t.one_currency is not null and t.cases >= 30 and t.earned > 0 then
+                        when m.one_currency is not null and t.cases >= 30 and t.earned > 0 then
                             analytics.students_t(least(t.earning, t.d * t.d / t.dd - 1)) / t.earned * sqrt(
                                 greatest(0, t.ee - 2 * t.earned / t.d * t.ed + (t.earned / t.d) ^ 2 * t.dd) / analytics.seen_variance(t.d, t.dd, t.ddd)
                             )
                     end as factor
                 from totals as t
+                join money as m %4$s
                 left join times as l %4$s
             )
             select
