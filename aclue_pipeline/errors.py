@@ -227,3 +227,9 @@ class ReportRefused(AclueError):
     """A file that is no network report as it stands: nothing of it is imported."""
 
     exit_code = 37
+
+
+class DataRefused(AclueError):
+    """A folder of swipes that cannot be evaluated as it stands: nothing is written."""
+
+    exit_code = 38

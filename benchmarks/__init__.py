@@ -1,6 +1,5 @@
 """Measurements: claims of speed live here, as ratios taken side by side in one run. Tests are never timed."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from aclue_pipeline.evaluation import throwaway
 from aclue_pipeline.postgres import Database, query, script
-from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 
 #: Not the empty ones: a table that was analyzed while it is empty is planned as an empty one by the first sync, which fills it.
 FILLED = """select string_agg(oid::regclass::text, ', ') as names from pg_class
@@ -32,22 +31,8 @@ class Result:
 @contextmanager
 def deployed_database() -> Iterator[Database]:
     """An empty database of shape A with the five tables and every derived one, on a server of its own (fsync on)."""
-    from aclue_pipeline import derived, schema
-    from aclue_pipeline.catalog import Catalog
-    from aclue_pipeline.postgres import app
-
-    with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedServer(Path(folder))
-        server.start()
-        try:
-            app.install(server.url("aclue", SUPERUSER), shape="a")
-            database = Database(server.url())
-            schema.deploy(database)
-            derived.ensure_tables(database, Catalog.load())
-            yield database
-            database.close()
-        finally:
-            server.stop()
+    with throwaway.deployed_database() as (database, _):
+        yield database
 
 
 def load(database: Database, name: str, **parameters: Any) -> None:

@@ -1,11 +1,13 @@
 """The report: one HTML page that holds all it shows. It runs no script, asks for nothing, is light or dark with the reader's screen,
 and prints; beside every chart stands the table it is drawn from."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import escape
 from typing import Any
 
+import altair as alt
 import sqlalchemy as sa
 from psycopg import errors
 
@@ -25,11 +27,21 @@ def report(db: Database, first: date, last: date) -> str:
     """The page of these days, both counted, as they are published now: all of it of one moment."""
     with db.begin() as connection:
         connection.execute(sa.text("set transaction isolation level repeatable read, read only"))
-        parts = [_section(connection, section, first, last) for section in sections.SECTIONS]
-    days = f"{_day(first)} to {_day(last)}"
-    now = f"{datetime.now(UTC):%d %b %Y, %H:%M} UTC"
-    contents = "".join(f'<li><a href="#s{n}">{escape(one.title)}</a></li>' for n, one in enumerate(sections.SECTIONS))
-    body = "".join(f'<section id="s{n}">{part}</section>' for n, part in enumerate(parts))
+        parts = [(one.title, _section(connection, one, first, last)) for one in sections.SECTIONS]
+    return page(
+        "Revenue and funnel",
+        f"{_day(first)} to {_day(last)}",
+        f"Days of {get_settings().timezone}, both ends counted; read from what was published on {datetime.now(UTC):%d %b %Y, %H:%M} UTC."
+        " Numbers move for as long as networks report: what is unfinished is said where it is shown. Money is never summed across"
+        " currencies.",
+        parts,
+    )
+
+
+def page(title: str, of: str, says: str, parts: Sequence[tuple[str, str]]) -> str:
+    """A whole page: what it is called, what it is of, what one must know to read it, and its parts, each a title and HTML."""
+    contents = "".join(f'<li><a href="#s{n}">{escape(name)}</a></li>' for n, (name, _) in enumerate(parts))
+    body = "".join(f'<section id="s{n}">{part}</section>' for n, (_, part) in enumerate(parts))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -37,15 +49,14 @@ def report(db: Database, first: date, last: date) -> str:
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Revenue and funnel, {days}</title>
+<title>{escape(title)}, {escape(of)}</title>
 <style>{_CSS}</style>
 </head>
 <body>
 <header>
-<h1>Revenue and funnel</h1>
-<p class="days">{days}</p>
-<p>Days of {escape(get_settings().timezone)}, both ends counted; read from what was published on {now}. Numbers move for as long as networks
-report: what is unfinished is said where it is shown. Money is never summed across currencies.</p>
+<h1>{escape(title)}</h1>
+<p class="days">{escape(of)}</p>
+<p>{escape(says)}</p>
 <nav><ol>{contents}</ol></nav>
 </header>
 <main>{body}</main>
@@ -67,15 +78,24 @@ def _section(connection: sa.Connection, section: Section, first: date, last: dat
         return f'{head}<p class="none">This role may not read {escape(section.of)}.</p>'
     if not rows:
         return f'{head}<p class="none">Nothing in these days.</p>'
-    table = _table(rows, section.title)
-    if section.draw is None:
+    return part(section.title, section.says, rows, section.draw)
+
+
+def part(
+    title: str, says: str, rows: Rows, draw: Callable[[Rows], alt.TopLevelMixin] | None = None, fractions: str = ",.2f"
+) -> str:
+    """A part of a page: the table of the rows, beside their drawing. `fractions`: how a column of such is written, unless its name
+    says better."""
+    head = f"<h2>{escape(title)}</h2><p>{escape(says)}</p>"
+    table = _table(rows, title, fractions)
+    if draw is None:
         return head + table
-    drawing = style.svg(section.draw(rows), page=True)
+    drawing = style.svg(draw(rows), page=True)
     return f'{head}<div class="both"><figure aria-hidden="true">{drawing}</figure>{table}</div>'
 
 
-def _table(rows: Rows, title: str) -> str:
-    forms = {name: _form(name, [row[name] for row in rows if row[name] is not None]) for name in rows[0]}
+def _table(rows: Rows, title: str, fractions: str) -> str:
+    forms = {name: _form(name, [row[name] for row in rows if row[name] is not None], fractions) for name in rows[0]}
     sides = {name: "" if form is None else ' class="n"' for name, form in forms.items()}
     head = "".join(f'<th scope="col"{sides[name]}>{escape(name.replace("_", " "))}</th>' for name in forms)
     body = "".join(
@@ -95,7 +115,7 @@ def _table(rows: Rows, title: str) -> str:
     )
 
 
-def _form(name: str, values: list[Any]) -> str | None:
+def _form(name: str, values: list[Any], fractions: str) -> str | None:
     """How a column's numbers are written; None where it holds something else."""
     if not all(isinstance(value, int | float | Decimal) for value in values):
         return None
@@ -103,7 +123,7 @@ def _form(name: str, values: list[Any]) -> str | None:
         return ".1%"
     if name.startswith("epc") or name.endswith("per_person"):
         return ",.4f"
-    return ",.0f" if "seconds" in name or all(value == int(value) for value in values) else ",.2f"
+    return ",.0f" if "seconds" in name or all(value == int(value) for value in values) else fractions
 
 
 def _text(value: Any, form: str | None) -> str:

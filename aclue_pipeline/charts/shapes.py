@@ -344,6 +344,24 @@ def calibration_chart(rows: Rows, predicted: str, observed: str) -> alt.TopLevel
     return alt.layer(*layers).properties(width=330, height=330)
 
 
+def cold_chart(rows: Rows, names: Sequence[str]) -> alt.TopLevelMixin:
+    """Rows of `after` and the log-loss of each of `names`: a line each, the lower the better."""
+    values = [
+        {"after": str(row["after"]), "predictor": name, "loss": row[name]}
+        for row in rows
+        for name in names
+        if row[name] is not None
+    ]
+    base = alt.Chart(data(values)).encode(
+        x=alt.X("after:N", sort=None, title="judgements known", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("loss:Q", title="log-loss", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
+        color=alt.Color("predictor:N", sort=list(names), legend=alt.Legend(title=None, orient="top")),
+    )
+    return alt.layer(base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=50, opacity=1)).properties(
+        width=420, height=240
+    )
+
+
 def confidence_chart(rows: Rows) -> alt.Chart:
     """Profiles by confidence (20 bins of 0 to 1), coloured by segment. Each row: `bin` from 1, `segment`, `profiles`."""
     values = [

@@ -34,6 +34,7 @@ COMMANDS = {
     "docs": "docs:docs",
     "health": "health:health",
     "preferences": "preferences:preferences",
+    "evaluate": "evaluate:evaluate",
     "revenue": "tables:revenue",
     "funnel": "tables:funnel",
     "db": "db:db",

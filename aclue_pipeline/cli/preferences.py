@@ -1,7 +1,6 @@
 """`aclue preferences`: taste profiles, the model they rest on, and how good they are."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,6 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, progres
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
-    from aclue_pipeline.preferences import Quality
 
 
 @click.group(short_help="Taste profiles from swipes and feedback.", epilog="Example:  aclue preferences recalculate")
@@ -60,21 +58,18 @@ def recalculate(context: Context, full: bool, yes: bool, as_json: bool) -> None:
     )
 
 
-@preferences.command(epilog="Example:  aclue preferences evaluate --movielens ../ml-latest-small")
-@click.option(
-    "--movielens",
-    type=click.Path(path_type=Path),
-    help="Judge the method on a folder of MovieLens ratings instead; no database.",
-)
+@preferences.command(epilog="Example:  aclue preferences evaluate --json")
 @yes_option
 @json_option
 @click.pass_obj
-def evaluate(context: Context, movielens: Path | None, yes: bool, as_json: bool) -> None:
+def evaluate(context: Context, yes: bool, as_json: bool) -> None:
     """Measure how well profiles predict each user's latest judgements, against what knows less.
 
     The measurement is kept in analytics.preference_quality under the current model version.
     """
-    measured = _movielens(movielens) if movielens else _evaluate(_writable(context, yes))
+    from aclue_pipeline.preferences import evaluate
+
+    measured = evaluate(_writable(context, yes))
     if as_json:
         print_json({"scores": _records(measured.scores), "reliability": _records(measured.reliability)})
         return
@@ -126,19 +121,6 @@ def _writable(context: Context, yes: bool) -> "Database":
     context.confirm_write(database, yes)
     ensure_tables(database, context.catalog, "preferences")
     return database
-
-
-def _evaluate(database: "Database") -> "Quality":
-    from aclue_pipeline.preferences import evaluate
-
-    return evaluate(database)
-
-
-def _movielens(folder: Path) -> "Quality":
-    from aclue_pipeline.preferences import movielens, quality, versions
-    from aclue_pipeline.settings import get_settings
-
-    return quality.evaluate(*movielens.read(folder), get_settings().half_life_days, versions.SEED)
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ from aclue_pipeline.preferences.predictor import predict
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.recalculation import Recalculation, recalculate
 from aclue_pipeline.preferences.store import current_version, load_model
-from aclue_pipeline.preferences.versions import Trained, ensure_model, evaluate, train
+from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_model, evaluate, train
 
 __all__ = [
     "Quality",
     "Recalculation",
     "Trained",
+    "cold_curve",
     "current_version",
     "ensure_model",
     "evaluate",

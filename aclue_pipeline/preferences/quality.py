@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary
+from aclue_pipeline.preferences.arrays import FEEDBACK, Events, Floats, Ints, Items, Vocabulary
 from aclue_pipeline.preferences.baselines import BASELINES, Past, baselines, tuned
 from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, reliability, user_auc
 from aclue_pipeline.preferences.predictor import Weights, probability
-from aclue_pipeline.preferences.splits import user_split
+from aclue_pipeline.preferences.splits import Mask, user_split
 from aclue_pipeline.preferences.training import split, train
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTORS: Final = ("profile", *BASELINES)
+AFTER: Final = (0, 1, 2, 3, 5, 10)  # judgements of a user whom the model has not seen
+UNSEEN: Final = 5  # every such user is left out of training for the cold curve
 COLD, CASUAL = 5, 50  # most judgements a cold and a casual user have
 
 
@@ -46,13 +48,7 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
         "profile": probability(Weights.of(profiles(history, model), vocabulary), future.user, future.item, model),
         **_baselines(past, future, len(items)),
     }
-    known = np.bincount(past.user, minlength=events.users)[future.user]
-    groups = {
-        "all": known >= 0,
-        "cold": known <= COLD,
-        "casual": (known > COLD) & (known <= CASUAL),
-        "heavy": known > CASUAL,
-    }
+    groups = groups_of(np.bincount(past.user, minlength=events.users)[future.user])
     rows = [
         {
             "users_group": group,
@@ -63,6 +59,45 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
         for name in PREDICTORS
     ]
     return Quality(pd.DataFrame(rows), reliability(future.like, predicted["profile"]))
+
+
+def groups_of(known: Ints) -> dict[str, Mask]:
+    """Masks of the groups of users, given how many judgements each had made before."""
+    return {
+        "all": known >= 0,
+        "cold": known <= COLD,
+        "casual": (known > COLD) & (known <= CASUAL),
+        "heavy": known > CASUAL,
+    }
+
+
+def cold_curve(
+    events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int
+) -> "pd.DataFrame":
+    """How users fare whom the model has not seen: every fifth one is left out of training, and after each number of judgements the
+    next five are predicted. A row per number: judgements asked, and the log-loss of profiles and baselines."""
+    import pandas as pd
+
+    is_judged = (events.value != 0) & (events.source != FEEDBACK) & ~events.price_only
+    made = np.cumsum(is_judged) - is_judged
+    made = made - made[np.searchsorted(events.user, events.user)]  # by the same user, before this event
+    unseen = (np.arange(events.users) % UNSEEN == UNSEEN - 1)[events.user]
+    judged = Past(events.users, len(items), events.user, events.item, (events.value > 0).astype(np.float64))
+    seen = judged.take(~unseen & is_judged)
+    of = tuned(seen, user_split(seen.user, np.arange(len(seen.user)), np.arange(len(seen.user))))
+    model = train(events.take(~unseen), items, vocabulary, half_life_days, seed)
+    rows = []
+    for after in AFTER:
+        asked = judged.take(unseen & is_judged & (made >= after) & (made < after + 5))
+        first = unseen & (made < after)
+        known = Weights.of(profiles(events.take(first), model), vocabulary)
+        predicted = {
+            "profile": probability(known, asked.user, asked.item, model),
+            **baselines(judged.take(is_judged & (~unseen | first)), of, asked.user, asked.item),
+        }
+        losses = {name: log_loss(asked.like, p) for name, p in predicted.items()}
+        rows.append({"after": after, "users": len(np.unique(asked.user)), "n": len(asked.user), **losses})
+    return pd.DataFrame(rows)
 
 
 def _baselines(judged: Judgements, future: Judgements, items: int) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 where a measurement is kept. The fitting itself is training's, the measuring quality's."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -16,6 +16,9 @@ from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.store import current_version, save_model
 from aclue_pipeline.preferences.training import train as fit
 from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEED: Final = 20_240_101
 TRAINING_EVENTS: Final = 1_500_000  # more are not read: a sample of whole users, always the same ones
@@ -70,6 +73,13 @@ def evaluate(db: Database, half_life_days: float | None = None, seed: int = SEED
         if version is not None:
             _keep(pg, version, measured)
     return measured
+
+
+def cold_curve(db: Database, half_life_days: float | None = None, seed: int = SEED) -> "pd.DataFrame":
+    """How well users are predicted whom a model has not seen, by how much they have judged so far: see quality.cold_curve."""
+    with db.psycopg() as pg:
+        events, items, vocabulary, _ = _data(pg, EVALUATION_EVENTS)
+    return quality.cold_curve(events, items, vocabulary, _half_life(half_life_days), seed)
 
 
 def _keep(pg: psycopg.Connection[Any], version: str, measured: Quality) -> None:
