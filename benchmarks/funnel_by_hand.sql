@@ -53,31 +53,33 @@ clicked as (
     where c.verdict = 'valid'
     group by 1
 ),
-viewed as materialized (
-    select session_id, product_id, view_timestamp, interaction_type,
-        interaction_type in ('click', 'add_to_wishlist', 'share', 'save') or has_clicked_affiliate or has_shared or has_saved as is_acted_on
-    from public.product_views
-    where view_timestamp >= :start and view_timestamp <= :stop + interval '24 hours'
-),
 named as materialized (
     select v.session_id, l.session_number, l.landed_at
-    from (select distinct session_id from viewed) as v
+    from (select distinct session_id from public.product_views where view_timestamp >= :start and view_timestamp <= :stop + interval '24 hours') as v
     join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
     join landed as l on l.session_number = n.session_number and l.is_counted
 ),
 looked as (
-    select n.session_number, count(distinct v.product_id) filter (where v.interaction_type = 'detail_view') as products, bool_or(v.is_acted_on) as is_acted_on
-    from viewed as v join named as n on n.session_id = v.session_id
-    where v.view_timestamp >= n.landed_at and v.view_timestamp <= n.landed_at + interval '24 hours'
+    select n.session_number, bool_or(v.interaction_type in ('click', 'add_to_wishlist', 'share', 'save') or v.has_clicked_affiliate or v.has_shared
+        or v.has_saved) as is_acted_on
+    from public.product_views as v join named as n on n.session_id = v.session_id
+    where v.view_timestamp >= :start and v.view_timestamp between n.landed_at and n.landed_at + interval '24 hours'
+    group by 1
+),
+opened as (
+    select n.session_number, count(distinct v.product_id) as products
+    from public.product_views as v join named as n on n.session_id = v.session_id
+    where v.view_timestamp >= :start and v.view_timestamp between n.landed_at and n.landed_at + interval '24 hours' and v.interaction_type = 'detail_view'
     group by 1
 )
 select l.device_type, l.landing_page, count(*) filter (where l.is_counted) as sessions, count(*) filter (where l.is_machine) as machine_sessions,
     count(k.session_number) as viewing_sessions,
-    count(*) filter (where k.products <= 1 and k.is_acted_on is not true and c.any_click is not true and l.registered_at is null) as bounces,
-    coalesce(sum(k.products), 0)::bigint as products_opened,
+    count(k.session_number) filter (where (o.products > 1 or k.is_acted_on or c.any_click or l.registered_at is not null) is not true) as bounces,
+    coalesce(sum(o.products), 0)::bigint as products_opened,
     coalesce(sum(l.engaged_seconds) filter (where l.is_counted), 0) as engaged_seconds
 from landed as l
 left join looked as k on k.session_number = l.session_number
+left join opened as o on o.session_number = l.session_number
 left join clicked as c on c.session_number = l.session_number
 group by 1, 2;
 -- name: recommendation_performance_daily

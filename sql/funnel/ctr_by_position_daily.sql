@@ -49,7 +49,7 @@ clicked as (
 ),
 placed as (
     select
-        analytics.local_day(w.at, :timezone) as day,
+        analytics.day_within(:range_start, :range_end, w.at, :timezone) as day,
         w.product_id as product_id,
         w.view_source as view_source,
         w.view_position as view_position,

@@ -21,13 +21,14 @@
 -- its day as it is; one that is loaded or rated late is noticed for 30 days each night, later by the weekly look.
 with served as (
     select
-        analytics.local_day(r.created_at, :timezone) as day,
+        analytics.day_within(:range_start, :range_end, r.created_at, :timezone) as day,
         r.id as recommendation_id,
         r.created_at as created_at,
         r.created_at + :funnel_window_days * interval '24 hours' as closes_at,
         analytics.dimension(r.algorithm_version) as algorithm,
         coalesce(r.rank_position, 0) as rank_position,
         case when r.confidence_score between 0 and 1 then r.confidence_score end as confidence,
+        case when r.confidence_score between 0 and 1 then least(trunc(r.confidence_score, 1), 0.9) end as tenth,
         r.is_clicked as is_clicked,
         r.is_purchased as is_purchased
     from public.recommendations as r
@@ -51,22 +52,18 @@ seen as (
         and v.view_timestamp >= s.created_at - interval '24 hours' and v.view_timestamp <= s.closes_at
     group by 1, 2, 3, 4, 5
 ),
-followed as (
-    select
-        e.recommendation_id as recommendation_id,
-        bool_or(c.counted_as_converted and c.counted_converted_at <= e.closes_at) as is_converted
-    from seen as e
-    join staging.click_facts as c on c.session_number = e.session_number and c.product_id = e.product_id
-    where not e.is_machine and c.verdict = 'valid' and c.clicked_at >= e.at and c.clicked_at <= e.closes_at
-    group by 1
-),
 shown as (
     select
         e.recommendation_id as recommendation_id,
         bool_or(not e.is_machine) as is_shown,
         bool_or(e.is_opened and not e.is_machine) as is_opened,
-        bool_or(e.is_flagged and not e.is_machine) as is_flagged
+        bool_or(e.is_flagged and not e.is_machine or c.click_id is not null) as is_clicked,
+        bool_or(c.counted_as_converted and c.counted_converted_at <= e.closes_at) as is_converted
     from seen as e
+    left join staging.click_facts as c
+        on c.session_number = e.session_number and c.product_id = e.product_id
+        and not e.is_machine and c.verdict = 'valid' and c.clicked_at >= e.at and c.clicked_at <= e.closes_at
+        and c.clicked_at >= :range_start - interval '24 hours' and c.clicked_at <= :range_end + :funnel_window_days * interval '24 hours'
     group by 1
 ),
 judged as (
@@ -85,17 +82,14 @@ select
     s.day as day, -- Calendar day on which they were recommended, in the reporting zone.
     s.algorithm as algorithm, -- Version of the algorithm that made them; '(not set)' where not recorded.
     s.rank_position as rank_position, -- Position in the list of recommendations, from 1 at the top; 0 where not recorded.
-    case
-        when s.confidence is null then '(not set)'
-        when s.confidence >= 0.9 then '0.9 to 1.0'
-        else trunc(s.confidence, 1)::numeric(2, 1) || ' to ' || (trunc(s.confidence, 1) + 0.1)::numeric(2, 1)
-    end as confidence_band, -- Tenth of the confidence that it claimed, the upper end not included but 1; '(not set)' where none from 0 to 1.
+    coalesce(s.tenth::numeric(2, 1) || ' to ' || (s.tenth + 0.1)::numeric(2, 1), '(not set)')
+        as confidence_band, -- Tenth of the confidence that it claimed, the upper end not included but 1; '(not set)' where none from 0 to 1.
     count(*) as served, -- Recommendations made, whether shown or not. Additive.
     count(*) filter (where w.is_shown) as shown, -- Of these, shown to a person. Additive.
     count(*) filter (where not w.is_shown) as shown_to_machines, -- Of these, shown in machines' sessions only; not among shown. Additive.
     count(*) filter (where w.is_opened) as opened, -- Of shown, those of which a person opened the product's page. Additive.
-    count(*) filter (where w.is_flagged or c.recommendation_id is not null) as clicked, -- Of shown, those that an affiliate click followed. Additive.
-    count(*) filter (where c.is_converted) as converted, -- Of clicked, those of which such a click converted, to now. Additive.
+    count(*) filter (where w.is_clicked) as clicked, -- Of shown, those that an affiliate click followed. Additive.
+    count(*) filter (where w.is_converted) as converted, -- Of clicked, those of which such a click converted, to now. Additive.
     count(*) filter (where s.is_clicked) as flagged_clicked, -- Served ones that the app's own flag says were followed. Additive.
     count(*) filter (where s.is_purchased) as flagged_purchased, -- Served ones that the app's own flag says were bought. Additive.
     coalesce(sum(j.positive), 0)::bigint as positive_reactions, -- Plausible reactions of a value above 0. Additive.
@@ -108,9 +102,8 @@ select
                                                                                                 -- one. Additive.
 from served as s
 left join shown as w on w.recommendation_id = s.recommendation_id
-left join followed as c on c.recommendation_id = s.recommendation_id
 left join judged as j on j.recommendation_id = s.recommendation_id
-group by 1, 2, 3, 4
+group by s.day, s.algorithm, s.rank_position, s.tenth
 
 -- query: how far recommendations lead, by algorithm
 --   select r.algorithm,

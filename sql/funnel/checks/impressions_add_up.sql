@@ -1,22 +1,36 @@
--- Every impression that the build of a day saw is in a row of that day, and every product view there is, in a day or in a named bucket; a place is
--- compared by no more impressions than it had.
+-- Of people and of machines each, a day's impressions are those that product_revenue_daily tells of the same views; every view there is, is in a day or in
+-- a named bucket; a place is compared by no more impressions than it had.
 -- asset: analytics.ctr_by_position_daily
 -- severity: error
 -- remedy: aclue funnel rebuild; if a day stays different, aclue funnel rebuild --from … --to … over the days named here
-with built as (
+
+-- product_revenue_daily finds them in another way, view by view. Where it was not built of as many views, or waits for a rebuild, only bounds can be told:
+-- no more impressions than deliveries, and some where there are any.
+with told as (
+    select
+        d.day as day,
+        (d.figures ->> 'rows')::bigint as seen,
+        coalesce(sum(r.impressions), 0) as impressions,
+        coalesce(sum(r.machine_impressions), 0) as machine_impressions
+    from pipeline.days as d
+    left join analytics.product_revenue_daily as r on r.day = d.day
+    where d.table_name = 'analytics.product_revenue_daily'
+        and not exists (select 1 from pipeline.dirty as x where x.table_name = d.table_name and x.day = d.day)
+    group by d.day, d.figures
+),
+built as (
     select
         d.day as day,
         coalesce((d.figures ->> 'rows')::bigint, 0) as seen,
-        coalesce((d.figures ->> 'impressions')::bigint, 0) as impressions,
-        coalesce((d.figures ->> 'other_kinds')::bigint, 0) as other_kinds,
-        coalesce((d.figures ->> 'repeats')::bigint, 0) as repeats
+        coalesce((d.figures ->> 'deliveries')::bigint, 0) as deliveries
     from pipeline.days as d
     where d.table_name = 'analytics.ctr_by_position_daily'
 ),
 published as (
     select
         r.day as day,
-        sum(r.impressions + r.machine_impressions) as impressions,
+        sum(r.impressions) as impressions,
+        sum(r.machine_impressions) as machine_impressions,
         bool_and(
             r.clicked_impressions <= r.impressions and r.comparable_impressions <= r.impressions and r.comparable_clicks <= r.clicked_impressions
             and r.expected_clicks between 0 and r.comparable_impressions
@@ -33,12 +47,13 @@ counted as (
     select
         coalesce(s.day, b.day, p.day) as day,
         coalesce(s.views, 0) as rows,
-        b.impressions is distinct from coalesce(p.impressions, 0)
-        or b.seen <> b.impressions + b.other_kinds + b.repeats
+        coalesce(p.impressions + p.machine_impressions, 0) not between sign(b.deliveries) and b.deliveries
+        or (t.impressions, t.machine_impressions) <> (coalesce(p.impressions, 0), coalesce(p.machine_impressions, 0))
         or not p.is_comparable as differs
     from built as b
     full join published as p on p.day = b.day
     full join source as s on s.day = coalesce(b.day, p.day)
+    left join told as t on t.day = b.day and t.seen = b.seen
 )
 select
     a.*,
@@ -47,10 +62,10 @@ select
         from (
             select
                 sum(b.seen) as seen,
-                sum(b.impressions) as impressions,
-                sum(b.other_kinds) as other_kinds,
-                sum(b.repeats) as repeats
+                sum(b.deliveries) as deliveries,
+                count(t.day) as days_compared
             from built as b
+            left join told as t on t.day = b.day and t.seen = b.seen
         ) as s
     ) as seen_by_builds
 from pipeline.adds_up('analytics.ctr_by_position_daily', 'views', (select jsonb_agg(to_jsonb(c)) from counted as c), :first_day, :timezone) as a

@@ -2,7 +2,7 @@
 with served as (
     select
         r.id as recommendation_id,
-        analytics.local_day(r.created_at, :timezone) as day,
+        analytics.day_within(:range_start, :range_end, r.created_at, :timezone) as day,
         r.created_at + :funnel_window_days * interval '24 hours' as closes_at
     from public.recommendations as r
     where r.created_at >= :range_start and r.created_at < :range_end
