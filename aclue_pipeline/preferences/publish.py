@@ -5,6 +5,7 @@ changed ones stay within their page (HOT) where they can. What is in the rows is
 What a user adjusted by hand (user_preferences.adjusted_at says so) is not overwritten: from then on the profile keeps what is set
 in the columns a user may adjust (in all of them, for now); what is not set there, and the evidence, goes on."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -31,34 +32,32 @@ ADJUSTABLE: Final = (
     "recipient_preferences",
     "similarity_threshold",
 )
-_WRITTEN: Final = (*COLUMNS, "last_calculated")
-_KEPT: Final = "case when p.adjusted_at is null then b.{0} else coalesce(p.{0}, b.{0}) end"
 _ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written
 
 _TABLES: Final = """
     drop table if exists pg_temp.profile_block, pg_temp.fingerprint_block;
     create temp table profile_block on commit delete rows as
-        select {written} from public.user_preferences with no data;
+        select {columns}, last_calculated from public.user_preferences with no data;
     create temp table fingerprint_block (user_id uuid, events integer, latest bigint, digest bigint, model_version text)
         on commit delete rows
 """
-_COPY: Final = "copy public.user_preferences ({written}) from stdin"
-_COPY_BLOCK: Final = "copy pg_temp.profile_block ({written}) from stdin"
-_COPY_FINGERPRINTS: Final = "copy pg_temp.fingerprint_block from stdin"
-#: Asked of the row that is written, so that an adjustment made while the block was computed is kept, too.
-_UPDATE: Final = """
-    update public.user_preferences p set ({written}) = row({kept}, b.last_calculated)
-    from pg_temp.profile_block b
-    where p.user_id = b.user_id and ({own}) is distinct from ({kept})
+_COPY: Final = "copy {table} ({columns}, last_calculated) from stdin"
+#: `kept` is the row as it should be, which is asked of the row that is written: an adjustment made while the block was computed is
+#: kept, too. Whose account is gone gets none.
+_UPSERT: Final = """
+    merge into public.user_preferences as p
+    using (select b.* from pg_temp.profile_block as b join auth.users as u on u.id = b.user_id) as b on b.user_id = p.user_id
+    when matched and ({own}) is distinct from ({kept}) then
+        update set ({columns}) = row({kept}), last_calculated = b.last_calculated
+    when not matched then
+        insert ({columns}, last_calculated) values ({new}, b.last_calculated)
 """
+_KEPT: Final = (
+    "case when p.adjusted_at is null then b.{0} else coalesce(p.{0}, b.{0}) end"  # of a column that users adjust
+)
 _ADJUSTED: Final = """
     select count(*) from pg_temp.profile_block b join public.user_preferences p on p.user_id = b.user_id
     where p.adjusted_at is not null
-"""
-_INSERT: Final = """
-    insert into public.user_preferences ({written}) select {block} from pg_temp.profile_block b
-    where exists (select from auth.users u where u.id = b.user_id)
-        and not exists (select from public.user_preferences p where p.user_id = b.user_id)
 """
 _FINGERPRINTS: Final = """
     insert into pipeline.profile_fingerprints (user_id, events, latest_at, digest, model_version, cut)
@@ -74,26 +73,20 @@ _FEEDBACK: Final = """
     where id = any(%s) and is_processed is not true
 """
 #: A profile without events goes; what a user said by hand stays, without what was computed of evidence.
-_GONE: Final = """, kept as (
+_FORGET: Final = """
+    with gone as (
+        delete from pipeline.profile_fingerprints where user_id = any(%s) returning user_id
+    ), kept as (
         update public.user_preferences p set {reset} from gone where p.user_id = gone.user_id and p.adjusted_at is not null
     )
     delete from public.user_preferences p using gone where p.user_id = gone.user_id and p.adjusted_at is null
 """
-_FORGET: Final = f"""
-    with gone as (delete from pipeline.profile_fingerprints where user_id = any(%s) returning user_id){_GONE}
-"""  # noqa: S608
-#: What has a fingerprint between two users but is not in the block: all its events are gone.
-_SWEEP: Final = f"""
-    with gone as (
-        delete from pipeline.profile_fingerprints f
-        where (%(above)s::uuid is null or f.user_id > %(above)s) and (%(up_to)s::uuid is null or f.user_id <= %(up_to)s)
-            and not (
-                exists (select from pg_temp.fingerprint_block b where b.user_id = f.user_id)
-                and exists (select from auth.users u where u.id = f.user_id)
-            )
-        returning f.user_id
-    ){_GONE}
-"""  # noqa: S608
+#: Who has a fingerprint between two users but is not in the block: all the events are gone.
+_WITHOUT_EVENTS: Final = """
+    select array_agg(f.user_id) from pipeline.profile_fingerprints f
+    where (%(above)s::uuid is null or f.user_id > %(above)s) and (%(up_to)s::uuid is null or f.user_id <= %(up_to)s)
+        and not exists (select from pg_temp.fingerprint_block b join auth.users u on u.id = b.user_id where b.user_id = f.user_id)
+"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +110,7 @@ class Publisher:
         self._pg = pg
         self._version = version
         self._cut = cut
-        self._pg.execute(_named(_TABLES))
+        self._execute(_TABLES)
         self._pg.commit()
 
     def publish(self, block: Block, text: bytes, above: np.void | None = None, sweep: bool = False) -> Published:
@@ -144,7 +137,7 @@ class Publisher:
 
     def forget(self, users: list[Any]) -> Published:
         """Remove the profiles of users who have no events any more."""
-        removed = self._pg.execute(_named(_FORGET), [users]).rowcount
+        removed = self._execute(_FORGET, [users])
         self._pg.commit()
         return Published(removed=removed)
 
@@ -157,13 +150,16 @@ class Publisher:
         text = text.replace(b"\n", b"\t" + now.encode() + b"\n")
         adjusted = 0
         if directly and not occupied:
-            self._copy(_COPY, text)
+            self._copy(_named(_COPY, "public.user_preferences"), text)
             written = len(block.users)
         else:
-            self._copy(_COPY_BLOCK, text)
+            self._copy(_named(_COPY, "pg_temp.profile_block"), text)
             (adjusted,) = self._row(_ADJUSTED, [])
-            written = self._pg.execute(_named(_UPDATE)).rowcount + self._pg.execute(_named(_INSERT)).rowcount
-        self._copy(_COPY_FINGERPRINTS, _fingerprint_lines(block.users, block.fingerprints, self._version))
+            written = self._execute(_UPSERT)
+        self._copy(
+            "copy pg_temp.fingerprint_block from stdin",
+            _fingerprint_lines(block.users, block.fingerprints, self._version),
+        )
         self._pg.execute(_FINGERPRINTS, [self._cut])
         feedback = 0
         if len(block.pending):
@@ -172,36 +168,35 @@ class Publisher:
 
     def _sweep(self, above: np.void | None, up_to: np.void | None) -> int:
         bounds = {"above": None if above is None else _hex(above), "up_to": None if up_to is None else _hex(up_to)}
-        return self._pg.execute(_named(_SWEEP), bounds).rowcount
+        (gone,) = self._row(_WITHOUT_EVENTS, bounds)
+        return self._execute(_FORGET, [gone]) if gone else 0
 
-    def _copy(self, statement: str, text: bytes) -> None:
-        with self._pg.cursor() as cursor, cursor.copy(_named(statement)) as copy:
+    def _execute(self, statement: str, values: Sequence[Any] = ()) -> int:
+        return self._pg.execute(_named(statement), values).rowcount
+
+    def _copy(self, statement: Any, text: bytes) -> None:
+        with self._pg.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(text)
 
-    def _row(self, statement: str, values: list[Any]) -> tuple[Any, ...]:
+    def _row(self, statement: str, values: Any) -> tuple[Any, ...]:
         row = self._pg.execute(statement, values).fetchone()
         assert row is not None
         return tuple(row)
 
 
-def _named(statement: str) -> Any:
-    """The statement with the columns' names in it."""
+def _named(statement: str, table: str = "") -> sql.Composed:
+    """The statement with the columns' names in it: as they are, of the row there is (p), of the block (b)."""
 
-    def listed(names: "tuple[str, ...]", *prefix: str) -> Any:
-        return sql.SQL(", ").join(sql.Identifier(*prefix, name) for name in names)
+    def each(form: str, names: Iterable[str] = COLUMNS) -> sql.Composed:
+        return sql.SQL(", ").join(sql.SQL(form).format(sql.Identifier(name)) for name in names)
 
     return sql.SQL(statement).format(
-        written=listed(_WRITTEN),
-        block=listed(_WRITTEN, "b"),
-        own=listed(COLUMNS, "p"),
-        reset=sql.SQL(", ").join(
-            sql.SQL("{} = default").format(sql.Identifier(name))
-            for name in _WRITTEN
-            if name not in ("user_id", *ADJUSTABLE)
-        ),
-        kept=sql.SQL(", ").join(
-            sql.SQL(_KEPT if name in ADJUSTABLE else "b.{0}").format(sql.Identifier(name)) for name in COLUMNS
-        ),
+        table=sql.SQL(table),
+        columns=each("{}"),
+        own=each("p.{}"),
+        new=each("b.{}"),
+        kept=sql.SQL(", ").join(each(_KEPT if name in ADJUSTABLE else "b.{}", [name]) for name in COLUMNS),
+        reset=each("{} = default", [*(name for name in COLUMNS[1:] if name not in ADJUSTABLE), "last_calculated"]),
     )
 
 
