@@ -233,3 +233,9 @@ class DataRefused(AclueError):
     """A folder of swipes that cannot be evaluated as it stands: nothing is written."""
 
     exit_code = 38
+
+
+class LinesRejected(AclueError):
+    """Lines of a report that cannot be read; all others are imported."""
+
+    exit_code = 39

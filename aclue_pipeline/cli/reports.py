@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, yes_option
+from aclue_pipeline.errors import LinesRejected
 from aclue_pipeline.settings import person
 
 if TYPE_CHECKING:
@@ -25,8 +26,18 @@ _SHOWN = 20
 def import_(context: Context, file: Path, network: str | None, currency: str | None, yes: bool, as_json: bool) -> None:
     """Take in a report that a network exported: Awin's transactions, CJ's commissions, Amazon's Fee-Earnings, as CSV.
 
-    Lines that cannot be read are rejected with the reason; a line that an earlier report told of counts once, as it stands in
-    this one. The same file again changes nothing. commission_reconciliation follows at once.
+    Lines that cannot be read are rejected with the reason, and the command fails once all others are imported; a line that an
+    earlier report told of counts once, as it stands in this one. The same file again changes nothing.
+    commission_reconciliation follows at once.
+
+    A report is known by its columns, and must have:
+
+    amazon: Date Shipped, Ad Fees or Commission Income
+
+    awin: id, date, commission, commission_status
+
+    commission_junction: commissionId, eventDate, pubCommissionAmountPubCurrency or commissionAmount or publisherCommission or
+    commission or pubCommissionAmountUsd, actionStatus or status
     """
     from aclue_pipeline.revenue.imports import import_report
 
@@ -39,9 +50,13 @@ def import_(context: Context, file: Path, network: str | None, currency: str | N
     if as_json:
         lines = [{"line": one.number, "reason": one.reason} for one in rejected] if done.is_new else []
         print_json({**_as_data(done), "is_new": done.is_new, "rejected_lines": lines})
-        return
-    click.echo(_said(done) if done.is_new else f"imported before, nothing changed: {_said(done)}")
-    _show(rejected if done.is_new else ())
+    else:
+        click.echo(_said(done) if done.is_new else f"imported before, nothing changed: {_said(done)}")
+        _show(rejected if done.is_new else ())
+    if rejected and done.is_new:
+        raise LinesRejected(
+            f"{len(rejected):,} of {done.lines:,} lines were rejected, the others are imported: put them right and import the file again"
+        )
 
 
 @click.command(epilog="Example:  aclue revenue imports --json")

@@ -16,7 +16,8 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import ensure, facts, whole
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.revenue.reports import Rejected, Report, read_mappings, read_report
+from aclue_pipeline.revenue.networks import read_mappings
+from aclue_pipeline.revenue.reports import Rejected, Report, read_report
 from aclue_pipeline.settings import get_settings
 
 TABLE = "analytics.commission_reconciliation"

@@ -12,39 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 from aclue_pipeline.errors import ReportRefused
+from aclue_pipeline.revenue.networks import Format, NetworkMapping, key_of
 
 #: A report may begin with lines about itself.
 _PREAMBLE = 10
 
-#: What a header or a status is taken for, whatever its case, spaces, underscores and the sign of a currency behind it.
-_plain = re.compile(r"[^a-z0-9]")
-
-
-@dataclass(frozen=True)
-class Format:
-    """How a network writes a time: as strptime has it; the zone of times that name none, "" where it is a calendar day."""
-
-    text: str
-    zone: str
-
-
-@dataclass(frozen=True)
-class NetworkMapping:
-    """A mapping file. `headers`: theirs, as _key has it → (ours, currency or ""), "" for those that are known and not used."""
-
-    network: str
-    formats: tuple[Format, ...]
-    headers: Mapping[str, tuple[str, str]]
-    statuses: Mapping[str, str]
-
-    @property
-    def needed(self) -> set[str]:
-        """Without what a report cannot be this network's."""
-        ours = {ours for ours, _ in self.headers.values()}
-        return {"sold", "commission"} | ({"line", "status"} & ours)
+#: What a binary file holds and no table does.
+_of_no_text = re.compile("[\0-\x08\x0e-\x1f\ufffd]")
 
 
 @dataclass(frozen=True)
@@ -82,26 +58,6 @@ class Report:
     network: str
     lines: tuple[Line, ...]
     rejected: tuple[Rejected, ...]
-
-
-def read_mappings(folder: Path) -> dict[str, NetworkMapping]:
-    """Every network's mapping, by its name: the file's."""
-    found = {}
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        headers = {
-            _key(row["theirs"]): (row["ours"].partition(" ")[0], row["ours"].partition(" ")[2])
-            for row in rows
-            if row["kind"] == "header"
-        }
-        found[path.stem] = NetworkMapping(
-            path.stem,
-            tuple(Format(row["theirs"], row["ours"]) for row in rows if row["kind"] == "date"),
-            headers,
-            {_key(row["theirs"]): row["ours"] for row in rows if row["kind"] == "status"},
-        )
-    return found
 
 
 def read_report(
@@ -160,9 +116,9 @@ def _recognised(
     rows: Sequence[tuple[int, list[str]]], among: Sequence[NetworkMapping]
 ) -> tuple[NetworkMapping, int, Columns]:
     """The mapping that knows the headers, the row behind them, and where what we need stands."""
-    nearest = (0, "it is empty, or no report of a network that is known")
+    nearest = (0, _unknown(rows, among))
     for place, (_, cells) in enumerate(rows[:_PREAMBLE]):
-        keys = [_key(cell) for cell in cells]
+        keys = [key_of(cell) for cell in cells]
         fitting = []
         for mapping in among:
             ours = {mapping.headers[key][0] for key in keys if key in mapping.headers}
@@ -180,17 +136,26 @@ def _recognised(
     raise ReportRefused(nearest[1])
 
 
+def _unknown(rows: Sequence[tuple[int, list[str]]], among: Sequence[NetworkMapping]) -> str:
+    if not rows:
+        return "the file is empty"
+    if any(_of_no_text.search(cell) for _, cells in rows[:_PREAMBLE] for cell in cells):
+        return "the file is no text: export the report as CSV"
+    expected = "; ".join(f"{mapping.network}: {mapping.columns}" for mapping in among)
+    return f"no line of its first {_PREAMBLE} names the columns of a report: {expected}"
+
+
 def _differs(mapping: NetworkMapping, unknown: Sequence[str], lacks: Iterable[str]) -> str:
     shown = ", ".join(repr(name[:60]) for name in unknown[:10])
     parts = [f"headers that are not known of {mapping.network}: {shown}"] if unknown else []
-    missing = [" or ".join(sorted(k for k, (ours, _) in mapping.headers.items() if ours == lack)) for lack in lacks]
-    parts += [f"no header for {', '.join(missing)}"] if missing else []
+    missing = ", ".join(map(mapping.named, lacks))
+    parts += [f"no header for {missing}"] if missing else []
     return f"{'; '.join(parts)} (networks/{mapping.network}.csv lists those that are)"
 
 
 def _columns(mapping: NetworkMapping, cells: Sequence[str]) -> Columns:
     """Of several headers that say the same, the first in the mapping file is taken; a sale only in the commission's currency."""
-    keys = [_key(cell) for cell in cells]
+    keys = [key_of(cell) for cell in cells]
     twice = [name for name, times in Counter(keys).items() if name and times > 1]
     if twice:
         raise ReportRefused(f"the header {twice[0]!r} is there twice")
@@ -207,10 +172,6 @@ def _columns(mapping: NetworkMapping, cells: Sequence[str]) -> Columns:
 def _currency_of(columns: Columns) -> str:
     """The currency that the header of the amounts stands for."""
     return columns["commission"][2]
-
-
-def _key(text: str) -> str:
-    return _plain.sub("", text.lower())
 
 
 # --- its lines ----------------------------------------------------------------------------------------------------------
@@ -309,7 +270,7 @@ class _Reader:
 
     def _status(self, said: str) -> str:
         try:
-            return self._mapping.statuses[_key(said)]
+            return self._mapping.statuses[key_of(said)]
         except KeyError:
             name = self._columns["status"][1]
             raise _NotTaken(f"{name} is no status that is known of {self._mapping.network}") from None

@@ -26,7 +26,7 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import of_file
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.derived import replace_whole, sync
-from aclue_pipeline.errors import NothingFound, ReportRefused
+from aclue_pipeline.errors import AclueError, LinesRejected, NothingFound, ReportRefused
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.revenue import imports
 from aclue_pipeline.settings import get_settings
@@ -297,13 +297,13 @@ def test_the_command_says_what_it_took_rejects_by_line_and_lists_and_undoes(
     monkeypatch.setattr(Catalog, "load", lambda: CATALOG)  # what every command would read again
     get_settings.cache_clear()
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, fails: type[AclueError] | None = None) -> str:
         result = CliRunner().invoke(aclue, ["revenue", *arguments])
-        assert result.exit_code == 0, result.output
+        assert isinstance(result.exception, fails or type(None)), result.output
         return result.output
 
     file = str(SAMPLES / "commission_junction.csv")
-    assert run("import", file, "--yes").splitlines() == [
+    assert run("import", file, "--yes", fails=LinesRejected).splitlines() == [
         "import 1: commission_junction, commission_junction.csv, 4 lines of 2026-03-02 to 2026-03-04: 3 taken, 1 rejected; USD 61.50",
         "  line 5 rejected: Publisher Commission is no amount with decimal mark .",
     ]

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aclue_pipeline.cli import aclue
 from aclue_pipeline.errors import AclueError, ReportRefused
-from aclue_pipeline.revenue.reports import Report, amount_of, decimal_mark, read_mappings, read_report
+from aclue_pipeline.revenue.networks import read_mappings
+from aclue_pipeline.revenue.reports import Report, amount_of, decimal_mark, read_report
 from tests.support.catalogs import CATALOG
 
 SAMPLES = Path(__file__).parent / "reports"
@@ -98,11 +101,17 @@ def test_a_report_reads_the_same_however_it_is_written(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "it is empty"),
-        (b"\0\0\0", "it is empty, or no report"),
+        (b"", "the file is empty$"),
+        (b"\xef\xbb\xbf\n , \n", "the file is empty$"),
+        (b"\0\0\0", "the file is no text: export the report as CSV$"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n\x04\x81", "the file is no text"),
+        (
+            b"shoe,size\nloafer,42\n",
+            "no line of its first 10 names the columns of a report: amazon: .*; awin: .*; commission_junction: ",
+        ),
         (b"PK\x03\x04", "unpack it"),
         (b"id,date,commission,commission_status,shoe_size\n", "not known of awin: 'shoe_size'"),
-        (b"id,date,commission\n", "no header for commissionstatus"),
+        (b"id,date,commission\n", "no header for commission_status"),
         (b"id,date,commission,commission_status,DATE\n", "'date' is there twice"),
         (b'id,date,commission,commission_status\n1,"2026', "line 2 cannot be read as CSV"),
         (b'id,date,commission,commission_status\n1,"' + b"x" * 200_000 + b'"', "line 2 cannot be read as CSV"),
@@ -111,6 +120,15 @@ def test_a_report_reads_the_same_however_it_is_written(data: bytes) -> None:
 def test_a_file_that_is_no_report_is_refused_by_what_is_wrong_with_it(data: bytes, says: str) -> None:
     with pytest.raises(ReportRefused, match=says):
         read(data)
+
+
+def test_help_and_refusal_name_the_columns_of_every_network() -> None:
+    told = " ".join(CliRunner().invoke(aclue, ["revenue", "import", "--help"]).output.split())
+    with pytest.raises(ReportRefused) as refused:
+        read(b"shoe,size\n")
+    for mapping in MAPPINGS.values():
+        assert f"{mapping.network}: {mapping.columns}" in told
+        assert f"{mapping.network}: {mapping.columns}" in str(refused.value)
 
 
 def test_amounts_of_an_unnamed_currency_are_not_guessed() -> None:
