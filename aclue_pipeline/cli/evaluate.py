@@ -1,6 +1,7 @@
 """`aclue evaluate`: how well the profiles predict on a folder of anybody's swipes."""
 
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -66,6 +67,9 @@ def _evaluate(folder: Path, out: Path, split: Literal["user", "global"]) -> dict
     from aclue_pipeline.evaluation.folder import Data
     from aclue_pipeline.evaluation.run import evaluate as run
 
+    there = next(one for one in (out, *out.parents) if one.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise click.BadParameter(f"{out} cannot be written", param_hint="--out")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with the command
     with tempfile.TemporaryDirectory(prefix="aclue-") as scratch:
         evaluation = run(Data(folder, Path(scratch)), split, Path(scratch), progress())

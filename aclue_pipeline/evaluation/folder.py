@@ -176,7 +176,7 @@ class Data:
                 header = _header(path)
                 columns = _checked(path, header, file)
                 table = self.duck.read_csv(
-                    str(path), header=True, columns=dict.fromkeys(header, "VARCHAR"), auto_detect=False, delimiter=",",
+                    str(path), header=True, columns={f"c{n}": "VARCHAR" for n in range(len(header))}, auto_detect=False, delimiter=",",
                     quotechar='"', escapechar='"', na_values="", compression="gzip" if path.suffix == ".gz" else "none",
                 )  # fmt: skip
                 self._create_raw(name, table, columns)
@@ -189,18 +189,19 @@ class Data:
                 drop table raw"""  # noqa: S608
         )
 
-    def _create_raw(self, name: str, table: duckdb.DuckDBPyRelation, columns: dict[str, str]) -> None:
+    def _create_raw(self, name: str, table: duckdb.DuckDBPyRelation, columns: dict[str, int]) -> None:
         """All columns as text, whatever they are; rows of nothing but empty values are none."""
-        file = _FILES[name]
-        kinds = dict(zip(table.columns, map(str, table.types), strict=True))
+        known = (*_FILES[name].needs, *_FILES[name].may)
         parts = []
-        for column in (*file.needs, *file.may):
-            there = f'"{columns[column]}"' if column in columns else "null"
-            listed = column in columns and kinds[columns[column]].endswith("[]")
-            text = f"array_to_string({there}, '|')" if listed else f"cast({there} as varchar)"
+        for column in known:
+            text = "null"
+            if column in columns:
+                there = '"{}"'.format(table.columns[columns[column]].replace('"', '""'))
+                is_list = str(table.types[columns[column]]).endswith("[]")
+                text = f"array_to_string({there}, '|')" if is_list else f"cast({there} as varchar)"
             parts.append(f"nullif({text}, '') as \"{column}\"")
         table.project(f"row_number() over () as row, {', '.join(parts)}").create("raw_rows")
-        told = ", ".join(f'"{column}"' for column in (*file.needs, *file.may))
+        told = ", ".join(f'"{column}"' for column in known)
         self.duck.execute(
             f"create table raw as select * from raw_rows where coalesce({told}) is not null; drop table raw_rows"  # noqa: S608
         )
@@ -247,18 +248,20 @@ def _header(path: Path) -> list[str]:
         raise DataRefused(f"{path} cannot be read: {error}") from None
 
 
-def _checked(path: Path, header: list[str], file: _File) -> dict[str, str]:
-    """By the column's name as it is here the file's. Names may be written in any case."""
-    columns = {name.strip().lower(): name for name in header}
-    if len(columns) < len(header):
-        raise DataRefused(f"{path}: the header names a column twice: {', '.join(header)}")
-    missing = [name for name in file.needs if name not in columns]
+def _checked(path: Path, header: list[str], file: _File) -> dict[str, int]:
+    """The place of each column; names may be written in any case."""
+    names = [name.strip().lower() for name in header]
+    known = (*file.needs, *file.may)
+    for name in known:
+        if names.count(name) > 1:
+            raise DataRefused(f"{path}: the header names {name} twice: {', '.join(header)}")
+    missing = [name for name in file.needs if name not in names]
     if missing:
         raise DataRefused(
             f"{path}: the header names no column {' and no '.join(missing)} but {', '.join(header) or 'nothing'};"
-            f" it may name {', '.join((*file.needs, *file.may))}"
+            f" it may name {', '.join(known)}"
         )
-    return columns
+    return {name: names.index(name) for name in known if name in names}
 
 
 def _line(path: Path, row: int) -> str:

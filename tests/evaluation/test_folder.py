@@ -70,8 +70,9 @@ def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
 
 
 def test_what_spreadsheets_write_is_read(tmp_path: Path) -> None:
-    """A byte order mark, Windows line ends, upper case in the header, empty lines, more columns than are known."""
-    swipes = "\ufeffUser,Product,Direction,At,note\r\nann,mug,right,1700000000,x\r\n\r\nbob,mug,left,1700000000.5,\r\n"
+    """A byte order mark, Windows line ends, upper case in the header, empty lines, more columns than are known, some without a name."""
+    header = '\ufeff,User,Product, Direction,At,"no ""te""",'
+    swipes = f"{header}\r\n0,ann,mug,right,1700000000,x,\r\n\r\n1,bob,mug,left,1700000000.5,,\r\n"
     data = read(write(tmp_path / "in", users="id\nann\n\nbob\n\n", swipes=swipes), tmp_path)
     assert data.users == 2
     assert np.diff(data.swipes.at).tolist() == [500_000]
@@ -89,7 +90,7 @@ GOOD = "ann,mug,right,1700000000,5,0.9\n"
         ({"users": "name\nann\n"}, r"users\.csv: the header names no column id but name"),
         ({"users": b""}, r"holds no users\.csv, users\.csv\.gz or users\.parquet"),
         ({"users": "id\n"}, r"users\.csv holds no rows"),
-        ({"users": "id,id\n1,2\n"}, r"users\.csv: the header names a column twice"),
+        ({"users": "id,id\n1,2\n"}, r"users\.csv: the header names id twice"),
         ({"products": "id,price\nmug,£5\n"}, r"products\.csv, line 2: price is no number from 0 .* but £5"),
         ({"products": "id,price\nmug,1\npen,inf\n"}, r"products\.csv, line 3: price .* inf"),
         ({"swipes": f"{HEADER}{GOOD}\n\nzoe,mug,left,1700000000,,\n"}, r"swipes\.csv, line 5: the user zoe is not in users"),
