@@ -9,6 +9,7 @@ from aclue_pipeline import derived, schema
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.postgres import Database, app
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from aclue_pipeline.settings import get_settings
 
 #: Of postgresql.conf, for rows that can be read in again: nothing waits for the disk.
 CARELESS: Mapping[str, str] = {
@@ -28,7 +29,8 @@ def deployed_database(
     """An empty database of catalogue shape A with the five tables and the derived ones (of a room, or all): as its deployer sees it, and
     as the superuser does."""
     with tempfile.TemporaryDirectory(prefix="aclue-") as folder:
-        server = EmbeddedServer(Path(folder), settings=settings)
+        Path(folder).chmod(0o711)  # for a server that must not run as root; what it keeps in there is its own
+        server = EmbeddedServer(Path(folder), get_settings().pg_bin, settings)
         try:
             server.start()
             app.install(server.url("aclue", SUPERUSER), shape="a")

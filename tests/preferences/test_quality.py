@@ -4,15 +4,17 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aclue_pipeline import preferences
 from aclue_pipeline.demo.load import load
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.preferences.arrays import FEEDBACK
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.movielens import read
-from aclue_pipeline.preferences.quality import evaluate
+from aclue_pipeline.preferences.quality import AFTER, UNSEEN, cold_curve, evaluate
 from aclue_pipeline.preferences.training import split
 from tests.preferences.conftest import World, make_events
 
@@ -65,3 +67,18 @@ def test_no_event_of_the_future_and_no_known_answer_is_in_the_split(world: World
         assert at < cut.get(user, at + 1)
     asked = set(zip(future.user.tolist(), future.item.tolist(), strict=True))
     assert not asked & set(zip(history.user.tolist(), history.item.tolist(), strict=True))
+
+
+def test_strangers_are_not_trained_on_and_the_next_five_are_asked_for(world: World) -> None:
+    events = world.events
+    judged = (events.value != 0) & ~events.price_only & (events.source != FEEDBACK)
+    stranger = events.user % UNSEEN == UNSEEN - 1
+    curve = cold_curve(events, world.items, world.vocabulary, 180.0, seed=2)
+    count = np.bincount(events.user[judged & stranger], minlength=events.users)
+    assert tuple(curve.after) == AFTER
+    assert curve.n.tolist() == [int(np.clip(count - after, 0, 5).sum()) for after in AFTER]
+    rank = np.array([int(judged[:row][events.user[:row] == user].sum()) for row, user in enumerate(events.user)])
+    shorter = events.take(~stranger | (rank < max(AFTER) + 5))
+    assert len(shorter) < len(events)
+    pd.testing.assert_frame_equal(cold_curve(shorter, world.items, world.vocabulary, 180.0, seed=2), curve)
+    assert curve.profile.iloc[-1] < curve.profile.iloc[0]
