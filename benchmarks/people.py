@@ -12,8 +12,8 @@ from aclue_pipeline.derived.statement import execute
 from aclue_pipeline.postgres import Database, query, script
 from benchmarks import Result, deployed_database, load
 
-VIEWS = 900_000
-DAYS = 300
+A_DAY = 3_000  # sessions, and as many clicks
+DAYS = 310
 RUNS = 3
 CATALOG = Catalog.load()
 PEOPLE = CATALOG.tables["analytics.people_active"]
@@ -22,11 +22,9 @@ DAY = date(2026, 5, 31)  # a Sunday
 BY_HAND = (Path(__file__).parent / "people_by_hand.sql").read_text()
 
 
-def _fill(database: Database, days: int, views: int) -> None:
-    """So many days up to the day, and as many views a day."""
-    load(
-        database, "facts_data.sql", tag="p", first=_opens(DAY - timedelta(days=days - 1)), days=days, views=views, views_a_click=10
-    )  # fmt: skip
+def _fill(database: Database, days: int) -> None:
+    """So many days up to the day."""
+    load(database, "people_data.sql", first=_opens(DAY - timedelta(days=days - 1)), days=days, sessions=A_DAY * days)
     facts.sync(database, CATALOG)
     with database.autocommit() as connection:
         script(connection, "vacuum analyze")
@@ -73,12 +71,12 @@ def _whole(database: Database, name: str) -> float:
 def measure() -> list[Result]:
     with deployed_database() as short, deployed_database() as long:
         for database, days in ((short, DAYS // 10), (long, DAYS)):
-            _fill(database, days, VIEWS // DAYS * days)
+            _fill(database, days)
         by_hand = [_day(short) / _query(short) for _ in range(RUNS + 1)][1:]
         longer = [_day(long) / _day(short) for _ in range(RUNS + 1)][1:]
         seconds = {name: [_whole(long, name) for _ in range(RUNS)] for name in WHOLE}
-    a_day = f"{VIEWS // DAYS // 10:,} sessions and as many clicks a day"
-    events = f"{VIEWS // 10:,} sessions and as many clicks in {DAYS} days"
+    a_day = f"{A_DAY:,} sessions and as many clicks a day"
+    events = f"{A_DAY * DAYS:,} sessions and as many clicks in {DAYS} days"
     return [
         Result(
             "people_active, last day of a week and month",

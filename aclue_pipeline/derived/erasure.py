@@ -113,7 +113,7 @@ def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
     events = [one for one in relations(pg, catalog) if one.outlives]
     _name(pg, [table for table in events if "anonymous_id" in table.columns])
     done = {table.key: _clear_named(pg, table) for table in events}
-    pg.execute(filled(pg, (sync / "09_forget_people.sql").read_text(encoding="utf-8"), {"is_full": True}))
+    pg.execute(filled(pg, (sync / "10_forget_people.sql").read_text(encoding="utf-8"), {"is_full": True}))
     for key in of_ours(pg, catalog):
         forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
         done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount

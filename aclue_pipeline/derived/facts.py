@@ -33,6 +33,7 @@ class Synced:
 
     clicks: int
     sessions: int
+    people: int
     products: int
     gone: int
     days: int
@@ -45,6 +46,7 @@ class Synced:
         return {
             "staging.click_facts": self.clicks,
             "staging.session_facts": self.sessions,
+            "staging.person_facts": self.people,
             "staging.product_facts": self.products,
         }
 
@@ -81,11 +83,11 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     last = pg.execute(
         "select synced_at, rule_version, settings from pipeline.syncs order by sync desc limit 1"
     ).fetchone()
-    other_zone = last is not None and last[2] != _zone()
+    other_zone = last is not None and last[2].split()[0] != _settings().split()[0]
     if other_zone:
         # Days that another zone cut cannot be compared with: a view that fell into the next day is not lost.
         pg.execute("delete from pipeline.source_days")
-    full = full or last is None or last[1] != rules or other_zone
+    full = full or last is None or last[1:] != (rules, _settings())
     now = one(pg, "select now()")
     values = {
         "is_full": full,
@@ -215,11 +217,12 @@ def _days_of_late_views(pg: Pg, before: date) -> list[date]:
 
 
 def _remember(pg: Pg, full: bool, rules: str, now: datetime) -> Synced:
-    clicks, sessions, products, gone, days, oldest = row(
+    clicks, sessions, people, products, gone, days, oldest = row(
         pg,
         """select (select count(*) from click_changes where is_published or cause is not null),
                   (select count(*) from staging.session_facts f where f.changed_at = %(now)s and f.session_number in (
                        select session_number from session_images union select session_number from session_before)),
+                  (select count(*) from firsts where now_at is not null),
                   (select count(*) from staging.product_facts where first_seen_at = %(now)s),
                   case when %(full)s then (select count(*) from staging.click_facts where gone_at = %(now)s)
                                         + (select count(*) from staging.session_facts where gone_at = %(now)s) else 0 end,
@@ -230,14 +233,14 @@ def _remember(pg: Pg, full: bool, rules: str, now: datetime) -> Synced:
                         analytics.local_day((select min(landed_at) from staging.session_facts), %(zone)s))""",
         {"now": now, "full": full, "zone": get_settings().timezone},
     )
-    done = Synced(clicks, sessions, products, gone, days, full, oldest)
+    done = Synced(clicks, sessions, people, products, gone, days, full, oldest)
     pg.execute(
         """insert into pipeline.syncs (synced_at, is_full, rule_version, settings, clicks, sessions, gone, days)
            values (%s, %s, %s, %s, %s, %s, %s, %s)""",
-        [now, full, rules, _zone(), done.clicks, done.sessions, done.gone, done.days],
+        [now, full, rules, _settings(), done.clicks, done.sessions, done.gone, done.days],
     )
     return done
 
 
-def _zone() -> str:
-    return f"timezone={get_settings().timezone}"
+def _settings() -> str:
+    return f"timezone={get_settings().timezone} first_day={get_settings().first_day}"

@@ -17,12 +17,13 @@ def ensure_view(pg: Pg, catalog: Catalog, view: Table, dropped: list[Table]) -> 
             _create_view(pg, view)
         return [Change(view.key, "replaced" if existed else "created")]
     except errors.InvalidTableDefinition:
-        dropped += _drop_views_on(pg, catalog, [one(pg, "select %s::regclass::oid", [view.key])])
+        above = _drop_views_on(pg, catalog, [one(pg, "select %s::regclass::oid", [view.key])])
+        dropped += [catalog.tables[key] for key in above if key in catalog.tables]
         _drop(pg, view.key, sql.SQL("drop view {}").format(identifier(view.key)))
         _create_view(pg, view)
         return [
             Change(view.key, "created again, since columns changed"),
-            *(Change(one.key, f"dropped with {view.key}") for one in dropped),
+            *(Change(key, f"dropped with {view.key}") for key in above),
         ]
 
 
@@ -41,14 +42,15 @@ def ensure_function(pg: Pg, catalog: Catalog, function: Function, dropped: list[
         _finish(pg, function)
         return [Change(function.key, "replaced" if before else "created")]
     except errors.InvalidFunctionDefinition:
-        dropped += _drop_views_on(pg, catalog, [oid for oid, _ in before])
+        above = _drop_views_on(pg, catalog, [oid for oid, _ in before])
+        dropped += [catalog.tables[key] for key in above if key in catalog.tables]
         for _, signature in before:
             _drop(pg, function.key, sql.SQL("drop routine ") + sql.SQL(signature))
         pg.execute(function.sql)
         _finish(pg, function)
         return [
             Change(function.key, "created again, since its arguments or type changed"),
-            *(Change(one.key, f"dropped with {function.key}") for one in dropped),
+            *(Change(key, f"dropped with {function.key}") for key in above),
         ]
 
 
@@ -61,9 +63,9 @@ def _finish(pg: Pg, function: Function) -> None:
         pg.execute(sql.SQL("revoke execute on routine {} from public").format(identifier(function.key)))
 
 
-def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[Table]:
+def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[str]:
     """Drop our views that stand on these, to be created again by what their files say now. As they are in the database: a view of
-    an earlier release may stand on others than its file does."""
+    an earlier release may stand on others than its file does, or have none any more, and then it is gone."""
     rows = pg.execute(
         """with recursive above (oid, depth) as (
                select unnest(%s::oid[]), 0
@@ -76,9 +78,10 @@ def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[Table]:
            where depth > 0 group by relnamespace, relname order by max(depth) desc""",
         [below],
     ).fetchall()
-    ours = [view for (key,) in rows if (view := catalog.tables.get(key)) is not None and view.kind == "view"]
-    for view in ours:
-        _drop(pg, view.key, sql.SQL("drop view {}").format(identifier(view.key)))
+    made = {key for (key,) in pg.execute("select table_name from pipeline.tables")}
+    ours = [key for (key,) in rows if (catalog.tables[key].kind == "view" if key in catalog.tables else key in made)]
+    for key in ours:
+        _drop(pg, key, sql.SQL("drop view {}").format(identifier(key)))
     return ours
 
 

@@ -63,19 +63,9 @@ begin
                 from acts as a
                 group by %3$s a.who
             ),
-            began as (
-                select f.who, f.first_at
-                from (select e.who, min(e.first_at) as first_at from each as e where e.who is not null group by e.who) as f
-                where
-                    not exists (select from staging.session_facts as s where s.person_number = f.who and s.landed_at >= $4 and s.landed_at < $1 and not s.is_machine)
-                    and not exists (
-                        select from staging.click_facts as c
-                        where c.person_number = f.who and c.clicked_at >= $4 and c.clicked_at < $1 and c.verdict in ('valid', 'repeat')
-                    )
-            ),
             totals as (
                 select
-                    %1$s as cell, count(r.who) as people, count(*) filter (where r.first_at = b.first_at) as first_time,
+                    %1$s as cell, count(r.who) as people, count(*) filter (where r.first_at = b.first_here_at) as first_time,
                     count(r.who) filter (where r.sessions > 0) as with_session, count(r.who) filter (where r.clicks > 0) as with_click,
                     count(r.who) filter (where r.sold > 0) as converting,
                     coalesce(bool_and(r.is_over) and max(r.last_day) < analytics.local_day(now(), $3), $2 <= now()) as is_mature,
@@ -83,7 +73,7 @@ begin
                     case when min(r.first_currency) = max(r.last_currency) then min(r.first_currency) end as one_currency, sum(r.paid) as paid,
                     percentile_cont(array[0.5, 0.9]) within group (order by r.sessions) filter (where r.sessions > 0 and r.who is not null) as each_sessions
                 from each as r
-                left join began as b on b.who = r.who
+                left join staging.person_facts as b on b.person_number = r.who
                 group by %2$s
             )
             select
@@ -97,7 +87,7 @@ begin
             order by t.cell
         $query$, g.cell, g.keys, g.listed
     ) using
-        analytics.day_start(greatest(first_day, begins), zone), analytics.day_start(last_day + 1, zone), zone, analytics.day_start(begins, zone);
+        analytics.day_start(greatest(first_day, begins), zone), analytics.day_start(last_day + 1, zone), zone;
 end
 $body$
 

@@ -9,7 +9,7 @@
 -- that of its month. Filter on `period` before anything else: a row of a week is not the sum of its days' rows, since whoever came on two days is in both.
 -- Who: a person is the user, with all that the browser did before signing in, else the visitor, else the lone session. A person is here when a session of
 -- theirs lands or they click (staging.activity); sessions known from their events only (orphans) count. Events without a date belong to no day.
--- First time: whether anything is known of the person before the period began, back to ACLUE_FIRST_DAY. Each person is first here on exactly one day, so
+-- First time: whether the person was first here in the period (staging.person_facts). Each person is first here on exactly one day, so
 -- that first_time alone adds up: that of a week is the sum of that of its days.
 -- Machines: an identity of which nothing but a machine's sessions and clicks is known in the period stands in `machines` and nowhere else.
 -- A row moves when something of its period is reported late: a click, a session, a sale (the click's day decides, whenever it converts), a sign-in that
@@ -23,92 +23,65 @@ with dates as (
 ),
 periods as materialized (
     select
+        row_number() over () as number,
         d.day as day,
         p.period as period,
         p.period_start as period_start,
-        analytics.day_start(greatest(p.period_start, :first_day::date), :timezone) as begins_at
+        analytics.day_start(greatest(p.period_start, :first_day::date), :timezone) as begins_at,
+        analytics.day_start(d.day + 1, :timezone) as ends_at
     from dates as d
     join (values ('day'), ('week'), ('month')) as v (period)
         on case v.period when 'day' then true when 'week' then extract(isodow from d.day) = 7 else extract(day from d.day + 1) = 1 end
     cross join lateral (select v.period as period, date_trunc(v.period, d.day::timestamp)::date as period_start) as p
 ),
--- Each day of each person once: what several periods share is read from the facts once.
-by_day as (
+here as (
     select
+        p.number as number,
         a.person_number as person_number,
-        analytics.local_day(a.active_at, :timezone) as day,
         bool_and(a.is_machine) as is_machine,
         bool_or(a.is_signed_in and not a.is_machine) as is_signed_in,
         count(*) filter (where a.event = 'click' and not a.is_machine) as clicks,
         bool_or(a.is_converted) as is_converted
-    from staging.activity as a
-    where a.active_at >= (select min(p.begins_at) from periods as p) and a.active_at < :range_end
+    from periods as p
+    join staging.activity as a on a.active_at >= p.begins_at and a.active_at < p.ends_at
     group by 1, 2
 ),
-here as (
+counted as (
     select
-        p.day as day,
-        p.period as period,
-        p.period_start as period_start,
-        p.begins_at as begins_at,
-        b.person_number as person_number,
-        bool_and(b.is_machine) as is_machine,
-        bool_or(b.is_signed_in) as is_signed_in,
-        sum(b.clicks) as clicks,
-        bool_or(b.is_converted) as is_converted
+        h.number as number,
+        count(*) filter (where h.person_number is not null and not h.is_machine) as people,
+        count(*) filter (where h.is_signed_in) as signed_in,
+        count(*) filter (where h.person_number is not null and h.clicks > 0) as with_click,
+        count(*) filter (where h.person_number is not null and h.is_converted) as with_conversion,
+        count(*) filter (where h.person_number is not null and h.is_machine) as machines,
+        coalesce(sum(h.clicks) filter (where h.person_number is null), 0)::bigint as clicks_of_nobody
+    from here as h
+    group by h.number
+),
+begun as (
+    select
+        p.number as number,
+        count(f.person_number) as people
     from periods as p
-    join by_day as b on b.day >= greatest(p.period_start, :first_day::date) and b.day <= p.day
-    group by 1, 2, 3, 4, 5
-),
--- Clicks are only looked at of whom no session before tells.
-landed as materialized (
-    select
-        t.person_number as person_number,
-        t.begins_at as begins_at,
-        (
-            select min(f.landed_at) from staging.session_facts as f
-            where f.person_number = t.person_number and not f.is_machine and f.landed_at >= analytics.day_start(:first_day::date, :timezone)
-        ) as landed_at
-    from (
-        select h.person_number as person_number, min(h.begins_at) as begins_at
-        from here as h
-        where h.person_number is not null and not h.is_machine
-        group by h.person_number
-    ) as t
-),
-firsts as (
-    select
-        l.person_number as person_number,
-        case
-            when l.landed_at < l.begins_at then l.landed_at
-            else least(l.landed_at, (
-                select min(c.clicked_at) from staging.click_facts as c
-                where c.person_number = l.person_number and c.verdict in ('valid', 'repeat')
-                    and c.clicked_at >= analytics.day_start(:first_day::date, :timezone)
-            ))
-        end as first_at
-    from landed as l
+    left join staging.person_facts as f on f.first_here_at >= p.begins_at and f.first_here_at < p.ends_at
+    group by p.number
 )
 select
-    h.day as day, -- Last day of the period, in the reporting zone.
-    h.period::text as period, -- day, week or month.
-    h.period_start::date as period_start, -- First day of the period.
-    count(*) filter (where h.person_number is not null and not h.is_machine)
-        as people, -- Different people who were here. Not additive: whoever came on two days is in both; take the row of the week or month.
-    count(*) filter (where f.first_at >= h.begins_at) as first_time, -- Those of the people of whom nothing is known before. Additive within a period.
-    count(*) filter (where f.first_at < h.begins_at) as returned, -- The other people: they had been here before the period. Not additive, like people.
-    count(*) filter (where h.is_signed_in) as signed_in, -- Those of the people who were signed in in a session of the period. Not additive, like people.
-    count(*) filter (where h.person_number is not null and h.clicks > 0)
-        as with_click, -- Those of the people who made an affiliate click in the period. Not additive, like people.
-    count(*) filter (where h.person_number is not null and h.is_converted)
+    p.day as day, -- Last day of the period, in the reporting zone.
+    p.period::text as period, -- day, week or month.
+    p.period_start::date as period_start, -- First day of the period.
+    c.people as people, -- Different people who were here. Not additive: whoever came on two days is in both; take the row of the week or month.
+    b.people as first_time, -- Those of the people who were first here in it. Additive within a period.
+    c.people - b.people as returned, -- The other people: they had been here before the period. Not additive, like people.
+    c.signed_in as signed_in, -- Those of the people who were signed in in a session of the period. Not additive, like people.
+    c.with_click as with_click, -- Those of the people who made an affiliate click in the period. Not additive, like people.
+    c.with_conversion
         as with_conversion, -- Those of the people for one of whose clicks of the period a sale has been reported, to now. Not additive, like people.
-    count(*) filter (where h.person_number is not null and h.is_machine)
-        as machines, -- Identities that were here as machines only; in no other column. Not additive, like people.
-    coalesce(sum(h.clicks) filter (where h.person_number is null), 0)::bigint
-        as clicks_of_nobody -- Clicks of people that name neither user, visitor nor session; in no other column. Additive within a period.
-from here as h
-left join firsts as f on f.person_number = h.person_number and not h.is_machine
-group by h.day, h.period, h.period_start
+    c.machines as machines, -- Identities that were here as machines only; in no other column. Not additive, like people.
+    c.clicks_of_nobody as clicks_of_nobody -- Clicks of people that name neither user, visitor nor session; in no other column. Additive within a period.
+from counted as c
+join periods as p on p.number = c.number
+join begun as b on b.number = c.number
 
 -- query: weekly active people
 --   select r.period_start as week, r.people, r.first_time, r.returned, r.signed_in

@@ -5,7 +5,7 @@
 -- owner: team:analytics
 -- headline: people, active
 
--- Cohort: the people who were first here (staging.activity: a session that lands, a click; no machine's) in the same week, Monday to Sunday in the
+-- Cohort: the people who were first here (staging.person_facts: a session that lands, a click; no machine's) in the same week, Monday to Sunday in the
 -- reporting zone. Nobody was here before ACLUE_FIRST_DAY. Source and campaign are those of that first session or click, whatever brought them later;
 -- a session comes before a click of the same instant.
 -- Weeks: 0 is the cohort's own week, in which all of it was here; up to 52. The week that is not over has NULL, one that is over and in which nobody came
@@ -25,26 +25,26 @@ with bounds as (
 weeks as (
     select
         a.person_number as person_number,
-        date_trunc('week', analytics.local_day(a.active_at, :timezone)::timestamp)::date as week,
-        min(a.active_at) as first_at
+        date_trunc('week', analytics.local_day(a.active_at, :timezone)::timestamp)::date as week
     from staging.activity as a, bounds as b
     where not a.is_machine and a.person_number is not null and a.active_at >= b.begins_at and a.active_at < b.ends_at
     group by 1, 2
 ),
-people as (
-    select w.person_number as person_number, min(w.week) as cohort_week, max(w.week) as last_week, min(w.first_at) as first_at
+last_weeks as (
+    select w.person_number as person_number, max(w.week) as week
     from weeks as w
     group by w.person_number
 ),
 brought as (
     select distinct on (p.person_number)
         p.person_number as person_number,
-        p.cohort_week as cohort_week,
-        p.last_week as last_week,
+        date_trunc('week', analytics.local_day(p.first_here_at, :timezone)::timestamp)::date as cohort_week,
+        l.week as last_week,
         a.utm_source as utm_source,
         a.utm_campaign as utm_campaign
-    from people as p
-    join staging.activity as a on a.person_number = p.person_number and a.active_at = p.first_at and not a.is_machine
+    from staging.person_facts as p
+    join last_weeks as l on l.person_number = p.person_number
+    join staging.activity as a on a.person_number = p.person_number and a.active_at = p.first_here_at and not a.is_machine
     order by p.person_number, a.event desc, a.utm_source collate "C", a.utm_campaign collate "C"
 ),
 sizes as (

@@ -5,7 +5,7 @@
 -- owner: team:finance
 -- headline: people, converting
 
--- Cohort: the people who were first here (staging.activity: a session that lands, a click; no machine's) in the same calendar month of the reporting zone.
+-- Cohort: the people who were first here (staging.person_facts: a session that lands, a click; no machine's) in the same calendar month of the reporting zone.
 -- Nobody was here before ACLUE_FIRST_DAY.
 -- Clock: the click's, as in revenue_daily: a sale counts in the month of its click, whenever it is reported, so that a month moves after it is over, for as
 -- long as networks report. commission summed over the cohorts of one month is actual_commission of that month in revenue_daily, but for clicks that name
@@ -22,11 +22,10 @@ with bounds as (
 ),
 people as (
     select
-        a.person_number as person_number,
-        date_trunc('month', analytics.local_day(min(a.active_at), :timezone)::timestamp)::date as cohort_month
-    from staging.activity as a, bounds as b
-    where not a.is_machine and a.person_number is not null and a.active_at >= b.begins_at and a.active_at < b.ends_at
-    group by a.person_number
+        p.person_number as person_number,
+        date_trunc('month', analytics.local_day(p.first_here_at, :timezone)::timestamp)::date as cohort_month
+    from staging.person_facts as p, bounds as b
+    where p.first_here_at < b.ends_at
 ),
 cohorts as (
     select p.cohort_month as cohort_month, count(*) as people

@@ -1,22 +1,22 @@
--- One row per dated session and click: when somebody was here, people and machines apart. What presence, cohorts and retention count.
+-- One row per session and click: when somebody was here, people and machines apart. What presence, cohorts and retention count.
 -- kind: view
 -- grain: event, event_id
 -- owner: team:data
 
 -- A person is here when a session of theirs lands and when they click: a valid click or a repeat. A machine is here in its sessions and its clicks; a
--- person's click in a session that also holds a machine's is the person's all the same. First seen is the earliest of these that is no machine's.
+-- person's click in a session that also holds a machine's is the person's all the same. Since when is in staging.person_facts.
+-- Both halves have no condition of their own, so that what asks by person or time is answered by their indexes.
 select
     'session' as event, -- session or click.
     f.session_number::text as event_id, -- Number of the session, or id of the click.
     f.person_number as person_number, -- Number of the person, as in the facts; NULL: a click that names nobody.
-    f.landed_at as active_at, -- When the session landed or the click was made.
+    f.landed_at as active_at, -- When the session landed or the click was made; NULL: no time was recorded, nobody was here on any day.
     f.is_machine as is_machine, -- Whether it was a machine's.
     f.is_signed_in as is_signed_in, -- Whether a user was signed in, as far as the session says; false for a click.
     false as is_converted, -- Whether a sale has been reported for the click or for a repeat of it; false for a session.
     f.utm_source as utm_source, -- Campaign source it came from; '(not set)' where none.
     f.utm_campaign as utm_campaign -- Campaign it came from; '(not set)' where none.
 from staging.session_facts as f
-where f.landed_at is not null
 union all
 select
     'click' as event,
@@ -29,4 +29,3 @@ select
     c.utm_source as utm_source,
     c.utm_campaign as utm_campaign
 from staging.click_facts as c
-where c.clicked_at is not null

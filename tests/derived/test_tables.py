@@ -336,6 +336,21 @@ def test_a_function_of_another_type_or_other_arguments_leaves_no_other_of_its_na
     assert derived.ensure_tables(shop_db, shop.catalog) == []
 
 
+def test_a_view_of_an_earlier_release_that_has_no_file_any_more_stands_in_no_ones_way(
+    shop: Shop, shop_db: Database
+) -> None:
+    shop.write("functions/twice.sql", TWICE)
+    shop.write("staging/doubled.sql", DOUBLED)
+    derived.ensure_tables(shop_db, shop.catalog)
+    shop.remove("staging/doubled.sql")
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
+    shop.change("functions/twice.sql", "returns numeric", "returns int")
+    assert derived.ensure_tables(shop_db, shop.catalog) == [
+        Change("analytics.twice", "created again, since its arguments or type changed"),
+        Change("staging.doubled", "dropped with analytics.twice"),
+    ]
+
+
 def test_a_function_on_which_somebody_else_stands_is_never_dropped(shop: Shop, shop_db: Database) -> None:
     shop.write("functions/twice.sql", TWICE)
     derived.ensure_tables(shop_db, shop.catalog)

@@ -18,7 +18,7 @@ Pg = psycopg.Connection[Any]
 FACTS = """
 select (select jsonb_agg(to_jsonb(f) - array['changed_at', 'source_updated_at'] order by f.click_id) from staging.click_facts f),
        (select jsonb_agg(to_jsonb(s) - array['changed_at'] order by s.session_number) from staging.session_facts s),
-       (select jsonb_agg(to_jsonb(p) order by p.person_number) from staging.people p)"""
+       (select jsonb_agg(to_jsonb(p) order by p.person_number) from staging.person_facts p)"""
 
 
 def session(pg: Pg, name: str, user: Any, visitor: Any) -> None:
@@ -121,7 +121,7 @@ def known_if_nobody_goes(db: Database) -> Any:
     found = sizes(db)
     with db.psycopg() as pg:
         pg.execute(
-            """truncate staging.click_facts, staging.session_facts, staging.product_facts, pipeline.person_numbers,
+            """truncate staging.click_facts, staging.session_facts, staging.person_facts, staging.product_facts, pipeline.person_numbers,
                    pipeline.session_numbers, pipeline.syncs, pipeline.source_days, pipeline.dirty"""
         )
     return found
@@ -130,8 +130,15 @@ def known_if_nobody_goes(db: Database) -> Any:
 def sizes(db: Database) -> Any:
     with db.psycopg() as pg:
         return pg.execute(
-            """select (select array_agg(f.verdict order by f.verdict) from staging.click_facts f),
-                      (select array_agg((p.clicks, p.sessions)::text order by p.clicks, p.sessions) from staging.people p),
+            """with of_each as (
+                   select count(click_id) as clicks, count(session_number) as sessions from (
+                       select person_number, click_id, null::bigint as session_number from staging.click_facts
+                       union all select person_number, null, session_number from staging.session_facts
+                   ) e where person_number is not null group by person_number
+               )
+               select (select array_agg(f.verdict order by f.verdict) from staging.click_facts f),
+                      (select array_agg((p.clicks, p.sessions)::text order by p.clicks, p.sessions) from of_each p),
+                      (select array_agg(p.first_here_at order by p.first_here_at) from staging.person_facts p),
                       (select count(*) from staging.session_facts), (select count(distinct session_number) from staging.click_facts),
                       (select count(*) from staging.views v where v.session_number is null)"""
         ).fetchall()

@@ -31,8 +31,8 @@ SOURCES = {
     "swipes": "public.swipe_interactions",
 }
 MEMORY = (
-    "staging.click_facts, staging.session_facts, staging.product_facts, pipeline.person_numbers, pipeline.session_numbers, "
-    "pipeline.dirty, pipeline.days, pipeline.source_days, pipeline.syncs"
+    "staging.click_facts, staging.session_facts, staging.person_facts, staging.product_facts, pipeline.person_numbers, "
+    "pipeline.session_numbers, pipeline.dirty, pipeline.days, pipeline.source_days, pipeline.syncs"
 )
 
 _times = st.one_of(
@@ -326,12 +326,14 @@ def facts(pg: Pg) -> Mapping[str, Mapping[Any, Row]]:
     with pg.cursor(row_factory=dict_row) as cursor:
         clicks = cursor.execute(
             """select f.*, n.session_key as session, f.gone_at is not null as is_gone, f.machine_pattern is not null as is_machine,
-                   f.reported_at is not null as is_reported
-               from staging.click_facts f left join pipeline.session_numbers n using (session_number)"""
+                   f.reported_at is not null as is_reported, p.first_here_at
+               from staging.click_facts f left join pipeline.session_numbers n using (session_number)
+               left join staging.person_facts p using (person_number)"""
         ).fetchall()
         sessions = cursor.execute(
-            """select s.*, n.session_key as session, s.gone_at is not null as is_gone
-               from staging.session_facts s left join pipeline.session_numbers n using (session_number)"""
+            """select s.*, n.session_key as session, s.gone_at is not null as is_gone, p.first_here_at
+               from staging.session_facts s left join pipeline.session_numbers n using (session_number)
+               left join staging.person_facts p using (person_number)"""
         ).fetchall()
         products = cursor.execute("select *, gone_at is not null as is_gone from staging.product_facts").fetchall()
     return {
@@ -377,7 +379,20 @@ def remembered(memory: Any) -> dict[str, Any]:
     """The oracle's memory, told as `comparable` tells facts; orders are compared by who shares one."""
     clicks = {name: _renamed(row, _CLICK_COLUMNS) for name, row in memory.clicks.items()}
     sessions = {name: _renamed(row, {}) for name, row in memory.sessions.items()}
+    first = _first_here([*clicks.values(), *sessions.values()])
+    for row in (*clicks.values(), *sessions.values()):
+        row["first_here_at"] = first.get(row["person_number"])
     return {"clicks": clicks, "sessions": sessions, "products": memory.products}
+
+
+def _first_here(rows: list[Row]) -> dict[Any, datetime]:
+    """Person → the earliest session or click that is no machine's."""
+    first: dict[Any, datetime] = {}
+    for row in rows:
+        at = row["landed_at"] if "landed_at" in row else row["clicked_at"]
+        if at is not None and not row["is_machine"] and row["person_number"] is not None:
+            first[row["person_number"]] = min(at, first.get(row["person_number"], at))
+    return first
 
 
 def _renamed(row: Row, names: Mapping[str, str]) -> Row:

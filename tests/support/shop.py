@@ -75,6 +75,10 @@ class Shop:
         (self.root / path).write_text(text)
         self._catalog = None
 
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink()
+        self._catalog = None
+
     def change(self, path: str, old: str, new: str) -> None:
         text = (self.root / path).read_text()
         assert old in text
