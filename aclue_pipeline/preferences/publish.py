@@ -35,11 +35,9 @@ ADJUSTABLE: Final = (
 _ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written
 
 _TABLES: Final = """
-    drop table if exists pg_temp.profile_block, pg_temp.fingerprint_block;
+    drop table if exists pg_temp.profile_block;
     create temp table profile_block on commit delete rows as
-        select {columns}, last_calculated from public.user_preferences with no data;
-    create temp table fingerprint_block (user_id uuid, events integer, latest bigint, digest bigint, model_version text)
-        on commit delete rows
+        select {columns}, last_calculated from public.user_preferences with no data
 """
 _COPY: Final = "copy {table} ({columns}, last_calculated) from stdin"
 #: `kept` is the row as it should be, which is asked of the row that is written: an adjustment made while the block was computed is
@@ -60,13 +58,11 @@ _ADJUSTED: Final = """
     where p.adjusted_at is not null
 """
 _FINGERPRINTS: Final = """
-    insert into pipeline.profile_fingerprints (user_id, events, latest_at, digest, model_version, cut)
-    select b.user_id, b.events, timestamptz '2000-01-01 00:00:00+00' + b.latest * interval '1 microsecond', b.digest, b.model_version,
-        %s
-    from pg_temp.fingerprint_block b
-    where exists (select from auth.users u where u.id = b.user_id)
-    on conflict (user_id) do update set events = excluded.events, latest_at = excluded.latest_at, digest = excluded.digest,
-        model_version = excluded.model_version, cut = excluded.cut
+    insert into pipeline.profile_fingerprints (user_id, events, marks, model_version, cut)
+    select b.user_id, b.events, b.marks, %s, %s
+    from unnest(%s::uuid[], %s::integer[], %s::bigint[]) as b (user_id, events, marks) join auth.users as u on u.id = b.user_id
+    on conflict (user_id) do update
+        set events = excluded.events, marks = excluded.marks, model_version = excluded.model_version, cut = excluded.cut
 """
 _FEEDBACK: Final = """
     update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
@@ -80,12 +76,6 @@ _FORGET: Final = """
         update public.user_preferences p set {reset} from gone where p.user_id = gone.user_id and p.adjusted_at is not null
     )
     delete from public.user_preferences p using gone where p.user_id = gone.user_id and p.adjusted_at is null
-"""
-#: Who has a fingerprint between two users but is not in the block: all the events are gone.
-_WITHOUT_EVENTS: Final = """
-    select array_agg(f.user_id) from pipeline.profile_fingerprints f
-    where (%(above)s::uuid is null or f.user_id > %(above)s) and (%(up_to)s::uuid is null or f.user_id <= %(up_to)s)
-        and not exists (select from pg_temp.fingerprint_block b join auth.users u on u.id = b.user_id where b.user_id = f.user_id)
 """
 
 
@@ -113,14 +103,11 @@ class Publisher:
         self._execute(_TABLES)
         self._pg.commit()
 
-    def publish(self, block: Block, text: bytes, above: np.void | None = None, sweep: bool = False) -> Published:
-        """Write a block of profiles (`text`: a line of COPY for each user). With `sweep`, forget the users between `above`
-        and the block's last one who are not in it."""
+    def publish(self, block: Block, fingerprints: Fingerprints, text: bytes) -> Published:
+        """Write a block of profiles (`text`: a line of COPY for each user)."""
         for attempt in range(_ATTEMPTS):
             try:
-                done = self._block(block, text, directly=attempt == 0)
-                if sweep:
-                    done += Published(removed=self._sweep(above, block.users[-1]))
+                done = self._block(block, fingerprints, text, directly=attempt == 0)
                 self._pg.commit()
                 return done
             except (errors.ForeignKeyViolation, errors.UniqueViolation):
@@ -129,23 +116,17 @@ class Publisher:
                     raise
         raise AssertionError("unreachable")
 
-    def sweep(self, above: np.void | None) -> Published:
-        """Forget all users beyond the last block."""
-        removed = self._sweep(above, None)
-        self._pg.commit()
-        return Published(removed=removed)
-
     def forget(self, users: list[Any]) -> Published:
         """Remove the profiles of users who have no events any more."""
         removed = self._execute(_FORGET, [users])
         self._pg.commit()
         return Published(removed=removed)
 
-    def _block(self, block: Block, text: bytes, directly: bool) -> Published:
-        first, last = _hex(block.users[0]), _hex(block.users[-1])
+    def _block(self, block: Block, fingerprints: Fingerprints, text: bytes, directly: bool) -> Published:
+        users = [_hex(user) for user in block.users]
         now, occupied = self._row(
             "select now()::text, exists (select from public.user_preferences where user_id between %s and %s)",
-            [first, last],
+            [users[0], users[-1]],
         )
         text = text.replace(b"\n", b"\t" + now.encode() + b"\n")
         adjusted = 0
@@ -156,20 +137,11 @@ class Publisher:
             self._copy(_named(_COPY, "pg_temp.profile_block"), text)
             (adjusted,) = self._row(_ADJUSTED, [])
             written = self._execute(_UPSERT)
-        self._copy(
-            "copy pg_temp.fingerprint_block from stdin",
-            _fingerprint_lines(block.users, block.fingerprints, self._version),
-        )
-        self._pg.execute(_FINGERPRINTS, [self._cut])
+        self._pg.execute(_FINGERPRINTS, [self._version, self._cut, users, *fingerprints])
         feedback = 0
         if len(block.pending):
             feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount
         return Published(written, len(block.users) - written, 0, adjusted, feedback)
-
-    def _sweep(self, above: np.void | None, up_to: np.void | None) -> int:
-        bounds = {"above": None if above is None else _hex(above), "up_to": None if up_to is None else _hex(up_to)}
-        (gone,) = self._row(_WITHOUT_EVENTS, bounds)
-        return self._execute(_FORGET, [gone]) if gone else 0
 
     def _execute(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self._pg.execute(_named(statement), values).rowcount
@@ -198,14 +170,6 @@ def _named(statement: str, table: str = "") -> sql.Composed:
         kept=sql.SQL(", ").join(each(_KEPT if name in ADJUSTABLE else "b.{}", [name]) for name in COLUMNS),
         reset=each("{} = default", [*(name for name in COLUMNS[1:] if name not in ADJUSTABLE), "last_calculated"]),
     )
-
-
-def _fingerprint_lines(users: np.ndarray, fingerprints: Fingerprints, version: str) -> bytes:
-    columns = (column.tolist() for column in fingerprints)
-    return "".join(
-        f"{_hex(user)}\t{events}\t{latest}\t{digest}\t{version}\n"
-        for user, events, latest, digest in zip(users, *columns, strict=True)
-    ).encode()
 
 
 def _hex(user: np.void) -> str:

@@ -20,21 +20,17 @@ from aclue_pipeline.preferences.rows import lines
 from aclue_pipeline.preferences.store import load_model, meet_new_products, save_items
 
 #: Users whose signals are new, changed, late or gone, whose feedback waits, who took an adjustment back (NULL), or whose profile is
-#: of another model version.
+#: of another model version; of a full run all.
 CHANGED_USERS = f"""
     create temp table changed_users on commit drop as
-    with now as (
-        select s.user_id, count(*)::integer as events, max(s.at) as latest_at, sum(s.digest)::bigint as digest,
-            bool_or(s.is_pending) as is_pending
-        from pipeline.signals s group by s.user_id
-    )
-    select coalesce(n.user_id, f.user_id) as user_id, n.user_id is null or u.id is null as is_gone
+    with now as ({signals.FINGERPRINTS})
+    select coalesce(n.user_id, f.user_id) as user_id, n.events, n.marks, n.user_id is null or u.id is null as is_gone
     from now n
     full join pipeline.profile_fingerprints f on f.user_id = n.user_id
     left join public.user_preferences p on p.user_id = n.user_id
     left join auth.users u on u.id = n.user_id
-    where n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending or f.model_version <> %(version)s
-        or (n.events, n.latest_at, n.digest) is distinct from (f.events, f.latest_at, f.digest)
+    where %(full)s or n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending
+        or (n.events, n.marks, %(version)s) is distinct from (f.events, f.marks, f.model_version)
         or (p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE)}) > 0)
 """  # noqa: S608
 
@@ -103,8 +99,9 @@ class _Run:
         return model
 
     def run(self, block_events: int | None = None) -> dict[str, Any]:
-        users, events, last = 0, 0, None
-        done = Published() if self._full else self._publishers[0].forget(self._changed())
+        users, events = 0, 0
+        done = self._publishers[0].forget(self._changed())
+        fingerprints = signals.fingerprints(self._reader)
         products = signals.Lookup(self._model.items.ids)
         found = signals.blocks(
             self._reader,
@@ -120,18 +117,16 @@ class _Run:
                 if len(under_way) == len(self._publishers):  # the one whose turn it is has finished, in order
                     done += under_way.popleft().result()
                 publisher = self._publishers[number % len(self._publishers)]
-                under_way.append(pool.submit(publisher.publish, block, text, last, self._full))
-                users, events, last = users + len(block.users), events + len(block.events), block.users[-1]
+                under_way.append(pool.submit(publisher.publish, block, fingerprints(block.users), text))
+                users, events = users + len(block.users), events + len(block.events)
                 self._say(f"{users:,} users, {events:,} signals")
             for future in under_way:
                 done += future.result()
-        if self._full:
-            done += self._publishers[0].sweep(last)
         return {"model_version": self._model.version, "users": users, "signals": events, "published": done}
 
     def _changed(self) -> list[Any]:
         """Find the users to recalculate (pg_temp.changed_users); the ones that are gone."""
-        self._reader.execute(CHANGED_USERS, {"version": self._model.version})
+        self._reader.execute(CHANGED_USERS, {"full": self._full, "version": self._model.version})
         self._reader.execute("analyze pg_temp.changed_users")
         return [row[0] for row in self._reader.execute("select user_id from pg_temp.changed_users where is_gone")]
 

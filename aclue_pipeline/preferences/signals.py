@@ -1,7 +1,7 @@
 """Reading signals: pipeline.signals as a binary stream, cut into blocks of whole users, so that memory is bounded by a block
 whatever the history. What the signals say stands in sql/preferences/signals.sql; what follows from them is the kernel's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,7 @@ _COLUMNS: Final = """
     s.user_id, s.product_id, s.event_id, s.at, s.value, coalesce(s.seconds, -1), coalesce(s.strength, 0.5), s.training_weight,
     (case s.source when 'like' then 8 when 'super_like' then 16 when 'dislike' then 24 when 'seen' then 32 else 40 end
         + s.is_explicit::int + 2 * s.is_about_price::int + 4 * s.is_pending::int)::int2,
-    (coalesce(hashtext(s.occasion), 0)::int8 << 32) | (coalesce(hashtext(s.recipient), 0)::int8 & 4294967295), s.digest"""
+    (coalesce(hashtext(s.occasion), 0)::int8 << 32) | (coalesce(hashtext(s.recipient), 0)::int8 & 4294967295)"""
 ALL: Final = f"select {_COLUMNS} from pipeline.signals s order by s.user_id, s.at, s.event_id"  # noqa: S608
 #: A list of users is looked up by index, where a join would read everybody's swipes.
 CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s
@@ -34,34 +34,59 @@ CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s
 SAMPLE: Final = f"""select {_COLUMNS} from pipeline.signals s where uuid_hash(s.user_id) & 4095 < %(share)s
     order by s.user_id, s.at, s.event_id"""  # noqa: S608
 
-_ROW: Final = np.dtype(
-    [("fields", ">i2")]
-    + [
-        field
-        for name, kind in (
-            ("user", UUID),
-            ("product", UUID),
-            ("event", UUID),
-            ("at", ">i8"),
-            ("value", ">f8"),
-            ("seconds", ">i4"),
-            ("strength", ">f8"),
-            ("training_weight", ">f8"),
-            ("kind", ">i2"),
-            ("words", ">i8"),
-            ("digest", ">i8"),
-        )
-        for field in ((f"{name} length", ">i4"), (name, kind))
-    ]
+
+def _row(**columns: Any) -> np.dtype[np.void]:
+    """A row of a binary COPY: the number of its fields, and each with its length before it."""
+    fields = [field for name, kind in columns.items() for field in ((f"{name} length", ">i4"), (name, kind))]
+    return np.dtype([("fields", ">i2"), *fields])
+
+
+_ROW: Final = _row(
+    user=UUID,
+    product=UUID,
+    event=UUID,
+    at=">i8",
+    value=">f8",
+    seconds=">i4",
+    strength=">f8",
+    training_weight=">f8",
+    kind=">i2",
+    words=">i8",
 )
+
+#: Per user what tells one state of the signals' rows from another: their number, and a sum that moves with each. The app's rows do not say
+#: when they were changed, but carry the number of the transaction that wrote them (xmin); the newest number alone would lose a change that
+#: is committed late. After a dump and restore, which numbers rows anew, everybody has changed. Of feedback the content is hashed instead:
+#: our own mark on it is no change. The same rows as in sql/preferences/signals.sql, whatever stands in them.
+FINGERPRINTS: Final = f"""
+    select user_id, count(*)::integer as events, sum(mark)::bigint as marks, bool_or(is_pending) as is_pending
+    from (
+        select i.user_id, i.xmin::text::bigint + coalesce(r.xmin::text::bigint, 0) as mark, false as is_pending
+        from public.swipe_interactions as i left join public.swipe_sessions as r on r.id = i.session_id
+        where i.user_id is not null and i.product_id is not null
+            and i.swipe_timestamp >= timestamptz '2000-01-01 00:00:00+00' and i.swipe_timestamp < {CUT}
+        union all
+        select f.user_id,
+            hash_record_extended(
+                (f.id, f.product_id, f.created_at, f.feedback_type, f.feedback_value, f.feedback_tags, f.training_weight), 0
+            ) >> 24,
+            f.is_processed is not true
+        from public.recommendation_feedback as f
+        where coalesce(f.is_validated, true) and f.feedback_value between -1 and 1 and f.feedback_value <> 0
+            and coalesce(nullif(f.training_weight, 'NaN'), 1) > 0
+            and coalesce(f.created_at, '2000-01-01 00:00:00+00') >= timestamptz '2000-01-01 00:00:00+00'
+            and coalesce(f.created_at, '2000-01-01 00:00:00+00') < {CUT}
+    ) as counted
+    group by user_id"""  # noqa: S608
+_FOUND: Final = "select user_id, events, marks from pg_temp.changed_users where events is not null"
+_FINGERPRINT: Final = _row(user=UUID, events=">i4", marks=">i8")
 
 
 class Fingerprints(NamedTuple):
-    """Per user what the next run compares: number, latest time (microseconds since 2000) and sum of hashes of the signals."""
+    """As FINGERPRINTS has them, one after the other."""
 
-    events: Ints
-    latest: Ints
-    digest: Ints
+    events: list[int]
+    marks: list[int]
 
 
 _INTS, _FLOATS, _BOOLS = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool)
@@ -87,8 +112,21 @@ class Block:
 
     users: NDArray[np.void]  # ids, ascending
     events: Events
-    fingerprints: Fingerprints
     pending: NDArray[np.void]  # ids of feedback that is not marked as processed
+
+
+def fingerprints(pg: psycopg.Connection[Any]) -> Callable[[NDArray[np.void]], Fingerprints]:
+    """Those of any of the users to recalculate, as they stood when it was found who that is."""
+    rows = np.concatenate([np.zeros(0, _FINGERPRINT), *_chunks(pg, _FOUND, {}, _FINGERPRINT)])
+    places = Lookup(rows["user"].astype(UUID))
+
+    def of(users: NDArray[np.void]) -> Fingerprints:
+        place = places(users)
+        if (place < 0).any():
+            raise ValueError("a user has signals and no fingerprint")
+        return Fingerprints(rows["events"][place].tolist(), rows["marks"][place].tolist())
+
+    return of
 
 
 class Lookup:
@@ -125,12 +163,12 @@ def blocks(
     parameters: Mapping[str, Any] | None = None,
     block_events: int = BLOCK_EVENTS,
 ) -> Iterator[Block]:
-    """The signals of a SELECT of this module, block by block, users ascending. Signals about unknown products count in the
-    fingerprint only."""
+    """The signals of a SELECT of this module, block by block, users ascending. Signals about unknown products
+    are left out."""
     words = _words(pg, vocabulary)
     waiting: list[NDArray[np.void]] = []
     size = 0
-    for rows in _chunks(pg, select, parameters or {}, min(block_events, _CHUNK_ROWS)):
+    for rows in _chunks(pg, select, parameters or {}, _ROW, min(block_events, _CHUNK_ROWS)):
         waiting.append(rows)
         size += len(rows)
         if size < block_events:
@@ -161,33 +199,37 @@ def _run_at_end(users: NDArray[np.void]) -> int:
 
 
 def _chunks(
-    pg: psycopg.Connection[Any], select: str, parameters: Mapping[str, Any], chunk: int = _CHUNK_ROWS
+    pg: psycopg.Connection[Any],
+    select: str,
+    parameters: Mapping[str, Any],
+    row: np.dtype[np.void],
+    chunk: int = _CHUNK_ROWS,
 ) -> Iterator[NDArray[np.void]]:
     """Rows of a binary COPY, some `chunk` at a time; the server sends one message a row."""
     bound = ClientCursor(pg).mogrify(select, parameters) if parameters else select  # COPY takes no parameters
     statement = sql.SQL("copy ({}) to stdout with (format binary)").format(sql.SQL(bound))
-    waiting, header, enough = bytearray(), True, chunk * _ROW.itemsize
+    waiting, header, enough = bytearray(), True, chunk * row.itemsize
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
         for message in copy:  # one a row; adding to a bytearray costs half of what joining them does
             waiting += message
             if len(waiting) >= enough:
-                rows, header = _cut(waiting, header), False
+                rows, header = _cut(waiting, header, row), False
                 yield rows
-    rows = _cut(waiting, header)
+    rows = _cut(waiting, header, row)
     if len(rows):
         yield rows
 
 
-def _cut(waiting: bytearray, header: bool) -> NDArray[np.void]:
+def _cut(waiting: bytearray, header: bool, row: np.dtype[np.void]) -> NDArray[np.void]:
     """The whole rows among the bytes that wait, which are taken away."""
     if header:
         del waiting[: 19 + int.from_bytes(waiting[15:19], "big")]
-    whole = len(waiting) // _ROW.itemsize * _ROW.itemsize
-    rows = np.frombuffer(bytes(waiting[:whole]), _ROW)
+    whole = len(waiting) // row.itemsize * row.itemsize
+    rows = np.frombuffer(bytes(waiting[:whole]), row)
     del waiting[:whole]
-    names = [name for name in _ROW.names or () if not name.endswith("length") and name != "fields"]
-    if any((rows[f"{name} length"] != _ROW[name].itemsize).any() for name in names):
-        raise ValueError("pipeline.signals: a NULL where there may be none")
+    names = [name for name in row.names or () if not name.endswith("length") and name != "fields"]
+    if any((rows[f"{name} length"] != row[name].itemsize).any() for name in names):
+        raise ValueError("a NULL where there may be none")
     return rows
 
 
@@ -215,7 +257,6 @@ def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, In
     users = rows["user"].astype(UUID)  # concatenating made it native
     starts = np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))
     user = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(users))))
-    at = rows["at"].astype(np.int64)
     kind = rows["kind"].astype(np.int64)
     item = products(rows["product"].astype(UUID))
     hashes = (rows["words"].astype(np.int64) >> 32, rows["words"].astype(np.int32).astype(np.int64))
@@ -224,7 +265,7 @@ def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, In
         users=len(starts),
         user=user,
         item=item,
-        at=at,
+        at=rows["at"].astype(np.int64),
         value=rows["value"].astype(np.float64),
         source=kind >> 3,
         seconds=np.where(rows["seconds"] < 0, np.nan, rows["seconds"]),
@@ -237,10 +278,5 @@ def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, In
     return Block(
         users=users[starts],
         events=events if (item >= 0).all() else events.take(item >= 0),
-        fingerprints=Fingerprints(
-            np.diff(np.append(starts, len(users))),
-            np.maximum.reduceat(at, starts),
-            np.add.reduceat(rows["digest"].astype(np.int64), starts),
-        ),
         pending=rows["event"][(kind & 4) > 0].astype(UUID),
     )

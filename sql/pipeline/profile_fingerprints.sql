@@ -4,15 +4,12 @@
 -- lineage:
 --   cut: ;
 --   user_id: pipeline.signals user_id;
---   events: pipeline.signals event_id;
---   latest_at: pipeline.signals at;
---   digest: pipeline.signals digest;
+--   events, marks: pipeline.signals event_id;
 --   model_version: pipeline.taste_models version
 create table pipeline.profile_fingerprints (
     user_id uuid primary key,           -- Whose profile. [pii]
-    events integer not null,            -- Signals it was computed from.
-    latest_at timestamptz not null,     -- Time of the latest of them.
-    digest bigint not null,             -- Sum of the 40-bit hashes of these signals: changes with any of them.
+    events integer not null,            -- Rows that it was computed from, each delivery of a swipe.
+    marks bigint not null,              -- Sum of what tells one state of their rows from another: of swipes and rounds the transaction, of feedback a hash.
     model_version text not null,        -- Model version it was computed with.
     cut timestamptz                     -- Events from here on were left for a later pass: the end of the UTC day after the pass's; NULL: written by a version that left none.
 )

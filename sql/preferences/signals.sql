@@ -10,7 +10,7 @@
 -- too_expensive speaks about the price, not about the product.
 -- What a client sends may be any number and any time: staging.swipes clamps the numbers; a time before 2000 or from the cut on, which is the end of
 -- the next UTC day, is left out, and taken in by the first pass whose cut lies behind it. Clamped to now it would change a profile every hour.
--- Anonymous swipes belong to nobody's taste. The hash functions are the server's own, cheap, and stable for a given server.
+-- Anonymous swipes belong to nobody's taste.
 with events as (
     select
         s.user_id as user_id,
@@ -63,12 +63,7 @@ select
     e.is_about_price as is_about_price, -- Whether it speaks about the price and not about the product.
     e.is_pending as is_pending,         -- Whether it is feedback that no profile has taken in yet.
     e.occasion as occasion,             -- Occasion of the swipe session as the app names it; NULL: none stated, or feedback. [pii]
-    e.recipient as recipient,           -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback. [pii]
-    (uuid_hash_extended(e.event_id, uuid_hash_extended(e.product_id, hashfloat8extended(date_part('epoch', e.at), hashfloat8extended(
-        1024 * e.value + e.training_weight,
-        4 * coalesce(hashtext(e.occasion), 0)::int8 + coalesce(hashtext(e.recipient), 0) + 3 * e.is_explicit::int + 5 * e.is_about_price::int
-            + 2 * hashtext(e.source)::int8 + 1000000 * coalesce(e.seconds, -1)::int8 + 7 * (100 * coalesce(e.strength, -1))::int8
-    )))) >> 24)::bigint as digest                -- 40-bit hash of all that a profile is computed from; sums of it tell whether a user's signals changed.
+    e.recipient as recipient            -- Relationship of the person the gift is for as the app names it; NULL: none stated, or feedback. [pii]
 from events as e
 where e.at >= timestamptz '2000-01-01 00:00:00+00'
     and e.at < date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'

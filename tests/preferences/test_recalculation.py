@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aclue_pipeline import preferences
@@ -75,8 +76,6 @@ def test_counters_are_the_swipes_as_the_app_counts_them(profiled: Database) -> N
 
 
 def test_the_row_alone_predicts_what_the_profile_in_memory_predicts(profiled: Database) -> None:
-    import numpy as np
-
     from aclue_pipeline.preferences.predictor import Weights, predict, probability
 
     with profiled.psycopg() as pg:
@@ -217,20 +216,31 @@ def test_a_new_model_version_is_a_change_for_everybody(profiled: Database) -> No
     assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
 
 
-def test_a_fingerprint_is_the_number_the_latest_time_and_a_sum(profiled: Database) -> None:
+def test_a_change_that_is_committed_late_is_not_lost(profiled: Database) -> None:
+    """The newest transaction alone would not tell: another began later and was committed sooner."""
+    change = "update public.swipe_interactions set swipe_direction = 'down' where user_id = md5('user3')::uuid"
+    with profiled.psycopg() as late:
+        late.execute(change)
+        with profiled.begin() as connection:
+            swipe(connection, 3, 9, "up")
+        assert preferences.recalculate(profiled).users == 1
+        late.commit()
+    assert preferences.recalculate(profiled).users == 1
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+
+
+def test_another_persons_round_of_swiping_that_is_renamed_changes_who_swiped_in_it(profiled: Database) -> None:
     with profiled.begin() as connection:
-        rows = query(connection, "select user_id, at, digest from pipeline.signals")
-    expected: dict[Any, list[Any]] = {}
-    for row in rows:
-        expected.setdefault(row["user_id"], []).append((row["at"], row["digest"]))
-    for mark in fingerprints_in(profiled):
-        of_user = expected.pop(mark["user_id"])
-        assert (mark["events"], mark["latest_at"], mark["digest"]) == (
-            len(of_user),
-            max(at for at, _ in of_user),
-            sum(d for _, d in of_user),
+        of_another = "(select id from public.swipe_sessions where user_id = md5('user4')::uuid limit 1)"
+        query(
+            connection,
+            f"update public.swipe_interactions set session_id = {of_another} where user_id = md5('user3')::uuid",
         )
-    assert not expected
+    preferences.recalculate(profiled)
+    with profiled.begin() as connection:
+        query(connection, f"update public.swipe_sessions set occasion = 'wedding' where id = {of_another}")
+    assert preferences.recalculate(profiled).users == 2
+    assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
 # --- who leaves no trace ------------------------------------------------------------------------------------------------------
@@ -263,7 +273,8 @@ def test_a_user_deleted_while_the_block_is_written_takes_nobody_along(shop: Data
         with shop.begin() as connection:
             query(connection, "delete from auth.users where id = md5('user7')::uuid")
         text = lines(block.users, profiles(block.events, model), model)
-        done = Publisher(writer, model.version, datetime.now(UTC)).publish(block, text)
+        none = signals.Fingerprints([0] * len(block.users), [0] * len(block.users))
+        done = Publisher(writer, model.version, datetime.now(UTC)).publish(block, none, text)
     assert done.written == len(block.users) - 1 == len(profiles_in(shop)) == len(fingerprints_in(shop))
 
 
@@ -394,7 +405,7 @@ def test_blocks_are_bounded_and_cut_between_users(shop: Database) -> None:
         lookup = signals.Lookup(model.items.ids)
         (whole,) = signals.blocks(pg, signals.ALL, lookup, model.vocabulary)
         small = list(signals.blocks(pg, signals.ALL, lookup, model.vocabulary, block_events=100))
-    most = int(whole.fingerprints.events.max())
+    most = int(np.bincount(whole.events.user).max())
     assert len(small) > 5
     assert all(len(block.events) <= 100 + 100 + most for block in small)
     assert [user for block in small for user in block.users.tolist()] == whole.users.tolist()
