@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aclue_pipeline.preferences.facets import FACETS, VOCABULARY_LIMIT
+from aclue_pipeline.preferences.facets import VOCABULARY_LIMIT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,7 +99,6 @@ class Events:
 
 
 EVENT_COLUMNS: Final = tuple(name for name in Events.__dataclass_fields__ if name != "users")
-CONTEXT_KINDS: Final = tuple(kind for kind, facet in enumerate(FACETS) if not facet.of_item)
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, Items, Vocabulary
-from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
+from aclue_pipeline.preferences.arrays import Items, Vocabulary
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS, ITEM_KINDS, RANK
 
 UUID: Final = np.dtype([("hi", ">u8"), ("lo", ">u8")])
 
 
 def values_of(row: Mapping[str, Any], kind: int) -> list[str]:
     """The values of one facet that a row of pipeline.item_features has: one, many or none."""
-    value = row[FACETS[kind].name]
+    value = row.get(FACETS[kind].name)
     if value is None:
         return []
     return [value] if isinstance(value, str) else list(dict.fromkeys(value))

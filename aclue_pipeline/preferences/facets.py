@@ -1,6 +1,6 @@
-"""What a taste is described by. A new facet is an entry here, a column of user_preferences, and its values: of a product in
-sql/preferences/item_features.sql and taste_items.sql, read and stored by store.py; of a swipe's round in staging/swipes.sql and
-signals.sql, read by signals.py and versions.py. lineage.py names both columns."""
+"""What a taste is described by. A new facet is an entry here, a column of user_preferences, and its values under its name: of a product
+a column of pipeline.item_features (and taste_items), of a swipe's round one of pipeline.signals. tests/preferences/test_facets.py says
+what is missing."""
 
 from typing import Final, NamedTuple
 
@@ -11,18 +11,20 @@ class Facet(NamedTuple):
     name: str
     column: str  # of public.user_preferences: {value: score}
     of_item: bool  # True: the product has it; False: the session of the swipe had it
+    is_adjustable: bool  # whether a user may adjust that column
 
 
 FACETS: Final = (
-    Facet("category", "category_preferences", of_item=True),
-    Facet("brand", "brand_scores", of_item=True),
-    Facet("style", "style_scores", of_item=True),
-    Facet("colour", "colour_preferences", of_item=True),
-    Facet("occasion", "occasion_preferences", of_item=False),
-    Facet("recipient", "recipient_preferences", of_item=False),
+    Facet("category", "category_preferences", of_item=True, is_adjustable=True),
+    Facet("brand", "brand_scores", of_item=True, is_adjustable=True),
+    Facet("style", "style_scores", of_item=True, is_adjustable=True),
+    Facet("colour", "colour_preferences", of_item=True, is_adjustable=True),
+    Facet("occasion", "occasion_preferences", of_item=False, is_adjustable=True),
+    Facet("recipient", "recipient_preferences", of_item=False, is_adjustable=True),
 )
 KIND: Final = {facet.name: kind for kind, facet in enumerate(FACETS)}
 ITEM_KINDS: Final = tuple(kind for kind, facet in enumerate(FACETS) if facet.of_item)
+CONTEXT_KINDS: Final = tuple(kind for kind, facet in enumerate(FACETS) if not facet.of_item)
 
 #: Values of one facet that a model version knows (the most frequent), and that one profile publishes (most evidence).
 VOCABULARY_LIMIT: Final = 4096

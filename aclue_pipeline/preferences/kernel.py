@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aclue_pipeline.preferences.arrays import (
-    CONTEXT_KINDS,
     DISLIKE,
     LIKE,
     SUPER_LIKE,
@@ -22,7 +21,7 @@ from aclue_pipeline.preferences.arrays import (
     sums,
 )
 from aclue_pipeline.preferences.evidence import Judgements, balanced, judgements, weights
-from aclue_pipeline.preferences.facets import BANDS, FACETS, PROFILE_LIMIT, RANK, WEIGHT_DECIMALS
+from aclue_pipeline.preferences.facets import BANDS, CONTEXT_KINDS, FACETS, PROFILE_LIMIT, RANK, WEIGHT_DECIMALS
 from aclue_pipeline.preferences.model import Parameters, TasteModel
 
 NEWTON_STEPS = 8

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from aclue_pipeline.errors import NothingFound
-from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, DISLIKE, LIKE, SUPER_LIKE, Events, Items, Vocabulary
+from aclue_pipeline.preferences.arrays import DISLIKE, LIKE, SUPER_LIKE, Events, Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import items_of
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS
 
 
 def read(folder: Path) -> tuple[Events, Items, Vocabulary]:

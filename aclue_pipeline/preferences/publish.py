@@ -14,22 +14,18 @@ import numpy as np
 import psycopg
 from psycopg import errors, sql
 
+from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.rows import COLUMNS
 from aclue_pipeline.preferences.signals import Block, Fingerprints
 
 #: Differ between an incremental and a full recalculation; everything else is the same to the bit.
 BOOKKEEPING: Final = ("last_calculated", "created_at", "updated_at", "adjusted_at")
 ADJUSTABLE: Final = (
-    "category_preferences",
+    *(facet.column for facet in FACETS if facet.is_adjustable),
     "price_range",
     "price_sensitivity",
     "liked_brands",
     "disliked_brands",
-    "brand_scores",
-    "style_scores",
-    "colour_preferences",
-    "occasion_preferences",
-    "recipient_preferences",
     "similarity_threshold",
 )
 _ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written

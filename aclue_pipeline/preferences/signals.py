@@ -10,8 +10,9 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import ClientCursor, sql
 
-from aclue_pipeline.preferences.arrays import CONTEXT_KINDS, EVENT_COLUMNS, Events, Ints, Vocabulary
+from aclue_pipeline.preferences.arrays import EVENT_COLUMNS, Events, Ints, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 
 #: Events from here on wait for a later pass, as sql/preferences/signals.sql has it.
 CUT: Final = "date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'"
@@ -19,12 +20,13 @@ CUT: Final = "date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00
 _CHUNK_ROWS: Final = 25_000
 BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
 
-#: One fixed-width row per signal, in the order in which a profile reads them. The words of the session travel as hashes, 32 bits each.
-_COLUMNS: Final = """
+_SAID: Final = [FACETS[kind].name for kind in CONTEXT_KINDS]  # of the round of swiping
+#: One fixed-width row per signal, in the order in which a profile reads them. The words of the session travel as hashes.
+_COLUMNS: Final = f"""
     s.user_id, s.product_id, s.event_id, s.at, s.value, coalesce(s.seconds, -1), coalesce(s.strength, 0.5), s.training_weight,
     (case s.source when 'like' then 8 when 'super_like' then 16 when 'dislike' then 24 when 'seen' then 32 else 40 end
         + s.is_explicit::int + 2 * s.is_about_price::int + 4 * s.is_pending::int)::int2,
-    (coalesce(hashtext(s.occasion), 0)::int8 << 32) | (coalesce(hashtext(s.recipient), 0)::int8 & 4294967295)"""
+    {", ".join(f"coalesce(hashtext(s.{name}), 0)" for name in _SAID)}"""
 ALL: Final = f"select {_COLUMNS} from pipeline.signals s order by s.user_id, s.at, s.event_id"  # noqa: S608
 #: A list of users is looked up by index, where a join would read everybody's swipes.
 CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s
@@ -51,7 +53,7 @@ _ROW: Final = _row(
     strength=">f8",
     training_weight=">f8",
     kind=">i2",
-    words=">i8",
+    **{f"{name} said": ">i4" for name in _SAID},
 )
 
 #: Per user what tells one state of the signals' rows from another: their number, and a sum that moves with each. The app's rows do not say
@@ -259,8 +261,7 @@ def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, In
     user = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(users))))
     kind = rows["kind"].astype(np.int64)
     item = products(rows["product"].astype(UUID))
-    hashes = (rows["words"].astype(np.int64) >> 32, rows["words"].astype(np.int32).astype(np.int64))
-    context = [_codes(hash_, known) for hash_, known in zip(hashes, words, strict=True)]
+    context = [_codes(rows[f"{name} said"].astype(np.int64), known) for name, known in zip(_SAID, words, strict=True)]
     events = Events(
         users=len(starts),
         user=user,

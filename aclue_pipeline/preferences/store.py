@@ -12,11 +12,12 @@ from psycopg.types.json import Jsonb
 from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.preferences.arrays import Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID, items_of
-from aclue_pipeline.preferences.facets import FACETS, RANK
+from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
 from aclue_pipeline.preferences.model import Parameters, TasteModel, guessed
 
 VERSIONS_KEPT: Final = 3
-_FEATURES: Final = "category, brand, style, colour, price, relative_price"
+_FEATURES: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price", "relative_price")
+_LISTED: Final = ", ".join(_FEATURES)
 
 
 def ids_of(uuids: list[Any]) -> np.ndarray:
@@ -26,7 +27,7 @@ def ids_of(uuids: list[Any]) -> np.ndarray:
 
 def catalogue(pg: psycopg.Connection[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """(ids ascending, rows of pipeline.item_features) of every product."""
-    return _features(pg, f"select product_id, {_FEATURES} from pipeline.item_features order by product_id", [])  # noqa: S608
+    return _features(pg, f"select product_id, {_LISTED} from pipeline.item_features order by product_id", [])  # noqa: S608
 
 
 def _features(pg: psycopg.Connection[Any], select: str, values: list[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
@@ -69,12 +70,12 @@ def save_model(
 def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: list[dict[str, Any]]) -> None:
     """Store what a version says of products; one that it knows already stays as it is."""
     pg.execute("create temp table if not exists new_items (like pipeline.taste_items) on commit delete rows")
-    with pg.cursor() as cursor, cursor.copy("copy pg_temp.new_items from stdin") as copy:
+    columns = f"model_version, product_id, log_odds, judgements, vector, {_LISTED}"
+    with pg.cursor() as cursor, cursor.copy(f"copy pg_temp.new_items ({columns}) from stdin") as copy:
         for row, offset, count, vector in zip(
             rows, items.offset.tolist(), items.count.tolist(), items.vector.tolist(), strict=True
         ):
-            features = [row[name] for name in _FEATURES.split(", ")]
-            copy.write_row([version, row["product_id"], offset, count, vector, *features])
+            copy.write_row([version, row["product_id"], offset, count, vector, *(row[name] for name in _FEATURES)])
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
@@ -92,7 +93,7 @@ def load_model(pg: psycopg.Connection[Any]) -> TasteModel:
 def _items(pg: psycopg.Connection[Any], version: str, vocabulary: Vocabulary) -> Items:
     ids, rows = _features(
         pg,
-        f"""select product_id, {_FEATURES}, log_odds, judgements, vector from pipeline.taste_items
+        f"""select product_id, {_LISTED}, log_odds, judgements, vector from pipeline.taste_items
             where model_version = %s order by product_id""",  # noqa: S608
         [version],
     )
@@ -112,7 +113,7 @@ def meet_new_products(pg: psycopg.Connection[Any], model: TasteModel) -> tuple[T
     """
     ids, rows = _features(
         pg,
-        f"""select product_id, {_FEATURES} from pipeline.item_features f
+        f"""select product_id, {_LISTED} from pipeline.item_features f
             where not exists (select from pipeline.taste_items i where i.model_version = %s and i.product_id = f.product_id)
             order by product_id""",  # noqa: S608
         [model.version],

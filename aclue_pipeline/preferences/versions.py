@@ -12,6 +12,7 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.store import current_version, save_model
 from aclue_pipeline.preferences.training import train as fit
@@ -113,15 +114,17 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
 def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]]]:
     """(number of signals, {facet of the session: {value: times}}). A word that one user alone used may say who that is, and a model
     outlives the account: only what several said is known."""
+    said = [FACETS[kind].name for kind in CONTEXT_KINDS]
+    listed = ", ".join(said)
     counted = pg.execute(
-        """select occasion, recipient, sum(times)::bigint, count(distinct user_id)
-           from (select user_id, occasion, recipient, count(*) as times from pipeline.signals group by 1, 2, 3) as said
-           group by grouping sets ((), (occasion), (recipient))"""
+        f"""select {listed}, sum(times)::bigint, count(distinct user_id)
+            from (select user_id, {listed}, count(*) as times from pipeline.signals group by user_id, {listed}) as each
+            group by grouping sets ((), {", ".join(f"({name})" for name in said)})"""  # noqa: S608
     ).fetchall()
     total = max((times or 0 for *_, times, _ in counted), default=0)
     return total, {
-        "occasion": {word: times for word, _, times, users in counted if word is not None and users > 1},
-        "recipient": {word: times for _, word, times, users in counted if word is not None and users > 1},
+        name: {words[n]: times for *words, times, users in counted if words[n] is not None and users > 1}
+        for n, name in enumerate(said)
     }
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from aclue_pipeline.preferences.arrays import (
-    CONTEXT_KINDS,
     DAY,
     DISLIKE,
     EVENT_COLUMNS,
@@ -19,7 +18,7 @@ from aclue_pipeline.preferences.arrays import (
     Vocabulary,
 )
 from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
-from aclue_pipeline.preferences.facets import FACETS
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.movielens import ids_of
 from aclue_pipeline.preferences.training import train
