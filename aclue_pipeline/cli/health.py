@@ -8,13 +8,14 @@ from aclue_pipeline.cli.context import Context, json_option, print_json, show
 
 
 @click.command(
-    short_help="Slow statements, useless indexes, growth.", epilog="Example:  aclue health table_growth --json"
+    short_help="Slow statements, missing and useless indexes, growth.",
+    epilog="Example:  aclue health table_growth --json",
 )
 @click.argument("names", metavar="[FINDING]...", nargs=-1)
 @json_option
 @click.pass_obj
 def health(context: Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Look for slow statements, unused or invalid indexes, and tables that grow fast.
+    """Look for slow statements, missing, unused or invalid indexes, and tables that grow fast.
 
     Only reads. Each finding says its remedy: ✗ act now, ! it will hurt, i worth knowing, – cannot be told.
     None at all is good health. The exit code is 0 whatever is found.

@@ -113,7 +113,7 @@ CLEAR = Entry(
 HEALTH = Entry(
     "check_health",
     ("health",),
-    "Slow statements, unused or invalid indexes, growth of tables.",
+    "Slow statements, missing, unused or invalid indexes, growth of tables.",
     "daily_health",
     "0 6 * * *",
     "Every morning: what would slow the database down.",

@@ -45,17 +45,26 @@ seen as (
         bool_or(v.interaction_type = 'detail_view') as is_opened,
         bool_or(v.has_clicked_affiliate) as is_flagged
     from served as s
-    join public.product_views as v on v.recommendation_id = s.recommendation_id
-    left join pipeline.session_numbers as n on n.session_key = analytics.session_key(v.session_id)
+    left join lateral (
+        select
+            w.product_id as product_id,
+            analytics.session_key(w.session_id) as session_key,
+            w.view_timestamp as view_timestamp,
+            w.interaction_type as interaction_type,
+            w.has_clicked_affiliate as has_clicked_affiliate
+        from public.product_views as w
+        where w.recommendation_id = s.recommendation_id
+            and w.view_timestamp >= s.created_at - interval '24 hours' and w.view_timestamp <= s.closes_at
+        offset 0
+    ) as v on true
+    left join pipeline.session_numbers as n on n.session_key = v.session_key
     left join staging.session_facts as f on f.session_number = n.session_number
-    where v.view_timestamp >= :range_start - interval '24 hours' and v.view_timestamp <= :range_end + :funnel_window_days * interval '24 hours'
-        and v.view_timestamp >= s.created_at - interval '24 hours' and v.view_timestamp <= s.closes_at
     group by 1, 2, 3, 4, 5
 ),
 shown as (
     select
         e.recommendation_id as recommendation_id,
-        bool_or(not e.is_machine) as is_shown,
+        bool_or(not e.is_machine) filter (where e.at is not null) as is_shown,
         bool_or(e.is_opened and not e.is_machine) as is_opened,
         bool_or(e.is_flagged and not e.is_machine or c.click_id is not null) as is_clicked,
         bool_or(c.counted_as_converted and c.counted_converted_at <= e.closes_at) as is_converted

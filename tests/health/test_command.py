@@ -58,4 +58,4 @@ def test_good_health_is_said(named: Database, capsys) -> None:
 def test_a_name_that_is_no_finding_is_one_line(named: Database, capsys) -> None:
     code, _, err = said(capsys, "bloat")
     assert (code, len(err.splitlines())) == (20, 1)
-    assert "there are slow_statements, table_growth, unused_indexes" in err
+    assert "there are missing_indexes, slow_statements, table_growth, unused_indexes" in err

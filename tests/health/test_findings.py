@@ -87,6 +87,19 @@ def test_an_unused_index_that_says_what_it_is_for_is_taken_out_of_its_script_fir
     assert "take it out of its script" in finding.remedy
 
 
+def test_an_index_by_time_that_a_large_table_of_the_app_lacks_is_found(db: Database) -> None:
+    run(
+        db,
+        "insert into public.recommendations (created_at) select now() - n * interval '1 s' from generate_series(1, 100000) n",
+        "analyze public.recommendations",
+    )
+    [finding] = judged(db, "missing_indexes")
+    assert (finding.severity, finding.object) == ("warn", "public.recommendations.created_at")
+    assert finding.remedy == "create index concurrently on public.recommendations (created_at)"
+    run(db, finding.remedy)
+    assert found(db, "missing_indexes") == []
+
+
 def test_an_invalid_index_is_found(db: Database) -> None:
     run(db, 'create table public."Twins" (id int)', 'insert into public."Twins" values (1), (1)')
     with pytest.raises(sa.exc.IntegrityError):
@@ -201,7 +214,7 @@ def test_a_locked_table_of_sizes_is_not_judged(db: Database, databases: Database
 
 def test_all_findings_have_the_same_columns_and_can_be_put_together(db: Database) -> None:
     names = health.looks(CATALOG)
-    assert sorted(names) == ["slow_statements", "table_growth", "unused_indexes"]
+    assert sorted(names) == ["missing_indexes", "slow_statements", "table_growth", "unused_indexes"]
     union = " union all ".join(f"select * from {table.key}" for table in names.values())
     with db.psycopg() as pg:
         cursor = pg.execute(union)
