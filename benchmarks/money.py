@@ -57,6 +57,15 @@ def _whole(database: Database, name: str) -> float:
     return _timed(lambda: replace_whole(database, CATALOG, CATALOG.table(name)))
 
 
+def _long_history() -> list[float]:
+    with deployed_database() as few, deployed_database() as many:
+        for database, days in ((few, 100), (many, 1_000)):
+            facts.sync(database, CATALOG)
+            first = DAY - timedelta(days=days - 1)
+            load(database, "money_data.sql", clicks=300 * days, first=first, days=days, clicks_a_sale=1, lag="1 second")
+        return [_day(many) / _day(few) for _ in range(2 * RUNS + 1)][1:]
+
+
 def _day(database: Database) -> float:
     """Seconds of writing every row of the day."""
     with database.begin() as connection:
@@ -88,4 +97,10 @@ def measure() -> list[Result]:
         Result("conversion lag, nothing to write", list(lags), "ratio", of),
         Result("commission by month, nothing to write", list(months), "ratio", of),
         Result("a day of commission_daily, every row written", days, "ratio", f"{SALES:,} sales of the day : the same"),
+        Result(
+            "a day of commission_daily, long history",
+            _long_history(),
+            "ratio",
+            "1,000 days of 300 sales : 100 such days",
+        ),
     ]

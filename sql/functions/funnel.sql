@@ -58,7 +58,7 @@ begin
         $query$
             with each as (
                 select
-                    %3$s s.who, bool_and(s.is_over) as is_mature,
+                    %3$s s.who,
                     count(s.at_1) as r1, count(s.at_2) as r2, count(s.at_3) as r3, count(s.at_4) as r4, count(s.at_5) as r5,
                     count(s.at_1) filter (where s.is_over) as n1, count(s.at_2) filter (where s.is_over) as n2,
                     count(s.at_3) filter (where s.is_over) as n3, count(s.at_4) filter (where s.is_over) as n4,
@@ -68,14 +68,14 @@ begin
             ),
             -- Most people have come once or twice: those who did alike are counted together.
             alike as (
-                select %3$s e.is_mature, e.r1, e.r2, e.r3, e.r4, e.r5, e.n1, e.n2, e.n3, e.n4, e.n5, count(*) as people
+                select %3$s e.r1, e.r2, e.r3, e.r4, e.r5, e.n1, e.n2, e.n3, e.n4, e.n5, count(*) as people
                 from each as e
-                group by %3$s e.is_mature, e.r1, e.r2, e.r3, e.r4, e.r5, e.n1, e.n2, e.n3, e.n4, e.n5
+                group by %3$s e.r1, e.r2, e.r3, e.r4, e.r5, e.n1, e.n2, e.n3, e.n4, e.n5
             ),
             totals as (
                 select
                     %1$s as cell, %3$s v.step, sum(a.people * v.reached)::bigint as sessions,
-                    coalesce(sum(a.people) filter (where v.reached > 0), 0)::bigint as people, bool_and(a.is_mature) as is_mature,
+                    coalesce(sum(a.people) filter (where v.reached > 0), 0)::bigint as people, bool_and(a.n1 = a.r1) as is_mature,
                     sum(a.people * v.n)::bigint as n, sum(a.people * v.d)::bigint as d, sum(a.people * a.n1)::bigint as l,
                     coalesce(sum(a.people) filter (where v.n > 0), 0) as some, coalesce(sum(a.people) filter (where v.n < v.d), 0) as not_all,
                     coalesce(sum(a.people) filter (where v.n < a.n1), 0) as not_all_landed,
