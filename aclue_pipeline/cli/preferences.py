@@ -1,6 +1,8 @@
 """`aclue preferences`: taste profiles, the model they rest on, and how good they are."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,6 +81,120 @@ def evaluate(context: Context, yes: bool, as_json: bool) -> None:
             f"{_shown(row[name]):>{width}}" for name, width in (("log_loss", 9), ("auc", 6), ("calibration_error", 6))
         )
         click.echo(f"{row['users_group']:<8} {row['predictor']:<12} {row['judgements']:>10,} {numbers}")
+
+
+@preferences.command(epilog="Example:  aclue preferences versions --json")
+@click.argument("version", required=False)
+@json_option
+@click.pass_obj
+def versions(context: Context, version: str | None, as_json: bool) -> None:
+    """List the versions of the taste model that are kept, or show one: what it was made of, how it was judged."""
+    from aclue_pipeline.derived.statement import named_errors
+    from aclue_pipeline.errors import NothingFound
+    from aclue_pipeline.preferences import kept_versions
+
+    with named_errors():
+        found = kept_versions(context.database())
+    if version is not None:
+        found = [one for one in found if one["version"] == version]
+        if not found:
+            raise NothingFound(f"there is no version {version}; `aclue preferences versions` lists those there are")
+    elif not found:
+        raise NothingFound("there is no version of the taste model yet; train one with `aclue preferences train`")
+    if as_json:
+        print_json(found if version is None else found[0])
+    elif version is None:
+        click.echo(
+            f"{'':<2}{'version':<18} {'status':<18} {'trained (UTC)':<17} {'signals':>11} {'users':>9} {'products':>9}"
+        )
+        for one in found:
+            click.echo(
+                f"{'*' if one['is_current'] else '':<2}{one['version']:<18} {_status(one):<18} {_minute(one['trained_at']):<17}"
+                f" {one['events']:>11,} {one['users']:>9,} {one['products']:>9,}"
+            )
+        if any(one["is_current"] for one in found):
+            click.echo("* profiles are computed with this one")
+    else:
+        (one,) = found
+        current = ", the current one" if one["is_current"] else ""
+        click.echo(f"{version}: {_status(one)}{current}, trained {_minute(one['trained_at'])} UTC")
+        click.echo(f"from {one['events']:,} signals of {one['users']:,} users, {one['products']:,} products")
+        for line in _card(one["card"] or {}):
+            click.echo(line)
+
+
+def _status(one: dict[str, Any]) -> str:
+    return f"{one['status']}, pinned" if one["pinned_at"] else str(one["status"])
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _card(card: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """A line for each entry; what belongs together is indented below its name."""
+    for name, value in card.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from _card(value, indent + "  ")
+        else:
+            yield f"{indent}{name}: {value}"
+
+
+@preferences.command(epilog="Example:  aclue preferences pin 1-8f58314e2008")
+@click.argument("version")
+@yes_option
+@json_option
+@click.pass_obj
+def pin(context: Context, version: str, yes: bool, as_json: bool) -> None:
+    """Make VERSION the current one until it is unpinned, also one that was refused; profiles follow with the next recalculation."""
+    from aclue_pipeline.preferences import pin
+
+    before = pin(_writable(context, yes), version)
+    _tell_current(version, before, True, as_json)
+
+
+@preferences.command(epilog="Example:  aclue preferences unpin")
+@yes_option
+@json_option
+@click.pass_obj
+def unpin(context: Context, yes: bool, as_json: bool) -> None:
+    """Leave it to judgement again which version is current: the newest accepted one."""
+    from aclue_pipeline.preferences import current_version, unpin
+
+    database = _writable(context, yes)
+    with database.psycopg() as pg:
+        before = current_version(pg)
+    _tell_current(unpin(database), before, False, as_json)
+
+
+@preferences.command(epilog="Example:  aclue preferences rollback")
+@click.argument("version", required=False)
+@yes_option
+@json_option
+@click.pass_obj
+def rollback(context: Context, version: str | None, yes: bool, as_json: bool) -> None:
+    """Go back to the accepted version before the current one, or to the older VERSION, and pin it.
+
+    With the next recalculation every profile is, to the bit, what that version said of it, where no event has changed since.
+    """
+    from aclue_pipeline.preferences import current_version, roll_back
+
+    database = _writable(context, yes)
+    with database.psycopg() as pg:
+        before = current_version(pg)
+    _tell_current(roll_back(database, version), before, True, as_json)
+
+
+def _tell_current(version: str | None, before: str | None, pinned: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"current": version, "before": before, "pinned": pinned})
+        return
+    word = "pinned" if pinned else "not pinned"
+    was = f" (was {before})" if before not in (version, None) else ""
+    click.echo(f"current version: {version or 'none'}, {word}{was}")
+    if version != before:
+        click.echo("profiles follow with the next `aclue preferences recalculate`")
 
 
 @preferences.command(epilog="Example:  aclue --demo preferences show 0073356a-b032-5ba8-8c51-18e9b4adb988")

@@ -6,6 +6,7 @@ measures them, `predict` is what a recommender imports. Dagster, charts and the 
 from aclue_pipeline.preferences.predictor import predict
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.recalculation import Recalculation, recalculate
+from aclue_pipeline.preferences.registry import kept_versions, pin, roll_back, unpin
 from aclue_pipeline.preferences.store import current_version, load_model
 from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_model, evaluate, train
 
@@ -17,8 +18,12 @@ __all__ = [
     "current_version",
     "ensure_model",
     "evaluate",
+    "kept_versions",
     "load_model",
+    "pin",
     "predict",
     "recalculate",
+    "roll_back",
     "train",
+    "unpin",
 ]

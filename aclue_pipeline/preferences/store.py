@@ -15,9 +15,18 @@ from aclue_pipeline.preferences.catalogue import UUID, items_of
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
 from aclue_pipeline.preferences.model import Parameters, TasteModel, guessed
 
-VERSIONS_KEPT: Final = 3
+VERSIONS_KEPT: Final = 3  # of refused ones and of others; beside them the current one
 _FEATURES: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price", "relative_price")
 _LISTED: Final = ", ".join(_FEATURES)
+
+#: Refused ones do not push out those that could be gone back to.
+_FORGET: Final = """
+    delete from pipeline.taste_models m using (
+        select version, row_number() over (partition by status is not distinct from 'refused' order by trained_at desc, version) as place
+        from pipeline.taste_models
+    ) as n
+    where m.version = n.version and n.place > %s and not exists (select from pipeline.current_taste_model c where c.version = m.version)
+"""
 
 
 def ids_of(uuids: list[Any]) -> np.ndarray:
@@ -45,22 +54,19 @@ def current_version(pg: psycopg.Connection[Any]) -> str | None:
 def save_model(
     pg: psycopg.Connection[Any], model: TasteModel, rows: list[dict[str, Any]], events: int, users: int, seed: int
 ) -> bool:
-    """Store a version and its products, and forget versions beyond the newest few. False where it is there already and current."""
+    """Store a version and its products, and forget versions beyond the newest few, never the current one.
+    False where it is there already and current."""
     if current_version(pg) == model.version:
         return False
     vocabulary = {facet.name: list(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)}
     pg.execute(
-        """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary)
-           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s)
+        """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary, status)
+           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, 'accepted')
            on conflict (version) do update set trained_at = excluded.trained_at""",
         [model.version, events, users, len(model.items), seed, Jsonb(model.parameters.as_dict()), Jsonb(vocabulary)],
     )
     save_items(pg, model.version, model.items, rows)
-    pg.execute(
-        """delete from pipeline.taste_models
-           where version not in (select version from pipeline.taste_models order by trained_at desc, version limit %s)""",
-        [VERSIONS_KEPT],
-    )
+    pg.execute(_FORGET, [VERSIONS_KEPT])
     pg.execute(
         "delete from pipeline.taste_items i where not exists (select from pipeline.taste_models m where m.version = i.model_version)"
     )

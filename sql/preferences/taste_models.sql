@@ -2,8 +2,8 @@
 -- kind: python
 -- owner: team:data
 -- lineage:
---   trained_at, seed: ;
---   version, parameters: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour price relative_price;
+--   trained_at, seed, pinned_at: ;
+--   version, parameters, status, card: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour price relative_price;
 --   vocabulary: pipeline.item_features category brand style colour, pipeline.signals occasion recipient;
 --   events: pipeline.signals event_id;
 --   users: pipeline.signals user_id;
@@ -17,6 +17,9 @@ create table pipeline.taste_models (
     products bigint not null,           -- Products it knew when it was trained.
     seed integer not null,              -- Start of the random numbers of training.
     parameters jsonb not null,          -- Numbers a profile is computed with: what signals weigh, rates, prior strengths, price bands, content weights, link, centres of segments.
-    vocabulary jsonb not null           -- Facet values the version knows, {facet: [value, …]}, in the order of the weights in parameters.
+    vocabulary jsonb not null,          -- Facet values the version knows, {facet: [value, …]}, in the order of the weights in parameters.
                                         -- Of words that users chose (occasion, recipient) those of several users only: the model outlives their accounts.
+    status text,                        -- candidate (not judged yet), accepted or refused; NULL: stored before versions were judged, which counts as accepted.
+    pinned_at timestamptz,              -- Since when it is the current version by a person's word (aclue preferences pin), whatever is newer; NULL: it is not pinned.
+    card jsonb                          -- What it was made of and how it was judged, in plain words: aclue preferences versions VERSION; NULL: stored before versions had one.
 )

@@ -18,6 +18,9 @@ WRITING = [
     ("rollback",),
     ("preferences", "recalculate"),
     ("preferences", "train"),
+    ("preferences", "pin", "1-8f58314e2008"),
+    ("preferences", "unpin"),
+    ("preferences", "rollback"),
     ("revenue", "rebuild"),
     ("funnel", "rebuild"),
 ]
