@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aclue_pipeline.preferences.arrays import DAY, FEEDBACK, Events, Floats, Ints, sums
+from aclue_pipeline.preferences.arrays import DAY, FEEDBACK, Events, Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,8 @@ class Judgements:
     at: Ints
     like: Floats  # 1 or 0
     evidence: Floats  # > 0; an average judgement is 1
-    recency: Floats  # 1 for the user's latest event, half of it a half-life before
+    age: Floats  # days before the user's latest event
+    weight: Floats  # evidence, half of it a half-life before the latest event: an event weighs at most what it did when it was new
     price_only: NDArray[np.bool_]  # speaks about the price, not about the product
     context: Ints
     overruled: Floats  # per user: share of the judgements that a later one of the same product contradicts
@@ -73,7 +74,7 @@ def judgements(events: Events, by: Weighing) -> Judgements:
     row = judged[winner]
     latest = np.full(events.users, np.iinfo(np.int64).min)
     np.maximum.at(latest, events.user, events.at)
-    age = (latest[events.user[row]] - events.at[row]) / (by.half_life_days * DAY)
+    age = (latest[events.user[row]] - events.at[row]) / DAY
     return Judgements(
         users=events.users,
         user=events.user[row],
@@ -81,7 +82,8 @@ def judgements(events: Events, by: Weighing) -> Judgements:
         at=events.at[row],
         like=like[winner].astype(np.float64),
         evidence=strongest,
-        recency=np.exp2(-age),
+        age=age,
+        weight=strongest * np.exp2(-age / by.half_life_days),
         price_only=events.price_only[row],
         context=events.context[row],
         overruled=contradicted / np.maximum(np.bincount(events.user[judged], minlength=events.users), 1),
@@ -108,13 +110,3 @@ def _latest(events: Events, judged: Ints, like: NDArray[np.bool_], strength: Flo
     against = np.flatnonzero(like[order] != like[of_group])
     contradicted = np.bincount(events.user[judged][order][against], minlength=events.users)
     return winner[chronological], strongest[chronological], contradicted
-
-
-def balanced(judged: Judgements) -> Floats:
-    """Evidence with its age in it, such that each user's sum stays what it is without: age moves *what* a profile says,
-    never how sure it is (a user who comes back after a year is not a stranger, and one more like never lowers a score)."""
-    aged = judged.evidence * judged.recency
-    total = sums(judged.user, judged.evidence, judged.users)
-    total_aged = sums(judged.user, aged, judged.users)
-    ratio = np.divide(total, total_aged, out=np.ones_like(total), where=total_aged > 0)
-    return aged * ratio[judged.user]

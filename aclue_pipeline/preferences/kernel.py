@@ -2,7 +2,7 @@
 gives to a product. A profile depends on its own user's events only, to the last bit: sums run in the order of the events
 (bincount), everything else is element by element. No database, no training, no formatting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ from aclue_pipeline.preferences.arrays import (
     spread,
     sums,
 )
-from aclue_pipeline.preferences.evidence import Judgements, balanced, judgements, weights
+from aclue_pipeline.preferences.evidence import Judgements, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, CONTEXT_KINDS, FACETS, PROFILE_LIMIT, RANK, WEIGHT_DECIMALS
-from aclue_pipeline.preferences.model import Parameters, TasteModel
+from aclue_pipeline.preferences.model import RECENT_DAYS, Parameters, TasteModel
 
 NEWTON_STEPS = 8
 Z90 = 1.6448536269514722  # 90 % credible interval
@@ -37,7 +37,6 @@ class Residuals:
     base: Floats  # per user, log odds
     base_variance: Floats
     expected: Floats  # per judgement, as all that follows
-    weight: Floats  # with age
     residual: Floats  # weight × (like − expected)
 
 
@@ -64,6 +63,7 @@ class Profiles:
     judged: Ints  # products judged
     base: Floats  # log odds above the average user
     base_variance: Floats
+    recent: Floats  # users × RECENT_DAYS: the base rate of late, log odds
     confidence: Floats  # 0 nothing known … 1
     quality: Floats  # 0 … 1
     price: Floats  # users × 3: min, sweet_spot, max
@@ -100,6 +100,7 @@ def profiles(events: Events, model: TasteModel) -> Profiles:
         judged=count,
         base=np.round(known.base, WEIGHT_DECIMALS),
         base_variance=np.round(known.base_variance, WEIGHT_DECIMALS),
+        recent=recent_rates(known, items.offset, p.base_variance),
         confidence=1.0 - known.base_variance / p.base_variance,
         quality=_quality(events, items, judged.overruled),
         price=_price_range(judged, events, items, p),
@@ -139,6 +140,20 @@ def base_rates(about: Judgements, offset: Floats, prior_variance: float) -> tupl
     return base, variance
 
 
+def recent_rates(known: Residuals, offset: Floats, prior_variance: float) -> Floats:
+    """users × RECENT_DAYS: the base rate of late, to which a judgement adds half as much each so many days before the user's latest
+    event; what is older speaks through the base rate, from which this one departs no more than users do from each other."""
+    seen = offset[known.about.item]
+    found = np.empty((known.about.users, len(RECENT_DAYS)))
+    for column, days in enumerate(RECENT_DAYS):
+        about = replace(known.about, evidence=known.about.evidence * np.exp2(-known.about.age / days))
+        rate = known.base
+        for _ in range(NEWTON_STEPS):
+            rate, _ = newton_step(about, about.user, seen + rate[about.user], rate, known.base, prior_variance)
+        found[:, column] = rate
+    return np.round(found, WEIGHT_DECIMALS)
+
+
 def newton_step(
     about: Judgements, group: Ints, log_odds: Floats, mode: Floats, prior: "Floats | float", prior_variance: float
 ) -> tuple[Floats, Floats]:
@@ -155,13 +170,12 @@ def residuals(judged: Judgements, offset: Floats, prior_variance: float) -> Resi
     about = judged.take(~judged.price_only)
     base, variance = base_rates(about, offset, prior_variance)
     expected = sigmoid(offset[about.item] + base[about.user])
-    weight = balanced(about)
-    return Residuals(about, base, variance, expected, weight, weight * (about.like - expected))
+    return Residuals(about, base, variance, expected, about.weight * (about.like - expected))
 
 
 def facet_cells(known: Residuals, items: Items, vocabulary: Vocabulary) -> Cells:
     """Sums per user and facet value, over the product's values and the session's."""
-    about, weight = known.about, known.weight
+    about, weight = known.about, known.about.weight
     owner, element = spread(items.facet_start, about.item)
     codes = [items.facet_codes[element]]
     owners = [owner]

@@ -11,8 +11,15 @@ from aclue_pipeline.preferences.arrays import Floats, Items, Vocabulary, spread,
 from aclue_pipeline.preferences.evidence import Weighing
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
 
-#: What the link weighs, in this order: see kernel.parts.
-PARTS: Final = ("base", *(FACETS[kind].name for kind in ITEM_KINDS), "price", "vector", "log_user", "log_item")
+#: Of versions that profiles of this release can be computed with; one that begins otherwise is trained anew.
+FORMAT: Final = "2-"
+#: Half-lives of a user's base rate of late: of this moment and of this day.
+RECENT_DAYS: Final = (5 / 1440, 1.0)
+#: What says that this user likes this product. More of it never says less: the link weighs it by 0 or more.
+EVIDENCE: Final = ("base", "moment", "day", *(FACETS[kind].name for kind in ITEM_KINDS), "price", "vector")
+COUNTS: Final = ("log_item", "log_user", "newness")
+#: What the link weighs, in this order: see predictor.parts.
+PARTS: Final = (*EVIDENCE, *(f"{name}_when_new" for name in EVIDENCE), "offset", "offset_log_item", *COUNTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +52,6 @@ class Parameters(Weighing):
         rank = len(stored["centres"][0])
         made: dict[str, Any] = {}
         for field in fields(cls):
-            if field.name not in stored:  # by a release that weighed as the default does, and had no name for it
-                continue
             value = stored[field.name]
             matrix = field.name in ("content_vector", "centres")
             if isinstance(value, list):
@@ -91,4 +96,4 @@ def version_of(parameters: Parameters, vocabulary: Vocabulary, items: Items) -> 
     digest.update(repr(vocabulary.values).encode())
     for field in fields(items):
         digest.update(np.ascontiguousarray(getattr(items, field.name)).tobytes())
-    return f"1-{digest.hexdigest()[:12]}"
+    return f"{FORMAT}{digest.hexdigest()[:12]}"

@@ -10,7 +10,7 @@ import numpy as np
 from aclue_pipeline.preferences.arrays import Floats, Ints, Items, Vocabulary, sigmoid, spread, sums
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, KIND, RANK
 from aclue_pipeline.preferences.kernel import Profiles, dot
-from aclue_pipeline.preferences.model import PARTS, TasteModel
+from aclue_pipeline.preferences.model import EVIDENCE, RECENT_DAYS, TasteModel
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Weights:
 
     base: Floats
     base_variance: Floats
+    recent: Floats
     judged: Floats
     slope: Floats
     vector: Floats
@@ -31,6 +32,7 @@ class Weights:
         return cls(
             profiles.base,
             profiles.base_variance,
+            profiles.recent,
             profiles.judged.astype(np.float64),
             profiles.slope,
             profiles.vector,
@@ -57,6 +59,7 @@ class Weights:
         return cls(
             base=column("base"),
             base_variance=column("base_variance"),
+            recent=np.array([feature["recent"] for feature in features], np.float64).reshape(-1, len(RECENT_DAYS)),
             judged=column("judged"),
             slope=column("price_slope"),
             vector=np.array(vectors, np.float64).reshape(-1, RANK),
@@ -69,6 +72,7 @@ def _unknown(model: TasteModel) -> dict[str, Any]:
     return {
         "base": 0.0,
         "base_variance": model.parameters.base_variance,
+        "recent": [0.0] * len(RECENT_DAYS),
         "judged": 0,
         "price_slope": 0.0,
         "weights": {},
@@ -94,17 +98,20 @@ def probability(weights: Weights, user: Ints, item: Ints, model: TasteModel) -> 
 
 def parts(weights: Weights, user: Ints, item: Ints, items: Items, vocabulary: Vocabulary) -> list[Floats]:
     """What the link weighs for each pair, in the order of PARTS. The width of the base rate's posterior tempers it."""
+    offset, log_item = items.offset[item], np.log1p(items.count[item])
     tempered = np.sqrt(1.0 + np.pi * weights.base_variance[user] / 8.0)
-    vector = items.vector[item]
+    log_user = np.log1p(weights.judged[user])
+    newness = 1.0 / (1.0 + log_user)
     made = {
-        "base": (items.offset[item] + weights.base[user]) / tempered,
+        "base": (offset + weights.base[user]) / tempered,
+        "moment": (offset + weights.recent[user, 0]) / tempered,
+        "day": (offset + weights.recent[user, 1]) / tempered,
         "price": weights.slope[user] * items.relative_price[item],
-        "vector": dot(weights.vector[user], vector),
-        "log_user": np.log1p(weights.judged[user]),
-        "log_item": np.log1p(items.count[item]),
+        "vector": dot(weights.vector[user], items.vector[item]),
         **_facet_parts(weights, user, item, items, vocabulary),
     }
-    return [made[name] for name in PARTS]
+    evidence = [made[name] for name in EVIDENCE]
+    return [*evidence, *(part * newness for part in evidence), offset, offset * log_item, log_item, log_user, newness]
 
 
 def _facet_parts(weights: Weights, user: Ints, item: Ints, items: Items, vocabulary: Vocabulary) -> dict[str, Floats]:

@@ -47,6 +47,7 @@ def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> byt
     price = _numbers(np.round(profiles.price, 2))
     features = zip(
         _numbers(np.stack([profiles.base, profiles.base_variance, profiles.slope], axis=1)),
+        _numbers(profiles.recent),
         profiles.judged.tolist(),
         strict=True,
     )
@@ -58,9 +59,9 @@ def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> byt
         facets.array(KIND["brand"], profiles.cell_verdict < 0),
         [b'{"min":%b,"sweet_spot":%b,"max":%b}' % tuple(one.split(b",")) for one in price],
         [
-            b'{"model_version":"%b","base":%b,"base_variance":%b,"price_slope":%b,"judged":%d,"weights":{%b}}'
-            % (version, *numbers.split(b","), judged, weights)
-            for (numbers, judged), weights in zip(features, facets.weights(), strict=True)
+            b'{"model_version":"%b","base":%b,"base_variance":%b,"price_slope":%b,"recent":[%b],"judged":%d,"weights":{%b}}'
+            % (version, *numbers.split(b","), recent, judged, weights)
+            for (numbers, recent, judged), weights in zip(features, facets.weights(), strict=True)
         ],
         [b"{%b}" % one for one in _numbers(profiles.vector)],
         [one.replace(b",", b"\t") for one in _numbers(_counts(profiles))],

@@ -13,7 +13,7 @@ from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.preferences.arrays import Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID, items_of
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
-from aclue_pipeline.preferences.model import Parameters, TasteModel, guessed
+from aclue_pipeline.preferences.model import FORMAT, Parameters, TasteModel, guessed
 
 VERSIONS_KEPT: Final = 3  # of refused ones and of others; beside them the current one
 _FEATURES: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price", "relative_price")
@@ -86,12 +86,16 @@ def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: li
 
 
 def load_model(pg: psycopg.Connection[Any]) -> TasteModel:
-    """The current version with its products. Raises MissingPrerequisite before the first training."""
+    """The current version with its products. Raises MissingPrerequisite before the first training by this release's arithmetic."""
     row = pg.execute(
         "select version, parameters, vocabulary from pipeline.taste_models join pipeline.current_taste_model using (version)"
     ).fetchone()
     if row is None:
         raise MissingPrerequisite("there is no taste model yet; train one with `aclue preferences train`")
+    if not row[0].startswith(FORMAT):
+        raise MissingPrerequisite(
+            f"the taste model {row[0]} is of an earlier release; train one with `aclue preferences train`"
+        )
     vocabulary = Vocabulary(tuple(tuple(row[2][facet.name]) for facet in FACETS))
     return TasteModel(row[0], Parameters.from_dict(row[1]), vocabulary, _items(pg, row[0], vocabulary))
 

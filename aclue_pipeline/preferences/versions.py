@@ -13,6 +13,7 @@ from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
+from aclue_pipeline.preferences.model import FORMAT
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.store import current_version, save_model
 from aclue_pipeline.preferences.training import train as fit
@@ -54,13 +55,13 @@ def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -
 
 
 def ensure_model(db: Database) -> Trained:
-    """The current version, trained anew where there is none or signals have grown by a quarter since."""
+    """The current version, trained anew where there is none, an earlier release made it, or signals have grown by a quarter since."""
     with db.psycopg() as pg:
         row = pg.execute(
             """select version, m.events, m.users, m.products, (select count(*) from pipeline.signals) as now
                from pipeline.taste_models m join pipeline.current_taste_model using (version)"""
         ).fetchone()
-    if row is None or min(row[4], TRAINING_EVENTS) > row[1] * GROWTH:
+    if row is None or not row[0].startswith(FORMAT) or min(row[4], TRAINING_EVENTS) > row[1] * GROWTH:
         return train(db)
     return Trained(row[0], False, row[1], row[2], row[3])
 

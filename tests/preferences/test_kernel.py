@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
-from aclue_pipeline.preferences.arrays import DAY, DISLIKE, LIKE, Events
+from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events
 from aclue_pipeline.preferences.evidence import judgements
 from aclue_pipeline.preferences.facets import FACETS, KIND, PROFILE_LIMIT
 from aclue_pipeline.preferences.kernel import Profiles, profiles, sensitivity
+from aclue_pipeline.preferences.model import COUNTS, EVIDENCE, PARTS
+from aclue_pipeline.preferences.predictor import Weights, probability
+from aclue_pipeline.preferences.training import train
 from tests.oracles import preferences as oracle
 from tests.preferences.conftest import START, World, make_events, of_users
 
@@ -142,6 +146,81 @@ def test_one_more_like_never_lowers_a_score_of_its_facets(
                 assert new[name] >= old[name] - 1e-12
     old_base = profiles(before, world.model).base[0] if history else 0.0
     assert profiles(after, world.model).base[0] >= old_base - 1e-6
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_one_more_like_raises_the_prediction_of_its_product_and_one_more_dislike_lowers_it(
+    world: World, seed: int
+) -> None:
+    """By the counts of judgements alone, which the link may weigh either way, hardly ever and by next to nothing against it."""
+    random = np.random.default_rng(seed)
+    users = 200
+    length = random.integers(1, 26, users)
+    user = np.repeat(np.arange(users), length)
+    before = replace(
+        one_user(
+            world,
+            [
+                (int(n), float(v))
+                for n, v in zip(random.integers(0, 120, len(user)), random.choice([-1, 0.5, 1], len(user)), strict=True)
+            ],
+        ),
+        users=users,
+        user=user,
+        at=START + np.cumsum(random.integers(0, random.choice([60, 86_400, 86_400 * 200]), len(user))) * 1_000_000,
+    )
+    asked, last = random.integers(0, 120, users), np.cumsum(length) - 1
+    was = predicted(world, before, asked)
+    for value, source in ((1.0, LIKE), (-1.0, DISLIKE)):
+        more = replace(
+            before.take(np.isin(np.arange(len(user)), last)),
+            item=asked,
+            value=np.full(users, value),
+            source=np.full(users, source),
+        )
+        order = np.argsort(np.concatenate([user, more.user]), kind="stable")
+        after = Events(
+            users,
+            **{name: np.concatenate([getattr(before, name), getattr(more, name)])[order] for name in EVENT_COLUMNS},
+        )
+        against = (was - predicted(world, after, asked)) * value
+        assert np.mean(against > 1e-9) <= 0.03
+        assert against.max() <= 0.003
+
+
+def predicted(world: World, events: Events, item: "np.ndarray") -> "np.ndarray":
+    return probability(
+        Weights.of(profiles(events, world.model), world.vocabulary), np.arange(len(item)), item, world.model
+    )
+
+
+def test_after_a_pause_an_event_weighs_at_most_what_it_did_when_it_was_new(world: World) -> None:
+    mugs, bag = products_of(world, "mugs"), products_of(world, "bags")[0]
+    judged = [*((item, 1.0) for item in mugs[:20]), (bag, -1.0)]
+    paused = one_user(world, judged, [*range(20), 750.0])
+    assert np.all(
+        judgements(paused, world.model.parameters).weight <= judgements(paused, world.model.parameters).evidence
+    )
+
+    def bags(events: Events) -> float:
+        found = profiles(events, world.model)
+        return float(found.cell_weight[found.cell_code == world.vocabulary.code(CATEGORY, "bags")][0])
+
+    assert bags(paused) == bags(one_user(world, judged))
+
+
+def test_no_coefficient_of_the_link_makes_a_dislike_speak_for_its_product(world: World) -> None:
+    link = dict(zip(PARTS, world.model.parameters.link[1:], strict=True))
+    assert len(link) == len(PARTS)
+    assert min(weight for part, weight in link.items() if part not in COUNTS) >= 0
+    assert max(link[part] for part in EVIDENCE) > 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_version_does_not_depend_on_the_number_of_threads(world: World, threads: int) -> None:
+    with threadpool_limits(threads):
+        assert train(world.events, world.items, world.vocabulary, 180.0, seed=3).version == world.model.version
 
 
 def test_without_a_judgement_a_profile_is_the_population_with_confidence_0(world: World) -> None:

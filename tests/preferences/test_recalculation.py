@@ -537,13 +537,21 @@ def test_everybody_asks_the_view_which_version_is_current(shop: Database) -> Non
     assert ask(shop, check).evidence["judgements"] > 0
 
 
-def test_a_version_from_before_weights_were_parameters_weighs_as_it_did(shop: Database) -> None:
-    with shop.psycopg() as pg:
-        now = store.load_model(pg).parameters
-        pg.execute(
-            "update pipeline.taste_models set parameters = parameters - '{source_weight,time_gain,time_half,strength_slope}'::text[]"
-        )
-        assert store.load_model(pg).parameters.as_dict() == now.as_dict()
+def test_a_version_of_an_earlier_release_is_replaced_and_all_profiles_of_it_computed_again(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        for table, column in (
+            ("pipeline.taste_models", "version"),
+            ("pipeline.taste_items", "model_version"),
+            ("pipeline.profile_fingerprints", "model_version"),
+            ("public.user_preferences", "calculation_version"),
+        ):
+            query(connection, f"update {table} set {column} = '1-' || substr({column}, 3)")
+    with pytest.raises(MissingPrerequisite):
+        preferences.recalculate(profiled)
+    trained = preferences.ensure_model(profiled)
+    assert trained.is_new
+    assert preferences.recalculate(profiled).users == len(profiles_in(profiled))
+    assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
 
 
 def test_old_versions_are_forgotten(shop: Database) -> None:

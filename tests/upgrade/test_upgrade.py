@@ -156,6 +156,7 @@ def test_days_of_which_the_facts_have_fewer_stay_as_published_and_say_how_many_w
 
 
 def test_every_check_is_green_over_days_that_stayed(db: Database) -> None:
+    preferences.ensure_model(db)
     preferences.recalculate(db)
     assert red(db) == set()
 
@@ -180,6 +181,7 @@ def test_a_day_that_stayed_gives_way_to_the_facts_when_a_person_says_so(db: Data
         APRIL,
     )
     assert found == [(-1, ["definition", "deleted source"])]
+    preferences.ensure_model(db)
     preferences.recalculate(db)
     assert red(db) == set()
 
@@ -203,6 +205,9 @@ def test_profiles_survive(old_db: Database) -> None:
     upgrade(old_db)
     now = rows(old_db, "select * from public.user_preferences order by user_id")
     assert [row[:-1] for row in now] == before != []  # the last column, adjusted_at, is new
+    with pytest.raises(MissingPrerequisite, match="earlier release"):
+        preferences.recalculate(old_db)
+    assert preferences.ensure_model(old_db).is_new
     assert preferences.recalculate(old_db).users == 3, "the deleted product's swipes are gone"
     assert rows(old_db, "select user_id from public.user_preferences order by user_id") == [row[:1] for row in before]
     assert preferences.recalculate(old_db).users == 0
