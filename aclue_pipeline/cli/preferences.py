@@ -219,6 +219,32 @@ def show(context: Context, user_id: Any, as_json: bool) -> None:
         click.echo(f"{name:<24} {_readable(name, value)}")
 
 
+@preferences.command(epilog="Example:  aclue --demo preferences recommend 0073356a-b032-5ba8-8c51-18e9b4adb988 -n 5")
+@click.argument("user_id", type=click.UUID)
+@click.option("-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many products.")
+@json_option
+@click.pass_obj
+def recommend(context: Context, user_id: Any, n: int, as_json: bool) -> None:
+    """List what a user most probably likes, of what the app shows and the user has not swiped or rated yet.
+
+    Of a user without a profile: what the population likes best.
+    """
+    from aclue_pipeline.postgres import query
+    from aclue_pipeline.preferences import recommend
+
+    database = context.database()
+    found = recommend(database, user_id, n)
+    if as_json:
+        print_json([one._asdict() for one in found])
+        return
+    with database.begin() as connection:
+        ids = [one.product_id for one in found]
+        rows = query(connection, "select id, title from public.products where id = any(:ids)", ids=ids)
+    titles = {row["id"]: row["title"] for row in rows}
+    for one in found:
+        click.echo(f"{one.probability:.3f}  {one.product_id}  {titles.get(one.product_id)}")
+
+
 def _readable(name: str, value: Any) -> Any:
     """Scores with the highest first, prices with the lowest; what only programs read is left to --json."""
     if name in ("ml_features", "embedding_vector"):

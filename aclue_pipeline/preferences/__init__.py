@@ -1,18 +1,20 @@
 """Preferences: from swipes and feedback to `public.user_preferences`, one profile per user, and how good they are.
 
 `train` makes a model version, `recalculate` computes the profiles of those whose events changed (or of all), `evaluate`
-measures them, `predict` is what a recommender imports. Dagster, charts and the command line do not belong here."""
+measures them, `predict` and `recommend` are what a recommender imports. Dagster, charts and the command line do not belong here."""
 
-from aclue_pipeline.preferences.predictor import predict
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.recalculation import Recalculation, recalculate
 from aclue_pipeline.preferences.registry import kept_versions, pin, roll_back, unpin
+from aclue_pipeline.preferences.serving import Prediction, Recommendation, predict, recommend
 from aclue_pipeline.preferences.store import current_version, load_model
 from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_model, evaluate, train
 
 __all__ = [
+    "Prediction",
     "Quality",
     "Recalculation",
+    "Recommendation",
     "Trained",
     "cold_curve",
     "current_version",
@@ -23,6 +25,7 @@ __all__ = [
     "pin",
     "predict",
     "recalculate",
+    "recommend",
     "roll_back",
     "train",
     "unpin",

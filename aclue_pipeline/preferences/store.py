@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from aclue_pipeline.errors import MissingPrerequisite
+from aclue_pipeline.errors import MissingPrerequisite, NothingFound
 from aclue_pipeline.preferences.arrays import Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID, items_of
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
@@ -85,16 +85,23 @@ def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: li
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
-def load_model(pg: psycopg.Connection[Any]) -> TasteModel:
-    """The current version with its products. Raises MissingPrerequisite before the first training by this release's arithmetic."""
-    row = pg.execute(
-        "select version, parameters, vocabulary from pipeline.taste_models join pipeline.current_taste_model using (version)"
-    ).fetchone()
-    if row is None:
+def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
+    """A version with its products, the current one by default. Raises MissingPrerequisite before the first training by this release's
+    arithmetic, NothingFound for a version that is not kept."""
+    current = current_version(pg)
+    if current is None:
         raise MissingPrerequisite("there is no taste model yet; train one with `aclue preferences train`")
-    if not row[0].startswith(FORMAT):
+    if not current.startswith(FORMAT):
         raise MissingPrerequisite(
-            f"the taste model {row[0]} is of an earlier release; train one with `aclue preferences train`"
+            f"the taste model {current} is of an earlier release; train one with `aclue preferences train`"
+        )
+    row = pg.execute(
+        "select version, parameters, vocabulary from pipeline.taste_models where version = %s", [version or current]
+    ).fetchone()
+    if row is None or not row[0].startswith(FORMAT):
+        raise NothingFound(
+            f"version {version} of the taste model is not kept any more, the current one is {current}:"
+            " `aclue preferences recalculate` brings the profiles computed with it up to date"
         )
     vocabulary = Vocabulary(tuple(tuple(row[2][facet.name]) for facet in FACETS))
     return TasteModel(row[0], Parameters.from_dict(row[1]), vocabulary, _items(pg, row[0], vocabulary))

@@ -1,0 +1,214 @@
+"""Serving on a real server: what a recommender is told, and what it is refused."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from aclue_pipeline import preferences
+from aclue_pipeline.cli.context import Context
+from aclue_pipeline.cli.preferences import preferences as command
+from aclue_pipeline.errors import MissingPrerequisite, NothingFound
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.preferences import predictor, store
+from aclue_pipeline.settings import get_settings
+from tests.preferences.database import scalar, stock, swipe
+
+pytestmark = pytest.mark.database
+
+NOBODY = UUID(int=0)
+
+
+@pytest.fixture
+def served(deployed_db: Database) -> Database:
+    """A stocked shop with profiles."""
+    stock(deployed_db)
+    preferences.train(deployed_db)
+    preferences.recalculate(deployed_db, full=True)
+    return deployed_db
+
+
+@pytest.fixture
+def aclue(served: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`aclue preferences …` on that shop."""
+    monkeypatch.setenv("ACLUE_DATABASE_URL", served.url)
+    get_settings.cache_clear()
+    return lambda *arguments: CliRunner().invoke(command, [str(one) for one in arguments], obj=Context(demo=False))
+
+
+def products(db: Database, *numbers: int) -> list[UUID]:
+    return [scalar(db, "select md5('product' || :n)::uuid as id", n=n) for n in numbers]
+
+
+def user(db: Database, number: int) -> UUID:
+    return scalar(db, "select md5('user' || :n)::uuid as id", n=number)
+
+
+def row_of(db: Database, number: int) -> dict[str, Any]:
+    with db.begin() as connection:
+        (row,) = query(
+            connection, "select * from public.user_preferences where user_id = md5('user' || :n)::uuid", n=number
+        )
+    return row
+
+
+def change(db: Database, statement: str, **values: Any) -> None:
+    with db.begin() as connection:
+        query(connection, statement, **values)
+
+
+def _by_the_arrays(db: Database, row: dict[str, Any] | None, ids: list[UUID]) -> list[float]:
+    with db.psycopg() as pg:
+        model = store.load_model(pg)
+    place = {UUID(bytes=one.tobytes()): n for n, one in enumerate(model.items.ids)}
+    return predictor.predict(row, np.array([place[one] for one in ids]), model).tolist()
+
+
+# --- predict --------------------------------------------------------------------------------------------------------------
+
+
+def test_products_are_predicted_by_their_ids_in_the_order_asked(served: Database) -> None:
+    ids = products(served, 7, 3, 42)
+    row = row_of(served, 4)
+    found = preferences.predict(served, row, ids)
+    assert list(found.probability) == ids
+    assert list(found.probability.values()) == _by_the_arrays(served, row, ids)
+    assert found.gone == found.unknown == []
+    assert preferences.predict(served, row, [str(one) for one in ids] * 2) == found
+
+
+def test_an_unknown_user_and_a_row_that_was_never_computed_get_the_populations_view(served: Database) -> None:
+    ids = products(served, 1, 2, 3)
+    nobody = preferences.predict(served, None, ids).probability
+    assert list(nobody.values()) == _by_the_arrays(served, None, ids)
+    begun = {"ml_features": None, "embedding_vector": None, "liked_brands": ["Mine"]}
+    assert preferences.predict(served, begun, ids).probability == nobody
+
+
+def test_nothing_is_scored_that_is_gone_and_what_is_unknown_is_named(served: Database) -> None:
+    stays, hidden, unsure, deleted = ids = products(served, 1, 2, 3, 4)
+    change(served, "update public.products set is_active = false where id = :id", id=hidden)
+    change(served, "update public.products set is_active = null where id = :id", id=unsure)
+    change(served, "delete from public.products where id = :id", id=deleted)
+    stranger = uuid4()
+    found = preferences.predict(served, row_of(served, 4), [stranger, *ids])
+    assert list(found.probability) == [stays]
+    assert found.gone == [hidden, unsure, deleted]
+    assert found.unknown == [stranger]
+
+
+def test_a_product_that_came_after_training_is_scored_by_its_content(served: Database) -> None:
+    (known,) = products(served, 1)
+    row = row_of(served, 4)
+    preferences.predict(served, row, [known])  # the version is in memory now
+    with served.begin() as connection:
+        (new,) = query(
+            connection,
+            """insert into public.products (id, title, brand, is_active)
+               values (gen_random_uuid(), 'Red wooden thing', 'Brand 2', true) returning id""",
+        )
+    found = preferences.predict(served, row, [new["id"]])
+    assert set(found.probability) == {new["id"]}
+    preferences.recalculate(served)  # stores what the version says of it
+    assert list(found.probability.values()) == _by_the_arrays(served, row, [new["id"]])
+
+
+def test_a_row_is_judged_by_the_version_it_was_computed_with_as_long_as_that_is_kept(served: Database) -> None:
+    ids = products(served, 1, 2, 3)
+    row = row_of(served, 4)
+    before = preferences.predict(served, row, ids)
+    for days in (100, 110):
+        preferences.train(served, half_life_days=days)
+    assert preferences.predict(Database(served.url), row, ids) == before
+
+
+def test_a_row_of_a_version_that_is_not_kept_is_refused_by_both_names(served: Database) -> None:
+    row = row_of(served, 4)
+    row["ml_features"]["model_version"] = "1-long-ago"
+    with pytest.raises(NothingFound, match="recalculate") as refused:
+        preferences.predict(served, row, products(served, 1))
+    current = scalar(served, "select version from pipeline.current_taste_model")
+    assert "1-long-ago" in str(refused.value)
+    assert current in str(refused.value)
+
+
+def test_before_the_first_training_serving_says_what_to_do(deployed_db: Database) -> None:
+    with pytest.raises(MissingPrerequisite, match="aclue preferences train"):
+        preferences.predict(deployed_db, None, [])
+    with pytest.raises(MissingPrerequisite, match="aclue preferences train"):
+        preferences.recommend(deployed_db, NOBODY)
+
+
+# --- recommend ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_most_probable_products_come_first_and_what_the_user_has_seen_not_at_all(served: Database) -> None:
+    for direction, product in (("down", 5), ("left", 6), ("up", 7)):
+        with served.begin() as connection:
+            swipe(connection, 4, product, direction)
+    every = products(served, *range(1, 81))
+    told = preferences.predict(served, row_of(served, 4), every).probability
+    seen = {
+        one["product_id"]
+        for table in ("swipe_interactions", "recommendation_feedback")
+        for one in _rows(served, f"select product_id from public.{table} where user_id = md5('user4')::uuid")
+    }
+    assert {*products(served, 5, 6, 7)} < seen
+    ranked = sorted(told, key=lambda one: (-told[one], one))
+    assert preferences.recommend(served, user(served, 4), 80, exclude_seen=False) == [
+        (one, told[one]) for one in ranked
+    ]
+    unseen = [(one, told[one]) for one in ranked if one not in seen]
+    assert preferences.recommend(served, user(served, 4), 80) == unseen
+    assert preferences.recommend(served, str(user(served, 4)), 3) == unseen[:3]
+
+
+def test_of_equally_probable_products_the_lower_id_comes_first(served: Database) -> None:
+    change(
+        served,
+        """insert into public.products (id, title, is_active) select ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'plain', true
+           from generate_series(1, 5) n""",
+    )
+    told = preferences.recommend(served, NOBODY, 1000)
+    alike = [one for one in told if one.product_id.int < 10]
+    assert len({one.probability for one in alike}) == 1
+    assert [one.product_id.int for one in alike] == [1, 2, 3, 4, 5]
+
+
+def test_an_unknown_user_gets_what_the_population_likes_best(served: Database) -> None:
+    told = preferences.predict(served, None, products(served, *range(1, 81))).probability
+    best = sorted(told, key=lambda one: (-told[one], one))[:5]
+    assert [one.product_id for one in preferences.recommend(served, NOBODY, 5)] == best
+
+
+def test_what_the_app_does_not_show_is_not_recommended(served: Database) -> None:
+    hidden, deleted, *_ = (one.product_id for one in preferences.recommend(served, NOBODY, 2))
+    change(served, "update public.products set is_active = false where id = :id", id=hidden)
+    change(served, "delete from public.products where id = :id", id=deleted)
+    assert {hidden, deleted}.isdisjoint(one.product_id for one in preferences.recommend(served, NOBODY, 1000))
+    change(served, "update public.products set is_active = false")
+    assert preferences.recommend(served, NOBODY) == []
+
+
+def _rows(db: Database, statement: str) -> list[dict[str, Any]]:
+    with db.begin() as connection:
+        return query(connection, statement)
+
+
+def test_the_command_line_names_products_by_title_for_people_and_by_id_for_machines(
+    served: Database, aclue: Callable[..., Result]
+) -> None:
+    told = preferences.recommend(served, user(served, 4), 2)
+    title = scalar(served, "select title from public.products where id = :id", id=told[0].product_id)
+    lines = aclue("recommend", user(served, 4), "-n", 2).stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].split(maxsplit=2) == [f"{told[0].probability:.3f}", str(told[0].product_id), title]
+    listed = json.loads(aclue("recommend", user(served, 4), "-n", 2, "--json").stdout)
+    assert listed == [{"product_id": str(one.product_id), "probability": one.probability} for one in told]
+    assert aclue("recommend", NOBODY).stdout.count("\n") == 20
+    assert aclue("recommend", "nobody").exit_code == 2
+    assert aclue("recommend", NOBODY, "-n", 0).exit_code == 2
