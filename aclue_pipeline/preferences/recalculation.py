@@ -3,7 +3,7 @@ while the server takes in one block, the next one is computed. What a profile is
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,13 @@ from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.publish import ADJUSTABLE, Published, Publisher
 from aclue_pipeline.preferences.rows import lines
-from aclue_pipeline.preferences.store import load_model, meet_new_products, save_items
+from aclue_pipeline.preferences.store import (
+    current_version,
+    has_new_products,
+    load_model,
+    meet_new_products,
+    save_items,
+)
 
 #: Users whose signals are new, changed, late or gone, whose feedback waits, who took an adjustment back (NULL), or whose profile is
 #: of another model version; of a full run all.
@@ -67,7 +73,9 @@ def recalculate(
         db.psycopg() as one,
         db.psycopg() as another,
     ):
-        done = _Run(reader, (one, another), full, progress or (lambda line: None)).run(block_events)
+        done = _Run(reader, (one, another), full, progress or (lambda line: None)).run(
+            block_events or signals.BLOCK_EVENTS
+        )
     return Recalculation(**done, full=full, seconds=time.monotonic() - started)
 
 
@@ -86,49 +94,50 @@ class _Run:
         reader.execute("set local statement_timeout = 0")  # a stream lasts as long as what is done with it
         # A parallel right anti join leaves all its rows, and all work on them, to one worker (PostgreSQL 16 to 18).
         reader.execute("set local enable_parallel_hash = off")
-        self._model = self._met(load_model(reader))
+        self._version = current_version(reader) or load_model(reader).version  # which says what to do first
         ((cut,),) = reader.execute(f"select {signals.CUT}").fetchall()
-        self._publishers = [Publisher(writer, self._model.version, cut) for writer in writers]
+        self._publishers = [Publisher(writer, self._version, cut) for writer in writers]
 
-    def _met(self, model: TasteModel) -> TasteModel:
-        """The model with the products that are new to it, stored before any profile rests on them."""
-        model, rows, met = meet_new_products(self._reader, model)
+    def _model(self) -> TasteModel:
+        """With the products that are new to it, stored before any profile rests on them."""
+        model, rows, met = meet_new_products(self._reader, load_model(self._reader))
         if rows:
             save_items(self._writers[0], model.version, met, rows)
             self._writers[0].commit()
         return model
 
-    def run(self, block_events: int | None = None) -> dict[str, Any]:
+    def run(self, block_events: int) -> dict[str, Any]:
         users, events = 0, 0
-        done = self._publishers[0].forget(self._changed())
-        fingerprints = signals.fingerprints(self._reader)
-        products = signals.Lookup(self._model.items.ids)
-        found = signals.blocks(
-            self._reader,
-            signals.ALL if self._full else signals.CHANGED,
-            products,
-            self._model.vocabulary,
-            block_events=block_events or signals.BLOCK_EVENTS,
-        )
+        gone, changed = self._changed()
+        done = self._publishers[0].forget(gone)
+        is_due = changed or has_new_products(self._reader, self._version)
         with ThreadPoolExecutor(len(self._publishers), "publisher") as pool:
             under_way: deque[Future[Published]] = deque()
-            for number, block in enumerate(found):
-                text = self._text(block)
+            for number, computed in enumerate(self._computed(block_events) if is_due else ()):
                 if len(under_way) == len(self._publishers):  # the one whose turn it is has finished, in order
                     done += under_way.popleft().result()
-                publisher = self._publishers[number % len(self._publishers)]
-                under_way.append(pool.submit(publisher.publish, block, fingerprints(block.users), text))
-                users, events = users + len(block.users), events + len(block.events)
+                under_way.append(pool.submit(self._publishers[number % len(self._publishers)].publish, *computed))
+                users, events = users + len(computed[0].users), events + len(computed[0].events)
                 self._say(f"{users:,} users, {events:,} signals")
             for future in under_way:
                 done += future.result()
-        return {"model_version": self._model.version, "users": users, "signals": events, "published": done}
+        return {"model_version": self._version, "users": users, "signals": events, "published": done}
 
-    def _changed(self) -> list[Any]:
-        """Find the users to recalculate (pg_temp.changed_users); the ones that are gone."""
-        self._reader.execute(CHANGED_USERS, {"full": self._full, "version": self._model.version})
+    def _computed(self, block_events: int) -> Iterator[tuple[signals.Block, signals.Fingerprints, bytes]]:
+        """Block after block of the users to recalculate, with their profiles as text."""
+        model = self._model()
+        fingerprints = signals.fingerprints(self._reader)
+        select = signals.ALL if self._full else signals.CHANGED
+        products = signals.Lookup(model.items.ids)
+        for block in signals.blocks(self._reader, select, products, model.vocabulary, block_events=block_events):
+            yield block, fingerprints(block.users), lines(block.users, profiles(block.events, model), model)
+
+    def _changed(self) -> tuple[list[Any], int]:
+        """Find the users to recalculate (pg_temp.changed_users): (the ones that are gone, number of the others)."""
+        self._reader.execute(CHANGED_USERS, {"full": self._full, "version": self._version})
         self._reader.execute("analyze pg_temp.changed_users")
-        return [row[0] for row in self._reader.execute("select user_id from pg_temp.changed_users where is_gone")]
-
-    def _text(self, block: Any) -> bytes:
-        return lines(block.users, profiles(block.events, self._model), self._model)
+        found = self._reader.execute(
+            """select coalesce(array_agg(user_id) filter (where is_gone), '{}'), count(*) filter (where not is_gone)
+               from pg_temp.changed_users"""
+        ).fetchall()
+        return found[0][0], found[0][1]

@@ -18,6 +18,9 @@ from aclue_pipeline.preferences.model import FORMAT, Parameters, TasteModel, gue
 VERSIONS_KEPT: Final = 3  # of refused ones and of others; beside them the current one
 _FEATURES: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price", "relative_price")
 _LISTED: Final = ", ".join(_FEATURES)
+_NEW: Final = (
+    "not exists (select from pipeline.taste_items i where i.model_version = %s and i.product_id = f.product_id)"
+)
 
 #: Refused ones do not push out those that could be gone back to.
 _FORGET: Final = """
@@ -123,22 +126,21 @@ def _items(pg: psycopg.Connection[Any], version: str, vocabulary: Vocabulary) ->
     )
 
 
+def has_new_products(pg: psycopg.Connection[Any], version: str) -> bool:
+    """Whether there are products that the version has not met: asked of ids alone, what products are like takes long to say."""
+    return bool(pg.execute(f"select exists (select from staging.products f where {_NEW})", [version]).fetchall()[0][0])  # noqa: S608
+
+
 def meet_new_products(pg: psycopg.Connection[Any], model: TasteModel) -> tuple[TasteModel, list[dict[str, Any]], Items]:
     """The model with the products that came after training, as their content says; and those, to be stored.
 
     From then on the version sees them as they are now: what a profile is computed from must not change under it.
     """
-    ids, rows = _features(
-        pg,
-        f"""select product_id, {_LISTED} from pipeline.item_features f
-            where not exists (select from pipeline.taste_items i where i.model_version = %s and i.product_id = f.product_id)
-            order by product_id""",  # noqa: S608
-        [model.version],
-    )
-    met, _ = items_of(ids, rows, model.vocabulary)
-    if not rows:
-        return model, rows, met
-    met = guessed(met, model.parameters)
+    if not has_new_products(pg, model.version):
+        return model, [], model.items
+    select = f"select product_id, {_LISTED} from pipeline.item_features f where {_NEW} order by product_id"  # noqa: S608
+    ids, rows = _features(pg, select, [model.version])
+    met = guessed(items_of(ids, rows, model.vocabulary)[0], model.parameters)
     return replace(model, items=_joined(model.items, met)), rows, met
 
 

@@ -124,6 +124,13 @@ def test_without_a_change_nothing_is_recalculated_and_no_row_is_touched(profiled
     )
 
 
+def test_with_nothing_to_do_neither_the_model_nor_what_products_are_like_is_read(profiled: Database) -> None:
+    with profiled.begin() as connection:
+        query(connection, "alter view pipeline.item_features rename to away")
+        query(connection, "update pipeline.taste_models set parameters = '{}'")
+    assert preferences.recalculate(profiled).users == 0
+
+
 CHANGES: dict[str, tuple[str, int]] = {
     "a new swipe": (
         "insert into public.swipe_interactions (user_id, product_id, swipe_direction) values (:ann, md5('product3')::uuid, 'right')",
