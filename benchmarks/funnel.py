@@ -1,5 +1,5 @@
-"""A day of three tables of the funnel, computed, compared and written, against the best single query that gives the same rows; and among
-ten times as many days."""
+"""A day of the tables that are made of views, computed, compared and written, against the best single query that gives the same rows;
+and among ten times as many days."""
 
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -45,10 +45,11 @@ def _ready(database: Database) -> None:
 
 
 def _day(database: Database, name: str) -> float:
-    """Seconds of writing every row of the day."""
+    """Seconds of publishing the day for the first time."""
     table = CATALOG.tables[f"analytics.{name}"]
     with database.psycopg() as pg:
         execute(pg, "delete from {table}", table)
+        execute(pg, "delete from pipeline.days where table_name = {key}", table)
     begun = time.perf_counter()
     (result,) = replace_days(database, CATALOG, table, DAY, DAY)
     assert result.changed
@@ -86,7 +87,7 @@ def _against_hand() -> list[Result]:
         _ready(database)
         runs = {name: [_day(database, name) / _query(database, name) for _ in range(RUNS + 1)][1:] for name in BY_HAND}
     of = f"{VIEWS:,} views, {VIEWS // 10:,} clicks, sessions and recommendations : the best single query for the same rows"
-    return [Result(f"a day of {name}, every row written", ratios, "ratio", of) for name, ratios in runs.items()]
+    return [Result(f"a day of {name}, first published", ratios, "ratio", of) for name, ratios in runs.items()]
 
 
 def _beside(long: Database, short: Database, name: str) -> list[float]:

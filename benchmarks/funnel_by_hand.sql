@@ -1,4 +1,4 @@
--- Days of three tables of the funnel as a person would write them for that day alone, over the facts. Parameters: start, stop.
+-- Days of tables that are made of views as a person would write them for that day alone, over the facts. Parameters: start, stop.
 -- name: ctr_by_position_daily
 with kept as (
     select product_id, session_id, view_timestamp, coalesce(view_source, '(not set)') as view_source, coalesce(view_position, 0) as view_position,
@@ -124,4 +124,66 @@ from served as s
 left join shown as w on w.id = s.id
 left join clicked as c on c.id = s.id
 left join judged as j on j.id = s.id
-group by 1, 2, trunc(s.confidence_score, 1)
+group by 1, 2, trunc(s.confidence_score, 1);
+-- name: product_revenue_daily
+with kept as (
+    select product_id, session_id, interaction_type, view_timestamp, bool_or(has_clicked_affiliate) as is_flagged
+    from public.product_views
+    where view_timestamp >= :start and view_timestamp < :stop and interaction_type in ('impression', 'detail_view')
+    group by product_id, session_id, user_id, interaction_type, view_timestamp, view_source, view_position
+),
+named as materialized (
+    select k.session_id, f.session_number, f.is_machine
+    from (select distinct session_id from kept) as k
+    join pipeline.session_numbers as n on n.session_key = analytics.session_key(k.session_id)
+    join staging.session_facts as f on f.session_number = n.session_number
+),
+followed as (
+    select n.session_id, c.product_id, max(c.clicked_at) as last_at
+    from named as n join staging.click_facts as c on c.session_number = n.session_number
+    where c.verdict = 'valid' and c.clicked_at >= :start
+    group by 1, 2
+),
+seen as (
+    select k.product_id,
+        count(*) filter (where k.interaction_type = 'impression' and not n.is_machine) as impressions,
+        count(*) filter (where k.interaction_type = 'impression' and not n.is_machine and (k.is_flagged or c.last_at >= k.view_timestamp))
+            as clicked_impressions,
+        count(*) filter (where k.interaction_type = 'impression' and n.is_machine) as machine_impressions,
+        count(*) filter (where k.interaction_type = 'detail_view' and not n.is_machine) as detail_views
+    from kept as k
+    join named as n on n.session_id = k.session_id
+    left join followed as c on c.session_id = k.session_id and c.product_id = k.product_id
+    group by 1
+),
+clicked as (
+    select product_id, currency, count(*) as clicks, count(*) filter (where counted_as_converted) as conversions,
+        sum(counted_commission) filter (where counted_as_converted) as commission
+    from staging.click_facts
+    where clicked_at >= :start and clicked_at < :stop and verdict = 'valid'
+    group by 1, 2
+)
+select coalesce(p.currency, c.currency) as currency, coalesce(s.product_id, c.product_id)::text as product_id, coalesce(s.impressions, 0) as impressions,
+    coalesce(s.clicked_impressions, 0) as clicked_impressions, coalesce(s.machine_impressions, 0) as machine_impressions,
+    coalesce(s.detail_views, 0) as detail_views, coalesce(c.clicks, 0) as clicks, coalesce(c.conversions, 0) as conversions,
+    coalesce(c.commission, 0) as actual_commission
+from (seen as s join staging.product_facts as p on p.product_id = s.product_id) full join clicked as c on c.product_id = s.product_id and c.currency = p.currency
+;
+-- name: session_funnel_daily
+with reached as (
+    select s.*, n.step,
+        case n.step when 1 then s.step_1_at when 2 then s.step_2_at when 3 then s.step_3_at when 4 then s.step_4_at else s.step_5_at end as at,
+        case n.step when 1 then s.step_1_at when 2 then s.step_1_at when 3 then s.step_2_at when 4 then s.step_3_at else s.step_4_at end as before_at,
+        not s.is_machine and not s.is_orphan as is_counted
+    from analytics.session_steps as s
+    cross join (values (1), (2), (3), (4), (5)) as n (step)
+    where s.day = (cast(:start as timestamptz) at time zone 'UTC')::date and :stop > :start
+)
+select device_type, landing_page, utm_source, path, step, count(*) filter (where is_counted) as sessions,
+    coalesce(sum(extract(epoch from at - before_at)) filter (where is_counted), 0) as seconds_from_previous,
+    coalesce(sum(extract(epoch from at - step_1_at)) filter (where is_counted), 0) as seconds_from_landing,
+    count(*) filter (where is_counted and any_click) as any_click, count(*) filter (where is_counted and any_conversion) as any_conversion,
+    count(*) filter (where is_machine) as machine_sessions, count(*) filter (where is_orphan and not is_machine) as orphan_sessions
+from reached
+where at is not null
+group by 1, 2, 3, 4, 5

@@ -19,7 +19,7 @@
 -- A row moves until the session's window is over, and later where a sale or a correction is reported late. There is no session's name and no person in it.
 with landed as (
     select
-        analytics.local_day(f.landed_at, :timezone) as day,
+        analytics.day_within(:range_start, :range_end, f.landed_at, :timezone) as day,
         f.session_number as session_number,
         f.identity_number as identity_number,
         f.landed_at as landed_at,

@@ -140,6 +140,10 @@ def test_they_stay_green_while_the_app_writes_and_while_days_wait_for_their_rebu
         ("products_add_up_to_clicks", "update analytics.product_revenue_daily set actual_commission = null"),
         ("views_add_up", "update analytics.product_revenue_daily set detail_views = detail_views + 1"),
         ("views_add_up", "update analytics.product_revenue_daily set clicked_impressions = 0"),
+        (
+            "views_add_up",
+            "update analytics.product_revenue_daily set detail_views = 0, machine_detail_views = detail_views",
+        ),
         ("views_add_up", "delete from pipeline.days where table_name = 'analytics.product_revenue_daily'"),
         ("impressions_add_up", "update analytics.ctr_by_position_daily set machine_impressions = 1"),
         ("impressions_add_up", "delete from analytics.ctr_by_position_daily"),

@@ -3,7 +3,8 @@
 select
     analytics.day_within(:range_start, :range_end, v.view_timestamp, :timezone) as day,
     count(*) as rows,
-    count(*) filter (where v.interaction_type = 'impression') as deliveries
+    count(*) filter (where v.interaction_type = 'impression') as deliveries,
+    sum(uuid_hash_extended(v.id, coalesce(v.has_clicked_affiliate, false)::int)) as digest
 from public.product_views as v
 where v.view_timestamp >= :range_start and v.view_timestamp < :range_end
 group by 1

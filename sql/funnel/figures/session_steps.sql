@@ -10,7 +10,7 @@ with opened as (
         and v.view_timestamp - f.landed_at between interval '0' and :funnel_window_days * interval '24 hours'
 )
 select
-    analytics.local_day(f.landed_at, :timezone) as day,
+    analytics.day_within(:range_start, :range_end, f.landed_at, :timezone) as day,
     count(*) as sessions,
     count(o.session_number) as viewed
 from staging.session_facts as f
