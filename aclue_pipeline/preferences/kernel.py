@@ -66,7 +66,7 @@ class Profiles:
     recent: Floats  # users × RECENT_DAYS: the base rate of late, log odds
     confidence: Floats  # 0 nothing known … 1
     quality: Floats  # 0 … 1
-    price: Floats  # users × 3: min, sweet_spot, max
+    price: Floats  # users × 3: min, sweet_spot, max; NaN where no price was seen
     slope: Floats  # log odds per unit of log relative price
     vector: Floats  # users × RANK
     similarity: Floats  # 0 … 1
@@ -312,7 +312,7 @@ def bands(price: Floats, edges: Floats) -> Ints:
 
 def _price_range(judged: Judgements, events: Events, items: Items, p: Parameters) -> Floats:
     """users × 3: quantiles of the prices the user would like if shown the population's mix of prices. What was liked is held
-    against what was seen in each band; bands without evidence follow the population."""
+    against what was seen in each band; bands without evidence follow the population. NaN where no price was seen."""
     band_of = bands(items.price, p.price_edges)
     liked = _by_band(judged.user, band_of[judged.item], judged.evidence * judged.like, judged.users)
     seen = _by_band(judged.user, band_of[judged.item], judged.evidence, judged.users)
@@ -322,7 +322,8 @@ def _price_range(judged: Judgements, events: Events, items: Items, p: Parameters
     mass = (liked + p.band_strength * p.band_rate) / (seen + p.band_strength) * p.band_seen
     cumulative = np.cumsum(mass, axis=1)
     cumulative = np.concatenate([np.zeros((judged.users, 1)), cumulative], axis=1)
-    return np.stack([_quantile(cumulative, q, p.price_edges) for q in QUANTILES], axis=1)
+    found = np.stack([_quantile(cumulative, q, p.price_edges) for q in QUANTILES], axis=1)
+    return np.where(seen.any(axis=1, keepdims=True), found, np.nan)
 
 
 def _by_band(user: Ints, band: Ints, values: Floats, users: int) -> Floats:

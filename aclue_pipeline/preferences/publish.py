@@ -35,13 +35,13 @@ _TABLES: Final = """
     create temp table profile_block on commit delete rows as
         select {columns}, last_calculated from public.user_preferences with no data
 """
-_COPY: Final = "copy {table} ({columns}, last_calculated) from stdin"
+_COPY: Final = "copy {table} ({columns}, last_calculated) from stdin (null '')"
 #: `kept` is the row as it should be, which is asked of the row that is written: an adjustment made while the block was computed is
-#: kept, too. Whose account is gone gets none.
+#: kept, too; last_calculated says which have been seen. Whose account is gone gets none.
 _UPSERT: Final = """
     merge into public.user_preferences as p
     using (select b.* from pg_temp.profile_block as b join auth.users as u on u.id = b.user_id) as b on b.user_id = p.user_id
-    when matched and ({own}) is distinct from ({kept}) then
+    when matched and (({own}) is distinct from ({kept}) or p.adjusted_at > p.last_calculated) then
         update set ({columns}) = row({kept}), last_calculated = b.last_calculated
     when not matched then
         insert ({columns}, last_calculated) values ({new}, b.last_calculated)

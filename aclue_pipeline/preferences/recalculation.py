@@ -26,7 +26,7 @@ from aclue_pipeline.preferences.store import (
 )
 
 #: Users whose signals are new, changed, late or gone, whose feedback waits, who took an adjustment back (NULL), or whose profile is
-#: of another model version; of a full run all.
+#: of another model version; of a full run all. A range of prices that is NULL was taken back, or computed so.
 CHANGED_USERS = f"""
     create temp table changed_users on commit drop as
     with now as ({signals.FINGERPRINTS})
@@ -37,7 +37,8 @@ CHANGED_USERS = f"""
     left join auth.users u on u.id = n.user_id
     where %(full)s or n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending
         or (n.events, n.marks, %(version)s) is distinct from (f.events, f.marks, f.model_version)
-        or (p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE)}) > 0)
+        or (p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE if name != "price_range")}) > 0)
+        or (p.adjusted_at > p.last_calculated and p.price_range is null)
 """  # noqa: S608
 
 

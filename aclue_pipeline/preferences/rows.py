@@ -40,7 +40,7 @@ COLUMNS: Final = (
 
 
 def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> bytes:
-    """One line a user, fields in the order of COLUMNS."""
+    """One line a user, fields in the order of COLUMNS; an empty one is NULL."""
     facets = _Facets(profiles, model.vocabulary)
     ids = users.tobytes().hex()
     version = model.version.encode()
@@ -57,7 +57,7 @@ def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> byt
         facets.scores(KIND["category"], profiles.cell_confidence),
         facets.array(KIND["brand"], profiles.cell_verdict > 0),
         facets.array(KIND["brand"], profiles.cell_verdict < 0),
-        [b'{"min":%b,"sweet_spot":%b,"max":%b}' % tuple(one.split(b",")) for one in price],
+        [b"" if b"null" in one else b'{"min":%b,"sweet_spot":%b,"max":%b}' % tuple(one.split(b",")) for one in price],
         [
             b'{"model_version":"%b","base":%b,"base_variance":%b,"price_slope":%b,"recent":[%b],"judged":%d,"weights":{%b}}'
             % (version, *numbers.split(b","), recent, judged, weights)

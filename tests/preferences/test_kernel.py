@@ -317,3 +317,15 @@ def test_prices_and_base_rate_are_what_the_rules_say(world: World, user: int) ->
     base, variance = oracle.base_rate(plain(events), offsets, p.weight_scale, p.base_variance)
     assert found.base[0] == pytest.approx(base, abs=1e-6)
     assert found.base_variance[0] == pytest.approx(variance, abs=1e-6)
+
+
+def test_without_any_price_there_is_no_range_of_prices(world: World) -> None:
+    """Neither for whom all products seen have none, nor where the catalogue has none; what is only seen has a price, too."""
+    priceless = np.isnan(world.items.price[world.events.item])
+    mine = world.events.take((world.events.user != 3) | priceless)
+    found = profiles(mine, world.model).price
+    unknown = np.bincount(mine.user[~np.isnan(world.items.price[mine.item])], minlength=mine.users) == 0
+    assert unknown[3]
+    assert np.isnan(found).tolist() == [[one] * 3 for one in unknown]
+    bare = replace(world.model, items=replace(world.items, price=np.full(len(world.items), np.nan)))
+    assert np.isnan(profiles(world.events, bare).price).all()

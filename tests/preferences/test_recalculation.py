@@ -403,6 +403,18 @@ def test_what_a_user_adjusted_is_not_overwritten(profiled: Database) -> None:
     assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
+def test_where_no_price_was_seen_none_is_published_and_nobody_is_recalculated_for_that(shop: Database) -> None:
+    with shop.begin() as connection:
+        query(connection, "update public.products set price_min = null, price_max = null")
+    preferences.train(shop)
+    preferences.recalculate(shop)
+    assert all(row["price_range"] is None for row in profiles_in(shop))
+    adjust(shop, 4, """(auth.uid(), '{"mine": 1}', '{Mine}')""")
+    assert preferences.recalculate(shop).users == 1  # takes notice of the adjustment, once
+    assert preferences.recalculate(shop).users == 0
+    assert preferences.recalculate(shop, full=True).published.written == 0
+
+
 # --- blocks, kills and refusals -----------------------------------------------------------------------------------------------------
 
 
