@@ -22,13 +22,16 @@ _NEW: Final = (
     "not exists (select from pipeline.taste_items i where i.model_version = %s and i.product_id = f.product_id)"
 )
 
-#: Refused ones do not push out those that could be gone back to.
+#: Refused ones do not push out those that could be gone back to. Of an earlier release's no profile can be computed any more.
 _FORGET: Final = """
     delete from pipeline.taste_models m using (
         select version, row_number() over (partition by status is not distinct from 'refused' order by trained_at desc, version) as place
         from pipeline.taste_models
     ) as n
-    where m.version = n.version and n.place > %s and not exists (select from pipeline.current_taste_model c where c.version = m.version)
+    where m.version = n.version and (
+        not starts_with(m.version, %s)
+        or n.place > %s and not exists (select from pipeline.current_taste_model c where c.version = m.version)
+    )
 """
 
 
@@ -69,7 +72,7 @@ def save_model(
         [model.version, events, users, len(model.items), seed, Jsonb(model.parameters.as_dict()), Jsonb(vocabulary)],
     )
     save_items(pg, model.version, model.items, rows)
-    pg.execute(_FORGET, [VERSIONS_KEPT])
+    pg.execute(_FORGET, [FORMAT, VERSIONS_KEPT])
     pg.execute(
         "delete from pipeline.taste_items i where not exists (select from pipeline.taste_models m where m.version = i.model_version)"
     )

@@ -26,6 +26,7 @@ SEED: Final = 20_240_101
 TRAINING_EVENTS: Final = 1_500_000  # more are not read: a sample of whole users, always the same ones
 EVALUATION_EVENTS: Final = 400_000
 GROWTH: Final = 1.25  # a new version is due when there are this many times the signals of the current one
+USERS_OF_A_WORD: Final = 5
 _SHARES: Final = 4096
 
 
@@ -113,8 +114,8 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
 
 
 def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]]]:
-    """(number of signals, {facet of the session: {value: times}}). A word that one user alone used may say who that is, and a model
-    outlives the account: only what several said is known."""
+    """(number of signals, {facet of the session: {value: times}}). A word that few used may say who they are, and a model outlives
+    their accounts: only what five said is known."""
     said = [FACETS[kind].name for kind in CONTEXT_KINDS]
     listed = ", ".join(said)
     counted = pg.execute(
@@ -124,7 +125,7 @@ def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]
     ).fetchall()
     total = max((times or 0 for *_, times, _ in counted), default=0)
     return total, {
-        name: {words[n]: times for *words, times, users in counted if words[n] is not None and users > 1}
+        name: {words[n]: times for *words, times, users in counted if words[n] is not None and users >= USERS_OF_A_WORD}
         for n, name in enumerate(said)
     }
 

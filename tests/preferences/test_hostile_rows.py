@@ -176,7 +176,7 @@ def test_one_round_of_swiping_stops_nobodys_profile(shop: Database, value: str) 
         write(pg, "authenticated", "swipe_sessions", hostile, where={"id": SOME})
     is_harmless(shop)
     (mine,) = [row for row in profiles_in(shop) if str(row["user_id"]) == ME]
-    # A word that one person alone said is nobody's: a model would keep it when the person is erased.
+    # A word that fewer than five people said is nobody's: a model would keep it when the person is erased.
     assert counts_as["occasion"] not in mine["occasion_preferences"]
     assert counts_as["recipient_relationship"] not in mine["recipient_preferences"]
     with shop.psycopg() as pg:

@@ -565,12 +565,25 @@ def test_a_version_of_an_earlier_release_is_replaced_and_all_profiles_of_it_comp
             ("public.user_preferences", "calculation_version"),
         ):
             query(connection, f"update {table} set {column} = '1-' || substr({column}, 3)")
+        query(connection, "update pipeline.taste_models set pinned_at = now()")
     with pytest.raises(MissingPrerequisite):
         preferences.recalculate(profiled)
     trained = preferences.ensure_model(profiled)
     assert trained.is_new
+    assert [one["version"] for one in preferences.kept_versions(profiled)] == [trained.version]
     assert preferences.recalculate(profiled).users == len(profiles_in(profiled))
     assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
+
+
+def test_a_word_is_known_when_five_users_brought_it(shop: Database) -> None:
+    said = """update public.swipe_sessions set occasion = 'housewarming'
+              where user_id in (select md5('user' || n)::uuid from generate_series(1, :users) as n)"""
+    for users, known in ((4, False), (5, True)):
+        with shop.begin() as connection:
+            query(connection, said, users=users)
+        preferences.train(shop)
+        with shop.psycopg() as pg:
+            assert ("housewarming" in store.load_model(pg).vocabulary.names) is known
 
 
 def test_old_versions_are_forgotten(shop: Database) -> None:
