@@ -18,11 +18,11 @@ from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.publish import ADJUSTABLE, Published, Publisher
 from aclue_pipeline.preferences.rows import lines
 from aclue_pipeline.preferences.store import (
-    current_version,
     has_new_products,
     load_model,
     meet_new_products,
     save_items,
+    usable_version,
 )
 
 #: Users whose signals are new, changed, late or gone, whose feedback waits, who took an adjustment back (NULL), or whose profile is
@@ -95,7 +95,7 @@ class _Run:
         reader.execute("set local statement_timeout = 0")  # a stream lasts as long as what is done with it
         # A parallel right anti join leaves all its rows, and all work on them, to one worker (PostgreSQL 16 to 18).
         reader.execute("set local enable_parallel_hash = off")
-        self._version = current_version(reader) or load_model(reader).version  # which says what to do first
+        self._version = usable_version(reader)
         ((cut,),) = reader.execute(f"select {signals.CUT}").fetchall()
         self._publishers = [Publisher(writer, self._version, cut) for writer in writers]
 

@@ -15,7 +15,7 @@ from aclue_pipeline.preferences import predictor
 from aclue_pipeline.preferences.arrays import Ints
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.signals import Lookup
-from aclue_pipeline.preferences.store import current_version, ids_of, load_model, meet_new_products
+from aclue_pipeline.preferences.store import ids_of, load_model, meet_new_products, usable_version
 
 #: Versions read lately, per database. What a version says never changes; products that it has not met make it be read again.
 _READ: Final[WeakKeyDictionary[Database, dict[str, TasteModel]]] = WeakKeyDictionary()
@@ -98,7 +98,7 @@ def _model(
 ) -> tuple[TasteModel, Ints]:
     """The version that a row was computed with, of an unknown user the current one; and the places of products in it."""
     features = row["ml_features"] if row else None
-    version = features["model_version"] if features else current_version(pg) or ""  # there is none: load_model says so
+    version = features["model_version"] if features else usable_version(pg)
     ids = ids_of(products)
     read = _READ.setdefault(db, {})
     model = read.get(version)

@@ -91,9 +91,8 @@ def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: li
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
-def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
-    """A version with its products, the current one by default. Raises MissingPrerequisite before the first training by this release's
-    arithmetic, NothingFound for a version that is not kept."""
+def usable_version(pg: psycopg.Connection[Any]) -> str:
+    """The current version. Raises MissingPrerequisite before the first training by this release's arithmetic."""
     current = current_version(pg)
     if current is None:
         raise MissingPrerequisite("there is no taste model yet; train one with `aclue preferences train`")
@@ -101,6 +100,13 @@ def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> Taste
         raise MissingPrerequisite(
             f"the taste model {current} is of an earlier release; train one with `aclue preferences train`"
         )
+    return current
+
+
+def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
+    """A version with its products, the current one by default. Raises as `usable_version` does, and NothingFound for a version
+    that is not kept."""
+    current = usable_version(pg)
     row = pg.execute(
         "select version, parameters, vocabulary from pipeline.taste_models where version = %s", [version or current]
     ).fetchone()
