@@ -219,6 +219,20 @@ def show(context: Context, user_id: Any, as_json: bool) -> None:
         click.echo(f"{name:<24} {_readable(name, value)}")
 
 
+@preferences.command(epilog="Example:  aclue preferences reset 0073356a-b032-5ba8-8c51-18e9b4adb988")
+@click.argument("user_id", type=click.UUID)
+@yes_option
+@click.pass_obj
+def reset(context: Context, user_id: Any, yes: bool) -> None:
+    """Take back what a user adjusted by hand; the next recalculation computes it from the events again."""
+    from aclue_pipeline.preferences import reset
+
+    if reset(_writable(context, yes), user_id):
+        click.echo("taken back; the profile follows with the next `aclue preferences recalculate`")
+    else:
+        click.echo(f"user {user_id} has adjusted nothing")
+
+
 @preferences.command(epilog="Example:  aclue --demo preferences recommend 0073356a-b032-5ba8-8c51-18e9b4adb988 -n 5")
 @click.argument("user_id", type=click.UUID)
 @click.option("-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many products.")

@@ -3,6 +3,7 @@
 `train` makes a model version, `recalculate` computes the profiles of those whose events changed (or of all), `evaluate`
 measures them, `predict` and `recommend` are what a recommender imports. Dagster, charts and the command line do not belong here."""
 
+from aclue_pipeline.preferences.publish import reset
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.recalculation import Recalculation, recalculate
 from aclue_pipeline.preferences.registry import kept_versions, pin, roll_back, unpin
@@ -26,6 +27,7 @@ __all__ = [
     "predict",
     "recalculate",
     "recommend",
+    "reset",
     "roll_back",
     "train",
     "unpin",

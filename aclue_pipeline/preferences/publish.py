@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import psycopg
 from psycopg import errors, sql
 
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.rows import COLUMNS
 from aclue_pipeline.preferences.signals import Block, Fingerprints
@@ -72,6 +74,19 @@ _FORGET: Final = """
         update public.user_preferences p set {reset} from gone where p.user_id = gone.user_id and p.adjusted_at is not null
     )
     delete from public.user_preferences p using gone where p.user_id = gone.user_id and p.adjusted_at is null
+"""
+#: What was adjusted is open again, and computed by the next run, which finds no profile of so few rows; one without evidence goes.
+_RESET: Final = """
+    with known as (
+        update pipeline.profile_fingerprints f set events = -1 from public.user_preferences p
+        where f.user_id = %(user)s and p.user_id = f.user_id and p.adjusted_at is not null returning f.user_id
+    ), opened as (
+        update public.user_preferences p set {open}, adjusted_at = null from known where p.user_id = known.user_id
+    ), dropped as (
+        delete from public.user_preferences
+        where user_id = %(user)s and adjusted_at is not null and not exists (select from known) returning user_id
+    )
+    select user_id from known union all select user_id from dropped
 """
 
 
@@ -152,6 +167,12 @@ class Publisher:
         return tuple(row)
 
 
+def reset(db: Database, user_id: UUID) -> bool:
+    """Take back all that a user adjusted; the next recalculation computes it. False where nothing was adjusted."""
+    with db.psycopg() as pg:
+        return pg.execute(_named(_RESET), {"user": user_id}).rowcount > 0
+
+
 def _named(statement: str, table: str = "") -> sql.Composed:
     """The statement with the columns' names in it: as they are, of the row there is (p), of the block (b)."""
 
@@ -163,6 +184,7 @@ def _named(statement: str, table: str = "") -> sql.Composed:
         columns=each("{}"),
         own=each("p.{}"),
         new=each("b.{}"),
+        open=each("{} = null", ADJUSTABLE),
         kept=sql.SQL(", ").join(each(_KEPT if name in ADJUSTABLE else "b.{}", [name]) for name in COLUMNS),
         reset=each("{} = default", [*(name for name in COLUMNS[1:] if name not in ADJUSTABLE), "last_calculated"]),
     )

@@ -21,6 +21,7 @@ WRITING = [
     ("preferences", "pin", "1-8f58314e2008"),
     ("preferences", "unpin"),
     ("preferences", "rollback"),
+    ("preferences", "reset", "0073356a-b032-5ba8-8c51-18e9b4adb988"),
     ("revenue", "rebuild"),
     ("funnel", "rebuild"),
 ]

@@ -403,6 +403,44 @@ def test_what_a_user_adjusted_is_not_overwritten(profiled: Database) -> None:
     assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
+def test_an_update_that_changes_nothing_is_no_adjustment(profiled: Database) -> None:
+    mine = "(select {} from public.user_preferences where user_id = auth.uid())"
+    adjust(profiled, 4, f"(auth.uid(), {mine.format('category_preferences')}, {mine.format('liked_brands')})")
+    assert scalar(profiled, "select count(adjusted_at) from public.user_preferences") == 0
+
+
+def test_after_a_reset_a_profile_is_what_it_would_be_had_nobody_adjusted_it_and_moves_with_events(
+    profiled: Database,
+) -> None:
+    before = profiles_in(profiled)
+    me = scalar(profiled, "select md5('user4')::uuid as id")
+    assert not preferences.reset(profiled, me)  # nothing was adjusted
+    assert preferences.recalculate(profiled).users == 0
+    adjust(profiled, 4, """(auth.uid(), '{"mine": 1}', '{Mine}')""")
+    assert preferences.reset(profiled, me)
+    assert not preferences.reset(profiled, me)
+    done = preferences.recalculate(profiled)
+    assert (done.users, done.published.adjusted) == (1, 0)
+    assert profiles_in(profiled) == before
+    assert preferences.recalculate(profiled).users == 0
+    with profiled.begin() as connection:
+        for product in range(1, 30):
+            swipe(connection, 4, product, "left")
+    preferences.recalculate(profiled)
+    moved = next(row for row in profiles_in(profiled) if row["user_id"] == me)
+    assert moved["category_preferences"] != next(row for row in before if row["user_id"] == me)["category_preferences"]
+
+
+def test_a_reset_of_a_profile_that_rests_on_no_event_leaves_none(profiled: Database) -> None:
+    adjust(profiled, 4, "(auth.uid(), null, '{Mine}')")
+    with profiled.begin() as connection:
+        query(connection, "delete from public.swipe_interactions where user_id = md5('user4')::uuid")
+        query(connection, "delete from public.recommendation_feedback where user_id = md5('user4')::uuid")
+    preferences.recalculate(profiled)
+    assert preferences.reset(profiled, scalar(profiled, "select md5('user4')::uuid as id"))
+    assert scalar(profiled, "select count(*) from public.user_preferences where user_id = md5('user4')::uuid") == 0
+
+
 def test_where_no_price_was_seen_none_is_published_and_nobody_is_recalculated_for_that(shop: Database) -> None:
     with shop.begin() as connection:
         query(connection, "update public.products set price_min = null, price_max = null")

@@ -212,3 +212,16 @@ def test_the_command_line_names_products_by_title_for_people_and_by_id_for_machi
     assert aclue("recommend", NOBODY).stdout.count("\n") == 20
     assert aclue("recommend", "nobody").exit_code == 2
     assert aclue("recommend", NOBODY, "-n", 0).exit_code == 2
+
+
+def test_the_command_line_takes_back_what_a_user_adjusted(served: Database, aclue: Callable[..., Result]) -> None:
+    assert "has adjusted nothing" in aclue("reset", user(served, 4), "--yes").stdout
+    change(
+        served,
+        "update public.user_preferences set adjusted_at = now(), liked_brands = '{Mine}' where user_id = :user",
+        user=user(served, 4),
+    )
+    assert "taken back" in aclue("reset", user(served, 4), "--yes").stdout
+    assert row_of(served, 4)["liked_brands"] is None
+    preferences.recalculate(served)
+    assert "Mine" not in row_of(served, 4)["liked_brands"]
