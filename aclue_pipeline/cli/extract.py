@@ -34,7 +34,8 @@ def extract(
     """Write a published table's rows, in the order of days, to a file.
 
     CSV is for a spreadsheet: a text that would run as a formula begins with an apostrophe there. Parquet has every column in its
-    type, numbers exact. The file stands there whole or not at all.
+    type, numbers exact. The file stands there whole or not at all. The taste model goes, too: taste_items (vectors of products, by
+    version) and taste_models (weights).
     """
     from aclue_pipeline.derived.extract import published
 

@@ -7,6 +7,7 @@ import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -105,6 +106,26 @@ def test_what_is_not_published_has_no_file(deployed_db: Database) -> None:
             extract.published(CATALOG, name)
     with pytest.raises(NothingFound, match="has no days to choose from"):
         extract.to_csv(deployed_db, CATALOG.table("commission_monthly"), (FIRST, None), lambda block: None)
+
+
+def test_the_taste_models_vectors_and_words_are_lists_in_parquet(deployed_db: Database, tmp_path: Path) -> None:
+    vectors = [[0.1, -1e-17, 3.0], [1 / 3], []]
+    words = ["plain", "a, b", 'say "so"', "{x}", "back\\slash", "null", "ü", "", "it's"]
+    with deployed_db.psycopg() as pg:
+        for n, vector in enumerate(vectors):
+            pg.execute(
+                """insert into pipeline.taste_items (model_version, product_id, log_odds, judgements, vector, style, colour, relative_price)
+                   values ('v', %s, 0.25, 1, %s::float8[], %s, '{}', 0)""",
+                [UUID(int=n), vector, words],
+            )
+    path = tmp_path / "items.parquet"
+    table = extract.published(CATALOG, "taste_items")
+    assert extract.to_parquet(deployed_db, table, (None, None), path) == 3
+    with duckdb.connect() as duck:
+        got = duck.sql(f"select product_id, vector, style, colour, category from '{path}'").fetchall()
+    assert got == [(UUID(int=n), vector, words, [], None) for n, vector in enumerate(vectors)]
+    extract.to_parquet(deployed_db, extract.published(CATALOG, "taste_models"), (None, None), path)
+    extract.to_csv(deployed_db, table, (None, None), lambda block: None)
 
 
 def test_a_table_that_is_not_there_yet_says_so(shop: Shop, sold: Database, tmp_path: Path) -> None:
