@@ -259,6 +259,35 @@ def recommend(context: Context, user_id: Any, n: int, as_json: bool) -> None:
         click.echo(f"{one.probability:.3f}  {one.product_id}  {titles.get(one.product_id)}")
 
 
+@preferences.command(epilog="Example:  aclue --demo preferences explain 0073356a-b032-5ba8-8c51-18e9b4adb988")
+@click.argument("user_id", type=click.UUID)
+@click.argument("product_id", type=click.UUID, required=False)
+@json_option
+@click.pass_obj
+def explain(context: Context, user_id: Any, product_id: Any, as_json: bool) -> None:
+    """Say which swipes and feedback a profile rests on, or how probably its user likes PRODUCT_ID, and how sure that is.
+
+    The effect of each is what would be otherwise without it: log odds of the user's own rate of likes, or of liking the product.
+    """
+    from aclue_pipeline.preferences import explain
+
+    told = explain(context.database(), user_id, product_id)
+    if as_json:
+        print_json(asdict(told))
+        return
+    click.echo(f"{told.judged:,} products judged, confidence {told.confidence:.2f}, version {told.model_version}")
+    if told.chance:
+        between = f"nine times out of ten between {told.chance.low:.3f} and {told.chance.high:.3f}"
+        click.echo(f"likes {product_id} with probability {told.chance.probability:.3f}, {between}")
+        click.echo("log odds: " + ", ".join(f"{name} {part:+.3f}" for name, part in told.chance.parts.items()))
+    click.echo(f"{'effect':>7} {'weight':>7}  {'on (UTC)':<16}  {'said':<10} product")
+    for one in told.reasons[:20]:
+        effect = "–" if one.effect is None else f"{one.effect:+.3f}"
+        click.echo(f"{effect:>7} {one.weight:>7.2f}  {one.at:%Y-%m-%d %H:%M}  {one.source:<10} {one.product_id}")
+    if len(told.reasons) > 20:
+        click.echo(f"and {len(told.reasons) - 20:,} more: see --json")
+
+
 def _readable(name: str, value: Any) -> Any:
     """Scores with the highest first, prices with the lowest; what only programs read is left to --json."""
     if name in ("ml_features", "embedding_vector"):

@@ -3,6 +3,7 @@
 `train` makes a model version, `recalculate` computes the profiles of those whose events changed (or of all), `evaluate`
 measures them, `predict` and `recommend` are what a recommender imports. Dagster, charts and the command line do not belong here."""
 
+from aclue_pipeline.preferences.explaining import Explanation, explain
 from aclue_pipeline.preferences.publish import reset
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.recalculation import Recalculation, recalculate
@@ -12,6 +13,7 @@ from aclue_pipeline.preferences.store import current_version, load_model
 from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_model, evaluate, train
 
 __all__ = [
+    "Explanation",
     "Prediction",
     "Quality",
     "Recalculation",
@@ -21,6 +23,7 @@ __all__ = [
     "current_version",
     "ensure_model",
     "evaluate",
+    "explain",
     "kept_versions",
     "load_model",
     "pin",

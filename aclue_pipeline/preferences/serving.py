@@ -56,7 +56,7 @@ def predict(db: Database, row: Mapping[str, Any] | None, product_ids: Iterable[U
             id_ for (id_,) in pg.execute("select id from public.products where is_active and id = any(%s)", [asked])
         }
         scored = [one for one in asked if one in shown]
-        model, item = _model(pg, db, row, scored)
+        model, item = model_of(pg, db, row, scored)
         others = [one for one in asked if one not in shown]
         there = {id_ for (id_,) in pg.execute("select id from public.products where id = any(%s)", [others])}
     met = dict(zip(others, Lookup(model.items.ids)(ids_of(others)) >= 0, strict=True)) if others else {}
@@ -79,7 +79,7 @@ def recommend(db: Database, user_id: UUID | str, n: int = 20, exclude_seen: bool
         row = profile(pg, user)
         seen = {id_ for (id_,) in pg.execute(_SEEN, {"user": user})} if exclude_seen else set()
         shown = [id_ for (id_,) in pg.execute(_SHOWN) if id_ not in seen]
-        model, item = _model(pg, db, row, shown)
+        model, item = model_of(pg, db, row, shown)
     probability = predictor.predict(row, item, model)
     best = np.argsort(-probability, kind="stable")[: max(n, 0)]
     return [Recommendation(shown[place], float(probability[place])) for place in best]
@@ -93,7 +93,7 @@ def profile(pg: psycopg.Connection[Any], user: UUID) -> dict[str, Any] | None:
     return found and {"ml_features": found[0], "embedding_vector": found[1]}
 
 
-def _model(
+def model_of(
     pg: psycopg.Connection[Any], db: Database, row: Mapping[str, Any] | None, products: list[UUID]
 ) -> tuple[TasteModel, Ints]:
     """The version that a row was computed with, of an unknown user the current one; and the places of products in it."""

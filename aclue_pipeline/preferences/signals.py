@@ -32,6 +32,7 @@ ALL: Final = f"select {_COLUMNS} from pipeline.signals s order by s.user_id, s.a
 CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s
     where s.user_id = any(array(select c.user_id from pg_temp.changed_users c where not c.is_gone))
     order by s.user_id, s.at, s.event_id"""  # noqa: S608
+ONE: Final = f"select {_COLUMNS} from pipeline.signals s where s.user_id = %(user)s order by s.at, s.event_id"  # noqa: S608
 #: Whole users whose hash falls below a bound: the same ones whenever it is asked.
 SAMPLE: Final = f"""select {_COLUMNS} from pipeline.signals s where uuid_hash(s.user_id) & 4095 < %(share)s
     order by s.user_id, s.at, s.event_id"""  # noqa: S608

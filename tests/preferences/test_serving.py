@@ -14,7 +14,7 @@ from aclue_pipeline.cli.context import Context
 from aclue_pipeline.cli.preferences import preferences as command
 from aclue_pipeline.errors import MissingPrerequisite, NothingFound
 from aclue_pipeline.postgres import Database, query
-from aclue_pipeline.preferences import predictor, store
+from aclue_pipeline.preferences import explaining, predictor, store
 from aclue_pipeline.settings import get_settings
 from tests.preferences.database import scalar, stock, swipe
 
@@ -225,3 +225,92 @@ def test_the_command_line_takes_back_what_a_user_adjusted(served: Database, aclu
     assert row_of(served, 4)["liked_brands"] is None
     preferences.recalculate(served)
     assert "Mine" not in row_of(served, 4)["liked_brands"]
+
+
+# --- explain --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_explanation_says_what_is_predicted_and_its_parts_make_the_log_odds(served: Database) -> None:
+    # In a shop as small as this one the link may make nothing of the user's own rate.
+    change(served, "update pipeline.taste_models set parameters = jsonb_set(parameters, '{link,1}', '0.8')")
+    for product in products(served, 3, 17):
+        told = preferences.explain(served, user(served, 4), product)
+        predicted = preferences.predict(served, row_of(served, 4), [product]).probability[product]
+        assert told.chance is not None
+        assert told.chance.probability == pytest.approx(predicted, abs=1e-12)
+        assert sum(told.chance.parts.values()) == pytest.approx(np.log(predicted / (1 - predicted)), abs=1e-9)
+        assert 0 < told.chance.low < predicted < told.chance.high < 1
+    row = row_of(served, 4)
+    assert (told.model_version, told.judged) == (row["calculation_version"], row["ml_features"]["judged"])
+    assert told.confidence == pytest.approx(float(row["confidence_level"]), abs=0.006)
+
+
+def test_the_effect_of_an_event_is_what_would_be_otherwise_without_it(served: Database) -> None:
+    (product,) = products(served, 3)
+    me = user(served, 4)
+
+    def log_odds() -> float:
+        preferences.recalculate(served)
+        chance = preferences.predict(served, row_of(served, 4), [product]).probability[product]
+        return float(np.log(chance / (1 - chance)))
+
+    before, base = log_odds(), row_of(served, 4)["ml_features"]["base"]
+    told = preferences.explain(served, me, product).reasons
+    own = preferences.explain(served, me).reasons
+    events = _rows(served, "select * from pipeline.signals where user_id = md5('user4')::uuid")
+    assert sorted((one.at, one.product_id, one.source, one.value) for one in told) == sorted(
+        (one["at"], one["product_id"], one["source"], one["value"]) for one in events
+    )
+    assert {one.at for one in own} == {one.at for one in told}
+    assert [abs(one.effect or 0) for one in told] == sorted((abs(one.effect or 0) for one in told), reverse=True)
+    strongest = next(one for one in told if one.source != "feedback")
+    change(
+        served,
+        "delete from public.swipe_interactions where user_id = :me and swipe_timestamp = :at",
+        me=me,
+        at=strongest.at,
+    )
+    assert strongest.effect == pytest.approx(before - log_odds(), abs=1e-6)
+    effect = next(one.effect for one in own if one.at == strongest.at)
+    assert effect == pytest.approx(base - row_of(served, 4)["ml_features"]["base"], abs=1e-6)
+
+
+def test_what_was_only_seen_weighs_nothing_and_neither_does_what_a_later_judgement_overrules(served: Database) -> None:
+    with served.begin() as connection:
+        query(connection, "delete from public.swipe_interactions where user_id = md5('user9')::uuid")
+        query(connection, "delete from public.recommendation_feedback where user_id = md5('user9')::uuid")
+        for days, product, direction in ((3, 1, "left"), (2, 1, "up"), (1, 2, "down"), (0, 3, "right")):
+            swipe(connection, 9, product, direction, days)
+    told = preferences.explain(served, user(served, 9))
+    weighs = {(one.product_id, one.source): one.weight > 0 for one in told.reasons}
+    one, two, three = products(served, 1, 2, 3)
+    assert weighs == {(one, "dislike"): False, (one, "super_like"): True, (two, "seen"): False, (three, "like"): True}
+
+
+def test_where_there_is_nothing_to_explain_it_says_so(served: Database) -> None:
+    with pytest.raises(NothingFound, match="neither swiped nor given feedback"):
+        preferences.explain(served, NOBODY)
+    with pytest.raises(NothingFound, match="no product of the catalogue"):
+        preferences.explain(served, user(served, 4), NOBODY)
+
+
+def test_of_a_user_with_very_many_events_the_latest_are_tried(
+    served: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explaining, "_TRIED", 60)
+    told = preferences.explain(served, user(served, 4)).reasons
+    tried = [one for one in told if one.effect is not None]
+    assert 0 < len(tried) == 60 // len(told) < len(told)
+    assert min(one.at for one in tried) > max(one.at for one in told if one.effect is None)
+
+
+def test_the_command_line_explains_for_people_and_for_machines(served: Database, aclue: Callable[..., Result]) -> None:
+    (product,) = products(served, 3)
+    chance = preferences.predict(served, row_of(served, 4), [product]).probability[product]
+    lines = aclue("explain", user(served, 4), product).stdout.splitlines()
+    assert f"probability {chance:.3f}, nine times out of ten between" in lines[1]
+    assert lines[2].startswith("log odds: intercept ")
+    told = json.loads(aclue("explain", user(served, 4), product, "--json").stdout)
+    assert told["chance"]["probability"] == pytest.approx(chance)
+    assert len(lines) == 4 + min(len(told["reasons"]), 20) + (len(told["reasons"]) > 20)
+    assert "probability" not in aclue("explain", user(served, 4)).stdout

@@ -1,0 +1,158 @@
+"""Explaining: which of a user's events make the profile, how much each, and how sure that is. An event's effect is what it changes:
+the profile with it, less the one without it, by the same kernel and predictor, whatever their formulas."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+
+from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.preferences import signals
+from aclue_pipeline.preferences.arrays import EVENT_COLUMNS, Events, Floats, Ints
+from aclue_pipeline.preferences.evidence import judgements
+from aclue_pipeline.preferences.kernel import Z90, profiles
+from aclue_pipeline.preferences.model import PARTS, TasteModel
+from aclue_pipeline.preferences.predictor import Weights, parts, probability
+from aclue_pipeline.preferences.serving import model_of, profile
+
+_TRIED: Final = 1_000_000  # events in the profiles that are compared: of a user with more than the root of that, the latest are tried
+_SOURCES: Final = ("like", "super_like", "dislike", "seen", "feedback")
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """An event that a profile rests on."""
+
+    at: datetime
+    product_id: UUID
+    source: str
+    value: float  # -1 dislike … 1 like
+    weight: (
+        float  # what it says now, an average new judgement being 1; 0: only seen, or another one of the product counts
+    )
+    effect: (
+        float | None
+    )  # on the log odds of the product asked about, else of the user's own rate; None: too long ago to be tried
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Of a like, of one product."""
+
+    probability: float
+    low: float  # nine times out of ten it lies between these two, as far as the user's own rate is known
+    high: float
+    parts: dict[str, float]  # log odds by what the link weighs; their sum is the probability's
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Of a profile, or of the probability that its user likes a product."""
+
+    model_version: str
+    judged: int  # products
+    confidence: float  # 0 nothing known … 1
+    chance: Chance | None  # None: no product was asked about
+    reasons: list[Reason]  # the strongest effect first
+
+
+def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Explanation:
+    """Why a user's profile, or its probability of a product, is what it is, by the events as they are now.
+
+    Raises NothingFound where the user has no event, or the version does not know the product; else as `serving.predict` does.
+    """
+    with db.psycopg() as pg:
+        pg.execute("set transaction isolation level repeatable read, read only")
+        model, item = model_of(pg, db, profile(pg, user_id), [product_id] if product_id else [])
+        found = list(
+            signals.blocks(pg, signals.ONE, signals.Lookup(model.items.ids), model.vocabulary, {"user": user_id})
+        )
+    if not found:
+        raise NothingFound(f"user {user_id} has neither swiped nor given feedback: nothing is there to explain")
+    if (item < 0).any():
+        raise NothingFound(f"{product_id} is no product of the catalogue")
+    (events,) = (block.events for block in found)
+    made = profiles(_each_left_out(events, min(len(events), _TRIED // max(len(events), 1))), model)
+    known = Weights.of(made, model.vocabulary)
+    log_odds, chance = _chance(known, item, model) if product_id else (known.base, None)
+    return Explanation(
+        model_version=model.version,
+        judged=int(made.judged[0]),
+        confidence=float(made.confidence[0]),
+        chance=chance,
+        reasons=_reasons(events, log_odds[0] - log_odds[1:], model),
+    )
+
+
+def _each_left_out(events: Events, tried: int) -> Events:
+    """One after the other: all events, then all but one, for each of the last `tried`."""
+    n = len(events)
+    kept = np.ones((tried + 1, n), bool)
+    kept[np.arange(1, tried + 1), np.arange(n - tried, n)] = False
+    user, event = np.nonzero(kept)
+    columns = {name: getattr(events, name)[event] for name in EVENT_COLUMNS if name != "user"}
+    return Events(tried + 1, user=user, **columns)
+
+
+def _chance(known: Weights, item: Ints, model: TasteModel) -> tuple[Floats, Chance]:
+    """(log odds of a like by each profile, what the first one says)."""
+
+    def of(weights: Weights) -> Floats:
+        users = np.arange(len(weights.base))
+        return probability(weights, users, np.repeat(item, len(users)), model)
+
+    def had_the_user_another_rate(by: float) -> float:
+        moved = by * np.sqrt(known.base_variance)
+        return float(of(replace(known, base=known.base + moved, recent=known.recent + moved[:, None]))[0])
+
+    said = of(known)
+    low, high = (had_the_user_another_rate(by) for by in (-Z90, Z90))
+    return np.log(said) - np.log1p(-said), Chance(float(said[0]), low, high, _parts(known, item, model))
+
+
+def _parts(known: Weights, item: Ints, model: TasteModel) -> dict[str, float]:
+    """What each part adds to the log odds; one that the link weighs otherwise for new users is one part."""
+    link = model.parameters.link
+    total = {"intercept": float(link[0])}
+    made = parts(known, np.zeros(1, np.int64), item, model.items, model.vocabulary)
+    for name, coefficient, part in zip(PARTS, link[1:], made, strict=True):
+        name = name.removesuffix("_when_new")
+        total[name] = total.get(name, 0.0) + float(coefficient * part[0])
+    return total
+
+
+def _reasons(events: Events, effect: Floats, model: TasteModel) -> list[Reason]:
+    judged = judgements(events, model.parameters)
+    weight = dict(
+        zip(
+            zip(judged.item.tolist(), judged.price_only.tolist(), judged.at.tolist(), strict=True),
+            judged.weight.tolist(),
+            strict=True,
+        )
+    )
+    untried = len(events) - len(effect)
+    made = [
+        Reason(
+            at=_EPOCH + timedelta(microseconds=at),
+            product_id=UUID(bytes=model.items.ids[item].tobytes()),
+            source=_SOURCES[source - 1],
+            value=value,
+            weight=weight.get((item, price_only, at), 0.0),
+            effect=float(effect[n - untried]) if n >= untried else None,
+        )
+        for n, (at, item, source, value, price_only) in enumerate(
+            zip(
+                events.at.tolist(),
+                events.item.tolist(),
+                events.source.tolist(),
+                events.value.tolist(),
+                events.price_only.tolist(),
+                strict=True,
+            )
+        )
+    ]
+    return sorted(made, key=lambda one: -abs(one.effect or 0.0))
