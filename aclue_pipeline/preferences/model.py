@@ -41,6 +41,7 @@ class Parameters(Weighing):
     content_vector: Floats  # codes × RANK
     centres: Floats  # SEGMENTS × RANK
     link: Floats  # intercept, then PARTS
+    calibration: Floats  # intercept and slope beyond 1 of what the link says, as far as a user is known: see predictor.familiarity
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON stores them without loss."""

@@ -93,7 +93,13 @@ def probability(weights: Weights, user: Ints, item: Ints, model: TasteModel) -> 
     score = np.full(len(user), link[0])
     for coefficient, part in zip(link[1:], parts(weights, user, item, model.items, model.vocabulary), strict=True):
         score = score + coefficient * part
-    return sigmoid(score)
+    shift, slope = model.parameters.calibration
+    return sigmoid(score + familiarity(weights.judged[user]) * (shift + slope * score))
+
+
+def familiarity(judged: Floats) -> Floats:
+    """How far what was learned of users' latest judgements holds: 0 for a stranger, 1 for whom there is no end of judgements."""
+    return judged / (judged + 10.0)
 
 
 def parts(weights: Weights, user: Ints, item: Ints, items: Items, vocabulary: Vocabulary) -> list[Floats]:

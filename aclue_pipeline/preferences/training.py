@@ -14,10 +14,19 @@ from scipy.special import betaln
 from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary, logit, sigmoid, sums
 from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, FACETS, ITEM_KINDS, RANK, SEGMENTS
-from aclue_pipeline.preferences.kernel import Residuals, bands, facet_cells, fold_in, newton_step, profiles, residuals
+from aclue_pipeline.preferences.kernel import (
+    NEWTON_STEPS,
+    Residuals,
+    bands,
+    facet_cells,
+    fold_in,
+    newton_step,
+    profiles,
+    residuals,
+)
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import COUNTS, EVIDENCE, PARTS, Parameters, TasteModel, version_of
-from aclue_pipeline.preferences.predictor import Weights, parts
+from aclue_pipeline.preferences.predictor import Weights, familiarity, parts
 from aclue_pipeline.preferences.splits import Mask
 
 
@@ -46,6 +55,7 @@ NEXT: Final = 5  # events asked for after a prefix
 LINK_EVENTS: Final = 400_000  # enough for some thirty coefficients
 ENOUGH: Final = 200  # judgements asked for, below which nothing is learned from them
 LINK_PRECISION: Final = 30.0  # with which the link's coefficients are drawn to the plain ones
+CALIBRATED: Final = 100.0
 PLAIN_LINK: Final = np.array(
     [0.0, *(1.0 if name == "base" else 0.5 if name in EVIDENCE[3:] else 0.0 for name in PARTS)]
 )  # until there is something to learn from
@@ -66,9 +76,10 @@ def train(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: 
     with threadpool_limits(1):
         taught = _some_users(events, LINK_EVENTS, seed)
         scales = _scales(fitted, taught)
-        link = _link(lambda part: _scaled(fitted(part), scales), taught, seed)
+        link, calibration = _link(lambda part: _scaled(fitted(part), scales), taught, seed)
         model = _scaled(fitted(events), scales)
-        parameters = replace(_strengths(events, model), link=link, centres=_centres(events, model, seed))
+        centres = _centres(events, model, seed)
+        parameters = replace(_strengths(events, model), link=link, calibration=calibration, centres=centres)
     return replace(model, parameters=parameters, version=version_of(parameters, vocabulary, model.items))
 
 
@@ -122,6 +133,7 @@ def fit(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: fl
         content_vector=content_vector,
         centres=np.zeros((SEGMENTS, RANK)),
         link=PLAIN_LINK,
+        calibration=np.zeros(2),
     )
     return TasteModel("", parameters, vocabulary, items)
 
@@ -302,13 +314,15 @@ def _scales(fitted: Callable[[Events], TasteModel], events: Events) -> Scales:
     return Scales(facets, float(best[-1]))
 
 
-def _link(fitted: Callable[[Events], TasteModel], events: Events, seed: int) -> Floats:
-    """Logistic regression on the parts of the prediction of what came next, intercept first: after rolling moments of each user's own
-    events and of the calendar, and after the first few events of users whom the model has not seen."""
+def _link(fitted: Callable[[Events], TasteModel], events: Events, seed: int) -> tuple[Floats, Floats]:
+    """(link, its calibration on each user's latest block). The link is a logistic regression on the parts of the prediction of what
+    came next, intercept first: after rolling moments of each user's own events and of the calendar, and after the first few events of
+    users whom the model has not seen."""
     taught = []
-    for known, asked in (*_of_users(events), *_of_calendar(events)):
+    for known, asked in (*_of_calendar(events), *_of_users(events)):
         if known.any():
             taught.append(_lesson(fitted(events.take(known)), events, known, asked))
+    newest = taught[-1]
     half, rank = np.random.default_rng(seed).permutation(events.users) % 2, _rank(events)
     for side in (0, 1):
         new = half[events.user] == side
@@ -320,8 +334,11 @@ def _link(fitted: Callable[[Events], TasteModel], events: Events, seed: int) -> 
             taught.append(_lesson(model, events, known, asked))
     made, like, fair = (np.concatenate(column) for column in zip(*taught, strict=True))
     if len(like) < ENOUGH or np.ptp(like) == 0:
-        return PLAIN_LINK
-    return _regression(made, like, fair)
+        return PLAIN_LINK, np.zeros(2)
+    link = _regression(made, like, fair)
+    made, like, _ = newest
+    seasoned = familiarity(np.expm1(made[:, PARTS.index("log_user")]))
+    return link, _calibration(link[0] + made @ link[1:], seasoned, like)
 
 
 def _regression(made: Floats, like: Floats, fair: Floats) -> Floats:
@@ -351,6 +368,17 @@ def _regression(made: Floats, like: Floats, fair: Floats) -> Floats:
         options={"maxiter": 500, "ftol": 1e-10},
     )
     return np.asarray(found.x) / np.concatenate([[1.0], scale])
+
+
+def _calibration(log_odds: Floats, known: Floats, like: Floats) -> Floats:
+    """Platt's intercept and slope beyond 1, each drawn to 0 as by CALIBRATED judgements: Newton steps."""
+    made, found = np.stack([known, known * log_odds], axis=1), np.zeros(2)
+    for _ in range(NEWTON_STEPS):
+        p = sigmoid(log_odds + made @ found)
+        prior = CALIBRATED / 4.0
+        curvature = (made * (p * (1.0 - p))[:, None]).T @ made + prior * np.eye(2)
+        found = found + np.linalg.solve(curvature, made.T @ (like - p) - prior * found)
+    return np.array([found[0], max(found[1], -0.5)])
 
 
 def _lesson(model: TasteModel, events: Events, known: Mask, asked: Mask) -> tuple[Floats, Floats, Floats]:
@@ -396,7 +424,7 @@ def _some_users(events: Events, most: int, seed: int) -> Events:
     count = np.bincount(events.user, minlength=events.users)
     order = np.random.default_rng(seed).permutation(events.users)
     kept = np.zeros(events.users, bool)
-    kept[order[np.cumsum(count[order]) <= most]] = True
+    kept[order[: max(1, int(np.searchsorted(np.cumsum(count[order]), most, side="right")))]] = True
     return events.take(kept[events.user])
 
 
