@@ -58,11 +58,11 @@ def measure() -> list[Result]:
         load(database, "preferences_data.sql", users=USERS, products=PRODUCTS, swipes=SWIPES)
         for run in range(RUNS):
             _empty(database)
-            preferences.train(database, half_life_days=180 + run)
+            preferences.pin(database, preferences.train(database, half_life_days=180 + run).version)
             computed = _recalculate(database)
             floor = _floor(database)
             first.append(computed / floor)
-            preferences.train(database, half_life_days=360 + run)
+            preferences.pin(database, preferences.train(database, half_life_days=360 + run).version)
             again.append(_recalculate(database) / floor)
     of = f"{USERS:,} users, {SWIPES:,} swipes : binary COPY of the same columns out + COPY of the same rows in"
     return [

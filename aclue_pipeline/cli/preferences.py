@@ -23,7 +23,7 @@ def preferences() -> None:
 @json_option
 @click.pass_obj
 def train(context: Context, yes: bool, as_json: bool) -> None:
-    """Train a version of the taste model; profiles follow with the next recalculation.
+    """Train a version of the taste model: a candidate until `aclue preferences evaluate` judges it.
 
     The same swipes, feedback and catalogue give the same version.
     """
@@ -33,7 +33,7 @@ def train(context: Context, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(asdict(trained))
     else:
-        what = "trained" if trained.is_new else "nothing new, the version is still"
+        what = "trained" if trained.is_new else "nothing new, the version is there already:"
         click.echo(
             f"{what} {trained.version}: {trained.events:,} signals of {trained.users:,} users, {trained.products:,} products"
         )
@@ -65,16 +65,37 @@ def recalculate(context: Context, full: bool, yes: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def evaluate(context: Context, yes: bool, as_json: bool) -> None:
-    """Measure how well profiles predict each user's latest judgements, against what knows less.
+    """Measure how well profiles predict each user's latest judgements, against what knows less, and judge a new version.
 
-    The measurement is kept in analytics.preference_quality under the current model version.
+    A candidate is accepted, or refused where it predicts worse than the current version or the best baseline (exit code 15); otherwise
+    the current version is measured. What is found is kept in analytics.preference_quality and on the version's card.
     """
-    from aclue_pipeline.preferences import evaluate
+    from aclue_pipeline.errors import VerificationFailed
+    from aclue_pipeline.preferences import evaluate, kept_versions
 
-    measured = evaluate(_writable(context, yes))
+    database = _writable(context, yes)
+    before = {one["version"]: one["status"] for one in kept_versions(database)}
+    measured = evaluate(database)
+    judged = [one for one in kept_versions(database) if before.get(one["version"]) != one["status"]]
     if as_json:
-        print_json({"scores": _records(measured.scores), "reliability": _records(measured.reliability)})
-        return
+        versions = {one["version"]: one["status"] for one in judged}
+        print_json(
+            {"scores": _records(measured.scores), "reliability": _records(measured.reliability), "judged": versions}
+        )
+    else:
+        _show_scores(measured)
+    for one in judged:
+        if not as_json:
+            click.echo(f"version {one['version']}: {one['status']}")
+    refused = next((one for one in judged if one["status"] == "refused"), None)
+    if refused is not None:
+        raise VerificationFailed(
+            f"version {refused['version']} was refused: {refused['card']['refused because']};"
+            f" `aclue preferences pin {refused['version']}` makes it current all the same"
+        )
+
+
+def _show_scores(measured: Any) -> None:
     click.echo(f"{'users':<8} {'predictor':<12} {'judgements':>10} {'log-loss':>9} {'AUC':>6} {'ECE':>6}")
     for row in _records(measured.scores):
         numbers = " ".join(
@@ -141,7 +162,7 @@ def _card(card: dict[str, Any], indent: str = "") -> Iterator[str]:
             yield f"{indent}{name}: {value}"
 
 
-@preferences.command(epilog="Example:  aclue preferences pin 1-8f58314e2008")
+@preferences.command(epilog="Example:  aclue preferences pin 2-8f58314e2008")
 @click.argument("version")
 @yes_option
 @json_option

@@ -50,14 +50,14 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
     def taste_model(
         context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
-        """The current version, or a new one where it is due."""
+        """The newest version, or a new one where it is due: a candidate until its quality is judged."""
         from aclue_pipeline.preferences import ensure_model, train
 
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_MODELS])
         trained = train(database) if config.retrain else ensure_model(database)
         context.log.info(
-            f"{'trained' if trained.is_new else 'current'} version {trained.version}: {trained.events:,} signals"
+            f"{'trained' if trained.is_new else 'newest'} version {trained.version}: {trained.events:,} signals"
         )
         return dg.MaterializeResult(metadata=metadata({**asdict(trained), **_looked(catalog, database, _MODELS)}))
 
@@ -70,18 +70,18 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
 def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
     @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _MODELS, _SIGNALS)], name="preference_quality")
     def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
-        """Measured once a model version: on judgements held out in time, against what knows less. Shown every time."""
-        from aclue_pipeline.preferences import evaluate
+        """Measured and judged once a model version: on judgements held out in time, against the current version and what knows less.
+        Shown every time."""
+        from aclue_pipeline.preferences import ensure_judged, kept_versions
         from aclue_pipeline.preferences.figures import measured
 
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_QUALITY])
-        rows, when = measured(database), "before, for this version of the model"
-        if not rows:
-            evaluate(database)
-            rows, when = measured(database), "now"
+        when = "now" if ensure_judged(database) else "before, for this version of the model"
+        rows, newest = measured(database), kept_versions(database)[0]
+        said = {"version": newest["version"], "status": newest["status"]}
         return dg.MaterializeResult(
-            metadata=metadata({"measured": when, **_scores(rows), **_looked(catalog, database, _QUALITY)})
+            metadata=metadata({**said, "measured": when, **_scores(rows), **_looked(catalog, database, _QUALITY)})
         )
 
     return preference_quality

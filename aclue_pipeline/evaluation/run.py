@@ -74,6 +74,7 @@ def evaluate(
         _load(admin, data, known, known_feedback, shift, scratch)
         say("training")
         trained = preferences.train(database)
+        preferences.pin(database, trained.version)  # it is measured here, by what nobody has seen
         say(f"folding in, with {trained.version}")
         preferences.recalculate(database, full=True)
         said = _predicted(database, data.swipes.user[test], data.swipes.product[test])

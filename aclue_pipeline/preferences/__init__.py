@@ -1,7 +1,8 @@
 """Preferences: from swipes and feedback to `public.user_preferences`, one profile per user, and how good they are.
 
-`train` makes a model version, `recalculate` computes the profiles of those whose events changed (or of all), `evaluate`
-measures them, `predict` and `recommend` are what a recommender imports. Dagster, charts and the command line do not belong here."""
+`train` makes a model version, `evaluate` measures and judges it, `recalculate` computes the profiles of those whose events changed
+(or of all), `predict` and `recommend` are what a recommender imports. Dagster, charts and the command line do not
+belong here."""
 
 from aclue_pipeline.preferences.explaining import Explanation, explain
 from aclue_pipeline.preferences.publish import reset
@@ -10,7 +11,7 @@ from aclue_pipeline.preferences.recalculation import Recalculation, recalculate
 from aclue_pipeline.preferences.registry import kept_versions, pin, roll_back, unpin
 from aclue_pipeline.preferences.serving import Prediction, Recommendation, predict, recommend
 from aclue_pipeline.preferences.store import current_version, load_model
-from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_model, evaluate, train
+from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_judged, ensure_model, evaluate, train
 
 __all__ = [
     "Explanation",
@@ -21,6 +22,7 @@ __all__ = [
     "Trained",
     "cold_curve",
     "current_version",
+    "ensure_judged",
     "ensure_model",
     "evaluate",
     "explain",

@@ -17,10 +17,13 @@ _DRAWS: Final = 1000  # for a sampling floor; fewer where there are more than 10
 
 def log_loss(like: Floats, probability: Floats) -> float:
     """Mean of −log of the probability given to what happened."""
-    if not len(like):
-        return float("nan")
+    return float(np.mean(losses(like, probability))) if len(like) else float("nan")
+
+
+def losses(like: Floats, probability: Floats) -> Floats:
+    """−log of the probability given to each thing that happened."""
     p = np.clip(probability, _CLIP, 1 - _CLIP)
-    return float(-np.mean(like * np.log(p) + (1 - like) * np.log1p(-p)))
+    return np.asarray(-(like * np.log(p) + (1 - like) * np.log1p(-p)))
 
 
 def user_auc(like: Floats, probability: Floats, user: Ints) -> float:

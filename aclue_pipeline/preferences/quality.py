@@ -11,8 +11,9 @@ from aclue_pipeline.preferences.baselines import BASELINES, Past, baselines, tun
 from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, reliability, user_auc
+from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.predictor import Weights, probability
-from aclue_pipeline.preferences.splits import Mask, user_split
+from aclue_pipeline.preferences.splits import Mask, global_split, user_split
 from aclue_pipeline.preferences.training import split, train
 
 if TYPE_CHECKING:
@@ -38,17 +39,33 @@ class Quality:
 
 def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int) -> Quality:
     """Train on every user's past, predict the latest fifth, and compare. No future event enters any part of it."""
+    history, future = split(events, half_life_days)
+    return measured(
+        history, future, predictions(history, future, train(history, items, vocabulary, half_life_days, seed))
+    )
+
+
+def predictions(history: Events, future: Judgements, model: TasteModel, by_time: bool = False) -> dict[str, Floats]:
+    """What the profiles of a model, and each baseline, make of what was asked after the history. `by_time`: it was cut at one time, as
+    is what the baselines are tuned on."""
+    past = _products_judged(history)
+    held = global_split(past.at) if by_time else user_split(past.user, past.at, np.arange(len(past)))
+    judged = Past(past.users, len(model.items), past.user, past.item, past.like)
+    return {
+        "profile": by_profile(history, future, model),
+        **baselines(judged, tuned(judged, held), future.user, future.item),
+    }
+
+
+def by_profile(history: Events, future: Judgements, model: TasteModel) -> Floats:
+    return probability(Weights.of(profiles(history, model), model.vocabulary), future.user, future.item, model)
+
+
+def measured(history: Events, future: Judgements, predicted: dict[str, Floats]) -> Quality:
+    """The scores of predictions, for all users and by how much was known of them."""
     import pandas as pd
 
-    history, future = split(events, half_life_days)
-    model = train(history, items, vocabulary, half_life_days, seed)
-    past = judgements(history, Weighing(half_life_days=half_life_days))
-    past = past.take(~past.price_only)
-    predicted = {
-        "profile": probability(Weights.of(profiles(history, model), vocabulary), future.user, future.item, model),
-        **_baselines(past, future, len(items)),
-    }
-    groups = groups_of(np.bincount(past.user, minlength=events.users)[future.user])
+    groups = groups_of(np.bincount(_products_judged(history).user, minlength=history.users)[future.user])
     rows = [
         {
             "users_group": group,
@@ -59,6 +76,11 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
         for name in PREDICTORS
     ]
     return Quality(pd.DataFrame(rows), reliability(future.like, predicted["profile"]))
+
+
+def _products_judged(events: Events) -> Judgements:
+    judged = judgements(events, Weighing(half_life_days=1.0))  # which judgement counts, not how much
+    return judged.take(~judged.price_only)
 
 
 def groups_of(known: Ints) -> dict[str, Mask]:
@@ -98,12 +120,6 @@ def cold_curve(
         losses = {name: log_loss(asked.like, p) for name, p in predicted.items()}
         rows.append({"after": after, "users": len(np.unique(asked.user)), "n": len(asked.user), **losses})
     return pd.DataFrame(rows)
-
-
-def _baselines(judged: Judgements, future: Judgements, items: int) -> dict[str, Floats]:
-    past = Past(judged.users, items, judged.user, judged.item, judged.like)
-    held = user_split(judged.user, judged.at, np.arange(len(judged)))
-    return baselines(past, tuned(past, held), future.user, future.item)
 
 
 def _scores(like: Floats, probability: Floats, user: Ints) -> dict[str, float]:

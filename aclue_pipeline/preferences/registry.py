@@ -6,8 +6,9 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.errors import MissingPrerequisite, NothingFound
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.preferences.model import FORMAT
 from aclue_pipeline.preferences.store import current_version
 
 _VERSIONS: Final = """
@@ -27,7 +28,7 @@ def kept_versions(db: Database) -> list[dict[str, Any]]:
 def pin(db: Database, version: str) -> str | None:
     """Make a version the current one until it is unpinned, whatever was found of it; the one that was current before.
 
-    Raises NothingFound where no such version is kept."""
+    Raises NothingFound where no such version is kept, MissingPrerequisite where profiles cannot be computed with it any more."""
     with db.psycopg() as pg:
         _lock(pg)
         _known(pg, version)
@@ -54,7 +55,7 @@ def roll_back(db: Database, version: str | None = None) -> str:
             raise NothingFound(
                 "there is no current version to roll back from; train one with `aclue preferences train`"
             )
-        older = found[current + 1 :]
+        older = [one for one in found[current + 1 :] if one["version"].startswith(FORMAT)]
         if version is None:
             version = next((one["version"] for one in older if one["status"] == "accepted"), None)
             if version is None:
@@ -85,6 +86,10 @@ def _known(pg: psycopg.Connection[Any], version: str) -> None:
     if pg.execute("select from pipeline.taste_models where version = %s", [version]).fetchone() is None:
         raise NothingFound(
             f"there is no version {version} of the taste model; `aclue preferences versions` lists those there are"
+        )
+    if not version.startswith(FORMAT):
+        raise MissingPrerequisite(
+            f"version {version} is of an earlier release, with whose arithmetic profiles cannot be computed any more"
         )
 
 

@@ -15,17 +15,19 @@ from aclue_pipeline.preferences.catalogue import UUID, items_of
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
 from aclue_pipeline.preferences.model import FORMAT, Parameters, TasteModel, guessed
 
-VERSIONS_KEPT: Final = 3  # of refused ones and of others; beside them the current one
+VERSIONS_KEPT: Final = 3  # of those that were accepted, and of all others; beside them the current one
 _FEATURES: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price", "relative_price")
 _LISTED: Final = ", ".join(_FEATURES)
 _NEW: Final = (
     "not exists (select from pipeline.taste_items i where i.model_version = %s and i.product_id = f.product_id)"
 )
 
-#: Refused ones do not push out those that could be gone back to. Of an earlier release's no profile can be computed any more.
+#: What was not accepted does not push out what could be gone back to. Of an earlier release's no profile can be computed any more.
 _FORGET: Final = """
     delete from pipeline.taste_models m using (
-        select version, row_number() over (partition by status is not distinct from 'refused' order by trained_at desc, version) as place
+        select version, row_number() over (
+            partition by coalesce(status, 'accepted') = 'accepted' order by trained_at desc, version
+        ) as place
         from pipeline.taste_models
     ) as n
     where m.version = n.version and (
@@ -60,23 +62,24 @@ def current_version(pg: psycopg.Connection[Any]) -> str | None:
 def save_model(
     pg: psycopg.Connection[Any], model: TasteModel, rows: list[dict[str, Any]], events: int, users: int, seed: int
 ) -> bool:
-    """Store a version and its products, and forget versions beyond the newest few, never the current one.
-    False where it is there already and current."""
+    """Store a version as a candidate, with its products, and forget versions beyond the newest few, never the current one. False where
+    it is there already: what was found of it holds."""
     if current_version(pg) == model.version:
         return False
     vocabulary = {facet.name: list(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)}
-    pg.execute(
+    row = pg.execute(
         """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary, status)
-           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, 'accepted')
-           on conflict (version) do update set trained_at = excluded.trained_at""",
+           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, 'candidate')
+           on conflict (version) do update set trained_at = excluded.trained_at
+           returning xmax = 0""",
         [model.version, events, users, len(model.items), seed, Jsonb(model.parameters.as_dict()), Jsonb(vocabulary)],
-    )
+    ).fetchone()
     save_items(pg, model.version, model.items, rows)
     pg.execute(_FORGET, [FORMAT, VERSIONS_KEPT])
     pg.execute(
         "delete from pipeline.taste_items i where not exists (select from pipeline.taste_models m where m.version = i.model_version)"
     )
-    return True
+    return row == (True,)
 
 
 def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: list[dict[str, Any]]) -> None:
@@ -91,14 +94,29 @@ def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: li
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
+def copy_items(pg: psycopg.Connection[Any], version: str, model: TasteModel) -> None:
+    """What a model says of products that another version knows, as that one sees them."""
+    pg.execute(
+        f"""insert into pipeline.taste_items (model_version, product_id, log_odds, judgements, vector, {_LISTED})
+            select %s, i.product_id, o.log_odds, i.judgements, i.vector, {", ".join(f"i.{name}" for name in _FEATURES)}
+            from (select *, row_number() over (order by product_id) as place from pipeline.taste_items where model_version = %s) as i
+            join unnest(%s::float8[]) with ordinality as o (log_odds, place) using (place)
+            on conflict do nothing""",  # noqa: S608
+        [model.version, version, model.items.offset.tolist()],
+    )
+
+
 def usable_version(pg: psycopg.Connection[Any]) -> str:
-    """The current version. Raises MissingPrerequisite before the first training by this release's arithmetic."""
+    """The current version. Raises MissingPrerequisite where none was accepted that was trained by this release's arithmetic."""
     current = current_version(pg)
     if current is None:
-        raise MissingPrerequisite("there is no taste model yet; train one with `aclue preferences train`")
+        raise MissingPrerequisite(
+            "there is no accepted taste model yet; train one with `aclue preferences train`, judge it with `aclue preferences evaluate`"
+        )
     if not current.startswith(FORMAT):
         raise MissingPrerequisite(
-            f"the taste model {current} is of an earlier release; train one with `aclue preferences train`"
+            f"the taste model {current} is of an earlier release; train one with `aclue preferences train`, judge it with"
+            " `aclue preferences evaluate`"
         )
     return current
 
@@ -106,13 +124,13 @@ def usable_version(pg: psycopg.Connection[Any]) -> str:
 def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
     """A version with its products, the current one by default. Raises as `usable_version` does, and NothingFound for a version
     that is not kept."""
-    current = usable_version(pg)
+    version = version or usable_version(pg)
     row = pg.execute(
-        "select version, parameters, vocabulary from pipeline.taste_models where version = %s", [version or current]
+        "select version, parameters, vocabulary from pipeline.taste_models where version = %s", [version]
     ).fetchone()
     if row is None or not row[0].startswith(FORMAT):
         raise NothingFound(
-            f"version {version} of the taste model is not kept any more, the current one is {current}:"
+            f"version {version} of the taste model is not kept any more, the current one is {usable_version(pg)}:"
             " `aclue preferences recalculate` brings the profiles computed with it up to date"
         )
     vocabulary = Vocabulary(tuple(tuple(row[2][facet.name]) for facet in FACETS))

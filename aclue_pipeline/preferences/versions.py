@@ -2,7 +2,7 @@
 where a measurement is kept. The fitting itself is training's, the measuring quality's."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -13,9 +13,10 @@ from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
-from aclue_pipeline.preferences.model import FORMAT
+from aclue_pipeline.preferences.judging import Fitted, Verdict, as_baseline, judge
+from aclue_pipeline.preferences.model import FORMAT, TasteModel
 from aclue_pipeline.preferences.quality import Quality
-from aclue_pipeline.preferences.store import current_version, save_model
+from aclue_pipeline.preferences.store import save_model
 from aclue_pipeline.preferences.training import train as fit
 from aclue_pipeline.settings import get_settings
 
@@ -42,7 +43,7 @@ class Trained:
 
 
 def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Trained:
-    """Train a model version and make it the current one; the same data gives the same version, which is then not new.
+    """Train a model version, a candidate until `evaluate` judges it; the same data gives the same version, which is then not new.
 
     `half_life_days`: the setting by default. Raises MissingPrerequisite where nobody has judged anything yet.
     """
@@ -56,26 +57,112 @@ def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -
 
 
 def ensure_model(db: Database) -> Trained:
-    """The current version, trained anew where there is none, an earlier release made it, or signals have grown by a quarter since."""
+    """The newest version, trained anew where there is none, an earlier release made it, or signals have grown by a quarter since; that it
+    was refused, or another one is pinned, is no reason to train again."""
     with db.psycopg() as pg:
         row = pg.execute(
-            """select version, m.events, m.users, m.products, (select count(*) from pipeline.signals) as now
-               from pipeline.taste_models m join pipeline.current_taste_model using (version)"""
+            """select version, events, users, products, (select count(*) from pipeline.signals) as now
+               from pipeline.taste_models order by trained_at desc, version limit 1"""
         ).fetchone()
     if row is None or not row[0].startswith(FORMAT) or min(row[4], TRAINING_EVENTS) > row[1] * GROWTH:
         return train(db)
     return Trained(row[0], False, row[1], row[2], row[3])
 
 
-def evaluate(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Quality:
-    """Measure how well profiles predict what users judged next, and keep it under the current version."""
+def ensure_judged(db: Database) -> bool:
+    """Judge the newest version if nobody has, measure the current one if nobody has; whether there was anything to do."""
+    with db.psycopg() as pg:
+        due = pg.execute(
+            """select (select status from pipeline.taste_models order by trained_at desc, version limit 1) is not distinct from 'candidate'
+                   or not exists (select from analytics.preference_quality q
+                                  join pipeline.current_taste_model c on c.version = q.model_version)"""
+        ).fetchone() == (True,)
+    if due:
+        evaluate(db)
+    return due
+
+
+def evaluate(db: Database) -> Quality:
+    """Measure how well profiles predict what users judged next, and keep it under the newest version if that is a candidate, which is
+    then accepted or refused, else under the current one.
+
+    Where it is refused and nothing stands that could be kept, the best baseline stands in for it.
+    """
     with db.psycopg() as pg:
         events, items, vocabulary, _ = _data(pg, EVALUATION_EVENTS)
-        measured = quality.evaluate(events, items, vocabulary, _half_life(half_life_days), seed)
-        version = current_version(pg)
-        if version is not None:
-            _keep(pg, version, measured)
-    return measured
+        newest, current = _to_judge(pg)
+    if newest is None:
+        return quality.evaluate(events, items, vocabulary, _half_life(None), SEED)
+
+    def fitted(by: _Settings) -> Fitted:
+        def version(part: Events) -> TasteModel:
+            model = fit(part, items, vocabulary, by.half_life_days, by.seed)
+            return as_baseline(model, by.baseline) if by.baseline else model
+
+        return version
+
+    other = fitted(current.by) if current is not None and current.by != newest.by else None
+    must_beat = newest.is_candidate and (current is None or current.by.baseline is not None)
+    verdict = judge(events, fitted(newest.by), other, must_beat, SEED)
+    with db.psycopg() as pg:
+        _keep(pg, newest.version, verdict.quality)
+        _settle(pg, newest, verdict)
+        if newest.is_candidate and verdict.refused and current is None:
+            _stand_in(pg, newest.version, verdict)
+    return verdict.quality
+
+
+class _Settings(NamedTuple):
+    """What a version is fitted by."""
+
+    half_life_days: float
+    seed: int
+    baseline: str | None  # it stands in for
+
+
+class _Judged(NamedTuple):
+    version: str
+    by: _Settings
+    is_candidate: bool
+
+
+def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged | None, _Judged | None]:
+    """(the newest version if it is a candidate, else the current one; the current one, if this release can compute profiles with it)."""
+    rows = pg.execute(
+        """select m.version, (m.parameters ->> 'half_life_days')::float8, m.seed, m.card ->> 'stands in for',
+               m.status is not distinct from 'candidate', c.version is not null
+           from pipeline.taste_models m left join pipeline.current_taste_model c using (version) order by m.trained_at desc, m.version"""
+    ).fetchall()
+    found = [(_Judged(version, _Settings(*by), is_candidate), current) for version, *by, is_candidate, current in rows]
+    current = next((one for one, is_current in found if is_current and one.version.startswith(FORMAT)), None)
+    return found[0][0] if found and found[0][0].is_candidate else current, current
+
+
+def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict) -> None:
+    """The verdict on its card; measuring again what was accepted changes no status."""
+    status = ("refused" if verdict.refused else "accepted") if judged.is_candidate else None
+    card: dict[str, Any] = {"predicts": verdict.figures}
+    if judged.is_candidate:
+        card = {"refused because": verdict.refused, **card} if verdict.refused else card
+    pg.execute(
+        "update pipeline.taste_models set status = coalesce(%s, status), card = coalesce(card, '{}') || %s where version = %s",
+        [status, Jsonb(card), judged.version],
+    )
+
+
+def _stand_in(pg: psycopg.Connection[Any], version: str, verdict: Verdict) -> None:
+    """Version 0: what the best baseline says, until there are data enough for more than that."""
+    model = as_baseline(store.load_model(pg, version), verdict.best)
+    pg.execute(
+        """insert into pipeline.taste_models
+               (version, trained_at, events, users, products, seed, parameters, vocabulary, status, card)
+           select %s, clock_timestamp(), events, users, products, seed, %s, vocabulary, 'accepted', %s
+           from pipeline.taste_models where version = %s
+           on conflict (version) do update set trained_at = excluded.trained_at""",
+        [model.version, Jsonb(model.parameters.as_dict()), Jsonb({"stands in for": verdict.best}), version],
+    )
+    store.copy_items(pg, version, model)
+    _keep(pg, model.version, verdict.instead)
 
 
 def cold_curve(db: Database, half_life_days: float | None = None, seed: int = SEED) -> "pd.DataFrame":

@@ -11,7 +11,7 @@
 --       relative_price;
 --   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table analytics.preference_quality (
-    model_version text not null,        -- The version that was current when this was measured; everything was fitted anew to the past for it.
+    model_version text not null,        -- The version that was measured, a candidate or the current one; for it everything was fitted anew to the past.
     users_group text not null,          -- all, or users with at most 5 judgements before (cold), 6 to 50 (casual), more (heavy).
     predictor text not null,            -- profile (the row of user_preferences), or a baseline: user_item (biases on the log odds), user_rate, popularity (both shrunk), global_rate.
     users integer not null,             -- Users whose judgements were predicted.

@@ -18,7 +18,7 @@ WRITING = [
     ("rollback",),
     ("preferences", "recalculate"),
     ("preferences", "train"),
-    ("preferences", "pin", "1-8f58314e2008"),
+    ("preferences", "pin", "2-8f58314e2008"),
     ("preferences", "unpin"),
     ("preferences", "rollback"),
     ("preferences", "reset", "0073356a-b032-5ba8-8c51-18e9b4adb988"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.preferences.publish import BOOKKEEPING
 
@@ -18,6 +19,13 @@ def stock(db: Database, users: int = USERS, products: int = PRODUCTS, swipes: in
                 query(connection, statement, users=users, products=products, swipes=swipes)
         for n in range(1, 21):
             give_feedback(connection, n, n, value=(n % 5 - 2) / 2, kind="explicit" if n % 3 else "implicit")
+
+
+def train(db: Database, **how: Any) -> preferences.Trained:
+    """A new version, made the current one without being judged."""
+    trained = preferences.train(db, **how)
+    preferences.pin(db, trained.version)
+    return trained
 
 
 def give_feedback(

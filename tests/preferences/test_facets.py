@@ -73,7 +73,7 @@ from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database
 
 db = Database(sys.argv[1])
-preferences.train(db)
+preferences.pin(db, preferences.train(db).version)
 print(preferences.recalculate(db).users, preferences.recalculate(db, full=True).published.written)
 """
 

@@ -18,7 +18,7 @@ from aclue_pipeline.checks import ask
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import recalculation, signals
 from tests.conftest import Databases
-from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock
+from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock, train
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
@@ -46,7 +46,7 @@ def stocked(server: Any) -> Iterator[str]:
         for older in ("training_weight_is_number", "created_at_is_finite"):  # CHECKs that older rows may break
             pg.execute(f"alter table public.recommendation_feedback drop constraint recommendation_feedback_{older}")
         write(pg, "service_role", "recommendations", {"id": TIP, "user_id": ME, "product_id": MUG})
-    preferences.train(db)
+    train(db)
     preferences.recalculate(db, full=True)
     db.close()
     yield db.name
@@ -107,7 +107,7 @@ def is_harmless(db: Database) -> None:
     assert preferences.recalculate(db).users <= 1
     assert others(db) == before
     assert preferences.recalculate(db, full=True).published.written == 0
-    preferences.train(db)
+    train(db)
     preferences.recalculate(db)
     assert len(others(db)) == len(before)
 

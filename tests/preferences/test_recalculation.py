@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,7 +24,7 @@ from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import Publisher
 from aclue_pipeline.preferences.rows import lines
-from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe
+from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe, train
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.database
 def shop(deployed_db: Database) -> Database:
     """A stocked shop with a model, no profile yet."""
     stock(deployed_db)
-    preferences.train(deployed_db)
+    train(deployed_db)
     return deployed_db
 
 
@@ -101,7 +102,7 @@ def test_the_other_catalogue_shape_gives_profiles_too(databases: Any) -> None:
         )
         for n in range(1, 10):
             swipe(connection, 1 + n % 2, n, "right" if n % 3 else "left")
-    preferences.train(db)
+    train(db)
     assert preferences.recalculate(db).users == 2
     (row, _) = profiles_in(db)
     assert list(row["category_preferences"]) == ["kitchen"]
@@ -217,7 +218,7 @@ def test_incremental_is_full_after_many_changes(profiled: Database) -> None:
 
 
 def test_a_new_model_version_is_a_change_for_everybody(profiled: Database) -> None:
-    trained = preferences.train(profiled, half_life_days=60)
+    trained = train(profiled, half_life_days=60)
     assert trained.is_new
     assert preferences.recalculate(profiled).users == len(profiles_in(profiled))
     assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
@@ -444,7 +445,7 @@ def test_a_reset_of_a_profile_that_rests_on_no_event_leaves_none(profiled: Datab
 def test_where_no_price_was_seen_none_is_published_and_nobody_is_recalculated_for_that(shop: Database) -> None:
     with shop.begin() as connection:
         query(connection, "update public.products set price_min = null, price_max = null")
-    preferences.train(shop)
+    train(shop)
     preferences.recalculate(shop)
     assert all(row["price_range"] is None for row in profiles_in(shop))
     adjust(shop, 4, """(auth.uid(), '{"mine": 1}', '{Mine}')""")
@@ -578,14 +579,16 @@ def test_training_again_on_the_same_data_gives_the_same_version(shop: Database) 
 
 
 def test_everybody_asks_the_view_which_version_is_current(shop: Database) -> None:
-    with shop.begin() as connection:
-        view = "create or replace view pipeline.current_taste_model as select version from pipeline.taste_models"
-        query(connection, f"{view} order by trained_at limit 1")  # the oldest, as a pin would have it
-    first = preferences.ensure_model(shop)
-    assert preferences.train(shop, half_life_days=60).version != first.version
-    assert preferences.ensure_model(shop) == first
+    first = preferences.ensure_model(shop)  # pinned
+    second = preferences.train(shop, half_life_days=60)
+    assert second.version != first.version
+    assert preferences.ensure_model(shop) == replace(second, is_new=False), (
+        "nothing is trained again for what is pinned"
+    )
     preferences.recalculate(shop)
     assert {row["calculation_version"] for row in profiles_in(shop)} == {first.version}
+    with shop.begin() as connection:
+        query(connection, "update pipeline.taste_models set status = 'refused' where version = :v", v=second.version)
     assert not measured(shop)
     preferences.evaluate(shop)
     assert measured(shop)
@@ -609,6 +612,7 @@ def test_a_version_of_an_earlier_release_is_replaced_and_all_profiles_of_it_comp
     trained = preferences.ensure_model(profiled)
     assert trained.is_new
     assert [one["version"] for one in preferences.kept_versions(profiled)] == [trained.version]
+    preferences.pin(profiled, trained.version)
     assert preferences.recalculate(profiled).users == len(profiles_in(profiled))
     assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
 
@@ -619,14 +623,14 @@ def test_a_word_is_known_when_five_users_brought_it(shop: Database) -> None:
     for users, known in ((4, False), (5, True)):
         with shop.begin() as connection:
             query(connection, said, users=users)
-        preferences.train(shop)
+        train(shop)
         with shop.psycopg() as pg:
             assert ("housewarming" in store.load_model(pg).vocabulary.names) is known
 
 
 def test_old_versions_are_forgotten(shop: Database) -> None:
     for days in (100, 110, 120, 130):
-        preferences.train(shop, half_life_days=days)
+        train(shop, half_life_days=days)
     assert scalar(shop, "select count(*) from pipeline.taste_models") == store.VERSIONS_KEPT
     assert scalar(shop, "select count(distinct model_version) from pipeline.taste_items") == store.VERSIONS_KEPT
 
@@ -646,7 +650,7 @@ def test_quality_is_kept_under_the_current_version(shop: Database) -> None:
     preferences.evaluate(shop)
     with shop.begin() as connection:
         rows = query(connection, "select * from analytics.preference_quality")
-        version = query(connection, "select version from pipeline.taste_models")[0]["version"]
+        version = query(connection, "select version from pipeline.current_taste_model")[0]["version"]
     assert len(rows) == len(measured.scores) == 4 * (1 + len(BASELINES))
     assert {row["model_version"] for row in rows} == {version}
     (plotted,) = [row for row in rows if row["reliability"] is not None]

@@ -16,7 +16,7 @@ from aclue_pipeline.errors import MissingPrerequisite, NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.preferences import explaining, predictor, store
 from aclue_pipeline.settings import get_settings
-from tests.preferences.database import scalar, stock, swipe
+from tests.preferences.database import scalar, stock, swipe, train
 
 pytestmark = pytest.mark.database
 
@@ -27,7 +27,7 @@ NOBODY = UUID(int=0)
 def served(deployed_db: Database) -> Database:
     """A stocked shop with profiles."""
     stock(deployed_db)
-    preferences.train(deployed_db)
+    train(deployed_db)
     preferences.recalculate(deployed_db, full=True)
     return deployed_db
 
@@ -122,7 +122,7 @@ def test_a_row_is_judged_by_the_version_it_was_computed_with_as_long_as_that_is_
     row = row_of(served, 4)
     before = preferences.predict(served, row, ids)
     for days in (100, 110):
-        preferences.train(served, half_life_days=days)
+        train(served, half_life_days=days)
     assert preferences.predict(Database(served.url), row, ids) == before
 
 

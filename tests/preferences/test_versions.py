@@ -1,17 +1,24 @@
 """Versions of the taste model: which one is current, and who decides that."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from aclue_pipeline import preferences
+from aclue_pipeline.checks import ask
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.preferences import store
+from aclue_pipeline.preferences import store, versions
+from aclue_pipeline.preferences.baselines import BASELINES
+from aclue_pipeline.preferences.figures import measured
+from aclue_pipeline.preferences.judging import Verdict
 from aclue_pipeline.settings import get_settings
 from tests.preferences.database import profiles_in, scalar, stock
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -21,8 +28,15 @@ def shop(deployed_db: Database) -> Database:
     """A stocked shop with a model and profiles."""
     stock(deployed_db)
     preferences.train(deployed_db)
+    accept(deployed_db)
     preferences.recalculate(deployed_db, full=True)
     return deployed_db
+
+
+def accept(db: Database) -> None:
+    """The newest version, as its judge might have."""
+    with db.psycopg() as pg:
+        pg.execute("update pipeline.taste_models set status = 'accepted' where status = 'candidate'")
 
 
 def current(db: Database) -> str:
@@ -32,6 +46,7 @@ def current(db: Database) -> str:
 def test_after_a_rollback_the_old_rows_are_back_to_the_bit(shop: Database) -> None:
     first, before = current(shop), profiles_in(shop)
     preferences.train(shop, half_life_days=20)
+    accept(shop)
     preferences.recalculate(shop)
     assert profiles_in(shop) != before
     assert preferences.roll_back(shop) == first
@@ -44,6 +59,7 @@ def test_a_pinned_version_stays_current_until_it_is_unpinned(shop: Database) -> 
     first = current(shop)
     assert preferences.pin(shop, first) == first
     second = preferences.train(shop, half_life_days=20).version
+    accept(shop)
     assert current(shop) == first
     assert preferences.unpin(shop) == current(shop) == second
     preferences.pin(shop, first)
@@ -70,6 +86,7 @@ def test_what_cannot_be_rolled_back_to_is_one_line_that_says_what_to_do(shop: Da
     with pytest.raises(NothingFound, match="aclue preferences versions"):
         preferences.pin(shop, "1-000000000000")
     second = preferences.train(shop, half_life_days=20).version
+    accept(shop)
     preferences.pin(shop, first)
     with pytest.raises(NothingFound, match=f"aclue preferences pin {second}"):
         preferences.roll_back(shop, second)
@@ -81,6 +98,7 @@ def test_the_commands_list_show_pin_and_roll_back(shop: Database, monkeypatch: p
     get_settings.cache_clear()
     first = current(shop)
     second = preferences.train(shop, half_life_days=20).version
+    accept(shop)
 
     def said(*arguments: str, code: int = 0) -> str:
         done = CliRunner().invoke(aclue, ["preferences", *arguments])
@@ -94,3 +112,90 @@ def test_the_commands_list_show_pin_and_roll_back(shop: Database, monkeypatch: p
     assert json.loads(said("versions", "--json"))[1]["is_current"] is True
     assert f"current version: {second}, not pinned (was {first})" in said("unpin", "--yes")
     assert f"current version: {first}, pinned (was {second})" in said("pin", first, "--yes")
+
+
+# --- judged -------------------------------------------------------------------------------------------------------------
+
+
+def statuses(db: Database) -> dict[str, str]:
+    return {one["version"]: one["status"] for one in preferences.kept_versions(db)}
+
+
+@pytest.fixture
+def verdicts(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    """What the judge finds from now on; how it finds it is tried in test_judging.py."""
+    says: dict[str, str | None] = {"refused": None}
+    real = versions.judge
+
+    def told(*arguments: Any) -> Verdict:
+        return replace(real(*arguments), refused=says["refused"])
+
+    monkeypatch.setattr(versions, "judge", told)
+    return says
+
+
+def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdicts: dict[str, str | None]) -> None:
+    first = current(shop)
+    second = preferences.train(shop, half_life_days=20).version
+    assert statuses(shop) == {first: "accepted", second: "candidate"}
+    assert current(shop) == first
+    assert preferences.ensure_judged(shop)
+    assert current(shop) == second
+    card = preferences.kept_versions(shop)[0]["card"]
+    assert card["predicts"]["users"]["judgements"] > 0
+    assert not preferences.ensure_judged(shop)
+
+
+def test_a_refused_version_blocks_with_its_reason_and_profiles_stay_with_the_current_one(
+    shop: Database, verdicts: dict[str, str | None]
+) -> None:
+    first, before = current(shop), profiles_in(shop)
+    check = next(file for file in CATALOG.checks if file.name == "new_version_is_not_worse")
+    assert check.severity == "blocking"
+    assert ask(shop, check).passed
+    second = preferences.train(shop, half_life_days=20).version
+    verdicts["refused"] = "its log-loss is worse"
+    preferences.evaluate(shop)
+    assert statuses(shop) == {first: "accepted", second: "refused"}
+    found = ask(shop, check)
+    assert found.outcome == "failed"
+    assert all(part in found.says for part in (first, second, "its log-loss is worse"))
+    assert preferences.recalculate(shop, full=True).published.written == 0
+    assert profiles_in(shop) == before
+    assert not preferences.train(shop, half_life_days=20).is_new
+    assert statuses(shop)[second] == "refused", "the same data give the same version, and the same verdict"
+    assert preferences.pin(shop, second) == first
+    assert ask(shop, check).passed
+    assert preferences.recalculate(shop).users == len(before)
+
+
+def test_where_nothing_stands_and_nothing_can_be_learned_yet_the_best_baseline_stands_in(
+    deployed_db: Database, verdicts: dict[str, str | None]
+) -> None:
+    stock(deployed_db)
+    candidate = preferences.train(deployed_db).version
+    verdicts["refused"] = "too few"
+    preferences.evaluate(deployed_db)
+    zero = current(deployed_db)
+    assert zero.endswith("-0")
+    assert statuses(deployed_db) == {zero: "accepted", candidate: "refused"}
+    assert {one["version"]: one for one in preferences.kept_versions(deployed_db)}[zero]["card"][
+        "stands in for"
+    ] in BASELINES
+    assert preferences.recalculate(deployed_db, full=True).published.written > 0
+    assert all(ask(deployed_db, file).passed for file in CATALOG.checks if file.room == "preferences")
+    assert {row["predictor"] for row in measured(deployed_db)} == {"profile", *BASELINES}
+    assert not preferences.ensure_judged(deployed_db)
+    assert preferences.ensure_model(deployed_db).version == zero, "not trained again before there are more signals"
+    preferences.train(deployed_db, half_life_days=20)
+    verdicts["refused"] = None
+    preferences.evaluate(deployed_db)
+    assert not current(deployed_db).endswith("-0")
+
+
+def test_the_shop_of_the_tests_is_green_whatever_its_judge_says(deployed_db: Database) -> None:
+    stock(deployed_db)
+    preferences.ensure_model(deployed_db)
+    preferences.ensure_judged(deployed_db)
+    preferences.recalculate(deployed_db)
+    assert all(ask(deployed_db, file).passed for file in CATALOG.checks if file.room == "preferences")

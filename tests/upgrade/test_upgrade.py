@@ -157,6 +157,7 @@ def test_days_of_which_the_facts_have_fewer_stay_as_published_and_say_how_many_w
 
 def test_every_check_is_green_over_days_that_stayed(db: Database) -> None:
     preferences.ensure_model(db)
+    preferences.ensure_judged(db)
     preferences.recalculate(db)
     assert red(db) == set()
 
@@ -182,6 +183,7 @@ def test_a_day_that_stayed_gives_way_to_the_facts_when_a_person_says_so(db: Data
     )
     assert found == [(-1, ["definition", "deleted source"])]
     preferences.ensure_model(db)
+    preferences.ensure_judged(db)
     preferences.recalculate(db)
     assert red(db) == set()
 
@@ -208,6 +210,7 @@ def test_profiles_survive(old_db: Database) -> None:
     with pytest.raises(MissingPrerequisite, match="earlier release"):
         preferences.recalculate(old_db)
     assert preferences.ensure_model(old_db).is_new
+    assert preferences.ensure_judged(old_db)
     assert preferences.recalculate(old_db).users == 3, "the deleted product's swipes are gone"
     assert rows(old_db, "select user_id from public.user_preferences order by user_id") == [row[:1] for row in before]
     assert preferences.recalculate(old_db).users == 0
