@@ -55,12 +55,17 @@ def ensure_function(pg: Pg, catalog: Catalog, function: Function, dropped: list[
 
 
 def _finish(pg: Pg, function: Function) -> None:
-    """Its comment; and what reads with its owner's rights, nobody calls who is not granted it. Of `pipeline`, which gives nothing away,
-    views are made that others read."""
+    """Its comment; and what reads with its owner's rights, nobody calls who is not granted it: of `pipeline` the server. A scalar of
+    `pipeline` gives nothing away; views are made of it that others read."""
     describe_function(pg, function)
-    reads = "select prosecdef from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"
-    if function.schema != "pipeline" and one(pg, reads, [function.schema, function.name]):
-        pg.execute(sql.SQL("revoke execute on routine {} from public").format(identifier(function.key)))
+    reads = """select prosecdef and (proretset or pronamespace <> 'pipeline'::regnamespace)
+        from pg_proc where (pronamespace::regnamespace::text, proname) = (%s, %s)"""
+    if not one(pg, reads, [function.schema, function.name]):
+        return
+    pg.execute(sql.SQL("revoke execute on routine {} from public").format(identifier(function.key)))
+    if function.schema == "pipeline" and one(pg, "select to_regrole('service_role') is not null"):
+        pg.execute("grant usage on schema pipeline to service_role")
+        pg.execute(sql.SQL("grant execute on routine {} to service_role").format(identifier(function.key)))
 
 
 def _drop_views_on(pg: Pg, catalog: Catalog, below: list[int]) -> list[str]:

@@ -15,7 +15,7 @@ from aclue_pipeline.preferences.arrays import EVENT_COLUMNS, Events, Floats, Int
 from aclue_pipeline.preferences.evidence import judgements
 from aclue_pipeline.preferences.kernel import Z90, profiles
 from aclue_pipeline.preferences.model import PARTS, TasteModel
-from aclue_pipeline.preferences.predictor import Weights, parts, probability
+from aclue_pipeline.preferences.predictor import Weights, familiarity, parts, probability
 from aclue_pipeline.preferences.serving import model_of, profile
 
 _TRIED: Final = 1_000_000  # events in the profiles that are compared: of a user with more than the root of that, the latest are tried
@@ -115,9 +115,10 @@ def _chance(known: Weights, item: Ints, model: TasteModel) -> tuple[Floats, Chan
 
 
 def _parts(known: Weights, item: Ints, model: TasteModel) -> dict[str, float]:
-    """What each part adds to the log odds; one that the link weighs otherwise for new users is one part."""
-    link = model.parameters.link
-    total = {"intercept": float(link[0])}
+    """What each part adds to the log odds, calibrated; one that the link weighs otherwise for new users is one part."""
+    shift, slope = familiarity(known.judged[:1])[0] * model.parameters.calibration
+    link = model.parameters.link * (1.0 + slope)
+    total = {"intercept": float(link[0] + shift)}
     made = parts(known, np.zeros(1, np.int64), item, model.items, model.vocabulary)
     for name, coefficient, part in zip(PARTS, link[1:], made, strict=True):
         name = name.removesuffix("_when_new")

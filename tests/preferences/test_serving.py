@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.exc import ProgrammingError
 
 from aclue_pipeline import preferences
 from aclue_pipeline.cli.context import Context
@@ -15,6 +16,7 @@ from aclue_pipeline.cli.preferences import preferences as command
 from aclue_pipeline.errors import MissingPrerequisite, NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.preferences import explaining, predictor, store
+from aclue_pipeline.preferences.model import PARTS
 from aclue_pipeline.settings import get_settings
 from tests.preferences.database import scalar, stock, swipe, train
 
@@ -314,3 +316,47 @@ def test_the_command_line_explains_for_people_and_for_machines(served: Database,
     assert told["chance"]["probability"] == pytest.approx(chance)
     assert len(lines) == 4 + min(len(told["reasons"]), 20) + (len(told["reasons"]) > 20)
     assert "probability" not in aclue("explain", user(served, 4)).stdout
+
+
+# --- in SQL ---------------------------------------------------------------------------------------------------------------
+
+
+def test_sql_says_what_python_says(served: Database) -> None:
+    with served.begin() as connection:
+        # Every part weighs something, each otherwise: in a shop as small as this one the link makes little of most.
+        query(
+            connection,
+            """update pipeline.taste_models set parameters = parameters || jsonb_build_object(
+                   'link', (select jsonb_agg(0.9 * sin(n) + 0.2) from generate_series(1, 24) n), 'calibration', '[0.1, -0.05]'::jsonb)""",
+        )
+        query(connection, "insert into auth.users (id) values (md5('stranger')::uuid)")
+    assert len(PARTS) == 23
+    change(served, "update public.products set is_active = false where id = :id", id=products(served, 9)[0])
+    asked = [user(served, n) for n in (1, 4, 30, 57)] + [NOBODY, scalar(served, "select md5('stranger')::uuid as id")]
+    for one in asked:
+        python = dict(preferences.recommend(served, one, 1000))
+        sql = {row["product_id"]: row["probability"] for row in _likely(served, one, 1000)}
+        assert sql == pytest.approx(python, abs=1e-6)
+        assert len({round(chance, 3) for chance in sql.values()}) > 10
+        best = [row["probability"] for row in _likely(served, one, 5)]
+        assert best == sorted(sql.values(), reverse=True)[:5]
+        assert _likely(served, one, -1) == []
+
+
+def test_sql_says_it_to_the_server_and_to_nobody_else(served: Database) -> None:
+    for role, may in (("service_role", True), ("authenticated", False), ("anon", False)):
+        with served.begin() as connection:
+            query(connection, "select set_config('role', :role, true)", role=role)
+            if may:
+                assert len(query(connection, "select * from pipeline.likely(md5('user4')::uuid, 3)")) == 3
+            else:
+                with pytest.raises(ProgrammingError, match="permission denied"), connection.begin_nested():
+                    query(connection, "select * from pipeline.likely(md5('user4')::uuid, 3)")
+            with pytest.raises(ProgrammingError, match="permission denied"), connection.begin_nested():
+                query(connection, "select * from pipeline.taste_items")
+    assert not scalar(served, "select has_function_privilege('public', 'pipeline.likely(uuid, integer)', 'execute')")
+
+
+def _likely(db: Database, user_id: UUID, n: int) -> list[dict[str, Any]]:
+    with db.begin() as connection:
+        return query(connection, "select * from pipeline.likely(:user, :n)", user=user_id, n=n)
