@@ -40,7 +40,7 @@ here as (
         a.person_number as person_number,
         bool_and(a.is_machine) as is_machine,
         bool_or(a.is_signed_in and not a.is_machine) as is_signed_in,
-        count(*) filter (where a.event = 'click' and not a.is_machine) as clicks,
+        count(*) filter (where a.click_id is not null and not a.is_machine) as clicks,
         bool_or(a.is_converted) as is_converted
     from periods as p
     join staging.activity as a on a.active_at >= p.begins_at and a.active_at < p.ends_at

@@ -45,7 +45,7 @@ brought as (
     from staging.person_facts as p
     join last_weeks as l on l.person_number = p.person_number
     join staging.activity as a on a.person_number = p.person_number and a.active_at = p.first_here_at and not a.is_machine
-    order by p.person_number, a.event desc, a.utm_source collate "C", a.utm_campaign collate "C"
+    order by p.person_number, a.click_id is not null, a.utm_source collate "C", a.utm_campaign collate "C"
 ),
 sizes as (
     select

@@ -5,11 +5,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from psycopg.rows import dict_row
 
+from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.settings import get_settings
 from tests.oracles.report_functions import Asked
 from tests.oracles.revenue import Table
+from tests.support.catalogs import CATALOG
 
 #: How far a number may be off: what is a median of floating points, what is a root.
 NEAR = {
@@ -31,7 +35,15 @@ def asked(
     zone: str = "Europe/London",
     begins: date = date(2024, 1, 1),
 ) -> Asked:
-    """A call to be made about now; the settings that functions know are set."""
+    """A call to be made about now; the settings that functions know are set, and the facts are of that first day."""
+    with db.psycopg() as pg:
+        (read,) = pg.execute("select settings from pipeline.syncs order by sync desc limit 1").fetchone() or ("",)
+    if f"first_day={begins}" not in read:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ACLUE_FIRST_DAY", begins.isoformat())
+            get_settings.cache_clear()
+            derived.sync(db, CATALOG)
+        get_settings.cache_clear()
     with db.psycopg() as pg:
         for name, value in (("timezone", zone), ("first_day", begins.isoformat())):
             pg.execute("update pipeline.settings set value = %s where name = %s", [value, name])
