@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import betaln
 
+from aclue_pipeline.preferences.alignment import aligned, renumbered
 from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary, logit, sigmoid, sums
 from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, FACETS, ITEM_KINDS, RANK, SEGMENTS
@@ -61,8 +62,16 @@ PLAIN_LINK: Final = np.array(
 )  # until there is something to learn from
 
 
-def train(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int) -> TasteModel:
-    """A model version from the events of all (or a sample of) users and the catalogue's items.
+def train(
+    events: Events,
+    items: Items,
+    vocabulary: Vocabulary,
+    half_life_days: float,
+    seed: int,
+    previous: TasteModel | None = None,
+) -> TasteModel:
+    """A model version from the events of all (or a sample of) users and the catalogue's items, its vectors and segments as near to the
+    previous version's as may be.
 
     How far users' tastes spread is learned once, by what predicts the latest judgements best, and stays what it is in everything
     that follows. The link, which weighs the parts of a prediction, is learned on judgements that came after those which all else was
@@ -77,8 +86,8 @@ def train(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: 
         taught = _some_users(events, LINK_EVENTS, seed)
         scales = _scales(fitted, taught)
         link, calibration = _link(lambda part: _scaled(fitted(part), scales), taught, seed)
-        model = _scaled(fitted(events), scales)
-        centres = _centres(events, model, seed)
+        model = aligned(_scaled(fitted(events), scales), previous)
+        centres = _centres(events, model, seed, previous)
         parameters = replace(_strengths(events, model), link=link, calibration=calibration, centres=centres)
     return replace(model, parameters=parameters, version=version_of(parameters, vocabulary, model.items))
 
@@ -428,17 +437,21 @@ def _some_users(events: Events, most: int, seed: int) -> Events:
     return events.take(kept[events.user])
 
 
-def _centres(events: Events, model: TasteModel, seed: int) -> Floats:
-    """Centres of the segments (k-means on users' vectors), largest segment first."""
+def _centres(events: Events, model: TasteModel, seed: int, previous: TasteModel | None) -> Floats:
+    """Centres of the segments (k-means on users' vectors): the previous version's, moved to where its users are now, else the largest
+    segment first."""
     from sklearn.cluster import KMeans
 
     p, items = model.parameters, model.items
     judged = judgements(events, p)
     vector = fold_in(residuals(judged, items.offset, p.base_variance), items.vector)
-    centres = np.zeros((SEGMENTS, RANK))
     distinct = len(np.unique(vector, axis=0)) if len(vector) else 0
-    if distinct >= SEGMENTS:
-        means = KMeans(SEGMENTS, n_init=3, random_state=seed).fit(vector)
-        largest = np.argsort(-np.bincount(means.labels_, minlength=SEGMENTS), kind="stable")
-        centres = means.cluster_centers_[largest]
-    return centres
+    if distinct < SEGMENTS:
+        return np.zeros((SEGMENTS, RANK))
+    if previous is not None and previous.parameters.centres.any():
+        before = previous.parameters.centres
+        means = KMeans(SEGMENTS, init=before, n_init=1, tol=0.0, random_state=seed).fit(vector)
+        return renumbered(means.cluster_centers_, before)
+    means = KMeans(SEGMENTS, n_init=3, tol=0.0, random_state=seed).fit(vector)
+    largest = np.argsort(-np.bincount(means.labels_, minlength=SEGMENTS), kind="stable")
+    return np.asarray(means.cluster_centers_[largest])

@@ -51,7 +51,8 @@ def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -
         events, items, vocabulary, rows = _data(pg, TRAINING_EVENTS)
         if not (events.value != 0).any():
             raise MissingPrerequisite("no user has judged a product yet; a taste model needs swipes or feedback")
-        model = fit(events, items, vocabulary, _half_life(half_life_days), seed)
+        previous = store.load_model(pg) if (store.current_version(pg) or "").startswith(FORMAT) else None
+        model = fit(events, items, vocabulary, _half_life(half_life_days), seed, previous)
         is_new = save_model(pg, model, rows, len(events), events.users, seed)
     return Trained(model.version, is_new, len(events), events.users, len(items))
 

@@ -190,8 +190,8 @@ comment on column public.user_preferences.left_swipes is 'Number of dislikes; to
 comment on column public.user_preferences.super_likes is 'Number of swipes up, which are counted in right_swipes too.';
 comment on column public.user_preferences.engagement_rate is 'Share of judgements that were likes, 0 to 1, rounded to four places; 0 when there are none. Filled by a trigger where the writer does not give it.';
 comment on column public.user_preferences.ml_features is 'Full-precision inputs of the predictor (base rate, facet weights, variances); programs read these, never the rounded scores. NULL: not calculated yet.';
-comment on column public.user_preferences.embedding_vector is 'The user''s position in the taste space of calculation_version; comparable only within one version line. NULL: not calculated yet.';
-comment on column public.user_preferences.cluster_id is 'Segment of users with similar vectors, numbered anew by each calculation_version, the largest 0. NULL: not assigned.';
+comment on column public.user_preferences.embedding_vector is 'The user''s position in the taste space of calculation_version; that of a new version is turned towards the one before. NULL: not calculated yet.';
+comment on column public.user_preferences.cluster_id is 'Segment of users with similar vectors; a new calculation_version gives each the number of the one before that is most like it. NULL: not assigned.';
 comment on column public.user_preferences.similarity_threshold is 'Least similarity, 0 to 1, at which others'' taste may be used in recommendations to this user. The user may adjust it. NULL: as the app decides.';
 comment on column public.user_preferences.last_calculated is 'When the pipeline last wrote this profile. NULL: never, the row was made by the app.';
 comment on column public.user_preferences.calculation_version is 'The taste model version the profile was computed with. NULL: never computed.';
