@@ -1,6 +1,5 @@
 """`aclue preferences`: taste profiles, the model they rest on, and how good they are."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -113,6 +112,7 @@ def versions(context: Context, version: str | None, as_json: bool) -> None:
     from aclue_pipeline.derived.statement import named_errors
     from aclue_pipeline.errors import NothingFound
     from aclue_pipeline.preferences import kept_versions
+    from aclue_pipeline.preferences.card import entries
 
     with named_errors():
         found = kept_versions(context.database())
@@ -140,8 +140,8 @@ def versions(context: Context, version: str | None, as_json: bool) -> None:
         current = ", the current one" if one["is_current"] else ""
         click.echo(f"{version}: {_status(one)}{current}, trained {_minute(one['trained_at'])} UTC")
         click.echo(f"from {one['events']:,} signals of {one['users']:,} users, {one['products']:,} products")
-        for line in _card(one["card"] or {}):
-            click.echo(line)
+        for name, value in entries(one["card"] or {}):
+            click.echo(f"{name:<58} {value}")
 
 
 def _status(one: dict[str, Any]) -> str:
@@ -150,16 +150,6 @@ def _status(one: dict[str, Any]) -> str:
 
 def _minute(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def _card(card: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """A line for each entry; what belongs together is indented below its name."""
-    for name, value in card.items():
-        if isinstance(value, dict):
-            yield f"{indent}{name}:"
-            yield from _card(value, indent + "  ")
-        else:
-            yield f"{indent}{name}: {value}"
 
 
 @preferences.command(epilog="Example:  aclue preferences pin 2-8f58314e2008")

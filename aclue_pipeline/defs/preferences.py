@@ -59,9 +59,22 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
         context.log.info(
             f"{'trained' if trained.is_new else 'newest'} version {trained.version}: {trained.events:,} signals"
         )
-        return dg.MaterializeResult(metadata=metadata({**asdict(trained), **_looked(catalog, database, _MODELS)}))
+        card = _card(database, trained.version)
+        return dg.MaterializeResult(
+            metadata=metadata({**asdict(trained), **card, **_looked(catalog, database, _MODELS)})
+        )
 
     return taste_model
+
+
+def _card(database: "Database", version: str) -> dict[str, Any]:
+    """Whether a version may be used, and what stands on its card."""
+    from aclue_pipeline.preferences import kept_versions
+    from aclue_pipeline.preferences.card import entries
+
+    (one,) = (one for one in kept_versions(database) if one["version"] == version)
+    said = tabular({"what": name, "is": value} for name, value in entries(one["card"] or {}))
+    return {"version": version, "status": one["status"], "current": one["is_current"], "card": said}
 
 
 # --- how good it is ----------------------------------------------------------------------------------------------------
@@ -78,8 +91,7 @@ def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_QUALITY])
         when = "now" if ensure_judged(database) else "before, for this version of the model"
-        rows, newest = measured(database), kept_versions(database)[0]
-        said = {"version": newest["version"], "status": newest["status"]}
+        rows, said = measured(database), _card(database, kept_versions(database)[0]["version"])
         return dg.MaterializeResult(
             metadata=metadata({**said, "measured": when, **_scores(rows), **_looked(catalog, database, _QUALITY)})
         )

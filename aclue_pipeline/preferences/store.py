@@ -60,7 +60,13 @@ def current_version(pg: psycopg.Connection[Any]) -> str | None:
 
 
 def save_model(
-    pg: psycopg.Connection[Any], model: TasteModel, rows: list[dict[str, Any]], events: int, users: int, seed: int
+    pg: psycopg.Connection[Any],
+    model: TasteModel,
+    rows: list[dict[str, Any]],
+    events: int,
+    users: int,
+    seed: int,
+    card: dict[str, Any],
 ) -> bool:
     """Store a version as a candidate, with its products, and forget versions beyond the newest few, never the current one. False where
     it is there already: what was found of it holds."""
@@ -68,11 +74,20 @@ def save_model(
         return False
     vocabulary = {facet.name: list(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)}
     row = pg.execute(
-        """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary, status)
-           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, 'candidate')
+        """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary, status, card)
+           values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, 'candidate', %s)
            on conflict (version) do update set trained_at = excluded.trained_at
            returning xmax = 0""",
-        [model.version, events, users, len(model.items), seed, Jsonb(model.parameters.as_dict()), Jsonb(vocabulary)],
+        [
+            model.version,
+            events,
+            users,
+            len(model.items),
+            seed,
+            Jsonb(model.parameters.as_dict()),
+            Jsonb(vocabulary),
+            Jsonb(card),
+        ],
     ).fetchone()
     save_items(pg, model.version, model.items, rows)
     pg.execute(_FORGET, [FORMAT, VERSIONS_KEPT])

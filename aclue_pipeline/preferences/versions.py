@@ -11,6 +11,7 @@ from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
+from aclue_pipeline.preferences.card import card_of
 from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.judging import Fitted, Verdict, as_baseline, judge
@@ -53,7 +54,7 @@ def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -
             raise MissingPrerequisite("no user has judged a product yet; a taste model needs swipes or feedback")
         previous = store.load_model(pg) if (store.current_version(pg) or "").startswith(FORMAT) else None
         model = fit(events, items, vocabulary, _half_life(half_life_days), seed, previous)
-        is_new = save_model(pg, model, rows, len(events), events.users, seed)
+        is_new = save_model(pg, model, rows, len(events), events.users, seed, card_of(model, events))
     return Trained(model.version, is_new, len(events), events.users, len(items))
 
 
@@ -107,7 +108,7 @@ def evaluate(db: Database) -> Quality:
     verdict = judge(events, fitted(newest.by), other, must_beat, SEED)
     with db.psycopg() as pg:
         _keep(pg, newest.version, verdict.quality)
-        _settle(pg, newest, verdict)
+        _settle(pg, newest, verdict, current.version if current and current != newest else None)
         if newest.is_candidate and verdict.refused and current is None:
             _stand_in(pg, newest.version, verdict)
     return verdict.quality
@@ -139,12 +140,18 @@ def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged | None, _Judged | No
     return found[0][0] if found and found[0][0].is_candidate else current, current
 
 
-def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict) -> None:
-    """The verdict on its card; measuring again what was accepted changes no status."""
+def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict, previous: str | None) -> None:
+    """The verdict on its card, beside how the version before predicts; measuring again what was accepted changes no status."""
     status = ("refused" if verdict.refused else "accepted") if judged.is_candidate else None
     card: dict[str, Any] = {"predicts": verdict.figures}
     if judged.is_candidate:
-        card = {"refused because": verdict.refused, **card} if verdict.refused else card
+        if verdict.refused:
+            card["refused because"] = verdict.refused
+        row = pg.execute(
+            "select card -> 'predicts' from pipeline.taste_models where version = %s", [previous]
+        ).fetchone()
+        if row is not None and row[0] is not None:
+            card["the version before"] = {"version": previous, "predicts": row[0]}
     pg.execute(
         "update pipeline.taste_models set status = coalesce(%s, status), card = coalesce(card, '{}') || %s where version = %s",
         [status, Jsonb(card), judged.version],
@@ -157,7 +164,8 @@ def _stand_in(pg: psycopg.Connection[Any], version: str, verdict: Verdict) -> No
     pg.execute(
         """insert into pipeline.taste_models
                (version, trained_at, events, users, products, seed, parameters, vocabulary, status, card)
-           select %s, clock_timestamp(), events, users, products, seed, %s, vocabulary, 'accepted', %s
+           select %s, clock_timestamp(), events, users, products, seed, %s, vocabulary, 'accepted',
+               card - '{refused because,predicts,the link weighs}'::text[] || %s
            from pipeline.taste_models where version = %s
            on conflict (version) do update set trained_at = excluded.trained_at""",
         [model.version, Jsonb(model.parameters.as_dict()), Jsonb({"stands in for": verdict.best}), version],

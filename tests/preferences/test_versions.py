@@ -14,6 +14,7 @@ from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import store, versions
 from aclue_pipeline.preferences.baselines import BASELINES
+from aclue_pipeline.preferences.card import entries
 from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.judging import Verdict
 from aclue_pipeline.settings import get_settings
@@ -109,6 +110,7 @@ def test_the_commands_list_show_pin_and_roll_back(shop: Database, monkeypatch: p
     assert [line.split()[:2] for line in listed[1:3]] == [["*", second], [first, "accepted"]]
     assert json.loads(said("rollback", "--yes", "--json")) == {"current": first, "before": second, "pinned": True}
     assert f"{first}: accepted, pinned, the current one" in said("versions", first)
+    assert "half-life in days" in said("versions", first)
     assert json.loads(said("versions", "--json"))[1]["is_current"] is True
     assert f"current version: {second}, not pinned (was {first})" in said("unpin", "--yes")
     assert f"current version: {first}, pinned (was {second})" in said("pin", first, "--yes")
@@ -134,6 +136,7 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     return says
 
 
+@pytest.mark.slow
 def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdicts: dict[str, str | None]) -> None:
     first = current(shop)
     second = preferences.train(shop, half_life_days=20).version
@@ -143,6 +146,17 @@ def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdict
     assert current(shop) == second
     card = preferences.kept_versions(shop)[0]["card"]
     assert card["predicts"]["users"]["judgements"] > 0
+    assert card["half-life in days"] == 20
+    assert card["first event"] < card["last event"]
+    told = dict(entries(card))
+    assert told["predicts: users: judgements"] > 0
+    assert next(iter(told)).startswith("predicts: users"), "how good it is comes first"
+    preferences.train(shop, half_life_days=10)
+    preferences.evaluate(shop)
+    assert preferences.kept_versions(shop)[0]["card"]["the version before"] == {
+        "version": second,
+        "predicts": card["predicts"],
+    }
     assert not preferences.ensure_judged(shop)
 
 
@@ -169,6 +183,7 @@ def test_a_refused_version_blocks_with_its_reason_and_profiles_stay_with_the_cur
     assert preferences.recalculate(shop).users == len(before)
 
 
+@pytest.mark.slow
 def test_where_nothing_stands_and_nothing_can_be_learned_yet_the_best_baseline_stands_in(
     deployed_db: Database, verdicts: dict[str, str | None]
 ) -> None:

@@ -1,0 +1,58 @@
+"""The card of a model version: what it was made of, in words a person reads, and what was found of it when it was judged."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from aclue_pipeline.preferences.arrays import Events
+from aclue_pipeline.preferences.facets import FACETS
+from aclue_pipeline.preferences.model import PARTS, TasteModel
+
+_SAYS: Final = ("a like", "a super-like", "a dislike", "a look", "explicit feedback", "implicit feedback")
+#: In which a card is read; the server keeps no order of its own.
+_ORDER: Final = (
+    "stands in for", "refused because", "predicts", "users", "calendar", "the version before", "version",
+    "judgements", "log_loss", "log_loss_of_current", "chance_against_current", "best_baseline", "log_loss_of_best_baseline",
+    "chance_against_best_baseline", "intercepts_of_blocks",
+    "first event", "last event", "half-life in days", "share of likes", "products judged", "words",
+    "what one says", *_SAYS, "how far users differ", "base rate", "the link weighs", "intercept", *PARTS,
+)  # fmt: skip
+
+
+def card_of(model: TasteModel, events: Events) -> dict[str, Any]:
+    """Of a version as it is stored."""
+    p = model.parameters
+    days = events.at.astype("datetime64[us]").astype("datetime64[D]")
+    spread = dict(zip((facet.name for facet in FACETS), np.sqrt(p.facet_variance), strict=True))
+    return {
+        "first event": str(days.min()),
+        "last event": str(days.max()),
+        "half-life in days": p.half_life_days,
+        "share of likes": _round(p.like_rate),
+        "products judged": int((model.items.count > 0).sum()),
+        "words": {facet.name: len(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)},
+        "what one says": {name: _round(weight) for name, weight in zip(_SAYS, p.source_weight, strict=True)},
+        "how far users differ": {"base rate": _round(np.sqrt(p.base_variance))}
+        | {name: _round(value) for name, value in spread.items()},
+        "the link weighs": {
+            name: _round(weight)
+            for name, weight in zip(("intercept", *PARTS), p.link, strict=True)
+            if abs(weight) > 5e-5
+        },
+    }
+
+
+def entries(card: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, value) of each entry, one that belongs to another after it as `other: name`."""
+    place = {name: number for number, name in enumerate(_ORDER)}
+    for name in sorted(card, key=lambda name: place.get(name, len(place))):
+        value, path = card[name], f"{above}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from entries(value, f"{path}: ")
+        else:
+            yield path, ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _round(value: float) -> float:
+    return round(float(value), 4)
