@@ -39,12 +39,13 @@ _TABLES: Final = """
 """
 _COPY: Final = "copy {table} ({columns}, last_calculated) from stdin (null '')"
 #: `kept` is the row as it should be, which is asked of the row that is written: an adjustment made while the block was computed is
-#: kept, too; last_calculated says which have been seen. Whose account is gone gets none.
+#: kept, too; last_calculated says which have been seen. Who took all back has adjusted nothing. Whose account is gone gets none.
 _UPSERT: Final = """
     merge into public.user_preferences as p
     using (select b.* from pg_temp.profile_block as b join auth.users as u on u.id = b.user_id) as b on b.user_id = p.user_id
     when matched and (({own}) is distinct from ({kept}) or p.adjusted_at > p.last_calculated) then
-        update set ({columns}) = row({kept}), last_calculated = b.last_calculated
+        update set ({columns}) = row({kept}), last_calculated = b.last_calculated,
+            adjusted_at = case when num_nonnulls({said}) > 0 then p.adjusted_at end
     when not matched then
         insert ({columns}, last_calculated) values ({new}, b.last_calculated)
 """
@@ -185,6 +186,7 @@ def _named(statement: str, table: str = "") -> sql.Composed:
         own=each("p.{}"),
         new=each("b.{}"),
         open=each("{} = null", ADJUSTABLE),
+        said=each("p.{}", ADJUSTABLE),
         kept=sql.SQL(", ").join(each(_KEPT if name in ADJUSTABLE else "b.{}", [name]) for name in COLUMNS),
         reset=each("{} = default", [*(name for name in COLUMNS[1:] if name not in ADJUSTABLE), "last_calculated"]),
     )

@@ -22,7 +22,7 @@ from aclue_pipeline.preferences import signals, store
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
-from aclue_pipeline.preferences.publish import Publisher
+from aclue_pipeline.preferences.publish import ADJUSTABLE, Publisher
 from aclue_pipeline.preferences.rows import lines
 from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe, train
 from tests.support.catalogs import CATALOG
@@ -430,6 +430,22 @@ def test_after_a_reset_a_profile_is_what_it_would_be_had_nobody_adjusted_it_and_
     preferences.recalculate(profiled)
     moved = next(row for row in profiles_in(profiled) if row["user_id"] == me)
     assert moved["category_preferences"] != next(row for row in before if row["user_id"] == me)["category_preferences"]
+
+
+def test_a_user_who_takes_everything_back_has_adjusted_nothing(profiled: Database) -> None:
+    before = profiles_in(profiled)
+    me = scalar(profiled, "select md5('user4')::uuid as id")
+    adjust(profiled, 4, """(auth.uid(), '{"mine": 1}', '{Mine}')""")
+    with profiled.begin() as connection:
+        query(
+            connection,
+            f"update public.user_preferences set {', '.join(f'{name} = null' for name in ADJUSTABLE)} where user_id = :me",
+            me=me,
+        )
+    preferences.recalculate(profiled)
+    assert profiles_in(profiled) == before
+    assert scalar(profiled, "select count(adjusted_at) from public.user_preferences") == 0
+    assert not preferences.reset(profiled, me)
 
 
 def test_a_reset_of_a_profile_that_rests_on_no_event_leaves_none(profiled: Database) -> None:
