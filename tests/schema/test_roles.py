@@ -60,6 +60,9 @@ def test_the_roles_do_their_work_and_no_more(worked_on: Database, databases: Any
     analyst = logged_in(worked_on, databases, roles.ANALYST)
     with analyst.begin() as connection:
         assert query(connection, "select * from analytics.revenue_daily") == []
+    with worked_on.begin() as connection:
+        script(connection, "set local role service_role")
+        assert query(connection, "select * from pipeline.likely('00000000-0000-0000-0000-000000000001')") == []
     with analyst.psycopg() as pg, pytest.raises(Exception, match="permission denied for table affiliate_clicks"):
         pg.execute("select from public.affiliate_clicks")
     for database in (deployer, pipeline, analyst):
