@@ -69,7 +69,11 @@ class Settings(BaseSettings):
     )
     first_day: date = Field(date(2024, 1, 1), description="First daily partition of revenue and funnel.")
     funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
-    half_life_days: float = Field(180, gt=0, description="Days after which an event weighs half in a profile.")
+    half_life_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days after which an event weighs half in a profile; unset: as fits the data best, else 180.",
+    )
     retention_days: int = Field(
         30, ge=1, description="Days after which addresses and browsers of clicks without owner are cleared."
     )

@@ -57,7 +57,7 @@ def judge(events: Events, candidate: Fitted, current: Fitted | None, must_beat: 
         made = predictions(history, future, candidate(history), by_time)
         return made if current is None else {**made, "current": by_profile(history, future, current(history))}
 
-    before, after = split(events, half_life_days=1.0)
+    before, after = split(events)
     of_users = said(before, after, by_time=False)
     calendar = [(future, said(history, future, by_time=True)) for history, future in _of_calendar(events)]
     figures: dict[str, Any] = {}

@@ -37,9 +37,9 @@ class Quality:
         return float(row.log_loss.iloc[0]) if len(row) else float("nan")
 
 
-def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int) -> Quality:
+def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float | None, seed: int) -> Quality:
     """Train on every user's past, predict the latest fifth, and compare. No future event enters any part of it."""
-    history, future = split(events, half_life_days)
+    history, future = split(events)
     return measured(
         history, future, predictions(history, future, train(history, items, vocabulary, half_life_days, seed))
     )
@@ -94,7 +94,7 @@ def groups_of(known: Ints) -> dict[str, Mask]:
 
 
 def cold_curve(
-    events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int
+    events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float | None, seed: int
 ) -> "pd.DataFrame":
     """How users fare whom the model has not seen: every fifth one is left out of training, and after each number of judgements the
     next five are predicted. A row per number: judgements asked, and the log-loss of profiles and baselines."""

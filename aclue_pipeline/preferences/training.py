@@ -1,47 +1,47 @@
 """Training: from everybody's judgements to a version of the taste model. Deterministic: the same events, catalogue and
 seed give the same version. The arithmetic of a profile is the kernel's; nothing here is needed to compute one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import betaln
+from threadpoolctl import threadpool_limits
 
 from aclue_pipeline.preferences.alignment import aligned, renumbered
-from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Items, Vocabulary, logit, sigmoid, sums
+from aclue_pipeline.preferences.arrays import Events, Floats, Items, Vocabulary, logit, sigmoid, sums
 from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, FACETS, ITEM_KINDS, RANK, SEGMENTS
 from aclue_pipeline.preferences.kernel import (
-    NEWTON_STEPS,
     Residuals,
     bands,
     facet_cells,
     fold_in,
     newton_step,
-    profiles,
     residuals,
 )
+from aclue_pipeline.preferences.linking import ENOUGH, PLAIN_LINK, judged_of, link_of, of_users, parts_of, some_users
 from aclue_pipeline.preferences.measures import log_loss
-from aclue_pipeline.preferences.model import COUNTS, EVIDENCE, PARTS, Parameters, TasteModel, version_of
-from aclue_pipeline.preferences.predictor import Weights, familiarity, parts
-from aclue_pipeline.preferences.splits import Mask
+from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
 
 
 class Scales(NamedTuple):
-    """How far users' deviations spread, log odds squared: what is learned once and then stays."""
+    """How far users' deviations spread, log odds squared, and how fast they age: what is learned once and then stays."""
 
     facet_variance: Floats
     slope_variance: float
+    half_life_days: float
 
 
 SPREAD: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price")  # parts whose prior variance is chosen
 #: Judgements' worth of prior that empirical Bayes chooses from. Below 5, three likes of three would beat ninety of a hundred.
 STRENGTHS: Final = np.array([5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 113.0])
 VARIANCES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)  # of a user's deviations, log odds squared
+#: Days; the first one where nothing is known, the last one is as good as none.
+HALF_LIVES: Final = (180.0, 30.0, 90.0, 365.0, 1000.0, 10_000.0)
 HELD_OUT: Final = 5  # the last ⌊n/5⌋ judgements of a user are asked for
 ROUNDS: Final = 12  # of alternating Newton steps for base rates and offsets
 CONTENT_ROUNDS: Final = (2, 6, 10)  # in which the content's prior for offsets is fitted anew
@@ -49,54 +49,45 @@ PASSES: Final = 60  # of Adagrad over the vectors
 RATE: Final = 0.1  # its first step
 START: Final = 0.05  # how far the vectors spread before it
 PRECISION: Final = 10.0  # of the prior of a vector's numbers
-#: Parts of each user's events, and of all events by time, after which the next part is asked for.
-CUTS: Final = (0.4, 0.55, 0.7, 0.85, 1.0)
-PREFIXES: Final = (0, 1, 2, 3, 5, 10)  # events known of a user whom the model has not seen
-NEXT: Final = 5  # events asked for after a prefix
 LINK_EVENTS: Final = 400_000  # enough for some thirty coefficients
-ENOUGH: Final = 200  # judgements asked for, below which nothing is learned from them
-LINK_PRECISION: Final = 30.0  # with which the link's coefficients are drawn to the plain ones
-CALIBRATED: Final = 100.0
-PLAIN_LINK: Final = np.array(
-    [0.0, *(1.0 if name == "base" else 0.5 if name in EVIDENCE[3:] else 0.0 for name in PARTS)]
-)  # until there is something to learn from
 
 
 def train(
     events: Events,
     items: Items,
     vocabulary: Vocabulary,
-    half_life_days: float,
+    half_life_days: float | None,
     seed: int,
     previous: TasteModel | None = None,
 ) -> TasteModel:
     """A model version from the events of all (or a sample of) users and the catalogue's items, its vectors and segments as near to the
-    previous version's as may be.
+    previous version's as may be; without a half-life it is fitted.
 
-    How far users' tastes spread is learned once, by what predicts the latest judgements best, and stays what it is in everything
-    that follows. The link, which weighs the parts of a prediction, is learned on judgements that came after those which all else was
-    fitted to, for one such moment after the other; then all is fitted to all. One thread: its sums do not depend on the machine.
+    How far users' tastes spread and how fast they age is learned once, by what predicts the latest judgements best, and stays what it
+    is in everything that follows. The link, which weighs the parts of a prediction, is learned on judgements that came after those which
+    all else was fitted to, for one such moment after the other; then all is fitted to all. One thread: its sums do not depend on the
+    machine.
     """
-    from threadpoolctl import threadpool_limits
-
-    def fitted(part: Events) -> TasteModel:
-        return fit(part, items, vocabulary, half_life_days, seed)
-
     with threadpool_limits(1):
-        taught = _some_users(events, LINK_EVENTS, seed)
-        scales = _scales(fitted, taught)
-        link, calibration = _link(lambda part: _scaled(fitted(part), scales), taught, seed)
-        model = aligned(_scaled(fitted(events), scales), previous)
+        taught = some_users(events, LINK_EVENTS, seed)
+        first = half_life_days or HALF_LIVES[0]
+        half_lives = HALF_LIVES if half_life_days is None else (half_life_days,)
+        scales = _scales(lambda part: fit(part, items, vocabulary, first, seed), taught, half_lives)
+
+        def fitted(part: Events) -> TasteModel:
+            return _scaled(fit(part, items, vocabulary, scales.half_life_days, seed), scales)
+
+        link, calibration = link_of(fitted, taught, seed)
+        model = aligned(fitted(events), previous)
         centres = _centres(events, model, seed, previous)
         parameters = replace(_strengths(events, model), link=link, calibration=calibration, centres=centres)
     return replace(model, parameters=parameters, version=version_of(parameters, vocabulary, model.items))
 
 
-def split(events: Events, half_life_days: float) -> tuple[Events, Judgements]:
+def split(events: Events) -> tuple[Events, Judgements]:
     """(events before, judgements after) a moment of each user: the last ⌊n/5⌋ judgements, at least one from two on.
     Products that the user had met before that moment are not asked for: their answer is known."""
-    judged = judgements(events, Weighing(half_life_days=half_life_days))
-    judged = judged.take(~judged.price_only)
+    judged = judged_of(events)
     count = np.bincount(judged.user, minlength=events.users)
     last = np.where(count >= 2, np.maximum(count // HELD_OUT, 1), 0)
     begin = np.cumsum(count) - count
@@ -304,137 +295,36 @@ def _scaled(model: TasteModel, scales: Scales) -> TasteModel:
     return replace(model, parameters=replace(model.parameters, **scales._asdict()))
 
 
-def _scales(fitted: Callable[[Events], TasteModel], events: Events) -> Scales:
-    """How far deviations for facet values and price slopes of one user spread: as far as predicts the last block of each user's
-    judgements best, by the base rate and this one part alone."""
-    known, asked = list(_of_users(events))[-1]
-    history, future = events.take(known), _judged(events.take(asked))
+def _scales(fitted: Callable[[Events], TasteModel], events: Events, half_lives: tuple[float, ...]) -> Scales:
+    """What predicts the last block of each user's judgements best: how far deviations for facet values and price slopes of one user
+    spread, each beside the base rate alone, and the half-life. The first one stays where no other is surely better."""
+    known, asked = list(of_users(events))[-1]
+    history, future = events.take(known), judged_of(events.take(asked))
     if len(future) < ENOUGH:
-        return Scales(np.full(len(FACETS), 0.1), 0.1)
+        return Scales(np.full(len(FACETS), 0.1), 0.1, half_lives[0])
     model = fitted(history)
     losses = []
     for variance in VARIANCES:
-        tried = _scaled(model, Scales(np.full(len(FACETS), variance), variance))
-        made = dict(zip(PARTS, _parts(tried, history, future), strict=True))
+        tried = _scaled(model, Scales(np.full(len(FACETS), variance), variance, half_lives[0]))
+        made = dict(zip(PARTS, parts_of(tried, history, future), strict=True))
         losses.append([log_loss(future.like, sigmoid(made["base"] + made[name])) for name in SPREAD])
     best = np.array(VARIANCES)[np.argmin(losses, axis=0)]
     facets = np.full(len(FACETS), 0.1)
     facets[list(ITEM_KINDS)] = best[:-1]
-    return Scales(facets, float(best[-1]))
+    return _aged(model, history, future, [Scales(facets, float(best[-1]), days) for days in half_lives])
 
 
-def _link(fitted: Callable[[Events], TasteModel], events: Events, seed: int) -> tuple[Floats, Floats]:
-    """(link, its calibration on each user's latest block). The link is a logistic regression on the parts of the prediction of what
-    came next, intercept first: after rolling moments of each user's own events and of the calendar, and after the first few events of
-    users whom the model has not seen."""
-    taught = []
-    for known, asked in (*_of_calendar(events), *_of_users(events)):
-        if known.any():
-            taught.append(_lesson(fitted(events.take(known)), events, known, asked))
-    newest = taught[-1]
-    half, rank = np.random.default_rng(seed).permutation(events.users) % 2, _rank(events)
-    for side in (0, 1):
-        new = half[events.user] == side
-        if new.all() or not new.any():
-            continue
-        model = fitted(events.take(~new))
-        for prefix in PREFIXES:
-            known, asked = new & (rank < prefix), new & (rank >= prefix) & (rank < prefix + NEXT)
-            taught.append(_lesson(model, events, known, asked))
-    made, like, fair = (np.concatenate(column) for column in zip(*taught, strict=True))
-    if len(like) < ENOUGH or np.ptp(like) == 0:
-        return PLAIN_LINK, np.zeros(2)
-    link = _regression(made, like, fair)
-    made, like, _ = newest
-    seasoned = familiarity(np.expm1(made[:, PARTS.index("log_user")]))
-    return link, _calibration(link[0] + made @ link[1:], seasoned, like)
-
-
-def _regression(made: Floats, like: Floats, fair: Floats) -> Floats:
-    """(intercept, coefficients), drawn to what is plain, those of evidence and offsets at least 0: a dislike must not raise its own
-    product."""
-    from scipy.optimize import minimize
-
-    scale = np.maximum(made.std(axis=0), 0.05)  # a part that is nearly constant must not explode
-    made, fair, plain = made / scale, fair / fair.mean(), PLAIN_LINK[1:] * scale
-
-    def loss(link: Floats) -> tuple[float, Floats]:
-        log_odds = link[0] + made @ link[1:]
-        wrong = fair * (sigmoid(log_odds) - like)
-        drawn = LINK_PRECISION * (link[1:] - plain)
-        value = np.sum(fair * (np.logaddexp(0.0, log_odds) - like * log_odds)) + 0.5 * np.sum(
-            drawn * (link[1:] - plain)
-        )
-        return float(value), np.concatenate([[wrong.sum()], made.T @ wrong + drawn])
-
-    bounds = [(None, None), *((None, None) if name in COUNTS else (0.0, None) for name in PARTS)]
-    found = minimize(
-        loss,
-        np.array([0.0, *plain]),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": 500, "ftol": 1e-10},
-    )
-    return np.asarray(found.x) / np.concatenate([[1.0], scale])
-
-
-def _calibration(log_odds: Floats, known: Floats, like: Floats) -> Floats:
-    """Platt's intercept and slope beyond 1, each drawn to 0 as by CALIBRATED judgements: Newton steps."""
-    made, found = np.stack([known, known * log_odds], axis=1), np.zeros(2)
-    for _ in range(NEWTON_STEPS):
-        p = sigmoid(log_odds + made @ found)
-        prior = CALIBRATED / 4.0
-        curvature = (made * (p * (1.0 - p))[:, None]).T @ made + prior * np.eye(2)
-        found = found + np.linalg.solve(curvature, made.T @ (like - p) - prior * found)
-    return np.array([found[0], max(found[1], -0.5)])
-
-
-def _lesson(model: TasteModel, events: Events, known: Mask, asked: Mask) -> tuple[Floats, Floats, Floats]:
-    """(parts of the prediction of what was asked, whether it was liked, weight): a heavy user must not decide alone."""
-    future = _judged(events.take(asked))
-    made = np.stack(_parts(model, events.take(known), future), axis=1)
-    return made, future.like, 1.0 / np.sqrt(np.bincount(future.user, minlength=events.users)[future.user])
-
-
-def _parts(model: TasteModel, known: Events, future: Judgements) -> list[Floats]:
-    of_users = Weights.of(profiles(known, model), model.vocabulary)
-    return parts(of_users, future.user, future.item, model.items, model.vocabulary)
-
-
-def _judged(events: Events) -> Judgements:
-    judged = judgements(events, Weighing(half_life_days=1.0))
-    return judged.take(~judged.price_only)
-
-
-def _of_users(events: Events) -> Iterator[tuple[Mask, Mask]]:
-    """(known, asked) after each cut of each user's own events."""
-    rank, count = _rank(events), np.bincount(events.user, minlength=events.users)
-    for cut, until in pairwise(CUTS):
-        known = rank < np.floor(cut * count)[events.user]
-        yield known, ~known & (rank < np.floor(until * count)[events.user])
-
-
-def _of_calendar(events: Events) -> Iterator[tuple[Mask, Mask]]:
-    """(known, asked) after each cut of everybody's time."""
-    moments = np.quantile(events.at, CUTS) if len(events) else np.zeros(len(CUTS))
-    for cut, until in pairwise(moments):
-        yield events.at <= cut, (events.at > cut) & (events.at <= until)
-
-
-def _rank(events: Events) -> Ints:
-    """How many events of the user came before each."""
-    count = np.bincount(events.user, minlength=events.users)
-    return np.arange(len(events)) - (np.cumsum(count) - count)[events.user]
-
-
-def _some_users(events: Events, most: int, seed: int) -> Events:
-    """The events of as many users as have some `most` events together."""
-    count = np.bincount(events.user, minlength=events.users)
-    order = np.random.default_rng(seed).permutation(events.users)
-    kept = np.zeros(events.users, bool)
-    kept[order[: max(1, int(np.searchsorted(np.cumsum(count[order]), most, side="right")))]] = True
-    return events.take(kept[events.user])
+def _aged(model: TasteModel, history: Events, future: Judgements, tried: list[Scales]) -> Scales:
+    """Of scales that differ by their half-life the best, if it is better than the first by more than chance (two standard errors of
+    the users' differences)."""
+    users = []
+    for scales in tried:
+        log_odds = np.stack(parts_of(_scaled(model, scales), history, future), axis=1) @ PLAIN_LINK[1:]
+        lost = np.logaddexp(0.0, log_odds) - future.like * log_odds
+        users.append(sums(future.user, lost, history.users))
+    gain = users[0] - np.array(users)
+    best = int(np.argmax(gain.sum(axis=1)))
+    return tried[best if gain[best].sum() > 2.0 * np.sqrt(np.sum(gain[best] ** 2)) else 0]
 
 
 def _centres(events: Events, model: TasteModel, seed: int, previous: TasteModel | None) -> Floats:

@@ -46,7 +46,7 @@ class Trained:
 def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Trained:
     """Train a model version, a candidate until `evaluate` judges it; the same data gives the same version, which is then not new.
 
-    `half_life_days`: the setting by default. Raises MissingPrerequisite where nobody has judged anything yet.
+    `half_life_days`: the setting by default, fitted where that is not set. Raises MissingPrerequisite where nobody has judged anything yet.
     """
     with db.psycopg() as pg:
         events, items, vocabulary, rows = _data(pg, TRAINING_EVENTS)
@@ -226,5 +226,5 @@ def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]
     }
 
 
-def _half_life(given: float | None) -> float:
+def _half_life(given: float | None) -> float | None:
     return given if given is not None else get_settings().half_life_days

@@ -52,7 +52,7 @@ def test_no_prediction_moves(world: World, later: TasteModel) -> None:
         (later.parameters.content_vector, found.parameters.content_vector),
     ):
         assert np.allclose(a @ later.items.vector.T, b @ found.items.vector.T, rtol=0, atol=1e-9)
-    history, future = split(world.events, 180.0)
+    history, future = split(world.events)
     before, after = by_profile(history, future, later), by_profile(history, future, found)
     assert np.abs(before - after).max() < 1e-6, "a row's vector has seven decimals"
 

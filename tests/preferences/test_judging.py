@@ -71,7 +71,7 @@ def test_nothing_held_out_is_no_reason_to_refuse_but_none_to_begin_with_either(w
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_version_that_stands_in_for_a_baseline_predicts_what_it_says(world: World, events: Events, name: str) -> None:
-    history, future = split(events, 180.0)
+    history, future = split(events)
     model = fitted(world)(history)
     model = replace(model, parameters=replace(model.parameters, calibration=np.array([0.4, 0.3])))
     said = predictions(history, future, model)[name]

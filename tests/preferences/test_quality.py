@@ -70,7 +70,7 @@ def test_a_folder_without_movielens_is_one_line(tmp_path: Path) -> None:
 
 
 def test_no_event_of_the_future_and_no_known_answer_is_in_the_split(world: World) -> None:
-    history, future = split(world.events, 180.0)
+    history, future = split(world.events)
     cut = {int(user): int(future.at[future.user == user].min()) for user in np.unique(future.user)}
     for user, at in zip(history.user.tolist(), history.at.tolist(), strict=True):
         assert at < cut.get(user, at + 1)

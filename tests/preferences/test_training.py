@@ -1,34 +1,38 @@
 """What training is made of: the moments it learns from, the link, its calibration."""
 
-import numpy as np
+from dataclasses import replace
 
-from aclue_pipeline.preferences import training
-from aclue_pipeline.preferences.arrays import sigmoid
+import numpy as np
+import pytest
+
+from aclue_pipeline.preferences import linking
+from aclue_pipeline.preferences.arrays import DAY, DISLIKE, LIKE, sigmoid
 from aclue_pipeline.preferences.model import COUNTS, PARTS
-from tests.preferences.conftest import World
+from aclue_pipeline.preferences.training import train
+from tests.preferences.conftest import START, World, make_events
 
 
 def test_what_is_asked_for_is_later_than_what_is_known_and_every_late_event_is_asked_once(world: World) -> None:
     events = world.events
-    for moments in (training._of_users(events), training._of_calendar(events)):
+    for moments in (linking.of_users(events), linking.of_calendar(events)):
         times = np.zeros(len(events))
         for known, asked in moments:
             assert not (known & asked).any()
             times += asked
         assert times.max() == 1
-    known, asked = next(training._of_calendar(events))
+    known, asked = next(linking.of_calendar(events))
     assert events.at[known].max() < events.at[asked].min()
-    known, asked = next(training._of_users(events))
+    known, asked = next(linking.of_users(events))
     for user in np.unique(events.user[asked]):
         assert events.at[known & (events.user == user)].max(initial=0) <= events.at[asked & (events.user == user)].min()
 
 
 def test_the_link_is_learned_from_whole_users_and_from_one_at_least(world: World) -> None:
     count = np.bincount(world.events.user)
-    some = np.bincount(training._some_users(world.events, 1000, seed=1).user, minlength=len(count))
+    some = np.bincount(linking.some_users(world.events, 1000, seed=1).user, minlength=len(count))
     assert 900 < some.sum() <= 1000
     assert set(zip(some[some > 0], count[some > 0], strict=True)) == {(n, n) for n in some[some > 0]}
-    assert len(training._some_users(world.events, 0, seed=1)) > 0
+    assert len(linking.some_users(world.events, 0, seed=1)) > 0
 
 
 def test_the_link_finds_what_likes_were_made_of_and_nothing_negative_but_counts() -> None:
@@ -37,7 +41,7 @@ def test_the_link_finds_what_likes_were_made_of_and_nothing_negative_but_counts(
     true = np.where(np.array(PARTS) == "style", -0.7, 0.0) + np.where(np.array(PARTS) == "vector", 0.8, 0.0)
     true[PARTS.index("log_user")] = -0.4
     like = (random.random(len(made)) < sigmoid(0.3 + made @ true)).astype(float)
-    link = training._regression(made, like, np.ones(len(made)))
+    link = linking._regression(made, like, np.ones(len(made)))
     found = dict(zip(PARTS, link[1:], strict=True))
     assert abs(found["vector"] - 0.8) < 0.1
     assert abs(found["log_user"] + 0.4) < 0.05
@@ -48,6 +52,34 @@ def test_calibration_straightens_what_is_said_of_the_known_and_is_none_where_lit
     random = np.random.default_rng(2)
     said = random.normal(size=50_000)
     like = (random.random(len(said)) < sigmoid(0.2 + 1.3 * said)).astype(float)
-    assert np.allclose(training._calibration(said, np.ones(len(said)), like), [0.2, 0.3], atol=0.03)
-    assert np.abs(training._calibration(said[:20], np.ones(20), like[:20])).max() < 0.15
-    assert training._calibration(said, np.zeros(len(said)), like).tolist() == [0, 0]
+    assert np.allclose(linking._calibration(said, np.ones(len(said)), like), [0.2, 0.3], atol=0.03)
+    assert np.abs(linking._calibration(said[:20], np.ones(20), like[:20])).max() < 0.15
+    assert linking._calibration(said, np.zeros(len(said)), like).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_the_half_life_is_short_where_tastes_turn_and_the_usual_or_longer_where_they_stay(
+    world: World, turns: bool
+) -> None:
+    """Likes of one category in four, which is another one every fifty days, or never."""
+    users, each = 250, 80
+    random = np.random.default_rng(5)
+    events = make_events(1, world.items, world.vocabulary, seed=5, most=users * each * 2 + 2)
+    events = events.take(np.arange(len(events)) < users * each)
+    user, day = np.repeat(np.arange(users), each), np.tile(np.sort(random.uniform(0, 400, each)), users)
+    item = random.integers(0, len(world.items), len(user))
+    phase = (day // 50).astype(int) * turns
+    like = random.random(len(user)) < np.where((item + user + phase) % 4 == 0, 0.9, 0.2)
+    events = replace(
+        events,
+        users=users,
+        user=user,
+        item=item,
+        at=START + (day * DAY).astype(np.int64),
+        value=np.where(like, 1.0, -1.0),
+        source=np.where(like, LIKE, DISLIKE),
+        price_only=np.zeros(len(user), bool),
+    )
+    found = train(events, world.items, world.vocabulary, None, seed=3).parameters.half_life_days
+    assert (found < 180) is turns
+    assert train(events, world.items, world.vocabulary, 77.0, seed=3).parameters.half_life_days == 77.0
