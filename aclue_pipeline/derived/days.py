@@ -318,6 +318,11 @@ def _find_moved(
     """aclue_moved: the keys of rows that are only, or otherwise, in one of the table and what was computed now."""
     clock = parts_of(table)["clock"]
     inside = sql.SQL("{0} >= {1} and {0} < {2}").format(clock, begin, end) if begin else sql.SQL("true")
+    # Where nothing stands yet all is new, and need not be told apart.
+    there = execute(pg, "select exists (select from {table} where {inside})", table, inside=inside).fetchone()
+    if there == (False,) and not kept:
+        execute(pg, "create temporary table aclue_moved on commit drop as select {grain} from aclue_new", table)
+        return
     execute(
         pg,
         """create temporary table aclue_moved on commit drop as

@@ -46,7 +46,8 @@ def publish(
     written = execute(
         pg,
         """insert into {table} ({written}, run_id, publication)
-           select {written}, {run_id}, {number} from aclue_new t where exists (select from aclue_moved m where {same_key})""",
+           select {written}, {run_id}, {number} from aclue_new t where exists (select from aclue_moved m where {same_key})
+           order by {grain}""",
         table, run_id=run_id, number=number,
     ).rowcount  # fmt: skip
     at = one(pg, "select clock_timestamp()")

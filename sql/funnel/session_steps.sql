@@ -87,48 +87,56 @@ tracks as (
         p.path as path,
         l.closes_at as closes_at,
         l.registered_at as registered_at,
-        case when p.path = 'signed_in' then s.at end as swiped_at,
         case when p.path = 'signed_in' then s.at else v.at end as clicks_from
     from landed as l
     join (values ('all'), ('signed_in'), ('newcomers')) as p (path)
         on case p.path when 'all' then true when 'signed_in' then l.is_signed_in else l.is_newcomer end
-    left join viewed as v on v.session_number = l.session_number
+    join viewed as v on v.session_number = l.session_number
     left join swiped as s on s.session_number = l.session_number
 ),
 clicked as (
     select
         t.session_number as session_number,
         t.path as path,
-        t.closes_at as closes_at,
-        t.swiped_at as swiped_at,
         min(c.clicked_at) as clicked_at,
-        case
-            when t.path <> 'newcomers' then min(c.clicked_at)
-            when t.registered_at >= min(c.clicked_at) and t.registered_at <= t.closes_at then t.registered_at
-        end as converts_from
+        min(t.closes_at) as closes_at,
+        min(t.registered_at) as registered_at
     from tracks as t
-    left join staging.click_facts as c
-        on c.session_number = t.session_number and c.verdict = 'valid' and c.clicked_at >= t.clicks_from and c.clicked_at <= t.closes_at
-    group by 1, 2, 3, 4, t.registered_at
+    join staging.click_facts as c on c.session_number = t.session_number
+    where c.verdict = 'valid' and c.clicked_at >= t.clicks_from and c.clicked_at <= t.closes_at
+    group by 1, 2
+),
+sold_from as (
+    select
+        k.*,
+        case
+            when k.path <> 'newcomers' then k.clicked_at
+            when k.registered_at >= k.clicked_at and k.registered_at <= k.closes_at then k.registered_at
+        end as at
+    from clicked as k
 ),
 converted as (
     select
         k.session_number as session_number,
         k.path as path,
-        k.swiped_at as swiped_at,
-        k.clicked_at as clicked_at,
-        case when k.path = 'newcomers' then k.converts_from end as registered_at,
-        min(c.counted_converted_at) as converted_at
-    from clicked as k
-    left join staging.click_facts as c
-        on c.session_number = k.session_number and c.verdict = 'valid' and c.counted_as_converted
-        and c.counted_converted_at >= k.converts_from and c.counted_converted_at <= k.closes_at
-    group by 1, 2, 3, 4, 5
+        min(c.counted_converted_at) as at
+    from sold_from as k
+    join staging.click_facts as c on c.session_number = k.session_number
+    where c.verdict = 'valid' and c.counted_as_converted and c.counted_converted_at >= k.at and c.counted_converted_at <= k.closes_at
+    group by 1, 2
+),
+paths as (
+    select
+        l.*,
+        p.path as path
+    from landed as l
+    join (values ('all'), ('signed_in'), ('newcomers')) as p (path)
+        on case p.path when 'all' then true when 'signed_in' then l.is_signed_in else l.is_newcomer end
 )
 select
     l.day as day, -- Calendar day on which the session landed, in the reporting zone.
     l.session_number as session_number, -- The session's number, given once; it says nothing about whose it was.
-    k.path as path, -- all, signed_in or newcomers, as above; a session has a row for each path that it is on.
+    l.path as path, -- all, signed_in or newcomers, as above; a session has a row for each path that it is on.
     l.device_type as device_type, -- mobile, tablet or desktop; '(not set)' where not recorded.
     l.landing_page as landing_page, -- Path of the first page; '(not set)' where not recorded.
     l.utm_source as utm_source, -- Campaign source of the session; '(not set)' where none.
@@ -139,15 +147,17 @@ select
     l.is_orphan as is_orphan, -- Whether it is known from its events only, its landing being the first of them.
     l.landed_at as step_1_at, -- Landing.
     v.at as step_2_at, -- View; NULL: not reached.
-    case when k.path = 'signed_in' then k.swiped_at else k.clicked_at end as step_3_at, -- Click, on signed_in the swipe; NULL: not reached.
-    case k.path when 'all' then k.converted_at when 'signed_in' then k.clicked_at else k.registered_at end
+    case when l.path = 'signed_in' then s.at else k.clicked_at end as step_3_at, -- Click, on signed_in the swipe; NULL: not reached.
+    case l.path when 'all' then c.at when 'signed_in' then k.clicked_at else k.at end
         as step_4_at, -- Conversion, on signed_in the click, on newcomers the registration; NULL: not reached.
-    case when k.path <> 'all' then k.converted_at end as step_5_at, -- Conversion; NULL: not reached, or on path all, which has four steps.
+    case when l.path <> 'all' then c.at end as step_5_at, -- Conversion; NULL: not reached, or on path all, which has four steps.
     coalesce(a.any_click, false) as any_click, -- Whether the session had a valid click within the window, in whatever order.
     coalesce(a.any_conversion, false) as any_conversion -- Whether one of its valid clicks converted within the window, in whatever order.
-from landed as l
-join converted as k on k.session_number = l.session_number
+from paths as l
 left join viewed as v on v.session_number = l.session_number
+left join swiped as s on s.session_number = l.session_number
+left join sold_from as k on k.session_number = l.session_number and k.path = l.path
+left join converted as c on c.session_number = l.session_number and c.path = l.path
 left join acted as a on a.session_number = l.session_number
 
 -- query: how long sessions take to their first click, by device
