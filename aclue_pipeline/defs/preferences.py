@@ -105,10 +105,20 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
     of_all = {row["predictor"]: row for row in rows if row["users_group"] == "all"}
     figures: dict[str, Any] = {
-        "scores": tabular({name: row[name] for name in row if name != "reliability"} for row in rows),
+        "scores": tabular(
+            {name: row[name] for name in row if name not in ("reliability", "intercepts")} for row in rows
+        ),
         "log_loss": of_all["profile"]["log_loss"],
         "log_loss of the user's own rate": of_all["user_rate"]["log_loss"],
     }
+    intercepts = of_all["profile"]["intercepts"]
+    if intercepts:
+        figures["more liked than predicted"] = charts.sparkline(
+            intercepts,
+            "log odds by which likes were more than predicted, by block of the calendar",
+            "in the latest block",
+            "+.2f",
+        )
     bins = of_all["profile"]["reliability"]
     if bins:
         points = [{**row, "n": row["judgements"]} for row in bins]

@@ -107,7 +107,7 @@ def evaluate(db: Database) -> Quality:
     must_beat = newest.is_candidate and (current is None or current.by.baseline is not None)
     verdict = judge(events, fitted(newest.by), other, must_beat, SEED)
     with db.psycopg() as pg:
-        _keep(pg, newest.version, verdict.quality)
+        _keep(pg, newest.version, verdict.quality, verdict.figures["calendar"].get("intercepts_of_blocks"))
         _settle(pg, newest, verdict, current.version if current and current != newest else None)
         if newest.is_candidate and verdict.refused and current is None:
             _stand_in(pg, newest.version, verdict)
@@ -181,17 +181,22 @@ def cold_curve(db: Database, half_life_days: float | None = None, seed: int = SE
     return quality.cold_curve(events, items, vocabulary, _half_life(half_life_days), seed)
 
 
-def _keep(pg: psycopg.Connection[Any], version: str, measured: Quality) -> None:
+def _keep(pg: psycopg.Connection[Any], version: str, measured: Quality, intercepts: list[float] | None = None) -> None:
     pg.execute("delete from analytics.preference_quality where model_version = %s", [version])
     bins = Jsonb(measured.reliability.to_dict("records"))
     columns = ("users_group", "predictor", "users", "judgements", "log_loss", "auc", "calibration_error")
     for row in measured.scores.astype(object).where(measured.scores.notna(), None).to_dict("records"):
-        plotted = bins if (row["users_group"], row["predictor"]) == ("all", "profile") else None
+        drawn = (row["users_group"], row["predictor"]) == ("all", "profile")
         pg.execute(
             """insert into analytics.preference_quality
-               (model_version, users_group, predictor, users, judgements, log_loss, auc, calibration_error, reliability)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-            [version, *(row[name] for name in columns), plotted],
+               (model_version, users_group, predictor, users, judgements, log_loss, auc, calibration_error, reliability, intercepts)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            [
+                version,
+                *(row[name] for name in columns),
+                bins if drawn else None,
+                Jsonb(intercepts) if drawn and intercepts else None,
+            ],
         )
 
 

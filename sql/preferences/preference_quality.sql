@@ -7,7 +7,7 @@
 --   users_group: | pipeline.signals event_id;
 --   users: pipeline.signals user_id;
 --   judgements: pipeline.signals event_id;
---   log_loss, auc, calibration_error, reliability: pipeline.signals value source seconds strength training_weight | pipeline.item_features category brand style colour price
+--   log_loss, auc, calibration_error, reliability, intercepts: pipeline.signals value source seconds strength training_weight | pipeline.item_features category brand style colour price
 --       relative_price;
 --   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table analytics.preference_quality (
@@ -21,5 +21,6 @@ create table analytics.preference_quality (
     calibration_error float8,           -- Mean distance between probability and share of likes over 15 bins (ECE); NULL: no judgement in the group.
     reliability jsonb,                  -- Bins of the reliability plot [{bin, predicted, observed, low, high, judgements}]; NULL: a baseline, or a part of the users.
     measured_at timestamptz not null default now(),  -- When it was measured; bookkeeping.
+    intercepts jsonb,                   -- By how much, in log odds, likes were more than predicted in each block of the calendar, oldest first: their scatter is what drift is told from. NULL: as reliability, or too few judgements.
     primary key (model_version, users_group, predictor)
 )
