@@ -1,6 +1,7 @@
 """Versions of the taste model: which one is current, and who decides that."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
 from aclue_pipeline.cli import aclue
-from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.errors import NothingFound, VerificationFailed
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import store, versions
 from aclue_pipeline.preferences.baselines import BASELINES
@@ -32,6 +33,15 @@ def shop(deployed_db: Database) -> Database:
     accept(deployed_db)
     preferences.recalculate(deployed_db, full=True)
     return deployed_db
+
+
+@pytest.fixture
+def named(shop: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The shop's database is the one that commands mean."""
+    monkeypatch.setenv("ACLUE_DATABASE_URL", shop.url)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
 
 
 def accept(db: Database) -> None:
@@ -94,9 +104,8 @@ def test_what_cannot_be_rolled_back_to_is_one_line_that_says_what_to_do(shop: Da
     assert current(shop) == first
 
 
-def test_the_commands_list_show_pin_and_roll_back(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACLUE_DATABASE_URL", shop.url)
-    get_settings.cache_clear()
+@pytest.mark.usefixtures("named")
+def test_the_commands_list_show_pin_and_roll_back(shop: Database) -> None:
     first = current(shop)
     second = preferences.train(shop, half_life_days=20).version
     accept(shop)
@@ -160,6 +169,7 @@ def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdict
     assert not preferences.ensure_judged(shop)
 
 
+@pytest.mark.usefixtures("named")
 def test_a_refused_version_blocks_with_its_reason_and_profiles_stay_with_the_current_one(
     shop: Database, verdicts: dict[str, str | None]
 ) -> None:
@@ -169,7 +179,11 @@ def test_a_refused_version_blocks_with_its_reason_and_profiles_stay_with_the_cur
     assert ask(shop, check).passed
     second = preferences.train(shop, half_life_days=20).version
     verdicts["refused"] = "its log-loss is worse"
-    preferences.evaluate(shop)
+    told = CliRunner().invoke(aclue, ["preferences", "evaluate", "--yes"])
+    assert isinstance(told.exception, VerificationFailed), told.output
+    assert f"version {second}: refused" in told.stdout
+    assert "its log-loss is worse" in str(told.exception)
+    assert f"aclue preferences pin {second}" in str(told.exception)
     assert statuses(shop) == {first: "accepted", second: "refused"}
     found = ask(shop, check)
     assert found.outcome == "failed"
