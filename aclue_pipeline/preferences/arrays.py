@@ -3,6 +3,7 @@ No database and no model here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DAY: Final = 86_400_000_000  # microseconds
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # from which the server counts, and Events.at
 LIKE, SUPER_LIKE, DISLIKE, SEEN, FEEDBACK = range(1, 6)  # Events.source
 
 
@@ -79,7 +81,7 @@ class Events:
     users: int
     user: Ints
     item: Ints  # index into Items
-    at: Ints  # microseconds
+    at: Ints  # microseconds since EPOCH
     value: Floats  # -1 … 1
     source: Ints
     seconds: Floats  # looked at before the swipe; NaN where unknown

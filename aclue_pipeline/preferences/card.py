@@ -1,11 +1,12 @@
 """The card of a model version: what it was made of, in words a person reads, and what was found of it when it was judged."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
 
-from aclue_pipeline.preferences.arrays import Events
+from aclue_pipeline.preferences.arrays import EPOCH, Events
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.model import PARTS, TasteModel
 
@@ -23,11 +24,11 @@ _ORDER: Final = (
 def card_of(model: TasteModel, events: Events) -> dict[str, Any]:
     """Of a version as it is stored."""
     p = model.parameters
-    days = events.at.astype("datetime64[us]").astype("datetime64[D]")
+    first, last = ((EPOCH + timedelta(microseconds=int(at))).date() for at in (events.at.min(), events.at.max()))
     spread = dict(zip((facet.name for facet in FACETS), np.sqrt(p.facet_variance), strict=True))
     return {
-        "first event": str(days.min()),
-        "last event": str(days.max()),
+        "first event": first.isoformat(),
+        "last event": last.isoformat(),
         "half-life in days": p.half_life_days,
         "share of likes": _round(p.like_rate),
         "products judged": int((model.items.count > 0).sum()),

@@ -2,7 +2,7 @@
 the profile with it, less the one without it, by the same kernel and predictor, whatever their formulas."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import numpy as np
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import signals
-from aclue_pipeline.preferences.arrays import EVENT_COLUMNS, Events, Floats, Ints
+from aclue_pipeline.preferences.arrays import EPOCH, EVENT_COLUMNS, Events, Floats, Ints
 from aclue_pipeline.preferences.evidence import judgements
 from aclue_pipeline.preferences.kernel import Z90, profiles
 from aclue_pipeline.preferences.model import PARTS, TasteModel
@@ -20,7 +20,6 @@ from aclue_pipeline.preferences.serving import model_of, profile
 
 _TRIED: Final = 1_000_000  # events in the profiles that are compared: of a user with more than the root of that, the latest are tried
 _SOURCES: Final = ("like", "super_like", "dislike", "seen", "feedback")
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def _reasons(events: Events, effect: Floats, model: TasteModel) -> list[Reason]:
     untried = len(events) - len(effect)
     made = [
         Reason(
-            at=_EPOCH + timedelta(microseconds=at),
+            at=EPOCH + timedelta(microseconds=at),
             product_id=UUID(bytes=model.items.ids[item].tobytes()),
             source=_SOURCES[source - 1],
             value=value,
