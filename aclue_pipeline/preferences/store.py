@@ -74,9 +74,10 @@ def save_model(
         return False
     vocabulary = {facet.name: list(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)}
     row = pg.execute(
-        """insert into pipeline.taste_models (version, trained_at, events, users, products, seed, parameters, vocabulary, status, card)
+        """insert into pipeline.taste_models as m (version, trained_at, events, users, products, seed, parameters, vocabulary, status, card)
            values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s, 'candidate', %s)
-           on conflict (version) do update set trained_at = excluded.trained_at
+           on conflict (version) do update
+           set trained_at = case coalesce(m.status, 'accepted') when 'accepted' then excluded.trained_at else m.trained_at end
            returning xmax = 0""",
         [
             model.version,

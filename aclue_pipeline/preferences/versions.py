@@ -109,7 +109,7 @@ def evaluate(db: Database) -> Quality:
     with db.psycopg() as pg:
         _keep(pg, newest.version, verdict.quality, verdict.figures["calendar"].get("intercepts_of_blocks"))
         _settle(pg, newest, verdict, current.version if current and current != newest else None)
-        if newest.is_candidate and verdict.refused and current is None:
+        if verdict.refused and must_beat:
             _stand_in(pg, newest.version, verdict)
     return verdict.quality
 

@@ -14,6 +14,7 @@ from aclue_pipeline.defs.metadata import INLINE
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
+from aclue_pipeline.preferences import pin
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 
@@ -245,6 +246,30 @@ def test_preferences_are_computed_measured_and_drawn(run, demo_db: Database) -> 
     [shown] = told(again, "analytics.preference_quality").values()
     assert shown.pop("measured") != quality.pop("measured")
     assert shown == quality, "what was measured before is on the latest event too"
+
+
+@pytest.mark.slow
+def test_a_refused_version_of_the_taste_model_stops_the_profiles_until_a_person_pins_one(
+    run, demo_db: Database
+) -> None:
+    assert run("refresh_preferences").success
+    with demo_db.psycopg() as pg:
+        pg.execute(
+            """insert into pipeline.taste_models
+               select '2-worse', clock_timestamp(), events, users, products, seed, parameters, vocabulary, 'refused', null,
+                   '{"refused because": "it predicts worse"}' from pipeline.taste_models order by trained_at desc limit 1"""
+        )
+    result = run("refresh_preferences", raise_on_error=False)
+    assert not result.success
+    [red] = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    assert (red.check_name, red.metadata["refused"].value) == ("new_version_is_not_worse", "2-worse")
+    started = {e.step_key for e in result.all_events if e.event_type_value == "STEP_START"}
+    assert "preference_quality" in started
+    assert "user_preferences" not in started
+    with demo_db.psycopg() as pg:
+        [(current,)] = pg.execute("select version from pipeline.current_taste_model").fetchall()
+    pin(demo_db, current)
+    assert run("refresh_preferences").success
 
 
 # --- health -----------------------------------------------------------------------------------------------------------

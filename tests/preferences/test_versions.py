@@ -218,7 +218,14 @@ def test_where_nothing_stands_and_nothing_can_be_learned_yet_the_best_baseline_s
     assert {row["predictor"] for row in measured(deployed_db)} == {"profile", *BASELINES}
     assert not preferences.ensure_judged(deployed_db)
     assert preferences.ensure_model(deployed_db).version == zero, "not trained again before there are more signals"
+    check = next(file for file in CATALOG.checks if file.name == "new_version_is_not_worse")
+    assert not preferences.train(deployed_db).is_new
+    assert ask(deployed_db, check).passed, "training again in vain changes nothing"
     preferences.train(deployed_db, half_life_days=20)
+    preferences.evaluate(deployed_db)
+    assert current(deployed_db).endswith("-0")
+    assert ask(deployed_db, check).passed, "there are still too few"
+    preferences.train(deployed_db, half_life_days=30)
     verdicts["refused"] = None
     preferences.evaluate(deployed_db)
     assert not current(deployed_db).endswith("-0")
