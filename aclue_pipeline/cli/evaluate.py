@@ -53,7 +53,10 @@ def evaluate(
     if movielens is not None:
         from aclue_pipeline.evaluation.movielens import convert
 
-        click.echo(f"{folder}: {convert(movielens, folder):,} swipes", err=True)
+        try:
+            click.echo(f"{folder}: {convert(movielens, folder):,} swipes", err=True)
+        except OSError as error:
+            raise click.BadParameter(f"{folder} cannot be written: {error.strerror}", param_hint="FOLDER") from None
     if out is not None:
         metrics = _evaluate(folder, out, split)
         if as_json:

@@ -6,6 +6,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -235,6 +236,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     with (gzip.open if path.suffix == ".gz" else open)(
         path, "rt", encoding="utf-8-sig", errors="replace", newline=""
     ) as file:
+        csv.field_size_limit(2**31 - 1)  # else 131,072 characters; how long a line may be, DuckDB says
         reader, line = csv.reader(file), 1
         for values in reader:
             yield line, values
@@ -265,13 +267,14 @@ def _checked(path: Path, header: list[str], file: _File) -> dict[str, int]:
 
 
 def _line(path: Path, row: int) -> str:
-    """Where a row begins, as an editor counts."""
-    if path.suffix == ".parquet":
-        return f"row {row}"
-    records = _records(path)
-    _, header = next(records)
-    lines = (line for line, values in records if values or len(header) == 1)
-    return f"line {next(line for place, line in enumerate(lines, 1) if place == row)}"
+    """Where a row begins, as an editor counts; only its number where that cannot be told."""
+    if path.suffix != ".parquet":
+        records = _records(path)
+        _, header = next(records)
+        lines = (line for line, values in records if values or len(header) == 1)
+        for line in islice(lines, row - 1, row):
+            return f"line {line}"
+    return f"row {row}"
 
 
 def _reason(error: Any) -> str:

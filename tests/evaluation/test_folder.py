@@ -114,6 +114,12 @@ def test_what_cannot_be_read_is_named_with_its_line(tmp_path: Path, files: dict[
     assert "\n" not in str(refused.value)
 
 
+def test_a_long_field_hides_no_refused_row(tmp_path: Path) -> None:
+    products = f"id,title\nmug,{'x' * 200_000}\nmug,\n"
+    with pytest.raises(DataRefused, match=r"products\.csv, line 3: the id mug"):
+        read(write(tmp_path / "in", products=products), tmp_path)
+
+
 def test_files_that_are_not_what_their_name_says_are_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", users="")
     for name in ("users.csv.gz", "users.parquet"):

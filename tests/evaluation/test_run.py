@@ -219,6 +219,16 @@ def test_movielens_becomes_such_a_folder(tmp_path: Path) -> None:
     ]
 
 
+def test_movielens_in_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "movies.csv").write_text(MOVIES)
+    (tmp_path / "ratings.csv").write_text(RATINGS)
+    done = CliRunner().invoke(
+        aclue, ["evaluate", "--convert-movielens", str(tmp_path), str(tmp_path / "movies.csv" / "in")]
+    )
+    assert done.exit_code == 2
+    assert "cannot be written: Not a directory" in done.output
+
+
 @pytest.mark.slow
 @pytest.mark.database
 def test_the_command_writes_three_files_and_its_server_is_gone(tmp_path: Path) -> None:
