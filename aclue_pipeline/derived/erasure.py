@@ -33,6 +33,26 @@ _INSTEAD = {
     "affiliate_url": _HOST,
     "landing_page": "analytics.path(r.landing_page)",
 }
+#: In every kept version of the taste model, words of rounds that fewer than five living users say, as training has it: '' is no word,
+#: and keeps the places of the others.
+_WORDS = """
+with users_of as (
+    select u.facet, u.word from (select distinct user_id, occasion, recipient from pipeline.signals) s
+    cross join lateral (values ('occasion', s.occasion), ('recipient', s.recipient)) u (facet, word)
+    group by u.facet, u.word having count(distinct s.user_id) >= 5
+)
+update pipeline.taste_models m set vocabulary = m.vocabulary || k.words
+from (
+    select e.version, jsonb_object_agg(e.facet, e.words) as words
+    from (
+        select v.version, f.facet, jsonb_agg(case when u.word is null then '' else w.word end order by w.place) as words
+        from pipeline.taste_models v cross join (values ('occasion'), ('recipient')) f (facet)
+        cross join jsonb_array_elements_text(v.vocabulary -> f.facet) with ordinality w (word, place)
+        left join users_of u on u.facet = f.facet and u.word = w.word
+        group by v.version, f.facet
+    ) e group by e.version
+) k
+where k.version = m.version and m.vocabulary <> m.vocabulary || k.words"""
 #: Kept until their month is closed.
 _LATER = {"user_id", "anonymous_id", "order_id"}
 
@@ -106,8 +126,8 @@ def clear(db: Database, catalog: Catalog) -> dict[str, int]:
 
 
 def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
-    """Clear the ownerless rows that carry the names of erased people, forget these names, delete the notes. A visitor's identity that
-    rows of another user carry too is that one's as much, and stays."""
+    """Clear the ownerless rows that carry the names of erased people, forget these names, and words that few are left to say; delete
+    the notes. A visitor's identity that rows of another user carry too is that one's as much, and stays."""
     sync = catalog.root / "staging" / "sync"
     pg.execute(filled(pg, (sync / "00_erased.sql").read_text(encoding="utf-8"), {}))
     events = [one for one in relations(pg, catalog) if one.outlives]
@@ -117,6 +137,9 @@ def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
     for key in of_ours(pg, catalog):
         forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
         done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
+    if is_there(pg, "pipeline.taste_models") and is_there(pg, "pipeline.signals"):
+        pg.execute("set local statement_timeout = 0")  # it reads everybody's swipes
+        done["pipeline.taste_models"] = pg.execute(_WORDS).rowcount
     pg.execute("delete from pipeline.erasures e using noted n where e.user_id = n.user_id and e.names = n.names")
     pg.execute("drop table noted, erased_visitors, erased_sessions")
     return done

@@ -33,6 +33,9 @@ _TYPES = {
 #: Not published, but without a person in it, and what others compute with: vectors of products, weights of the taste model.
 _MODEL = {"pipeline.taste_items", "pipeline.taste_models"}
 
+#: Words of rounds of swiping are people's, of the living too.
+_LEFT_OUT = {"vocabulary": "{0} - '{{occasion,recipient}}'::text[] as {0}"}
+
 #: It fetches nothing, and has one thread, since each has buffers of its own.
 _FRUGAL: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -66,7 +69,7 @@ def to_csv(db: Database, table: Table, days: Days, write: Callable[[bytes], obje
         texts = {name for name, kind in columns.items() if kind == "text"}
         guard = sql.SQL("case when {0} ~ {1} then '''' || {0} else {0} end as {0}")
         parts = [
-            guard.format(sql.Identifier(name), sql.Literal(_FORMULA)) if name in texts else sql.Identifier(name)
+            guard.format(sql.Identifier(name), sql.Literal(_FORMULA)) if name in texts else _shown(name)
             for name in columns
         ]
         return _copy(pg, _select(table, sql.SQL(", ").join(parts), days), write)
@@ -81,7 +84,8 @@ def to_parquet(db: Database, table: Table, days: Days, path: Path) -> int:
             columns = _columns(pg, table)
             types = {name: _parquet_type(pg, table, name, kind, days) for name, kind in columns.items()}
             parts = sql.SQL(", ").join(
-                sql.SQL(_LISTS.get(kind, "{0}")).format(sql.Identifier(name)) for name, kind in columns.items()
+                sql.SQL(_LISTS[kind]).format(sql.Identifier(name)) if kind in _LISTS else _shown(name)
+                for name, kind in columns.items()
             )
             count = _copy(pg, _select(table, parts, days), file.write)
         with duckdb.connect(config=_FRUGAL) as duck:
@@ -97,6 +101,10 @@ def _columns(pg: Pg, table: Table) -> dict[str, str]:
     if not is_there(pg, table.key):
         raise NothingFound(f"{table.key} is not in this database yet: a rebuild of its room makes it")
     return columns_of(pg, table.key)
+
+
+def _shown(name: str) -> sql.Composed:
+    return sql.SQL(_LEFT_OUT.get(name, "{0}")).format(sql.Identifier(name))
 
 
 def _parquet_type(pg: Pg, table: Table, name: str, kind: str, days: Days) -> str:

@@ -18,7 +18,8 @@ create table pipeline.taste_models (
     seed integer not null,              -- Start of the random numbers of training.
     parameters jsonb not null,          -- Numbers a profile is computed with: what signals weigh, rates, prior strengths, price bands, content weights, link, centres of segments.
     vocabulary jsonb not null,          -- Facet values the version knows, {facet: [value, …]}, in the order of the weights in parameters.
-                                        -- Of words that users chose (occasion, recipient) those of five users or more only: the model outlives their accounts.
+                                        -- Of words that users chose (occasion, recipient) those of five users or more only: the model outlives their accounts,
+                                        -- and where fewer are left that say a word, the erasure puts '' in its place.
     status text,                        -- candidate (not judged yet), accepted or refused; NULL: stored before versions were judged, which counts as accepted.
     pinned_at timestamptz,              -- Since when it is the current version by a person's word (aclue preferences pin), whatever is newer; NULL: it is not pinned.
     card jsonb                          -- What it was made of and how it was judged, in plain words: aclue preferences versions VERSION; NULL: stored before versions had one.

@@ -124,8 +124,22 @@ def test_the_taste_models_vectors_and_words_are_lists_in_parquet(deployed_db: Da
     with duckdb.connect() as duck:
         got = duck.sql(f"select product_id, vector, style, colour, category from '{path}'").fetchall()
     assert got == [(UUID(int=n), vector, words, [], None) for n, vector in enumerate(vectors)]
-    extract.to_parquet(deployed_db, extract.published(CATALOG, "taste_models"), (None, None), path)
     extract.to_csv(deployed_db, table, (None, None), lambda block: None)
+
+
+def test_of_a_taste_models_words_those_of_people_are_left_out(deployed_db: Database, tmp_path: Path) -> None:
+    with deployed_db.psycopg() as pg:
+        pg.execute(
+            """insert into pipeline.taste_models (version, events, users, products, seed, parameters, vocabulary)
+               values ('v', 1, 1, 1, 0, '{}', '{"brand": ["Mine"], "occasion": ["secret"], "recipient": ["secret"]}')"""
+        )
+    table, path, csv = extract.published(CATALOG, "taste_models"), tmp_path / "models.parquet", list[bytes]()
+    extract.to_parquet(deployed_db, table, (None, None), path)
+    with duckdb.connect() as duck:
+        assert duck.sql(f"select vocabulary from '{path}'").fetchall() == [('{"brand": ["Mine"]}',)]
+    extract.to_csv(deployed_db, table, (None, None), csv.append)
+    assert b"Mine" in b"".join(csv)
+    assert b"secret" not in b"".join(csv)
 
 
 def test_a_table_that_is_not_there_yet_says_so(shop: Shop, sold: Database, tmp_path: Path) -> None:

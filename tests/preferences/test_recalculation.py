@@ -15,6 +15,7 @@ import pytest
 
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
+from aclue_pipeline.derived import erasure
 from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
 from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
@@ -24,6 +25,7 @@ from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import ADJUSTABLE, Publisher
 from aclue_pipeline.preferences.rows import lines
+from tests.erasure.test_clearing import everywhere
 from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe, train
 from tests.support.catalogs import CATALOG
 
@@ -642,6 +644,40 @@ def test_a_word_is_known_when_five_users_brought_it(shop: Database) -> None:
         train(shop)
         with shop.psycopg() as pg:
             assert ("housewarming" in store.load_model(pg).vocabulary.names) is known
+
+
+def test_a_word_goes_from_every_kept_version_with_its_users_and_no_profile_of_others_moves(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        for column, word, users in (("occasion", "housewarming", 6), ("recipient_relationship", "godmother", 7)):
+            pg.execute(
+                f"""update public.swipe_sessions set {column} = %s
+                    where user_id in (select md5('user' || n)::uuid from generate_series(1, %s) as n)""",
+                [word, users],
+            )
+        pg.execute("update public.swipe_sessions set occasion = 'housewarming' where user_id = md5('user7')::uuid")
+    for days in (100, 110):
+        train(shop, half_life_days=days)
+    preferences.recalculate(shop)
+    before = profiles_in(shop)
+
+    def cleared_without(*users: int) -> tuple[int, set[str]]:
+        with shop.psycopg() as pg:
+            pg.execute(
+                "delete from auth.users where id in (select md5('user' || n)::uuid from unnest(%s::int[]) n)",
+                [[*users]],
+            )
+        done = erasure.clear(shop, CATALOG)
+        with shop.psycopg() as pg:
+            return done.get("pipeline.taste_models", 0), everywhere(pg, "housewarming", "godmother")
+
+    cleared, said = cleared_without(1, 2)
+    assert cleared == 0
+    assert "pipeline.taste_models.vocabulary" in said, "five still say them"
+    assert cleared_without(3, 4, 5, 6, 7) == (2, set())
+    assert cleared_without() == (0, set())
+    preferences.recalculate(shop, full=True)
+    left = {row["user_id"] for row in profiles_in(shop)}
+    assert profiles_in(shop) == [row for row in before if row["user_id"] in left]
 
 
 def test_old_versions_are_forgotten(shop: Database) -> None:
