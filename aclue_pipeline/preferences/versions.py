@@ -1,6 +1,8 @@
 """Model versions and their quality, from and to the database: which signals training sees, when a new version is due, and
 where a measurement is kept. The fitting itself is training's, the measuring quality's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -9,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from aclue_pipeline.errors import MissingPrerequisite
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
 from aclue_pipeline.preferences.card import card_of
@@ -46,15 +49,18 @@ class Trained:
 def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Trained:
     """Train a model version, a candidate until `evaluate` judges it; the same data gives the same version, which is then not new.
 
-    `half_life_days`: the setting by default, fitted where that is not set. Raises MissingPrerequisite where nobody has judged anything yet.
+    `half_life_days`: the setting by default, fitted where that is not set. Raises MissingPrerequisite where nobody has judged anything
+    yet, AlreadyRunning while another version is trained or judged.
     """
-    with db.psycopg() as pg:
-        events, items, vocabulary, rows = _data(pg, TRAINING_EVENTS)
-        if not (events.value != 0).any():
-            raise MissingPrerequisite("no user has judged a product yet; a taste model needs swipes or feedback")
-        previous = store.load_model(pg) if (store.current_version(pg) or "").startswith(FORMAT) else None
+    with _alone(db):
+        with db.psycopg() as pg:
+            events, items, vocabulary, rows = _data(pg, TRAINING_EVENTS)
+            if not (events.value != 0).any():
+                raise MissingPrerequisite("no user has judged a product yet; a taste model needs swipes or feedback")
+            previous = store.load_model(pg) if (store.current_version(pg) or "").startswith(FORMAT) else None
         model = fit(events, items, vocabulary, _half_life(half_life_days), seed, previous)
-        is_new = save_model(pg, model, rows, len(events), events.users, seed, card_of(model, events))
+        with db.psycopg() as pg:
+            is_new = save_model(pg, model, rows, len(events), events.users, seed, card_of(model, events))
     return Trained(model.version, is_new, len(events), events.users, len(items))
 
 
@@ -88,30 +94,37 @@ def evaluate(db: Database) -> Quality:
     """Measure how well profiles predict what users judged next, and keep it under the newest version if that is a candidate, which is
     then accepted or refused, else under the current one.
 
-    Where it is refused and nothing stands that could be kept, the best baseline stands in for it.
+    Where it is refused and nothing stands that could be kept, the best baseline stands in for it. Raises MissingPrerequisite where
+    there is no version, AlreadyRunning while another one is trained or judged.
     """
-    with db.psycopg() as pg:
-        events, items, vocabulary, _ = _data(pg, EVALUATION_EVENTS)
-        newest, current = _to_judge(pg)
-    if newest is None:
-        return quality.evaluate(events, items, vocabulary, _half_life(None), SEED)
+    with _alone(db):
+        with db.psycopg() as pg:
+            events, items, vocabulary, _ = _data(pg, EVALUATION_EVENTS)
+            newest, current = _to_judge(pg)
 
-    def fitted(by: _Settings) -> Fitted:
-        def version(part: Events) -> TasteModel:
-            model = fit(part, items, vocabulary, by.half_life_days, by.seed)
-            return as_baseline(model, by.baseline) if by.baseline else model
+        def fitted(by: _Settings) -> Fitted:
+            def version(part: Events) -> TasteModel:
+                model = fit(part, items, vocabulary, by.half_life_days, by.seed)
+                return as_baseline(model, by.baseline) if by.baseline else model
 
-        return version
+            return version
 
-    other = fitted(current.by) if current is not None and current.by != newest.by else None
-    must_beat = newest.is_candidate and (current is None or current.by.baseline is not None)
-    verdict = judge(events, fitted(newest.by), other, must_beat, SEED)
-    with db.psycopg() as pg:
-        _keep(pg, newest.version, verdict.quality, verdict.figures["calendar"].get("intercepts_of_blocks"))
-        _settle(pg, newest, verdict, current.version if current and current != newest else None)
-        if verdict.refused and must_beat:
-            _stand_in(pg, newest.version, verdict)
+        other = fitted(current.by) if current is not None and current.by != newest.by else None
+        must_beat = newest.is_candidate and (current is None or current.by.baseline is not None)
+        verdict = judge(events, fitted(newest.by), other, must_beat, SEED)
+        with db.psycopg() as pg:
+            if _settle(pg, newest, verdict, current.version if current and current != newest else None):
+                _keep(pg, newest.version, verdict.quality, verdict.figures["calendar"].get("intercepts_of_blocks"))
+                if verdict.refused and must_beat:
+                    _stand_in(pg, newest.version, verdict)
     return verdict.quality
+
+
+@contextmanager
+def _alone(db: Database) -> Iterator[None]:
+    """Versions are made and judged by one at a time. Nothing is fitted in a transaction: it takes minutes."""
+    with db.autocommit() as lock, advisory_lock(lock, "training or judging of a taste model"):
+        yield
 
 
 class _Settings(NamedTuple):
@@ -128,7 +141,7 @@ class _Judged(NamedTuple):
     is_candidate: bool
 
 
-def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged | None, _Judged | None]:
+def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged, _Judged | None]:
     """(the newest version if it is a candidate, else the current one; the current one, if this release can compute profiles with it)."""
     rows = pg.execute(
         """select m.version, (m.parameters ->> 'half_life_days')::float8, m.seed, m.card ->> 'stands in for',
@@ -137,11 +150,15 @@ def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged | None, _Judged | No
     ).fetchall()
     found = [(_Judged(version, _Settings(*by), is_candidate), current) for version, *by, is_candidate, current in rows]
     current = next((one for one, is_current in found if is_current and one.version.startswith(FORMAT)), None)
-    return found[0][0] if found and found[0][0].is_candidate else current, current
+    judged = found[0][0] if found and found[0][0].is_candidate else current
+    if judged is None:
+        raise MissingPrerequisite("there is no taste model to be measured; train one with `aclue preferences train`")
+    return judged, current
 
 
-def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict, previous: str | None) -> None:
-    """The verdict on its card, beside how the version before predicts; measuring again what was accepted changes no status."""
+def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict, previous: str | None) -> bool:
+    """The verdict on its card, beside how the version before predicts; measuring again what was accepted changes no status. False where
+    the version is gone, or somebody has decided on it meanwhile."""
     status = ("refused" if verdict.refused else "accepted") if judged.is_candidate else None
     card: dict[str, Any] = {"predicts": verdict.figures}
     if judged.is_candidate:
@@ -152,10 +169,12 @@ def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict, prev
         ).fetchone()
         if row is not None and row[0] is not None:
             card["the version before"] = {"version": previous, "predicts": row[0]}
-    pg.execute(
-        "update pipeline.taste_models set status = coalesce(%s, status), card = coalesce(card, '{}') || %s where version = %s",
-        [status, Jsonb(card), judged.version],
+    done = pg.execute(
+        """update pipeline.taste_models set status = coalesce(%s, status), card = coalesce(card, '{}') || %s
+           where version = %s and (status is not distinct from 'candidate') = %s""",
+        [status, Jsonb(card), judged.version, judged.is_candidate],
     )
+    return done.rowcount == 1
 
 
 def _stand_in(pg: psycopg.Connection[Any], version: str, verdict: Verdict) -> None:

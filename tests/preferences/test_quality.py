@@ -58,6 +58,7 @@ def test_profiles_predict_movielens(split_by: str, most_loss: float, least_auc: 
 @pytest.mark.database
 def test_profiles_beat_every_baseline_on_the_demo(deployed_db: Database) -> None:
     load(deployed_db)
+    preferences.train(deployed_db)
     measured = preferences.evaluate(deployed_db)
     for group in ("all", "casual", "heavy"):
         for name in BASELINES:

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
 from aclue_pipeline.cli import aclue
-from aclue_pipeline.errors import NothingFound, VerificationFailed
+from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite, NothingFound, VerificationFailed
 from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import store, versions
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.card import entries
@@ -169,6 +170,58 @@ def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdict
         "predicts": card["predicts"],
     }
     assert not preferences.ensure_judged(shop)
+
+
+def test_versions_are_trained_and_judged_by_one_at_a_time(shop: Database) -> None:
+    for work in (preferences.train, preferences.evaluate):
+        with (
+            shop.autocommit() as lock,
+            advisory_lock(lock, "training or judging of a taste model"),
+            pytest.raises(AlreadyRunning, match="wait"),
+        ):
+            work(shop)
+
+
+def test_nothing_is_fitted_in_a_transaction(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, open_while_fitting = versions.fit, []
+
+    def watched(*arguments: Any) -> Any:
+        open_while_fitting.append(
+            scalar(
+                shop,
+                """select count(*) from pg_stat_activity
+                   where datname = current_database() and state = 'idle in transaction' and pid <> pg_backend_pid()""",
+            )
+        )
+        return real(*arguments)
+
+    monkeypatch.setattr(versions, "fit", watched)
+    preferences.train(shop, half_life_days=20)
+    assert open_while_fitting == [0]
+
+
+def test_what_a_person_decides_while_a_candidate_is_judged_stands(
+    shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = preferences.train(shop, half_life_days=20).version
+    real = versions.judge
+
+    def late(*arguments: Any) -> Verdict:
+        with shop.psycopg() as pg:
+            pg.execute("update pipeline.taste_models set status = 'refused' where version = %s", [second])
+        return replace(real(*arguments), refused=None)
+
+    monkeypatch.setattr(versions, "judge", late)
+    preferences.evaluate(shop)
+    assert statuses(shop)[second] == "refused"
+
+
+def test_where_there_is_no_version_nothing_is_measured_and_the_command_that_trains_one_is_named(
+    deployed_db: Database,
+) -> None:
+    stock(deployed_db)
+    with pytest.raises(MissingPrerequisite, match="aclue preferences train"):
+        preferences.evaluate(deployed_db)
 
 
 @pytest.mark.usefixtures("named")
