@@ -17,10 +17,9 @@ from aclue_pipeline.preferences.arrays import (
     Items,
     Vocabulary,
 )
-from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
+from aclue_pipeline.preferences.catalogue import UUID, items_of, vocabulary_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.model import TasteModel
-from aclue_pipeline.preferences.movielens import ids_of
 from aclue_pipeline.preferences.training import train
 
 CATEGORIES = ["bags", "candles", "mugs", "toys"]
@@ -34,6 +33,12 @@ class World:
     items: Items
     vocabulary: Vocabulary
     model: TasteModel
+
+
+def ids_of(numbers: np.ndarray) -> np.ndarray:
+    ids = np.zeros(len(numbers), UUID)
+    ids["lo"] = numbers
+    return ids
 
 
 def catalogue_rows(products: int) -> list[dict[str, object]]:

@@ -9,18 +9,17 @@ import pytest
 
 from aclue_pipeline import preferences
 from aclue_pipeline.demo.load import load
-from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences.arrays import FEEDBACK
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, user_auc
-from aclue_pipeline.preferences.movielens import read
 from aclue_pipeline.preferences.predictor import Weights, probability
 from aclue_pipeline.preferences.quality import AFTER, UNSEEN, cold_curve, evaluate
 from aclue_pipeline.preferences.splits import global_split, user_split
 from aclue_pipeline.preferences.training import split, train
 from tests.preferences.conftest import World, make_events
+from tests.preferences.movielens import read
 
 MOVIELENS = Path(__file__).parents[3] / "shared" / "data" / "movielens_small"
 
@@ -63,11 +62,6 @@ def test_profiles_beat_every_baseline_on_the_demo(deployed_db: Database) -> None
     for group in ("all", "casual", "heavy"):
         for name in BASELINES:
             assert measured.log_loss("profile", group) < measured.log_loss(name, group) - 0.02
-
-
-def test_a_folder_without_movielens_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(NothingFound, match="ratings"):
-        read(tmp_path)
 
 
 def test_no_event_of_the_future_and_no_known_answer_is_in_the_split(world: World) -> None:

@@ -1,27 +1,21 @@
-"""MovieLens ratings read as swipes, to judge the method on real likes and dislikes. The data is not part of the project:
-it is read from a folder named on the command line."""
+"""MovieLens ratings read as swipes, to judge the method on real likes and dislikes. The data is not part of the project."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.preferences.arrays import DISLIKE, LIKE, SUPER_LIKE, Events, Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import items_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS
+from tests.preferences.conftest import ids_of
 
 
 def read(folder: Path) -> tuple[Events, Items, Vocabulary]:
     """Ratings of 4 and more are likes, 5 super-likes, 3 and less dislikes; 3.5 is a dislike. The first genre is the
-    category, all genres and the decade are styles. Raises NothingFound where the folder holds no such files."""
-    try:
-        ratings = pd.read_csv(folder / "ratings.csv.gz")
-        movies = pd.read_csv(folder / "movies.csv.gz").sort_values("movieId", ignore_index=True)
-    except FileNotFoundError:
-        raise NothingFound(
-            f"{folder} holds no ratings.csv.gz and movies.csv.gz; name the folder of MovieLens latest-small"
-        ) from None
+    category, all genres and the decade are styles."""
+    ratings = pd.read_csv(folder / "ratings.csv.gz")
+    movies = pd.read_csv(folder / "movies.csv.gz").sort_values("movieId", ignore_index=True)
     decade = movies.title.str.extract(r"\((\d{3})\d\)\s*$")[0]
     genres = movies.genres.where(movies.genres != "(no genres listed)", "").str.split("|")
     styles = [
@@ -51,9 +45,3 @@ def read(folder: Path) -> tuple[Events, Items, Vocabulary]:
         context=np.full((len(ratings), len(CONTEXT_KINDS)), -1),
     )
     return events, items, vocabulary
-
-
-def ids_of(numbers: np.ndarray) -> np.ndarray:
-    ids = np.zeros(len(numbers), [("hi", ">u8"), ("lo", ">u8")])
-    ids["lo"] = numbers
-    return ids
