@@ -32,6 +32,10 @@ def weights(events: Events, by: Weighing) -> Floats:
     return by.source_weight[source] * looked * stated * events.training_weight
 
 
+#: Judgements, below which nothing is learned or concluded from them.
+ENOUGH: Final = 200
+
+
 @dataclass(frozen=True)
 class Judgements:
     """One row per user and product judged, ordered by user, time and id."""
@@ -88,6 +92,19 @@ def judgements(events: Events, by: Weighing) -> Judgements:
         context=events.context[row],
         overruled=contradicted / np.maximum(np.bincount(events.user[judged], minlength=events.users), 1),
     )
+
+
+def judged_of(events: Events) -> Judgements:
+    """What was judged about products, however much it weighs."""
+    judged = judgements(events, Weighing(half_life_days=1.0))
+    return judged.take(~judged.price_only)
+
+
+def not_met_before(future: Judgements, history: Events) -> Judgements:
+    """The judgements of products that the user had not met in the history: the answer to others is known."""
+    width = int(max(future.item.max(initial=0), history.item.max(initial=0))) + 1
+    again = np.isin(future.user * width + future.item, history.user * width + history.item)
+    return future.take(~again)
 
 
 def _latest(events: Events, judged: Ints, like: NDArray[np.bool_], strength: Floats) -> tuple[Ints, Floats, Ints]:

@@ -8,17 +8,14 @@ from typing import Final
 import numpy as np
 
 from aclue_pipeline.preferences.arrays import Events, Floats, Ints, sigmoid
-from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements
+from aclue_pipeline.preferences.evidence import ENOUGH, Judgements, judged_of, not_met_before
 from aclue_pipeline.preferences.kernel import NEWTON_STEPS, profiles
 from aclue_pipeline.preferences.model import COUNTS, EVIDENCE, PARTS, TasteModel
 from aclue_pipeline.preferences.predictor import Weights, familiarity, parts
-from aclue_pipeline.preferences.splits import Mask
+from aclue_pipeline.preferences.splits import NEXT, PREFIXES, Mask
 
 #: Parts of each user's events, and of all events by time, after which the next part is asked for.
 CUTS: Final = (0.4, 0.55, 0.7, 0.85, 1.0)
-PREFIXES: Final = (0, 1, 2, 3, 5, 10)  # events known of a user whom the model has not seen
-NEXT: Final = 5  # events asked for after a prefix
-ENOUGH: Final = 200  # judgements asked for, below which nothing is learned from them
 LINK_PRECISION: Final = 30.0  # with which the link's coefficients are drawn to the plain ones
 CALIBRATED: Final = 100.0
 PLAIN_LINK: Final = np.array(
@@ -95,20 +92,15 @@ def _calibration(log_odds: Floats, known: Floats, like: Floats) -> Floats:
 
 def _lesson(model: TasteModel, events: Events, known: Mask, asked: Mask) -> tuple[Floats, Floats, Floats]:
     """(parts of the prediction of what was asked, whether it was liked, weight): a heavy user must not decide alone."""
-    future = judged_of(events.take(asked))
-    made = np.stack(parts_of(model, events.take(known), future), axis=1)
+    history = events.take(known)
+    future = not_met_before(judged_of(events.take(asked)), history)
+    made = np.stack(parts_of(model, history, future), axis=1)
     return made, future.like, 1.0 / np.sqrt(np.bincount(future.user, minlength=events.users)[future.user])
 
 
 def parts_of(model: TasteModel, known: Events, future: Judgements) -> list[Floats]:
     of_users = Weights.of(profiles(known, model), model.vocabulary)
     return parts(of_users, future.user, future.item, model.items, model.vocabulary)
-
-
-def judged_of(events: Events) -> Judgements:
-    """What was judged about products, however much it weighs."""
-    judged = judgements(events, Weighing(half_life_days=1.0))
-    return judged.take(~judged.price_only)
 
 
 def of_users(events: Events) -> Iterator[tuple[Mask, Mask]]:

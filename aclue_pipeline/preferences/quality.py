@@ -8,19 +8,18 @@ import numpy as np
 
 from aclue_pipeline.preferences.arrays import FEEDBACK, Events, Floats, Ints, Items, Vocabulary
 from aclue_pipeline.preferences.baselines import BASELINES, Past, baselines, tuned
-from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements
+from aclue_pipeline.preferences.evidence import Judgements, judged_of
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, reliability, user_auc
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.predictor import Weights, probability
-from aclue_pipeline.preferences.splits import Mask, global_split, user_split
+from aclue_pipeline.preferences.splits import NEXT, PREFIXES, Mask, global_split, user_split
 from aclue_pipeline.preferences.training import split, train
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTORS: Final = ("profile", *BASELINES)
-AFTER: Final = (0, 1, 2, 3, 5, 10)  # judgements of a user whom the model has not seen
 UNSEEN: Final = 5  # every such user is left out of training for the cold curve
 COLD, CASUAL = 5, 50  # most judgements a cold and a casual user have
 
@@ -48,7 +47,7 @@ def evaluate(events: Events, items: Items, vocabulary: Vocabulary, half_life_day
 def predictions(history: Events, future: Judgements, model: TasteModel, by_time: bool = False) -> dict[str, Floats]:
     """What the profiles of a model, and each baseline, make of what was asked after the history. `by_time`: it was cut at one time, as
     is what the baselines are tuned on."""
-    past = _products_judged(history)
+    past = judged_of(history)
     held = global_split(past.at) if by_time else user_split(past.user, past.at, np.arange(len(past)))
     judged = Past(past.users, len(model.items), past.user, past.item, past.like)
     return {
@@ -65,7 +64,7 @@ def measured(history: Events, future: Judgements, predicted: dict[str, Floats]) 
     """The scores of predictions, for all users and by how much was known of them."""
     import pandas as pd
 
-    groups = groups_of(np.bincount(_products_judged(history).user, minlength=history.users)[future.user])
+    groups = groups_of(np.bincount(judged_of(history).user, minlength=history.users)[future.user])
     rows = [
         {
             "users_group": group,
@@ -76,11 +75,6 @@ def measured(history: Events, future: Judgements, predicted: dict[str, Floats]) 
         for name in PREDICTORS
     ]
     return Quality(pd.DataFrame(rows), reliability(future.like, predicted["profile"]))
-
-
-def _products_judged(events: Events) -> Judgements:
-    judged = judgements(events, Weighing(half_life_days=1.0))  # which judgement counts, not how much
-    return judged.take(~judged.price_only)
 
 
 def groups_of(known: Ints) -> dict[str, Mask]:
@@ -109,8 +103,8 @@ def cold_curve(
     of = tuned(seen, user_split(seen.user, np.arange(len(seen.user)), np.arange(len(seen.user))))
     model = train(events.take(~unseen), items, vocabulary, half_life_days, seed)
     rows = []
-    for after in AFTER:
-        asked = judged.take(unseen & is_judged & (made >= after) & (made < after + 5))
+    for after in PREFIXES:
+        asked = judged.take(unseen & is_judged & (made >= after) & (made < after + NEXT))
         first = unseen & (made < after)
         known = Weights.of(profiles(events.take(first), model), vocabulary)
         predicted = {

@@ -13,7 +13,15 @@ from threadpoolctl import threadpool_limits
 
 from aclue_pipeline.preferences.alignment import aligned, renumbered
 from aclue_pipeline.preferences.arrays import Events, Floats, Items, Vocabulary, logit, sigmoid, sums
-from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements, weights
+from aclue_pipeline.preferences.evidence import (
+    ENOUGH,
+    Judgements,
+    Weighing,
+    judged_of,
+    judgements,
+    not_met_before,
+    weights,
+)
 from aclue_pipeline.preferences.facets import BANDS, FACETS, ITEM_KINDS, RANK, SEGMENTS
 from aclue_pipeline.preferences.kernel import (
     Residuals,
@@ -23,9 +31,10 @@ from aclue_pipeline.preferences.kernel import (
     newton_step,
     residuals,
 )
-from aclue_pipeline.preferences.linking import ENOUGH, PLAIN_LINK, judged_of, link_of, of_users, parts_of, some_users
+from aclue_pipeline.preferences.linking import PLAIN_LINK, link_of, of_users, parts_of, some_users
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
+from aclue_pipeline.preferences.splits import last_fifth
 
 
 class Scales(NamedTuple):
@@ -42,7 +51,6 @@ STRENGTHS: Final = np.array([5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0,
 VARIANCES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)  # of a user's deviations, log odds squared
 #: Days; the first one where nothing is known, the last one is as good as none.
 HALF_LIVES: Final = (180.0, 30.0, 90.0, 365.0, 1000.0, 10_000.0)
-HELD_OUT: Final = 5  # the last ⌊n/5⌋ judgements of a user are asked for
 ROUNDS: Final = 12  # of alternating Newton steps for base rates and offsets
 CONTENT_ROUNDS: Final = (2, 6, 10)  # in which the content's prior for offsets is fitted anew
 PASSES: Final = 60  # of Adagrad over the vectors
@@ -85,21 +93,17 @@ def train(
 
 
 def split(events: Events) -> tuple[Events, Judgements]:
-    """(events before, judgements after) a moment of each user: the last ⌊n/5⌋ judgements, at least one from two on.
-    Products that the user had met before that moment are not asked for: their answer is known."""
+    """(events before, judgements after) a moment of each user: the last fifth of the judgements, without products met before."""
     judged = judged_of(events)
     count = np.bincount(judged.user, minlength=events.users)
-    last = np.where(count >= 2, np.maximum(count // HELD_OUT, 1), 0)
     begin = np.cumsum(count) - count
     rank = np.arange(len(judged)) - begin[judged.user]
-    held = rank >= (count - last)[judged.user]
+    held = rank >= (count - last_fifth(count))[judged.user]
     cut = np.full(events.users, np.iinfo(np.int64).max)
     np.minimum.at(cut, judged.user[held], judged.at[held])
     history = events.take(events.at < cut[events.user])
     future = judged.take(judged.at >= cut[judged.user])
-    width = int(events.item.max(initial=0)) + 1
-    again = np.isin(future.user * width + future.item, history.user * width + history.item)
-    return history, future.take(~again)
+    return history, not_met_before(future, history)
 
 
 def fit(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int) -> TasteModel:
@@ -299,7 +303,8 @@ def _scales(fitted: Callable[[Events], TasteModel], events: Events, half_lives: 
     """What predicts the last block of each user's judgements best: how far deviations for facet values and price slopes of one user
     spread, each beside the base rate alone, and the half-life. The first one stays where no other is surely better."""
     known, asked = list(of_users(events))[-1]
-    history, future = events.take(known), judged_of(events.take(asked))
+    history = events.take(known)
+    future = not_met_before(judged_of(events.take(asked)), history)
     if len(future) < ENOUGH:
         return Scales(np.full(len(FACETS), 0.1), 0.1, half_lives[0])
     model = fitted(history)

@@ -15,8 +15,8 @@ from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.measures import ece, log_loss, user_auc
 from aclue_pipeline.preferences.predictor import Weights, probability
-from aclue_pipeline.preferences.quality import AFTER, UNSEEN, cold_curve, evaluate
-from aclue_pipeline.preferences.splits import global_split, user_split
+from aclue_pipeline.preferences.quality import UNSEEN, cold_curve, evaluate
+from aclue_pipeline.preferences.splits import NEXT, PREFIXES, global_split, user_split
 from aclue_pipeline.preferences.training import split, train
 from tests.preferences.conftest import World, make_events
 from tests.preferences.movielens import read
@@ -79,10 +79,10 @@ def test_strangers_are_not_trained_on_and_the_next_five_are_asked_for(world: Wor
     stranger = events.user % UNSEEN == UNSEEN - 1
     curve = cold_curve(events, world.items, world.vocabulary, 180.0, seed=2)
     count = np.bincount(events.user[judged & stranger], minlength=events.users)
-    assert tuple(curve.after) == AFTER
-    assert curve.n.tolist() == [int(np.clip(count - after, 0, 5).sum()) for after in AFTER]
+    assert tuple(curve.after) == PREFIXES
+    assert curve.n.tolist() == [int(np.clip(count - after, 0, NEXT).sum()) for after in PREFIXES]
     rank = np.array([int(judged[:row][events.user[:row] == user].sum()) for row, user in enumerate(events.user)])
-    shorter = events.take(~stranger | (rank < max(AFTER) + 5))
+    shorter = events.take(~stranger | (rank < max(PREFIXES) + NEXT))
     assert len(shorter) < len(events)
     pd.testing.assert_frame_equal(cold_curve(shorter, world.items, world.vocabulary, 180.0, seed=2), curve)
     assert curve.profile.iloc[-1] < curve.profile.iloc[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aclue_pipeline.preferences import linking
-from aclue_pipeline.preferences.arrays import DAY, DISLIKE, LIKE, sigmoid
+from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events, sigmoid
 from aclue_pipeline.preferences.model import COUNTS, PARTS
 from aclue_pipeline.preferences.training import train
 from tests.preferences.conftest import START, World, make_events
@@ -83,3 +83,17 @@ def test_the_half_life_is_short_where_tastes_turn_and_the_usual_or_longer_where_
     found = train(events, world.items, world.vocabulary, None, seed=3).parameters.half_life_days
     assert (found < 180) is turns
     assert train(events, world.items, world.vocabulary, 77.0, seed=3).parameters.half_life_days == 77.0
+
+
+def test_from_answers_that_were_known_before_no_link_is_learned(world: World) -> None:
+    """A hundred people judge the same product day after day, now one way, now the other."""
+    days, people = 20, 100
+    some = world.events.take(world.events.value != 0)
+    columns = {name: np.repeat(getattr(some, name)[:1], days * people, axis=0) for name in EVENT_COLUMNS}
+    at = np.tile(np.arange(days) * DAY, people) + world.events.at[0]
+    value = np.random.default_rng(1).choice([-1.0, 1.0], days * people)
+    columns |= {"user": np.repeat(np.arange(people), days), "at": at, "value": value}
+    columns |= {"price_only": np.zeros(days * people, bool)}
+    link, calibration = linking.link_of(lambda part: world.model, Events(people, **columns), seed=1)
+    assert link.tolist() == linking.PLAIN_LINK.tolist()
+    assert not calibration.any()
