@@ -225,12 +225,12 @@ def test_where_there_is_no_version_nothing_is_measured_and_the_command_that_trai
 
 
 @pytest.mark.usefixtures("named")
-def test_a_refused_version_blocks_with_its_reason_and_profiles_stay_with_the_current_one(
+def test_a_refused_version_is_red_with_its_reason_and_profiles_stay_with_the_current_one(
     shop: Database, verdicts: dict[str, str | None]
 ) -> None:
     first, before = current(shop), profiles_in(shop)
     check = next(file for file in CATALOG.checks if file.name == "new_version_is_not_worse")
-    assert check.severity == "blocking"
+    assert check.severity == "error"
     assert ask(shop, check).passed
     second = preferences.train(shop, half_life_days=20).version
     verdicts["refused"] = "its log-loss is worse"

@@ -1,6 +1,6 @@
--- The newest version of the taste model was not refused: by more than chance it predicts no worse than the version that was current and than the best baseline. Profiles are not computed with a refused one, and wait until somebody has looked at it.
+-- The newest version of the taste model was not refused: by more than chance it predicts no worse than the version that was current and than the best baseline. Profiles are never computed with a refused one unless it is pinned, and go on with the current one.
 -- asset: analytics.preference_quality
--- severity: blocking
+-- severity: error
 -- remedy: aclue preferences versions VERSION says more; aclue preferences pin VERSION keeps the current version, or takes the refused one all the same, until a newer one is accepted and unpinned
 with newest as (
     select m.version as version, m.status as status, m.card ->> 'refused because' as reason
