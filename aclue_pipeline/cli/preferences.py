@@ -54,8 +54,8 @@ def recalculate(context: Context, full: bool, yes: bool, as_json: bool) -> None:
     did = done.published
     click.echo(
         f"{done.users:,} users recalculated from {done.signals:,} signals with {done.model_version} in {done.seconds:.1f} s:"
-        f" {did.written:,} profiles written, {did.unchanged:,} as before, {did.removed:,} removed,"
-        f" {did.adjusted:,} kept as adjusted, {did.feedback:,} pieces of feedback taken in"
+        f" {did.written:,} profiles written, {did.unchanged:,} as before, {did.removed:,} removed;"
+        f" {did.adjusted:,} of them keep what their users adjusted; {did.feedback:,} pieces of feedback taken in"
     )
 
 
@@ -134,7 +134,7 @@ def versions(context: Context, version: str | None, as_json: bool) -> None:
                 f" {one['events']:>11,} {one['users']:>9,} {one['products']:>9,}"
             )
         if any(one["is_current"] for one in found):
-            click.echo("* profiles are computed with this one")
+            click.echo("* the current one: the next recalculation computes profiles with it")
     else:
         (one,) = found
         current = ", the current one" if one["is_current"] else ""

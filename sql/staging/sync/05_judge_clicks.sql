@@ -120,6 +120,7 @@ select
     :synced_at, :synced_at, c.source_updated_at, c.rule_version
 from click_changes as c
 where c.is_published or c.cause is not null
+order by c.clicked_at -- A day's rows lie together, however much is loaded at once.
 on conflict (click_id) do update set (
     clicked_at, product_id, identity_number, person_number, session_number, currency, affiliate_network, source_page, device_type,
     utm_source, utm_medium, utm_campaign, machine_pattern, verdict, kept_click_id, is_converted, converted_at, expected_commission,

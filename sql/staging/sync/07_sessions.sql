@@ -171,6 +171,7 @@ select
     i.engaged_seconds, i.app_products_viewed, i.app_swipes, i.app_clicks, i.app_registered, i.has_registration_time, i.app_bounced,
     i.is_machine, i.is_orphan, false, :synced_at, :synced_at
 from session_images as i
+order by i.landed_at
 on conflict (session_number) do update set (
     identity_number, person_number, landed_at, started_at, active_until, landing_page, device_type, utm_source, utm_medium, utm_campaign,
     is_signed_in, is_newcomer, registered_at, has_converted, engaged_seconds, app_products_viewed, app_swipes, app_clicks, app_registered,
