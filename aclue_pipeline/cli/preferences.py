@@ -24,7 +24,7 @@ def preferences() -> None:
 def train(context: Context, yes: bool, as_json: bool) -> None:
     """Train a version of the taste model: a candidate until `aclue preferences evaluate` judges it.
 
-    The same swipes, feedback and catalogue give the same version.
+    The same swipes, feedback and catalogue give the same version while the same one is current.
     """
     from aclue_pipeline.preferences import train
 

@@ -82,6 +82,7 @@ def evaluate(
         curve = preferences.cold_curve(database)
     say("measuring")
     metrics = _metrics(data, split, test, known, said) | {"cold_curve": curve.to_dict("records")}
+    metrics["data"]["trained_on"] = trained.events
     return Evaluation(data, test, said, _plain(metrics | {"model_version": trained.version}))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from aclue_pipeline.preferences.arrays import Events, Floats, Ints, logit, sums
 from aclue_pipeline.preferences.baselines import BASELINES
-from aclue_pipeline.preferences.evidence import Judgements, Weighing, judgements
+from aclue_pipeline.preferences.evidence import ENOUGH, Judgements, judged_of, not_met_before
 from aclue_pipeline.preferences.measures import calibration, log_loss, losses
 from aclue_pipeline.preferences.model import PARTS, TasteModel, version_of
 from aclue_pipeline.preferences.quality import Quality, by_profile, measured, predictions
@@ -23,7 +23,6 @@ Fitted = Callable[[Events], TasteModel]
 #: Parts of all events by time, after which the next part is asked for.
 CALENDAR: Final = (0.55, 0.7, 0.85, 1.0)
 DRAWS: Final = 500  # of users, for the width of a difference
-_ENOUGH: Final = 200  # judgements, below which neither an intercept nor a difference says anything
 
 
 @dataclass(frozen=True)
@@ -80,16 +79,12 @@ def judge(events: Events, candidate: Fitted, current: Fitted | None, must_beat: 
 
 def _of_calendar(events: Events) -> Iterator[tuple[Events, Judgements]]:
     """(events before, judgements after) each cut of everybody's time; products that the user had met before it are not asked for."""
-    judged = judgements(events, Weighing(half_life_days=1.0))
-    judged = judged.take(~judged.price_only)
+    judged = judged_of(events)
     if not len(judged):
         return
-    width = int(events.item.max()) + 1
     for cut, until in pairwise(np.quantile(judged.at, CALENDAR, method="lower")):
         history = events.take(events.at <= cut)
-        future = judged.take((judged.at > cut) & (judged.at <= until))
-        again = np.isin(future.user * width + future.item, history.user * width + history.item)
-        future = future.take(~again)
+        future = not_met_before(judged.take((judged.at > cut) & (judged.at <= until)), history)
         if (history.value != 0).any() and len(future):
             yield history, future
 
@@ -98,7 +93,7 @@ def _joined(parts: list[tuple[Judgements, dict[str, Floats]]]) -> _Asked:
     if not parts:
         return _Asked(np.zeros(0, np.int64), np.zeros(0), {"profile": np.zeros(0)}, [])
     said = {name: np.concatenate([one[name] for _, one in parts]) for name in parts[0][1]}
-    fits = [calibration(future.like, one["profile"]) for future, one in parts if len(future) >= _ENOUGH]
+    fits = [calibration(future.like, one["profile"]) for future, one in parts if len(future) >= ENOUGH]
     return _Asked(
         np.concatenate([future.user for future, _ in parts]),
         np.concatenate([future.like for future, _ in parts]),
@@ -129,7 +124,7 @@ def _compared(asked: _Asked, must_beat: bool, seed: int) -> tuple[dict[str, Any]
         if name == "current":
             found["log_loss_of_current"] = round(loss[name], 4)
         found[f"chance_against_{'current' if name == 'current' else 'best_baseline'}"] = round(width, 4)
-        enough = must_beat or len(asked.user) >= _ENOUGH  # of few users chance cannot be told
+        enough = must_beat or len(asked.user) >= ENOUGH  # of few users chance cannot be told
         if reason is None and enough and loss["profile"] - loss[name] > (0.0 if must_beat and name == best else width):
             what = "the current version" if name == "current" else f"the baseline {name}"
             reason = f"its log-loss is {loss['profile']:.4f}, that of {what} {loss[name]:.4f} (chance: ±{width:.4f})"

@@ -90,7 +90,7 @@ def guessed(items: Items, parameters: Parameters) -> Items:
 
 
 def version_of(parameters: Parameters, vocabulary: Vocabulary, items: Items) -> str:
-    """A name that says the content: training again on the same data gives the same version."""
+    """A name that says the content: training again on the same data, beside the same current version, gives the same."""
     digest = hashlib.sha256()
     for value in parameters.as_dict().values():
         digest.update(repr(value).encode())

@@ -1,5 +1,5 @@
-"""Training: from everybody's judgements to a version of the taste model. Deterministic: the same events, catalogue and
-seed give the same version. The arithmetic of a profile is the kernel's; nothing here is needed to compute one."""
+"""Training: from everybody's judgements to a version of the taste model. Deterministic: the same events, catalogue,
+seed and previous version give the same version. The arithmetic of a profile is the kernel's; nothing here is needed to compute one."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -47,7 +47,8 @@ class Trained:
 
 
 def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -> Trained:
-    """Train a model version, a candidate until `evaluate` judges it; the same data gives the same version, which is then not new.
+    """Train a model version, a candidate until `evaluate` judges it; the same data, beside the same current version,
+    gives the same one, which is then not new.
 
     `half_life_days`: the setting by default, fitted where that is not set. Raises MissingPrerequisite where nobody has judged anything
     yet, AlreadyRunning while another version is trained or judged.

@@ -10,7 +10,7 @@
 --   products: pipeline.item_features product_id;
 --   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
 create table pipeline.taste_models (
-    version text primary key,           -- Name of the version, made from its content: training again on the same data gives the same one.
+    version text primary key,           -- Name of the version, made from its content: training again on the same data gives the same one while the same version is current.
     trained_at timestamptz not null default now(),  -- When it was stored.
     events bigint not null,             -- Signals it was trained on.
     users bigint not null,              -- Users they came from.

@@ -108,6 +108,7 @@ def test_what_is_written_is_what_was_asked_for_in_the_order_of_the_file(database
         measures.user_auc(like, said, [number[one] for one in asked.user])
     )
     assert tuple(metrics["baselines"]) == BASELINES
+    assert metrics["data"]["earlier"] <= metrics["data"]["trained_on"] <= len(swipes) - len(asked) + len(early)
     assert (
         sum(metrics["segments"][name]["n"] for name in ("cold", "casual", "heavy")) == metrics["segments"]["all"]["n"]
     )
