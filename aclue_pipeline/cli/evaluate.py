@@ -35,7 +35,7 @@ PREDICTIONS, METRICS, REPORT = "predictions.csv", "metrics.json", "report.html"
     "movielens",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="First make FOLDER from this folder of MovieLens ratings.",
+    help="First make FOLDER, new or empty, of the MovieLens ratings in DIR.",
 )
 @json_option
 def evaluate(

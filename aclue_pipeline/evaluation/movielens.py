@@ -9,7 +9,10 @@ from aclue_pipeline.errors import DataRefused
 
 def convert(movielens: Path, folder: Path) -> int:
     """Write users.csv, products.csv and swipes.csv; the number of swipes. 4 of 5 or more is a like, 5 a super-like, all else a dislike.
-    The first genre is the category; all genres and the decade are tags. Raises DataRefused where the folder holds no such files."""
+    The first genre is the category; all genres and the decade are tags. Raises DataRefused where there are no such ratings, or the
+    folder holds anything already."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DataRefused(f"{folder} holds files already, and none is overwritten: name a new folder, or an empty one")
     try:
         ratings, movies = pd.read_csv(_file(movielens, "ratings")), pd.read_csv(_file(movielens, "movies"))
         genres = movies.genres.where(movies.genres != "(no genres listed)", "")

@@ -210,6 +210,9 @@ def test_movielens_becomes_such_a_folder(tmp_path: Path) -> None:
     (source / "ratings.csv").write_text(RATINGS)
     assert CliRunner().invoke(aclue, command).exit_code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["products.csv", "swipes.csv", "users.csv"]
+    again = CliRunner().invoke(aclue, command).exception
+    assert isinstance(again, DataRefused)
+    assert "none is overwritten" in str(again)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     data = Data(folder, scratch)
