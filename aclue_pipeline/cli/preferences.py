@@ -254,11 +254,13 @@ def recommend(context: Context, user_id: Any, n: int, as_json: bool) -> None:
 
     Of a user without a profile: what the population likes best.
     """
+    from aclue_pipeline.derived.statement import named_errors
     from aclue_pipeline.postgres import query
     from aclue_pipeline.preferences import recommend
 
     database = context.database()
-    found = recommend(database, user_id, n)
+    with named_errors():
+        found = recommend(database, user_id, n)
     if as_json:
         print_json([one._asdict() for one in found])
         return
@@ -280,9 +282,11 @@ def explain(context: Context, user_id: Any, product_id: Any, as_json: bool) -> N
 
     The effect of each is what would be otherwise without it: log odds of the user's own rate of likes, or of liking the product.
     """
+    from aclue_pipeline.derived.statement import named_errors
     from aclue_pipeline.preferences import explain
 
-    told = explain(context.database(), user_id, product_id)
+    with named_errors():
+        told = explain(context.database(), user_id, product_id)
     if as_json:
         print_json(asdict(told))
         return
@@ -310,12 +314,15 @@ def _readable(name: str, value: Any) -> Any:
 
 
 def _writable(context: Context, yes: bool) -> "Database":
-    """The named database, with the tables of this room. Raises SchemaIncomplete where it is not deployed."""
-    from aclue_pipeline.derived import ensure_tables
+    """The named database, with the tables of this room and the function that reads them. Raises SchemaIncomplete where it is not
+    deployed."""
+    from aclue_pipeline.derived import ensure, ensure_tables
 
     database = context.database()
     context.confirm_write(database, yes)
     ensure_tables(database, context.catalog, "preferences")
+    with database.begin() as connection:
+        ensure(connection, context.catalog, context.catalog.functions["pipeline.likely"])
     return database
 
 

@@ -54,7 +54,7 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
         from aclue_pipeline.preferences import ensure_model, train
 
         with database.begin() as connection:
-            ensure(connection, catalog, catalog.tables[_MODELS])
+            ensure(connection, catalog, catalog.tables[_MODELS], catalog.functions["pipeline.likely"])
         trained = train(database) if config.retrain else ensure_model(database)
         context.log.info(
             f"{'trained' if trained.is_new else 'newest'} version {trained.version}: {trained.events:,} signals"

@@ -66,7 +66,10 @@ def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Expl
     """
     with db.psycopg() as pg:
         pg.execute("set transaction isolation level repeatable read, read only")
-        model, item = model_of(pg, db, profile(pg, user_id), [product_id] if product_id else [])
+        judged = pg.execute("select distinct product_id from pipeline.signals where user_id = %s", [user_id]).fetchall()
+        asked = [product_id] if product_id else []
+        model, item = model_of(pg, db, profile(pg, user_id), [*asked, *(one for (one,) in judged)])
+        item = item[: len(asked)]
         found = list(
             signals.blocks(pg, signals.ONE, signals.Lookup(model.items.ids), model.vocabulary, {"user": user_id})
         )

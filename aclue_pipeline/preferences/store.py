@@ -189,7 +189,9 @@ def meet_new_products(pg: psycopg.Connection[Any], model: TasteModel) -> tuple[T
 
 def _joined(a: Items, b: Items) -> Items:
     columns = {
-        name: np.concatenate([getattr(a, name), getattr(b, name)])
+        name: np.concatenate(
+            [getattr(a, name), getattr(b, name)], dtype=getattr(a, name).dtype
+        )  # ids in their byte order
         for name in a.__dataclass_fields__
         if name != "facet_start"
     }

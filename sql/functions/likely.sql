@@ -3,7 +3,7 @@
 -- owner: team:data
 
 -- Arithmetic: that of aclue_pipeline.preferences.predict, by the version that the profile was computed with; of a user without a profile the current one, as
--- for a stranger. They never differ by more than 1e-6. Of a profile whose version is not kept any more there is no row.
+-- for a stranger. They never differ by more than 1e-6. Of a profile whose version is not kept any more, or of an earlier release, there is no row.
 -- New products: from the recalculation on that meets them. The Python functions score them at once, by their content.
 -- Who may: service_role and the owner; it says what somebody likes.
 -- Columns:
@@ -28,6 +28,7 @@ begin
         left join public.user_preferences as p on p.user_id = asked.id
         join pipeline.taste_models as m
             on m.version = coalesce(p.ml_features ->> 'model_version', (select c.version from pipeline.current_taste_model as c))
+                and starts_with(m.version, '2-')
     ),
     taste as materialized (
         select

@@ -1,6 +1,7 @@
 """Serving on a real server: what a recommender is told, and what it is refused."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,12 +14,14 @@ from sqlalchemy.exc import ProgrammingError
 from aclue_pipeline import preferences
 from aclue_pipeline.cli.context import Context
 from aclue_pipeline.cli.preferences import preferences as command
-from aclue_pipeline.errors import MissingPrerequisite, NothingFound
+from aclue_pipeline.errors import MissingPrerequisite, NothingFound, SchemaIncomplete
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.preferences import explaining, predictor, store
-from aclue_pipeline.preferences.model import PARTS
+from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS
+from aclue_pipeline.preferences.model import EVIDENCE, FORMAT, PARTS
 from aclue_pipeline.settings import get_settings
 from tests.preferences.database import scalar, stock, swipe, train
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -216,6 +219,24 @@ def test_the_command_line_names_products_by_title_for_people_and_by_id_for_machi
     assert aclue("recommend", NOBODY, "-n", 0).exit_code == 2
 
 
+@pytest.mark.parametrize("asked", ["recommend", "explain"])
+def test_the_command_line_names_what_a_database_lacks(
+    app_db: Database, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)
+    get_settings.cache_clear()
+    said = CliRunner().invoke(command, [asked, str(NOBODY)], obj=Context(demo=False))
+    assert isinstance(said.exception, SchemaIncomplete)
+
+
+def test_the_command_line_makes_the_function_that_recommends_too(
+    served: Database, aclue: Callable[..., Result]
+) -> None:
+    change(served, "drop function pipeline.likely")
+    assert aclue("recalculate", "--yes").exit_code == 0
+    assert len(_likely(served, NOBODY, 3)) == 3
+
+
 def test_the_command_line_takes_back_what_a_user_adjusted(served: Database, aclue: Callable[..., Result]) -> None:
     assert "has adjusted nothing" in aclue("reset", user(served, 4), "--yes").stdout
     change(
@@ -289,6 +310,17 @@ def test_what_was_only_seen_weighs_nothing_and_neither_does_what_a_later_judgeme
     assert weighs == {(one, "dislike"): False, (one, "super_like"): True, (two, "seen"): False, (three, "like"): True}
 
 
+def test_an_event_on_a_product_that_came_after_the_version_was_read_is_told_too(served: Database) -> None:
+    before = preferences.explain(served, user(served, 4)).reasons  # the version is in memory now
+    change(
+        served, "insert into public.products (id, title, is_active) values (md5('product81')::uuid, 'Red thing', true)"
+    )
+    with served.begin() as connection:
+        swipe(connection, 4, 81)
+    told = preferences.explain(served, user(served, 4)).reasons
+    assert {one.product_id for one in told} - {one.product_id for one in before} == {*products(served, 81)}
+
+
 def test_where_there_is_nothing_to_explain_it_says_so(served: Database) -> None:
     with pytest.raises(NothingFound, match="neither swiped nor given feedback"):
         preferences.explain(served, NOBODY)
@@ -341,6 +373,20 @@ def test_sql_says_what_python_says(served: Database) -> None:
         best = [row["probability"] for row in _likely(served, one, 5)]
         assert best == sorted(sql.values(), reverse=True)[:5]
         assert _likely(served, one, -1) == []
+
+
+def test_of_a_version_of_an_earlier_release_sql_says_nothing(served: Database) -> None:
+    for table, column in (("taste_models", "version"), ("taste_items", "model_version")):
+        change(served, f"update pipeline.{table} set {column} = '1-' || substr({column}, 3)")
+    assert _likely(served, NOBODY, 3) == []
+
+
+def test_sql_knows_the_format_every_facet_of_products_and_every_number_of_the_link() -> None:
+    text = CATALOG.functions["pipeline.likely"].sql
+    assert f"starts_with(m.version, '{FORMAT}')" in text
+    assert [one for one in ITEM_KINDS if f"'{FACETS[one].name}'" not in text] == []
+    numbers = {int(one) for one in re.findall(r"t\.link\[(\d+)", text)}
+    assert numbers == {1, 1 + len(EVIDENCE), *range(2 + 2 * len(EVIDENCE), 2 + len(PARTS))}
 
 
 def test_sql_says_it_to_the_server_and_to_nobody_else(served: Database) -> None:
