@@ -100,11 +100,15 @@ def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
 
 
 def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Numbers that the UI draws a line of, and how far what was predicted came true."""
+    """Numbers that the UI draws a line of, and how far what was predicted came true: of the current version, which is not the newest
+    where that was refused or another one is pinned."""
     from aclue_pipeline.charts import shapes
 
+    if not rows:
+        return {}
     of_all = {row["predictor"]: row for row in rows if row["users_group"] == "all"}
     figures: dict[str, Any] = {
+        "scores are of": rows[0]["model_version"],
         "scores": tabular(
             {name: row[name] for name in row if name not in ("reliability", "intercepts")} for row in rows
         ),

@@ -20,7 +20,8 @@ def measured(db: Database) -> list[dict[str, Any]]:
     with db.begin() as connection:
         return query(
             connection,
-            """select q.users_group, q.predictor, q.users, q.judgements, q.log_loss, q.auc, q.calibration_error, q.reliability, q.intercepts
+            """select q.model_version, q.users_group, q.predictor, q.users, q.judgements, q.log_loss, q.auc, q.calibration_error,
+                   q.reliability, q.intercepts
                from analytics.preference_quality as q join pipeline.current_taste_model as m on m.version = q.model_version
                order by q.users_group, q.predictor""",
         )

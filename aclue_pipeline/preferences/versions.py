@@ -67,28 +67,41 @@ def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -
 
 def ensure_model(db: Database) -> Trained:
     """The newest version, trained anew where there is none, an earlier release made it, or signals have grown by a quarter since; that it
-    was refused, or another one is pinned, is no reason to train again."""
+    was refused, or another one is pinned, is no reason to train again.
+
+    Signals are counted only where as many rows have gone into profiles: of those each delivery counts, so they are no fewer.
+    """
     with db.psycopg() as pg:
         row = pg.execute(
-            """select version, events, users, products, (select count(*) from pipeline.signals) as now
-               from pipeline.taste_models order by trained_at desc, version limit 1"""
+            """select m.version, m.events, m.users, m.products,
+                   case when m.events * %(growth)s
+                           < least((select sum(greatest(f.events, 0)) from pipeline.profile_fingerprints f), %(most)s)
+                       then (select least(count(*), %(most)s) from pipeline.signals) > m.events * %(growth)s else false end as has_grown
+               from pipeline.taste_models m order by m.trained_at desc, m.version limit 1""",
+            {"most": TRAINING_EVENTS, "growth": GROWTH},
         ).fetchone()
-    if row is None or not row[0].startswith(FORMAT) or min(row[4], TRAINING_EVENTS) > row[1] * GROWTH:
+    if row is None or not row[0].startswith(FORMAT) or row[4]:
         return train(db)
     return Trained(row[0], False, row[1], row[2], row[3])
 
 
 def ensure_judged(db: Database) -> bool:
-    """Judge the newest version if nobody has, measure the current one if nobody has; whether there was anything to do."""
+    """Judge the newest version if nobody has, then measure the current one if nobody has; whether there was anything to do."""
+    due = _is_due(db)
+    if due:
+        evaluate(db)
+        if _is_due(db):  # another one is current than was judged
+            evaluate(db)
+    return due
+
+
+def _is_due(db: Database) -> bool:
     with db.psycopg() as pg:
-        due = pg.execute(
+        return pg.execute(
             """select (select status from pipeline.taste_models order by trained_at desc, version limit 1) is not distinct from 'candidate'
                    or not exists (select from analytics.preference_quality q
                                   join pipeline.current_taste_model c on c.version = q.model_version)"""
         ).fetchone() == (True,)
-    if due:
-        evaluate(db)
-    return due
 
 
 def evaluate(db: Database) -> Quality:

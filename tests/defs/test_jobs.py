@@ -267,6 +267,8 @@ def test_profiles_go_on_beside_a_refused_version_of_the_taste_model_and_its_chec
     with demo_db.psycopg() as pg:
         [(current,)] = pg.execute("select version from pipeline.current_taste_model").fetchall()
     assert current != "2-worse"
+    [quality] = told(result, "analytics.preference_quality").values()
+    assert (quality["version"], quality["scores are of"]) == ("2-worse", current)
     pin(demo_db, current)
     assert all(e.passed for e in run("refresh_preferences").get_asset_check_evaluations())
 

@@ -224,6 +224,30 @@ def test_where_there_is_no_version_nothing_is_measured_and_the_command_that_trai
         preferences.evaluate(deployed_db)
 
 
+@pytest.mark.slow
+def test_beside_a_new_version_the_pinned_one_is_measured_if_nobody_has(
+    shop: Database, verdicts: dict[str, str | None]
+) -> None:
+    first = current(shop)
+    preferences.pin(shop, first)
+    second = preferences.train(shop, half_life_days=20).version
+    assert preferences.ensure_judged(shop)
+    assert statuses(shop)[second] == "accepted"
+    assert {row["model_version"] for row in measured(shop)} == {first}
+    assert not preferences.ensure_judged(shop)
+
+
+def test_a_new_version_is_due_once_a_quarter_more_signals_went_into_profiles(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        pg.execute(
+            """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+               select user_id, product_id, swipe_direction, swipe_timestamp + interval '1 hour' from public.swipe_interactions limit 600"""
+        )
+    assert not preferences.ensure_model(shop).is_new, "signals are not counted at every run"
+    preferences.recalculate(shop)
+    assert preferences.ensure_model(shop).is_new
+
+
 @pytest.mark.usefixtures("named")
 def test_a_refused_version_is_red_with_its_reason_and_profiles_stay_with_the_current_one(
     shop: Database, verdicts: dict[str, str | None]
