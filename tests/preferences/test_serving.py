@@ -20,6 +20,7 @@ from aclue_pipeline.preferences import explaining, predictor, store
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS
 from aclue_pipeline.preferences.model import EVIDENCE, FORMAT, PARTS
 from aclue_pipeline.settings import get_settings
+from tests.conftest import Databases
 from tests.preferences.database import scalar, stock, swipe, train
 from tests.support.catalogs import CATALOG
 
@@ -146,6 +147,32 @@ def test_before_the_first_training_serving_says_what_to_do(deployed_db: Database
         preferences.predict(deployed_db, None, [])
     with pytest.raises(MissingPrerequisite, match="aclue preferences train"):
         preferences.recommend(deployed_db, NOBODY)
+
+
+def test_a_role_with_the_rights_that_the_page_names_is_served_new_products_too(
+    served: Database, databases: Databases
+) -> None:
+    tables = "products", "user_preferences", "swipe_interactions", "recommendation_feedback"
+    admin = databases.admin(served)
+    with admin.psycopg() as pg:
+        pg.execute("create role reads_tastes login bypassrls password 'secret'")
+        pg.execute("grant usage on schema public, pipeline to reads_tastes")
+        pg.execute("grant select on all tables in schema pipeline to reads_tastes")
+        for table in tables:
+            pg.execute(f"grant select on public.{table} to reads_tastes")
+        pg.execute("insert into public.products (id, title, is_active) values (md5('product81')::uuid, 'Red', true)")
+    credentials = served.url.removeprefix("postgresql://").partition("@")[0]
+    reader = Database(served.url.replace(credentials, "reads_tastes:secret"))
+    try:
+        row = row_of(served, 4)
+        assert set(preferences.predict(reader, row, products(served, 81)).probability) == {*products(served, 81)}
+        assert preferences.recommend(reader, user(served, 4), 5) == preferences.recommend(served, user(served, 4), 5)
+        assert preferences.explain(reader, user(served, 4)) == preferences.explain(served, user(served, 4))
+    finally:
+        reader.close()
+        with admin.psycopg() as pg:
+            pg.execute("drop owned by reads_tastes")
+            pg.execute("drop role reads_tastes")
 
 
 # --- recommend ------------------------------------------------------------------------------------------------------------
