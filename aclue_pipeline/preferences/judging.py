@@ -28,7 +28,7 @@ DRAWS: Final = 500  # of users, for the width of a difference
 @dataclass(frozen=True)
 class Verdict:
     """Why a version was refused (None: accepted), how good it was in each kind of block, as a card has it; its quality on each user's
-    latest judgements, the best baseline there, and what the quality is where that takes its place."""
+    latest judgements, the best baseline there, and that of the version that then stands in for it."""
 
     refused: str | None
     figures: dict[str, Any]
@@ -52,13 +52,16 @@ def judge(events: Events, candidate: Fitted, current: Fitted | None, must_beat: 
     or the best baseline. `current`: None where there is none, or it has the same settings, so would be the same. `must_beat`: nothing
     that was learned stands yet, and not to be worse than a baseline is no matter of chance."""
 
-    def said(history: Events, future: Judgements, by_time: bool) -> dict[str, Floats]:
-        made = predictions(history, future, candidate(history), by_time)
+    def said(history: Events, future: Judgements, model: TasteModel, by_time: bool) -> dict[str, Floats]:
+        made = predictions(history, future, model, by_time)
         return made if current is None else {**made, "current": by_profile(history, future, current(history))}
 
     before, after = split(events)
-    of_users = said(before, after, by_time=False)
-    calendar = [(future, said(history, future, by_time=True)) for history, future in _of_calendar(events)]
+    model = candidate(before)
+    of_users = said(before, after, model, by_time=False)
+    calendar = [
+        (future, said(history, future, candidate(history), by_time=True)) for history, future in _of_calendar(events)
+    ]
     figures: dict[str, Any] = {}
     reasons = []
     for kind, blocks in {"users": [(after, of_users)], "calendar": calendar}.items():
@@ -73,7 +76,7 @@ def judge(events: Events, candidate: Fitted, current: Fitted | None, must_beat: 
         figures,
         measured(before, after, of_users),
         best,
-        measured(before, after, {**of_users, "profile": of_users[best]}),
+        measured(before, after, {**of_users, "profile": by_profile(before, after, as_baseline(model, best))}),
     )
 
 

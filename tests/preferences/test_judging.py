@@ -8,6 +8,7 @@ import pytest
 from aclue_pipeline.preferences.arrays import Events
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.judging import Fitted, as_baseline, half_width, judge
+from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.quality import by_profile, predictions
 from aclue_pipeline.preferences.training import fit, split
@@ -94,3 +95,13 @@ def test_chance_is_that_of_users_not_of_judgements() -> None:
     found = half_width(user, of_user[user], seed=1)
     assert found == pytest.approx(1.96 / np.sqrt(400), rel=0.15)
     assert half_width(user, np.zeros(len(user)), seed=1) == 0.0
+
+
+def test_what_is_published_of_a_stand_in_was_measured_of_it_and_not_of_the_baseline(
+    world: World, events: Events
+) -> None:
+    verdict = judge(events, spoiled(world), None, must_beat=True, seed=1)
+    before, after = split(events)
+    said = by_profile(before, after, as_baseline(spoiled(world)(before), verdict.best))
+    assert verdict.instead.log_loss("profile") == log_loss(after.like, said)
+    assert verdict.instead.log_loss(verdict.best) == verdict.quality.log_loss(verdict.best)
