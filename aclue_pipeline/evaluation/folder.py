@@ -236,11 +236,14 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     with (gzip.open if path.suffix == ".gz" else open)(
         path, "rt", encoding="utf-8-sig", errors="replace", newline=""
     ) as file:
-        csv.field_size_limit(2**31 - 1)  # else 131,072 characters; how long a line may be, DuckDB says
-        reader, line = csv.reader(file), 1
-        for values in reader:
-            yield line, values
-            line = reader.line_num + 1
+        before = csv.field_size_limit(2**31 - 1)  # else 131,072 characters; how long a line may be, DuckDB says
+        try:
+            reader, line = csv.reader(file), 1
+            for values in reader:
+                yield line, values
+                line = reader.line_num + 1
+        finally:
+            csv.field_size_limit(before)  # which is the process's: a network's report keeps to it
 
 
 def _header(path: Path) -> list[str]:
