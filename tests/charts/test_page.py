@@ -81,6 +81,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 def test_what_strangers_wrote_is_text(hostile: str) -> None:
     read = Reader(hostile)
     assert HOSTILE in read.text

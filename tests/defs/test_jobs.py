@@ -114,6 +114,7 @@ def test_a_range_of_days_is_one_run_with_a_line_for_each_day(
         assert last["dagster/row_count"] == counted == sum(day["dagster/partition_row_count"] for day in days.values())
 
 
+@pytest.mark.slow
 def test_a_second_run_writes_nothing_and_draws_no_chart(first: dg.ExecuteInProcessResult, again: Run) -> None:
     second = again(RANGE)
     for table in DAILY:
@@ -137,6 +138,7 @@ def test_pictures_are_small_and_a_sparkline_needs_no_click(first: dg.ExecuteInPr
     assert not [name for name in sessions if name.endswith(" a day")]
 
 
+@pytest.mark.slow
 def test_a_late_conversion_changes_the_days_it_touches_and_says_so(again: Run, rebuilt: Database) -> None:
     with rebuilt.begin() as connection:
         [late] = query(
@@ -156,6 +158,7 @@ def test_a_late_conversion_changes_the_days_it_touches_and_says_so(again: Run, r
     assert any(" → " in str(line.data) for line in lines)
 
 
+@pytest.mark.slow
 def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_cause(
     again: Run, rebuilt: Database
 ) -> None:

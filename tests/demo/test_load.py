@@ -179,6 +179,7 @@ def demo_db(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     get_settings.cache_clear()
 
 
+@pytest.mark.slow
 def test_breaking_the_policy_turns_one_check_red_and_reset_undoes_it(demo_db: Database) -> None:
     from aclue_pipeline.schema import fingerprint
 
@@ -207,6 +208,7 @@ def test_after_deploying_mended_the_policy_reset_leaves_it_alone(demo_db: Databa
     assert not schema.plan(demo_db).steps
 
 
+@pytest.mark.slow
 def test_repeated_clicks_with_times_of_their_own_turn_a_check_red_and_add_no_valid_click(demo_db: Database) -> None:
     rebuild(demo_db)
     before, published = everything(demo_db), sums(demo_db)
@@ -221,6 +223,7 @@ def test_repeated_clicks_with_times_of_their_own_turn_a_check_red_and_add_no_val
     assert everything(demo_db) == before
 
 
+@pytest.mark.slow
 def test_a_late_conversion_restates_its_click_day_and_its_conversion_day_only(demo_db: Database) -> None:
     rebuild(demo_db)
     before = everything(demo_db)

@@ -214,6 +214,7 @@ def test_a_run_killed_in_the_middle_leaves_whole_months(shop: Shop, shop_db: Dat
     assert changed == [date(2026, 4, 10)]
 
 
+@pytest.mark.slow
 @pytest.mark.database
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

@@ -419,6 +419,7 @@ changes: st.SearchStrategy[list[Change | None]] = st.lists(
 )
 
 
+@pytest.mark.slow
 @examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=changes, cuts=st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_whatever_happens_each_publication_can_be_read_again_and_restatements_add_up(

@@ -65,6 +65,7 @@ def _somebody_was_first(world: Any) -> bool:
     return len(set(clicked)) < len(clicked)
 
 
+@pytest.mark.slow
 @FEW
 @given(worlds(), st.sampled_from([1, 30]))
 def test_every_session_goes_as_far_as_any_combination_of_its_events_leads(
@@ -116,6 +117,7 @@ def test_every_session_is_in_one_day_or_in_a_named_bucket(world_db: Database, wo
     assert counted + undated == len(sessions)
 
 
+@pytest.mark.slow
 @FEW
 @given(worlds())
 def test_a_row_that_no_key_could_hold_stops_no_day(world_db: Database, world: Any) -> None:
@@ -126,6 +128,7 @@ def test_a_row_that_no_key_could_hold_stops_no_day(world_db: Database, world: An
     agree(world_db, world)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.one_of(journeys(), worlds()), st.integers(1, 3), st.sampled_from(TABLES))
 def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing(

@@ -226,6 +226,7 @@ def test_a_name_that_is_no_finding_is_one_sentence(db: Database) -> None:
         health.examine(db, CATALOG, ["bloat"])
 
 
+@pytest.mark.slow
 def test_a_new_finding_is_one_file(db: Database, tmp_path) -> None:
     import shutil
 

@@ -147,6 +147,7 @@ SWIPES: dict[str, tuple[Row, Row | None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", SWIPES)
 def test_one_swipe_stops_nobodys_profile(shop: Database, value: str) -> None:
     hostile, counts_as = SWIPES[value]
@@ -167,6 +168,7 @@ WORDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", WORDS)
 def test_one_round_of_swiping_stops_nobodys_profile(shop: Database, value: str) -> None:
     hostile, counts_as = ({"occasion": text, "recipient_relationship": text} for text in WORDS[value])
@@ -208,6 +210,7 @@ REACTIONS: dict[str, tuple[str, Row, Row | None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", REACTIONS)
 def test_one_piece_of_feedback_stops_nobodys_profile(shop: Database, value: str) -> None:
     role, hostile, counts_as = REACTIONS[value]
@@ -250,6 +253,7 @@ PRODUCTS: dict[str, tuple[Row, Row]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", PRODUCTS)
 def test_one_product_stops_nobodys_profile(shop: Database, value: str) -> None:
     """One that the model knows, and one that it does not."""

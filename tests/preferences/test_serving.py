@@ -264,6 +264,7 @@ def test_the_command_line_makes_the_function_that_recommends_too(
     assert len(_likely(served, NOBODY, 3)) == 3
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_back_what_a_user_adjusted(served: Database, aclue: Callable[..., Result]) -> None:
     assert "has adjusted nothing" in aclue("reset", user(served, 4), "--yes").stdout
     change(

@@ -57,6 +57,7 @@ def test_calibration_straightens_what_is_said_of_the_known_and_is_none_where_lit
     assert linking._calibration(said, np.zeros(len(said)), like).tolist() == [0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [True, False])
 def test_the_half_life_is_short_where_tastes_turn_and_the_usual_or_longer_where_they_stay(
     world: World, turns: bool

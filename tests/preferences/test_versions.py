@@ -105,6 +105,7 @@ def test_what_cannot_be_rolled_back_to_is_one_line_that_says_what_to_do(shop: Da
     assert current(shop) == first
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("named")
 def test_the_commands_list_show_pin_and_roll_back(shop: Database) -> None:
     first = current(shop)
@@ -248,6 +249,7 @@ def test_a_new_version_is_due_once_a_quarter_more_signals_went_into_profiles(sho
     assert preferences.ensure_model(shop).is_new
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("named")
 def test_a_refused_version_is_red_with_its_reason_and_profiles_stay_with_the_current_one(
     shop: Database, verdicts: dict[str, str | None]

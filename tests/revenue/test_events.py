@@ -281,6 +281,7 @@ group by product_id order by sum(actual_commission) desc nulls last, count(*) de
 """
 
 
+@pytest.mark.slow
 def test_the_best_seller_can_be_deleted(event: Event) -> None:
     _delete_products(event, BY_COMMISSION.format(1), 1)
     assert event.taken_in(full=True).gone > 0
@@ -298,6 +299,7 @@ def test_two_hundred_products_can_be_deleted(event: Event) -> None:
     _assert_only_lost_rows_show_when_restated(event)
 
 
+@pytest.mark.slow
 def test_what_else_happens_on_a_day_that_lost_rows_shows_the_loss_too(event: Event) -> None:
     [(product, day)] = event.ask(
         """select v.product_id, analytics.local_day(v.view_timestamp, 'Europe/London') from public.product_views as v
@@ -341,6 +343,7 @@ def test_a_day_whose_late_views_are_published_is_kept_when_rows_go(event: Event)
     _assert_nothing_moved(at_its_best)
 
 
+@pytest.mark.slow
 def test_ten_accounts_can_be_deleted(event: Event) -> None:
     [(deleted,)] = event.ask(
         """with busiest as (

@@ -110,6 +110,7 @@ def adds_up(db: Database) -> bool:
     return bool(of_file(check).judge(db).passed)
 
 
+@pytest.mark.slow
 @FEW
 @given(meeting(), st.data())
 def test_clicks_and_lines_are_in_the_buckets_that_plain_python_counts(

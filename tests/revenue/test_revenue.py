@@ -79,6 +79,7 @@ def sold(clicks: list[dict[str, Any]]) -> int:
     return sum(click["is_converted"] for click in clicks)
 
 
+@pytest.mark.slow
 @FEW
 @given(worlds(), st.integers(1, 3), st.sampled_from(TABLES))
 def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing(
@@ -87,6 +88,7 @@ def test_a_range_of_any_size_gives_the_same_days_and_a_second_run_writes_nothing
     assert pieces_agree(world_db, name, world, size)
 
 
+@pytest.mark.slow
 @FEW
 @given(worlds())
 def test_a_row_that_no_key_could_hold_stops_no_day(world_db: Database, world: Any) -> None:

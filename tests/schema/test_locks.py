@@ -172,6 +172,7 @@ def test_altering_a_table_in_use_stops_neither_readers_nor_writers(app_db: Datab
     assert max(reads.longest, writes.longest) < NOTICED
 
 
+@pytest.mark.slow
 def test_rolling_back_and_restoring_wait_for_nobody_and_purging_for_a_free_moment(app_db: Database) -> None:
     schema.deploy(app_db)
     with_product(app_db)
@@ -208,6 +209,7 @@ def test_a_table_in_use_is_retired_in_a_free_moment(app_db: Database) -> None:
     assert len(schema.restore(app_db)) == 5
 
 
+@pytest.mark.slow
 def test_a_second_deployer_is_told_so(app_db: Database) -> None:
     with session(app_db) as pg:
         pid = pg.info.backend_pid

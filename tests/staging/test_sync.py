@@ -196,6 +196,7 @@ def _reaches_what_it_changes(db: Database, pg: Pg, steps: list[Step], change: St
     assert not unexplained, f"{change}: nothing tells why {unexplained}"
 
 
+@pytest.mark.slow
 @tried(6)
 @given(histories.histories(*COMES, *UNKEPT), st.one_of(*COMES, *GOES, *UNKEPT))
 def test_a_changed_row_marks_every_day_that_a_rebuild_of_all_days_changes(
@@ -204,6 +205,7 @@ def test_a_changed_row_marks_every_day_that_a_rebuild_of_all_days_changes(
     _reaches_what_it_changes(*unbounded, steps, change, full=True)
 
 
+@pytest.mark.slow
 @tried(6)
 @given(histories.histories(*COMES, *UNKEPT), st.one_of(*COMES))
 def test_what_came_since_the_last_sync_marks_every_day_that_it_changes(
