@@ -1,5 +1,5 @@
-"""A day of the tables that are made of views, computed, compared and written, against the best single query that gives the same rows;
-and among ten times as many days."""
+"""A day of the tables that are made of views, computed, compared and written, against the best single query that gives the same rows
+(of session_steps, which has a row per session and path, an insert of them); and among ten times as many days."""
 
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -7,10 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
+
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.days import replace_days
-from aclue_pipeline.derived.statement import execute
+from aclue_pipeline.derived.statement import execute, filled, listed
 from aclue_pipeline.postgres import Database, query, script
 from benchmarks import Result, deployed_database, load
 
@@ -68,6 +70,23 @@ def _query(database: Database, name: str) -> float:
     return took
 
 
+def _insert(database: Database) -> float:
+    """Seconds of putting the rows of session_steps into a table with its key, by its own SELECT."""
+    steps = CATALOG.tables["analytics.session_steps"]
+    values = {"range_start": _midnight(DAY), "range_end": _midnight(DAY + timedelta(days=1))}
+    with database.psycopg() as pg:
+        execute(pg, "drop table if exists public.same_rows", steps)
+        execute(
+            pg, "create table public.same_rows (like {table} including defaults, primary key (day, session_number, path))", steps
+        )  # fmt: skip
+        pg.commit()
+        begun = time.perf_counter()
+        names = listed(column.name for column in steps.columns if not column.bookkeeping)
+        pg.execute(sql.SQL("insert into public.same_rows ({}) {}").format(names, filled(pg, steps.sql, values)))
+        pg.commit()
+        return time.perf_counter() - begun
+
+
 def _published(database: Database, name: str) -> list[dict[str, Any]]:
     with database.psycopg() as pg:
         found = execute(
@@ -86,6 +105,7 @@ def _against_hand() -> list[Result]:
         _fill(database, DAY, 1, VIEWS, "day")
         _ready(database)
         runs = {name: [_day(database, name) / _query(database, name) for _ in range(RUNS + 1)][1:] for name in BY_HAND}
+        runs["session_steps"] = [_day(database, "session_steps") / _insert(database) for _ in range(RUNS + 1)][1:]
     of = f"{VIEWS:,} views, {VIEWS // 10:,} clicks, sessions and recommendations : the best single query for the same rows"
     return [Result(f"a day of {name}, first published", ratios, "ratio", of) for name, ratios in runs.items()]
 

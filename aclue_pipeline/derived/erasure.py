@@ -35,7 +35,7 @@ _INSTEAD = {
 }
 #: In every kept version of the taste model, words of rounds that fewer than five living users say, as training has it: '' is no word,
 #: and keeps the places of the others.
-_WORDS = """
+WORDS = """
 with users_of as (
     select u.facet, u.word from (select distinct user_id, occasion, recipient from pipeline.signals) s
     cross join lateral (values ('occasion', s.occasion), ('recipient', s.recipient)) u (facet, word)
@@ -139,7 +139,7 @@ def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
         done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
     if is_there(pg, "pipeline.taste_models") and is_there(pg, "pipeline.signals"):
         pg.execute("set local statement_timeout = 0")  # it reads everybody's swipes
-        done["pipeline.taste_models"] = pg.execute(_WORDS).rowcount
+        done["pipeline.taste_models"] = pg.execute(WORDS).rowcount
     pg.execute("delete from pipeline.erasures e using noted n where e.user_id = n.user_id and e.names = n.names")
     pg.execute("drop table noted, erased_visitors, erased_sessions")
     return done

@@ -17,7 +17,7 @@ from aclue_pipeline.errors import DataRefused
 from aclue_pipeline.evaluation.folder import Data, Rows
 from aclue_pipeline.evaluation.throwaway import CARELESS, deployed_database
 from aclue_pipeline.postgres import Database, script
-from aclue_pipeline.preferences.arrays import Floats, Ints
+from aclue_pipeline.preferences.arrays import EPOCH, Floats, Ints
 from aclue_pipeline.preferences.baselines import Past, baselines, tuned
 from aclue_pipeline.preferences.catalogue import UUID as IDS
 from aclue_pipeline.preferences.measures import calibration, ece, ece_floor, log_loss, reliability, user_auc
@@ -29,7 +29,7 @@ from aclue_pipeline.preferences.splits import Mask, global_split, user_split
 Split = Literal["user", "global"]
 Say = Callable[[str], None]
 
-_Y2K: Final = 946_684_800_000_000  # microseconds; events before are none in production
+_Y2K: Final = int(EPOCH.timestamp()) * 1_000_000  # microseconds of Unix; events before are none in production
 _HI, _LO = 0x4000, 0x8000 << 48  # of the uuid that stands for a number: any of them keeps the order of the numbers
 _USERS: Final = 2_000  # whose rows are held at a time
 

@@ -30,12 +30,10 @@ class Reason:
     product_id: UUID
     source: str
     value: float  # -1 dislike … 1 like
-    weight: (
-        float  # what it says now, an average new judgement being 1; 0: only seen, or another one of the product counts
-    )
-    effect: (
-        float | None
-    )  # on the log odds of the product asked about, else of the user's own rate; None: too long ago to be tried
+    #: What it says now, an average new judgement being 1; 0: only seen, or another one of the product counts.
+    weight: float
+    #: On the log odds of the product asked about, else of the user's own rate; None: too long ago to be tried.
+    effect: float | None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ ADJUSTABLE: Final = (
     "similarity_threshold",
 )
 #: A range of prices that a user took back, or that was computed so and not looked at since the user adjusted something.
-UNSEEN: Final = "p.price_range is null and p.adjusted_at > p.last_calculated"
+RANGE_TAKEN_BACK: Final = "p.price_range is null and p.adjusted_at > p.last_calculated"
 _ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written
 
 _TABLES: Final = """
@@ -45,7 +45,7 @@ _COPY: Final = "copy {table} ({columns}, last_calculated) from stdin (null '')"
 _UPSERT: Final = """
     merge into public.user_preferences as p
     using (select b.* from pg_temp.profile_block as b join auth.users as u on u.id = b.user_id) as b on b.user_id = p.user_id
-    when matched and (({own}) is distinct from ({kept}) or {unseen}) then
+    when matched and (({own}) is distinct from ({kept}) or {taken_back}) then
         update set ({columns}) = row({kept}), last_calculated = b.last_calculated,
             adjusted_at = case when num_nonnulls({said}) > 0 then p.adjusted_at end
     when not matched then
@@ -186,7 +186,7 @@ def _named(statement: str, table: str = "") -> sql.Composed:
         table=sql.SQL(table),
         columns=each("{}"),
         own=each("p.{}"),
-        unseen=sql.SQL(UNSEEN),
+        taken_back=sql.SQL(RANGE_TAKEN_BACK),
         new=each("b.{}"),
         open=each("{} = null", ADJUSTABLE),
         said=each("p.{}", ADJUSTABLE),

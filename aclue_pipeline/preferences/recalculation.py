@@ -15,7 +15,7 @@ from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.model import TasteModel
-from aclue_pipeline.preferences.publish import ADJUSTABLE, UNSEEN, Published, Publisher
+from aclue_pipeline.preferences.publish import ADJUSTABLE, RANGE_TAKEN_BACK, Published, Publisher
 from aclue_pipeline.preferences.rows import lines
 from aclue_pipeline.preferences.store import (
     has_new_products,
@@ -38,7 +38,7 @@ CHANGED_USERS = f"""
     where %(full)s or n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending
         or (n.events, n.marks, %(version)s) is distinct from (f.events, f.marks, f.model_version)
         or (p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE if name != "price_range")}) > 0)
-        or ({UNSEEN})
+        or ({RANGE_TAKEN_BACK})
 """  # noqa: S608
 
 

@@ -37,7 +37,7 @@ _SHARES: Final = 4096
 
 @dataclass(frozen=True)
 class Trained:
-    """The current version, whether it is new, and what it was trained on."""
+    """A version, the newest one, whether it is new, and what it was trained on; which one is current is judged."""
 
     version: str
     is_new: bool

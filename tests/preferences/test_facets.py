@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from aclue_pipeline.catalog import Column, Source
+from aclue_pipeline.derived import erasure
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.preferences.facets import FACETS, Facet
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS, Facet
 from aclue_pipeline.preferences.publish import ADJUSTABLE
+from aclue_pipeline.preferences.versions import USERS_OF_A_WORD
 from tests.preferences.database import profiles_in, stock
 from tests.support.catalogs import CATALOG
 
@@ -33,6 +35,11 @@ def test_tables_lineage_and_docs_know_a_facet_as_it_is_declared(facet: Facet) ->
 def test_what_the_page_says_a_user_may_adjust_is_what_is_declared() -> None:
     said = {name for name, one in columns("public.user_preferences").items() if "may adjust it" in one.description}
     assert said == set(ADJUSTABLE)
+
+
+def test_erasure_clears_the_words_of_every_facet_of_rounds_that_fewer_say_than_training_asks_for() -> None:
+    assert all(f"('{FACETS[kind].name}', s.{FACETS[kind].name})" in erasure.WORDS for kind in CONTEXT_KINDS)
+    assert f"count(distinct s.user_id) >= {USERS_OF_A_WORD}" in erasure.WORDS
 
 
 @pytest.mark.database
