@@ -68,13 +68,14 @@ def judgements(events: Events, by: Weighing) -> Judgements:
     """What the events of a block say.
 
     An event without a sign (`seen`) judges nothing. Of repeated judgements of one product the latest explicit one
-    counts, else the latest implicit one; its strength is the strongest of those that agree with it, so that liking
-    a product again never weakens what was said.
+    counts, else the latest implicit one. Its strength is the strongest of those that agree with it, and the round's words
+    are the first that were stated with one of them: liking a product again, in earnest or by the way, takes nothing from
+    what was said.
     """
     judged = np.flatnonzero(events.value != 0)
     like = events.value[judged] > 0
     strength = weights(events, by)[judged] * np.abs(events.value[judged]) * by.weight_scale
-    winner, strongest, contradicted = _latest(events, judged, like, strength)
+    winner, strongest, context, contradicted = _latest(events, judged, like, strength)
     row = judged[winner]
     latest = np.full(events.users, np.iinfo(np.int64).min)
     np.maximum.at(latest, events.user, events.at)
@@ -89,7 +90,7 @@ def judgements(events: Events, by: Weighing) -> Judgements:
         age=age,
         weight=strongest * np.exp2(-age / by.half_life_days),
         price_only=events.price_only[row],
-        context=events.context[row],
+        context=context,
         overruled=contradicted / np.maximum(np.bincount(events.user[judged], minlength=events.users), 1),
     )
 
@@ -107,11 +108,12 @@ def not_met_before(future: Judgements, history: Events) -> Judgements:
     return future.take(~again)
 
 
-def _latest(events: Events, judged: Ints, like: NDArray[np.bool_], strength: Floats) -> tuple[Ints, Floats, Ints]:
-    """(positions in `judged` of the judgements that count, in order; the strength of each; per user how many others
+def _latest(events: Events, judged: Ints, like: NDArray[np.bool_], strength: Floats) -> tuple[Ints, Floats, Ints, Ints]:
+    """(positions in `judged` of the judgements that count, in order; strength and context of each; per user how many others
     contradict the one that counts)."""
+    context = events.context[judged]
     if not len(judged):
-        return np.zeros(0, np.int64), np.zeros(0), np.zeros(events.users, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0), context, np.zeros(events.users, np.int64)
     topic = events.item[judged] * 2 + events.price_only[judged]
     topics = int(topic.max()) + 1
     group = events.user[judged] * topics + topic
@@ -121,9 +123,11 @@ def _latest(events: Events, judged: Ints, like: NDArray[np.bool_], strength: Flo
     first = np.concatenate([[0], last[:-1] + 1])
     winner = order[last]
     of_group = np.repeat(winner, last - first + 1)
-    agrees = (like[order] == like[of_group]) & (events.explicit[judged][order] == events.explicit[judged][of_group])
+    agrees = like[order] == like[of_group]
     strongest = np.maximum.reduceat(np.where(agrees, strength[order], 0.0), first)
     chronological = np.argsort(winner)
-    against = np.flatnonzero(like[order] != like[of_group])
-    contradicted = np.bincount(events.user[judged][order][against], minlength=events.users)
-    return winner[chronological], strongest[chronological], contradicted
+    stated = np.where(agrees[:, None] & (context[order] >= 0), order[:, None], len(judged))
+    earliest = np.minimum(np.minimum.reduceat(stated, first), winner[:, None])
+    context = np.take_along_axis(context, earliest, axis=0)
+    contradicted = np.bincount(events.user[judged][order][~agrees], minlength=events.users)
+    return winner[chronological], strongest[chronological], context[chronological], contradicted

@@ -46,7 +46,7 @@ def judgements(events: list[Event], scale: float) -> list[Judgement]:
     for of_one in by_topic.values():
         explicit = [pair for pair in of_one if pair[1].explicit]
         place, winner = (explicit or of_one)[-1]
-        agreeing = [e for _, e in of_one if e.explicit == winner.explicit and (e.value > 0) == (winner.value > 0)]
+        agreeing = [e for _, e in of_one if (e.value > 0) == (winner.value > 0)]
         strength = max(e.weight * abs(e.value) * scale for e in agreeing)
         found.append((place, Judgement(winner.item, winner.at, float(winner.value > 0), strength, winner.price_only)))
     return [judgement for _, judgement in sorted(found, key=lambda pair: pair[0])]
