@@ -211,6 +211,8 @@ def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], c
     for what, keys in (("Made of", upstream), ("Calls", calls), ("Used by", users)):
         if keys:
             yield f"- **{what}:** {', '.join(f'[{key}]({_address_of(catalog, key)})' for key in keys)}"
+    if isinstance(one, Table) and one.readers:
+        yield f"- **Read by:** {', '.join(one.readers)}, beside its owner nobody else"
     yield f"- **SQL:** [{shown(one.path)}](../../{shown(one.path)})"
 
 

@@ -31,7 +31,7 @@ DECLARED_ROOMS = {"app": "app", "schema": "deployed"}
 #: A table, the tree of its SELECT where it has one, and the lineage that its header declares.
 TableFile = tuple[Table, exp.Query | None, str]
 
-TABLE_KEYS = ("kind", "grain", "clock", "owner", "schema", "headline", "reads", "lineage")
+TABLE_KEYS = ("kind", "grain", "clock", "owner", "schema", "headline", "reads", "readers", "lineage")
 CHECK_KEYS = ("asset", "severity", "remedy")
 
 _BOOKKEEPING = (
@@ -84,6 +84,7 @@ def read_table(path: Path, room: str) -> TableFile:
         clock_says=header.values.get("clock", ""),
         headline=header.names("headline"),
         reads=header.names("reads"),
+        readers=header.names("readers"),
         code_version=sqltext.digest(kind, ",".join(grain), sqltext.without_comments(header.body)),
         fingerprint=sqltext.digest(text),
     )

@@ -85,6 +85,7 @@ class Table:
     python (likewise, Python), deployed (sql/schema) or app (sql/app). `sql` is the file's statement without its header.
     `clock`: the column that is the partition day of a daily table, else ""; `clock_says`: the header's words about it.
     `headline`: columns that may be summed over a day, shown for each rebuilt day. `reads`: how a changed fact becomes days.
+    `readers`: roles that may read a view beside its owner.
     `upstream`: keys of the tables it is made of; `functions`: of our functions that its SELECT calls.
     `code_version`: digest of the statement and the grain, not of comments; `fingerprint` changes with anything in the file.
     """
@@ -104,6 +105,7 @@ class Table:
     owner: str = ""
     headline: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     rules: str = ""
     queries: tuple[Query, ...] = ()
     parameters: tuple[str, ...] = ()

@@ -314,7 +314,7 @@ def _readable(name: str, value: Any) -> Any:
 
 
 def _writable(context: Context, yes: bool) -> "Database":
-    """The named database, with the tables of this room and the function that reads them. Raises SchemaIncomplete where it is not
+    """The named database, with the tables of this room and what the server asks of them. Raises SchemaIncomplete where it is not
     deployed."""
     from aclue_pipeline.derived import ensure, ensure_tables
 
@@ -322,7 +322,12 @@ def _writable(context: Context, yes: bool) -> "Database":
     context.confirm_write(database, yes)
     ensure_tables(database, context.catalog, "preferences")
     with database.begin() as connection:
-        ensure(connection, context.catalog, context.catalog.functions["pipeline.likely"])
+        ensure(
+            connection,
+            context.catalog,
+            context.catalog.functions["pipeline.likely"],
+            context.catalog.tables["pipeline.reasons"],
+        )
     return database
 
 

@@ -157,7 +157,7 @@ def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
         from aclue_pipeline.preferences import recalculate
 
         with database.begin() as connection:
-            ensure(connection, catalog, catalog.tables[_SIGNALS])
+            ensure(connection, catalog, catalog.tables[_SIGNALS], catalog.tables["pipeline.reasons"])
         done = recalculate(database, full=config.full, progress=context.log.info)
         did = asdict(done)
         did |= did.pop("published")

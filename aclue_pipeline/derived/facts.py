@@ -156,9 +156,9 @@ def reaches(catalog: Catalog, table: Table) -> set[str]:
 
 
 def ensure_facts(db: Database, catalog: Catalog) -> None:
-    """The facts, what the sync reads them from and calls, and its bookkeeping."""
+    """The facts, what the sync reads them from and calls; our bookkeeping comes with all."""
     read = ("staging.clicks", "staging.sessions")
-    tables = [t for t in catalog.tables.values() if t.kind == "facts" or t.room == "pipeline" or t.key in read]
+    tables = [t for t in catalog.tables.values() if t.kind == "facts" or t.key in read]
     with db.begin() as connection:
         ensure(connection, catalog, *catalog.functions.values(), *tables)
 

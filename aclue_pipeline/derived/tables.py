@@ -22,7 +22,8 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import get_settings
 
-#: Schemas of derived tables. Nobody but the owner and service_role has a business in them, so nothing is granted.
+#: Schemas of derived tables. Nobody but the owner and service_role has a business in them, so nothing is granted but what the `readers`
+#: of a view say.
 SCHEMAS = {
     "staging": "What was really meant: the app's events cleaned, identified and judged.",
     "analytics": "Published tables: revenue, funnel, health, and what is published about preferences.",
@@ -52,7 +53,8 @@ def ensure_tables(db: Database, catalog: Catalog, room: str | None = None) -> li
 def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> list[Change]:
     """Bring these, the derived tables and functions they stand on, and our bookkeeping up to date; what was done. Nothing is
     dropped unasked."""
-    closure = catalog.closure(*catalog.room("pipeline"), *wanted)
+    kept = (table for table in catalog.room("pipeline") if not table.readers)  # what others read stands on more
+    closure = catalog.closure(*kept, *wanted)
     pg = _driver(connection)
     _refuse_blindness(pg, catalog)
     if not _stale(pg, closure):

@@ -103,3 +103,7 @@ def _drop(pg: Pg, key: str, statement: sql.Composed) -> None:
 def _create_view(pg: Pg, view: Table) -> None:
     pg.execute(sql.SQL("create or replace view {} as {}").format(identifier(view.key), sql.SQL(view.sql)))
     describe(pg, view)
+    for role in map(sql.Identifier, view.readers):
+        if one(pg, "select to_regrole(%s) is not null", [role.as_string(pg)]):
+            pg.execute(sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(view.schema), role))
+            pg.execute(sql.SQL("grant select on {} to {}").format(identifier(view.key), role))

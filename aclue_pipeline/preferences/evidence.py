@@ -41,6 +41,7 @@ class Judgements:
     """One row per user and product judged, ordered by user, time and id."""
 
     users: int
+    event: Ints  # place of the event that counts
     user: Ints
     item: Ints
     at: Ints
@@ -82,6 +83,7 @@ def judgements(events: Events, by: Weighing) -> Judgements:
     age = (latest[events.user[row]] - events.at[row]) / DAY
     return Judgements(
         users=events.users,
+        event=row,
         user=events.user[row],
         item=events.item[row],
         at=events.at[row],

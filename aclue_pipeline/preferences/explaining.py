@@ -12,8 +12,8 @@ from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import signals
 from aclue_pipeline.preferences.arrays import EPOCH, EVENT_COLUMNS, Events, Floats, Ints
-from aclue_pipeline.preferences.evidence import judgements
-from aclue_pipeline.preferences.kernel import Z90, profiles
+from aclue_pipeline.preferences.evidence import Judgements, judgements
+from aclue_pipeline.preferences.kernel import Z90, dot, profiles, residuals
 from aclue_pipeline.preferences.model import PARTS, TasteModel
 from aclue_pipeline.preferences.predictor import Weights, familiarity, parts, probability
 from aclue_pipeline.preferences.serving import model_of, profile
@@ -34,6 +34,8 @@ class Reason:
     weight: float
     #: On the log odds of the product asked about, else of the user's own rate; None: too long ago to be tried.
     effect: float | None
+    #: What it adds to the `vector` part of the log odds of the product asked about: these make that part. None: no product was asked about.
+    share: float | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Expl
         judged=int(made.judged[0]),
         confidence=float(made.confidence[0]),
         chance=chance,
-        reasons=_reasons(events, log_odds[0] - log_odds[1:], model),
+        reasons=_reasons(events, log_odds[0] - log_odds[1:], int(item[0]) if product_id else None, model),
     )
 
 
@@ -116,44 +118,59 @@ def _chance(known: Weights, item: Ints, model: TasteModel) -> tuple[Floats, Chan
 
 def _parts(known: Weights, item: Ints, model: TasteModel) -> dict[str, float]:
     """What each part adds to the log odds, calibrated; one that the link weighs otherwise for new users is one part."""
-    shift, slope = familiarity(known.judged[:1])[0] * model.parameters.calibration
-    link = model.parameters.link * (1.0 + slope)
-    total = {"intercept": float(link[0] + shift)}
+    intercept, coefficients = _calibrated(known.judged[:1], model)
+    total = {"intercept": intercept}
     made = parts(known, np.zeros(1, np.int64), item, model.items, model.vocabulary)
-    for name, coefficient, part in zip(PARTS, link[1:], made, strict=True):
+    for name, coefficient, part in zip(PARTS, coefficients, made, strict=True):
         name = name.removesuffix("_when_new")
         total[name] = total.get(name, 0.0) + float(coefficient * part[0])
     return total
 
 
-def _reasons(events: Events, effect: Floats, model: TasteModel) -> list[Reason]:
+def _calibrated(judged: Floats, model: TasteModel) -> tuple[float, Floats]:
+    """(intercept, coefficients of PARTS) of one who has judged so many products."""
+    shift, slope = familiarity(judged)[0] * model.parameters.calibration
+    link = model.parameters.link * (1.0 + slope)
+    return float(link[0] + shift), link[1:]
+
+
+def _shares(judged: Judgements, item: int, model: TasteModel) -> tuple[Ints, Floats]:
+    """(events, what each adds to the `vector` part of the log odds of a product): of judgements about products."""
+    known = residuals(judged, model.items.offset, model.parameters.base_variance)
+    events, n = known.about.event, len(known.about)
+    of = dict(zip(PARTS, _calibrated(np.array([float(n)]), model)[1], strict=True))
+    coefficient = of["vector"] + of["vector_when_new"] / (1.0 + np.log1p(n))
+    alike = dot(model.items.vector[known.about.item], np.repeat(model.items.vector[[item]], n, axis=0))
+    return events, coefficient * known.residual * alike / np.sqrt(n + 1.0)
+
+
+def _reasons(events: Events, effect: Floats, item: int | None, model: TasteModel) -> list[Reason]:
     judged = judgements(events, model.parameters)
-    weight = dict(
-        zip(
-            zip(judged.item.tolist(), judged.price_only.tolist(), judged.at.tolist(), strict=True),
-            judged.weight.tolist(),
-            strict=True,
-        )
-    )
-    untried = len(events) - len(effect)
+    weight, share = np.zeros(len(events)), np.zeros(len(events))
+    weight[judged.event] = judged.weight
+    if item is not None:
+        counted, adds = _shares(judged, item, model)
+        share[counted] = adds
+    tried = np.concatenate([np.full(len(events) - len(effect), np.nan), effect])
     made = [
         Reason(
             at=EPOCH + timedelta(microseconds=at),
-            product_id=UUID(bytes=model.items.ids[item].tobytes()),
+            product_id=UUID(bytes=model.items.ids[of].tobytes()),
             source=_SOURCES[source - 1],
             value=value,
-            weight=weight.get((item, price_only, at), 0.0),
-            effect=float(effect[n - untried]) if n >= untried else None,
+            weight=says,
+            effect=None if np.isnan(changes) else changes,
+            share=None if item is None else adds_,
         )
-        for n, (at, item, source, value, price_only) in enumerate(
-            zip(
-                events.at.tolist(),
-                events.item.tolist(),
-                events.source.tolist(),
-                events.value.tolist(),
-                events.price_only.tolist(),
-                strict=True,
-            )
+        for at, of, source, value, says, changes, adds_ in zip(
+            events.at.tolist(),
+            events.item.tolist(),
+            events.source.tolist(),
+            events.value.tolist(),
+            weight.tolist(),
+            tried.tolist(),
+            share.tolist(),
+            strict=True,
         )
     ]
     return sorted(made, key=lambda one: -abs(one.effect or 0.0))

@@ -83,7 +83,7 @@ def statements(pg: psycopg.Connection) -> Iterator[Statement]:
         yield Statement(f"{role} sees every row", f"alter role {role} bypassrls", bypasses)
         yield _grant(role, "create", "database", str(row[0]), "makes schemas")
         yield _grant(role, "usage, create", "schema", "pipeline", "keeps its notes")
-    yield _grant("service_role", "usage", "schema", "pipeline", "calls pipeline.likely")
+    yield _grant("service_role", "usage", "schema", "pipeline", "calls pipeline.likely, reads pipeline.reasons")
     yield from _deployer(pg)
     yield _member(PIPELINE, "service_role", "does what the server may")
     yield from _on_what_is_there(pg)

@@ -21,7 +21,7 @@ from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS
 from aclue_pipeline.preferences.model import EVIDENCE, FORMAT, PARTS
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
-from tests.preferences.database import scalar, stock, swipe, train
+from tests.preferences.database import give_feedback, scalar, stock, swipe, train
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
@@ -403,10 +403,75 @@ def test_sql_says_what_python_says(served: Database) -> None:
         assert _likely(served, one, -1) == []
 
 
+def test_the_view_explains_as_python_does(served: Database) -> None:
+    change(
+        served,
+        """update pipeline.taste_models set parameters = parameters || jsonb_build_object(
+               'link', (select jsonb_agg(0.9 * sin(n) + 0.2) from generate_series(1, 24) n), 'calibration', '[0.1, -0.05]'::jsonb,
+               'source_weight', '[1, 1.7, 0.8, 0.5, 1.3, 2.9]'::jsonb, 'weight_scale', 1.1, 'half_life_days', 40, 'time_gain', 0.7,
+               'time_half', 3, 'strength_slope', 1.4)""",
+    )
+    with served.begin() as connection:
+        for days, number, direction in ((4, 3, "right"), (3, 1, "left"), (2, 1, "up"), (1, 2, "down")):
+            swipe(connection, 3, number, direction, days)
+        give_feedback(
+            connection, 3, 3, value=-0.5, kind="implicit"
+        )  # of the product that was liked, later, but not meant so
+        give_feedback(connection, 16, 20, value=-0.7, tags="{too_expensive}")
+    preferences.recalculate(served, full=True)
+    for one, product in zip((user(served, 3), user(served, 16)), products(served, 1, 17), strict=True):
+        told = preferences.explain(served, one, product)
+        assert told.chance is not None
+        found = _reasons(served, one, product)
+        assert {(row["at"], row["judged_product_id"], row["source"], row["value"]): row["weight"] for row in found} == {
+            (each.at, each.product_id, each.source, each.value): pytest.approx(each.weight, abs=1e-6)
+            for each in told.reasons
+        }
+        shares = {(row["at"], row["judged_product_id"], row["source"]): row["share"] for row in found}
+        assert shares == {
+            (each.at, each.product_id, each.source): pytest.approx(each.share, abs=1e-6) for each in told.reasons
+        }
+        assert sum(shares.values()) == pytest.approx(told.chance.parts["vector"], abs=1e-5)
+        assert max(map(abs, shares.values())) > 0.001
+        assert {0.0} < {row["weight"] for row in found}
+        low, middle, high = (np.log(p / (1 - p)) for p in (told.chance.low, told.chance.probability, told.chance.high))
+        assert [high - middle, middle - low] == pytest.approx([found[0]["give_or_take"]] * 2, abs=1e-6)
+        assert found[0]["confidence"] == pytest.approx(told.confidence, abs=1e-6)
+        assert {row["model_version"] for row in found} == {told.model_version}
+
+
+def test_the_view_names_the_facet_values_that_two_products_have_in_common(served: Database) -> None:
+    (product,) = products(served, 17)
+    items = {row["product_id"]: row for row in _rows(served, "select * from pipeline.taste_items")}
+
+    def values(of: UUID) -> set[str]:
+        item = items[of]
+        single = {f"{facet} {item[facet]}" for facet in ("category", "brand") if item[facet] is not None}
+        return single | {f"{facet} {word}" for facet in ("style", "colour") for word in item[facet]}
+
+    found = _reasons(served, user(served, 4), product)
+    assert all(set(row["in_common"]) == values(product) & values(row["judged_product_id"]) for row in found)
+    assert {word.partition(" ")[0] for row in found for word in row["in_common"]} >= {"category", "brand"}
+
+
+def _reasons(db: Database, user_id: UUID, product_id: UUID) -> list[dict[str, Any]]:
+    with db.begin() as connection:
+        return query(
+            connection,
+            "select * from pipeline.reasons where user_id = :user and product_id = :product",
+            user=user_id,
+            product=product_id,
+        )
+
+
 def test_of_a_version_of_an_earlier_release_sql_says_nothing(served: Database) -> None:
     for table, column in (("taste_models", "version"), ("taste_items", "model_version")):
         change(served, f"update pipeline.{table} set {column} = '1-' || substr({column}, 3)")
+    change(
+        served, "update public.user_preferences set ml_features = jsonb_set(ml_features, '{model_version}', '\"1-\"')"
+    )
     assert _likely(served, NOBODY, 3) == []
+    assert _reasons(served, user(served, 4), *products(served, 1)) == []
 
 
 def test_sql_knows_the_format_every_facet_of_products_and_every_number_of_the_link() -> None:
@@ -423,7 +488,12 @@ def test_sql_says_it_to_the_server_and_to_nobody_else(served: Database) -> None:
             query(connection, "select set_config('role', :role, true)", role=role)
             if may:
                 assert len(query(connection, "select * from pipeline.likely(md5('user4')::uuid, 3)")) == 3
+                assert (
+                    query(connection, "select * from pipeline.reasons where user_id = md5('user4')::uuid limit 1") != []
+                )
             else:
+                with pytest.raises(ProgrammingError, match="permission denied"), connection.begin_nested():
+                    query(connection, "select * from pipeline.reasons")
                 with pytest.raises(ProgrammingError, match="permission denied"), connection.begin_nested():
                     query(connection, "select * from pipeline.likely(md5('user4')::uuid, 3)")
             with pytest.raises(ProgrammingError, match="permission denied"), connection.begin_nested():
