@@ -40,7 +40,7 @@ facets as (
 usual as (
     select p.category as category, percentile_cont(0.5) within group (order by p.price::float8) as price
     from staging.products as p
-    where p.price > 0
+    where p.price > 0 and p.price < 'infinity'
     group by p.category
 )
 select
@@ -49,8 +49,8 @@ select
     nullif(btrim(regexp_replace(left(p.brand, 100), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as brand,        -- Its brand as the catalogue spells it; NULL: none given.
     coalesce(f.style, '{}'::text[]) as style,                               -- Styles and materials, lower case, in order; empty: none known.
     coalesce(f.colour, '{}'::text[]) as colour,                             -- Colours, lower case, in order; empty: none known.
-    case when p.price > 0 then p.price::float8 end as price,                -- Price in the catalogue's currency units; NULL: none given, or 0.
-    case when p.price > 0 and u.price > 0 then ln(p.price::float8 / u.price) else 0 end as relative_price  -- Natural logarithm of the price over the category's median price; 0: as dear as usual, or no price.
+    case when p.price > 0 and p.price < 'infinity' then p.price::float8 end as price,  -- Price in the catalogue's currency units; NULL: none given, 0, or infinite.
+    case when p.price > 0 and p.price < 'infinity' and u.price > 0 then ln(p.price::float8 / u.price) else 0 end as relative_price  -- Natural logarithm of the price over the category's median price; 0: as dear as usual, or no price.
 from staging.products as p
 left join facets as f on f.product_id = p.product_id
 left join usual as u on u.category is not distinct from p.category

@@ -271,17 +271,20 @@ def test_one_product_stops_nobodys_profile(shop: Database, value: str) -> None:
     is_the_same(shop)
 
 
-def test_a_price_that_is_no_number_is_none_in_the_other_catalogue_shape_too(databases: Any) -> None:
+def test_a_price_that_is_no_number_or_infinite_is_none_in_either_shape_of_the_catalogue(
+    shop: Database, databases: Any
+) -> None:
+    with shop.psycopg() as pg, pytest.raises(psycopg.errors.NumericValueOutOfRange):  # refused by the column's type
+        write(pg, "service_role", "products", {"price_max": "Infinity"}, where={"id": MUG})
     db = databases.copy("deployed_b")
     with db.psycopg() as pg:
-        for title, price in (("Jug", 4), ("Mug", "NaN")):
+        pg.execute("alter table public.products drop column price, add column price numeric")  # an app's that holds infinity
+        for title, price in (("Jug", 4), ("Mug", "NaN"), ("Nut", "Infinity"), ("Oar", "-Infinity")):
             write(pg, "service_role", "products", {"title": title, "category": "Kitchen", "price": price})
-        assert pg.execute("select price, price_min, price_max from staging.products order by title").fetchall() == [
-            (4, 4, 4),
-            (None, None, None),
-        ]
+        known = pg.execute("select price, price_min, price_max from staging.products order by title limit 2").fetchall()
         features = pg.execute("select price, relative_price from pipeline.item_features order by price").fetchall()
-    assert features == [(4, 0), (None, 0)]
+    assert known == [(4, 4, 4), (None, None, None)]
+    assert features == [(4, 0), *[(None, 0)] * 3]
 
 
 # --- the cut --------------------------------------------------------------------------------------------------------------------

@@ -35,7 +35,9 @@ fed as (
 catalogue as (
     select
         count(*) as products,
-        count(*) filter (where 'NaN' in (to_jsonb(p) ->> 'price', to_jsonb(p) ->> 'price_min', to_jsonb(p) ->> 'price_max')) as price
+        count(*) filter (
+            where array[to_jsonb(p) ->> 'price', to_jsonb(p) ->> 'price_min', to_jsonb(p) ->> 'price_max'] && array['NaN', 'Infinity', '-Infinity']
+        ) as price
     from public.products as p
 ),
 found as (
