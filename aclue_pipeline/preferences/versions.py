@@ -33,6 +33,10 @@ EVALUATION_EVENTS: Final = 400_000
 GROWTH: Final = 1.25  # a new version is due when there are this many times the signals of the current one
 USERS_OF_A_WORD: Final = 5
 _SHARES: Final = 4096
+_TOLD_APART: Final = """
+    select distinct on (hashtext(word)) word, times
+    from unnest(%s::text[], %s::bigint[], %s::bigint[]) as w (word, times, users) order by hashtext(word), users desc, word
+"""
 
 
 @dataclass(frozen=True)
@@ -249,7 +253,7 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
 
 def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]]]:
     """(number of signals, {facet of the session: {value: times}}). A word that few used may say who they are, and a model outlives
-    their accounts: only what five said is known."""
+    their accounts: only what five said is known. Of words with one hash, by which events name them, what most users said."""
     said = [FACETS[kind].name for kind in CONTEXT_KINDS]
     listed = ", ".join(said)
     counted = pg.execute(
@@ -258,10 +262,12 @@ def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]
             group by grouping sets ((), {", ".join(f"({name})" for name in said)})"""  # noqa: S608
     ).fetchall()
     total = max((times or 0 for *_, times, _ in counted), default=0)
-    return total, {
-        name: {words[n]: times for *words, times, users in counted if words[n] is not None and users >= USERS_OF_A_WORD}
-        for n, name in enumerate(said)
-    }
+    known = {}
+    for n, name in enumerate(said):
+        of = [(words[n], times, users) for *words, times, users in counted if words[n] and users >= USERS_OF_A_WORD]
+        columns = [list(column) for column in zip(*of, strict=True)] or [[], [], []]
+        known[name] = dict(pg.execute(_TOLD_APART, columns).fetchall())
+    return total, known
 
 
 def _half_life(given: float | None) -> float | None:

@@ -646,6 +646,22 @@ def test_a_word_is_known_when_five_users_brought_it(shop: Database) -> None:
             assert ("housewarming" in store.load_model(pg).vocabulary.names) is known
 
 
+def test_a_word_takes_no_other_words_place_though_they_have_one_hash(shop: Database) -> None:
+    """Which is soon found, and said by five accounts: what more users say is known."""
+    with shop.psycopg() as pg:
+        for word, first, last in (("word 60496", 1, 12), ("word 177522", 13, 18)):
+            pg.execute(
+                """update public.swipe_sessions set occasion = %s
+                   where user_id in (select md5('user' || n)::uuid from generate_series(%s::int, %s) as n)""",
+                [word, first, last],
+            )
+        assert pg.execute("select hashtext('word 60496') = hashtext('word 177522')").fetchone() == (True,)
+    train(shop)
+    preferences.recalculate(shop)
+    said = {word for row in profiles_in(shop) for word in row["occasion_preferences"]}
+    assert {"word 60496", "word 177522"} & said == {"word 60496"}
+
+
 def test_a_word_goes_from_every_kept_version_with_its_users_and_no_profile_of_others_moves(shop: Database) -> None:
     with shop.psycopg() as pg:
         for column, word, users in (("occasion", "housewarming", 6), ("recipient_relationship", "godmother", 7)):
