@@ -5,7 +5,9 @@ from typing import Any
 
 from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.preferences.publish import BOOKKEEPING
+from tests.conftest import template
 
 _SHOP = Path(__file__).parents[2] / "benchmarks" / "preferences_data.sql"
 USERS, PRODUCTS, SWIPES = 60, 80, 1500
@@ -26,6 +28,23 @@ def train(db: Database, **how: Any) -> preferences.Trained:
     trained = preferences.train(db, **how)
     preferences.pin(db, trained.version)
     return trained
+
+
+@template("deployed")
+def stocked_shop(server: EmbeddedServer, name: str) -> None:
+    """A small shop with a model, no profile yet."""
+    db = Database(server.url(name))
+    stock(db)
+    train(db)
+    db.close()
+
+
+@template("stocked_shop")
+def profiled_shop(server: EmbeddedServer, name: str) -> None:
+    """The same with everybody's profile."""
+    db = Database(server.url(name))
+    preferences.recalculate(db, full=True)
+    db.close()
 
 
 def give_feedback(

@@ -278,7 +278,9 @@ def test_a_price_that_is_no_number_or_infinite_is_none_in_either_shape_of_the_ca
         write(pg, "service_role", "products", {"price_max": "Infinity"}, where={"id": MUG})
     db = databases.copy("deployed_b")
     with db.psycopg() as pg:
-        pg.execute("alter table public.products drop column price, add column price numeric")  # an app's that holds infinity
+        pg.execute(
+            "alter table public.products drop column price, add column price numeric"
+        )  # an app's that holds infinity
         for title, price in (("Jug", 4), ("Mug", "NaN"), ("Nut", "Infinity"), ("Oar", "-Infinity")):
             write(pg, "service_role", "products", {"title": title, "category": "Kitchen", "price": price})
         known = pg.execute("select price, price_min, price_max from staging.products order by title limit 2").fetchall()

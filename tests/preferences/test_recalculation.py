@@ -25,25 +25,23 @@ from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import ADJUSTABLE, Publisher
 from aclue_pipeline.preferences.rows import lines
+from tests.conftest import Databases
 from tests.erasure.test_clearing import everywhere
-from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, stock, swipe, train
+from tests.preferences.database import fingerprints_in, give_feedback, profiles_in, scalar, swipe, train
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def shop(deployed_db: Database) -> Database:
+def shop(databases: Databases) -> Database:
     """A stocked shop with a model, no profile yet."""
-    stock(deployed_db)
-    train(deployed_db)
-    return deployed_db
+    return databases.copy("stocked_shop")
 
 
 @pytest.fixture
-def profiled(shop: Database) -> Database:
-    preferences.recalculate(shop, full=True)
-    return shop
+def profiled(databases: Databases) -> Database:
+    return databases.copy("profiled_shop")
 
 
 # --- what is computed -----------------------------------------------------------------------------------------------------

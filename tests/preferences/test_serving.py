@@ -21,7 +21,7 @@ from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS
 from aclue_pipeline.preferences.model import EVIDENCE, FORMAT, PARTS
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
-from tests.preferences.database import give_feedback, scalar, stock, swipe, train
+from tests.preferences.database import give_feedback, scalar, swipe, train
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
@@ -30,12 +30,9 @@ NOBODY = UUID(int=0)
 
 
 @pytest.fixture
-def served(deployed_db: Database) -> Database:
+def served(databases: Databases) -> Database:
     """A stocked shop with profiles."""
-    stock(deployed_db)
-    train(deployed_db)
-    preferences.recalculate(deployed_db, full=True)
-    return deployed_db
+    return databases.copy("profiled_shop")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from aclue_pipeline.preferences.card import entries
 from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.judging import Verdict
 from aclue_pipeline.settings import get_settings
+from tests.conftest import Databases
 from tests.preferences.database import profiles_in, scalar, stock
 from tests.support.catalogs import CATALOG
 
@@ -27,13 +28,12 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def shop(deployed_db: Database) -> Database:
-    """A stocked shop with a model and profiles."""
-    stock(deployed_db)
-    preferences.train(deployed_db)
-    accept(deployed_db)
-    preferences.recalculate(deployed_db, full=True)
-    return deployed_db
+def shop(databases: Databases) -> Database:
+    """A stocked shop with an accepted model and profiles."""
+    db = databases.copy("profiled_shop")
+    preferences.unpin(db)
+    accept(db)
+    return db
 
 
 @pytest.fixture
