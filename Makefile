@@ -37,9 +37,11 @@ lint: .venv/dev ## Style, types and the rules of the house
 bench: .venv/dev ## Start-up times and ratios, each pair measured side by side
 	$(BIN)/python -m benchmarks $(ARGS)
 
-lock: .venv/dev ## Write the lock files anew (needs uv)
-	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra build --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header -o requirements-dev.lock
+LOCKED = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --extra build
+lock: ## Write the lock files anew (needs uv): what production installs, that with the demo and charts, that with the tools
+	$(LOCKED) -o requirements.lock
+	$(LOCKED) --extra demo --extra charts -c requirements.lock -o requirements-demo.lock
+	$(LOCKED) --extra demo --extra charts --extra dev -c requirements-demo.lock -o requirements-dev.lock
 
 clean: ## Stop the demo's server and remove the environment and the demo's data
 	@[ ! -x $(BIN)/aclue ] || $(BIN)/aclue db stop
@@ -53,8 +55,8 @@ clean: ## Stop the demo's server and remove the environment and the demo's data
 	@echo "making the virtual environment .venv"
 	@$(PYTHON) -m venv .venv
 
-.venv/run: requirements.lock pyproject.toml | .venv/bin/python
-	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements.lock (about a minute)"; $(BIN)/pip install -qq --require-hashes -r requirements.lock; }
+.venv/run: requirements-demo.lock pyproject.toml | .venv/bin/python
+	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements-demo.lock (about a minute)"; $(BIN)/pip install -qq --require-hashes -r requirements-demo.lock; }
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 

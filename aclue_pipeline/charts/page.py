@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import sqlalchemy as sa
 from psycopg import errors
 
@@ -16,6 +15,9 @@ from aclue_pipeline.charts.sections import Section
 from aclue_pipeline.charts.shapes import Rows
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    import altair as alt
 
 #: Rows of a table that are shown, and that are printed; for all of them there is `aclue extract`.
 _ROWS, _PRINTED = 400, 31
@@ -82,13 +84,17 @@ def _section(connection: sa.Connection, section: Section, first: date, last: dat
 
 
 def part(
-    title: str, says: str, rows: Rows, draw: Callable[[Rows], alt.TopLevelMixin] | None = None, fractions: str = ",.2f"
+    title: str,
+    says: str,
+    rows: Rows,
+    draw: "Callable[[Rows], alt.TopLevelMixin] | None" = None,
+    fractions: str = ",.2f",
 ) -> str:
     """A part of a page: the table of the rows, beside their drawing. `fractions`: how a column of such is written, unless its name
     says better."""
     head = f"<h2>{escape(title)}</h2><p>{escape(says)}</p>"
     table = _table(rows, title, fractions)
-    if draw is None:
+    if draw is None or not style.CAN_DRAW:
         return head + table
     drawing = style.svg(draw(rows), page=True)
     return f'{head}<div class="both"><figure aria-hidden="true">{drawing}</figure>{table}</div>'

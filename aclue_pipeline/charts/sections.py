@@ -4,15 +4,17 @@ of the table that stands beside the drawing. Columns ending in `share`, `rate`, 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import sqlalchemy as sa
 
 from aclue_pipeline.charts import shapes
 from aclue_pipeline.charts.shapes import Rows
 from aclue_pipeline.postgres import query
 from aclue_pipeline.settings import get_settings
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Section:
     title: str
     says: str
     sql: str
-    draw: Callable[[Rows], alt.TopLevelMixin] | None = None
+    draw: "Callable[[Rows], alt.TopLevelMixin] | None" = None
     asset: str = ""
 
     def read(self, connection: sa.Connection, first: date, last: date) -> list[dict[str, Any]]:

@@ -1,13 +1,17 @@
 """Rows become charts, and nothing else happens here: no database, no Dagster, no page. What a row is, each function says."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import altair as alt
-
 from aclue_pipeline.charts.style import BLUE, GREY, ORANGE, RED, TEAL, WIDTH
+
+with suppress(ImportError):  # style.CAN_DRAW says whether it is there
+    import altair as alt
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -15,7 +19,9 @@ Rows = Sequence[Row]
 #: Currencies that have a panel of their own, the largest first; more of them nobody compares.
 _PANELS = 3
 
-_MONEY = alt.Axis(tickCount=5, format=",.2~f")
+
+def _money() -> alt.Axis:
+    return alt.Axis(tickCount=5, format=",.2~f")
 
 
 def data(rows: Rows) -> alt.Data:
@@ -92,7 +98,7 @@ def _revenue_panel(rows: Rows) -> alt.LayerChart:
                 parts.append({"day": row["day"], "part": part, "low": low, "high": high, "solid": solid})
     base = alt.Chart(data(parts)).encode(
         x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(tickCount=8, format="%d %b"), bandPosition=0),
-        y=alt.Y("low:Q", title="actual commission", axis=_MONEY),
+        y=alt.Y("low:Q", title="actual commission", axis=_money()),
         y2="high:Q",
     )
     colour = alt.Color(
@@ -136,7 +142,7 @@ def _month_panel(rows: Rows) -> alt.Chart:
         .mark_bar()
         .encode(
             x=alt.X("month:N", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("amount:Q", title="commission", axis=_MONEY),
+            y=alt.Y("amount:Q", title="commission", axis=_money()),
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=list(_BOOKED), range=list(_BOOKED.values())),
@@ -280,7 +286,7 @@ def _models_panel(rows: Rows) -> alt.Chart:
         .encode(
             y=alt.Y("touch:N", sort=touches, title=None),
             yOffset=alt.YOffset("model:N", sort=models),
-            x=alt.X("commission:Q", title="commission credited", axis=_MONEY),
+            x=alt.X("commission:Q", title="commission credited", axis=_money()),
             color=alt.Color("model:N", sort=models, legend=alt.Legend(title=None, orient="top")),
         )
         .properties(width=WIDTH - 90, height=alt.Step(7))
@@ -313,7 +319,7 @@ def _open_panel(rows: Rows) -> alt.Chart:
         .mark_bar()
         .encode(
             y=alt.Y("age:N", sort=ages, title=None),
-            x=alt.X("expected_open:Q", title="expected and not paid yet", axis=_MONEY),
+            x=alt.X("expected_open:Q", title="expected and not paid yet", axis=_money()),
             color=alt.Color("affiliate_network:N", legend=alt.Legend(title=None, orient="top")),
         )
         .properties(width=WIDTH - 60, height=22 * max(len(ages), 1))

@@ -1,10 +1,18 @@
-"""How charts look, wherever they stand: colours that hold on white and on black, and the drawing as SVG text, without a browser."""
+"""How charts look, wherever they stand: colours that hold on white and on black, and the drawing as SVG text, without a browser.
+The extra [charts] draws; where it is not installed a table stands in each chart's place."""
+
+from __future__ import annotations
 
 import re
 from typing import Any, Final
 
-import altair as alt
-import vl_convert
+try:
+    import altair as alt
+    import vl_convert
+
+    CAN_DRAW = True
+except ImportError:
+    CAN_DRAW = False
 
 WIDTH: Final = 660
 

@@ -24,8 +24,11 @@ def report(context: Context, first: datetime | None, last: datetime | None, out:
     The page holds all it shows: it opens without a network, runs no script and prints. Reads only, as aclue_analyst may.
     """
     from aclue_pipeline import derived
+    from aclue_pipeline.charts import style
     from aclue_pipeline.charts.page import report as written
 
+    if not style.CAN_DRAW:
+        click.echo("tables only: charts are drawn by the extra [charts], as in pip install '.[charts]'", err=True)
     database = context.database()
     until = last.date() if last else derived.today(database) - timedelta(days=1)
     since = first.date() if first else until - timedelta(days=89)

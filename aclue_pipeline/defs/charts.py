@@ -3,27 +3,29 @@ when numbers moved (of a view, which cannot tell, at each run), since every one 
 50 kB. What they show, the charts' room says."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aclue_pipeline.catalog import Table
-from aclue_pipeline.defs.metadata import INLINE, Markdown
+from aclue_pipeline.defs.metadata import INLINE, Markdown, tabular
 from aclue_pipeline.derived import glance
 
 if TYPE_CHECKING:
     import altair as alt
+    import dagster as dg
     import sqlalchemy as sa
 
 MAX_BYTES = 50_000
 
 _SPARK_DAYS = 60
+_TABLE_ROWS = 60
 _WIDTH, _HEIGHT = 240, 40
 _BLUE = "#4c6ef5"
 
 
-def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Markdown | str]:
+def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Any]:
     """Sparkline of a daily table's newest days, where there is something to show day by day; where numbers moved the charts."""
     rows = glance.per_day(connection, table)
     if not rows:
@@ -32,25 +34,27 @@ def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str
     first = names[0]
     recent = [row[first] for row in rows[-_SPARK_DAYS:]]
     since, last = rows[-len(recent)]["day"], rows[-1]["day"]
-    metadata: dict[str, Markdown | str] = {f"{first} a day": sparkline(recent, f"{first} a day, {since} to {last}")}
+    metadata: dict[str, Any] = {f"{first} a day": sparkline(recent, f"{first} a day, {since} to {last}")}
     if not moved:
         return metadata
     from aclue_pipeline.charts import shapes
 
-    metadata["chart"] = embedded(shapes.time_chart(rows, names, glance.money_per_day(connection, table)), table.name)
+    metadata["chart"] = embedded(
+        lambda days: shapes.time_chart(days, names, glance.money_per_day(connection, table)), rows[::-1], table.name
+    )
     return metadata | sections(connection, table, since, last)
 
 
 def sections(
     connection: "sa.Connection", table: Table, first: date | None = None, last: date | None = None
-) -> dict[str, Markdown | str]:
+) -> dict[str, Any]:
     """What the report shows of the table, of these days or of the newest half year."""
     from aclue_pipeline import charts
 
     last = last or glance.today(connection)
     first = first or last - timedelta(days=182)
     return {
-        section.title: embedded(section.draw(rows), section.title)
+        section.title: embedded(section.draw, rows, section.title)
         for section in charts.sections.of(table.key)
         if section.draw
         and charts.sections.is_there(connection, section)
@@ -82,11 +86,17 @@ def sparkline(values: Sequence[float], title: str, last: str = "on the last day"
 _SAFE = "/:=',-!."  # characters that a data URI inside Markdown may hold as they are
 
 
-def embedded(chart: "alt.TopLevelMixin", title: str) -> Markdown | str:
-    """The chart as an SVG image inside Markdown; a sentence instead where it would be too large."""
+def embedded(
+    draw: "Callable[[Sequence[Mapping[str, Any]]], alt.TopLevelMixin]", rows: Sequence[Mapping[str, Any]], title: str
+) -> "Markdown | str | dg.MetadataValue[Any]":
+    """The rows' chart as an SVG image inside Markdown; a sentence instead where it would be too large, and where nothing draws
+    (the extra [charts] is not installed) a table of the first of them."""
     from aclue_pipeline.charts import style
 
-    text = f"![{title}](data:image/svg+xml;base64,{base64.b64encode(style.svg(chart).encode()).decode()})"
+    if not style.CAN_DRAW:
+        return tabular(rows[:_TABLE_ROWS])
+    drawing = style.svg(draw(rows))
+    text = f"![{title}](data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()})"
     if len(text) > MAX_BYTES:
         return f"the chart is left out: {len(text):,} bytes are too many for the event log"
     return Markdown(text)

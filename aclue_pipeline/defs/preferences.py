@@ -127,7 +127,8 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
     if bins:
         points = [{**row, "n": row["judgements"]} for row in bins]
         figures["reliability"] = charts.embedded(
-            shapes.calibration_chart(points, "predicted share of likes", "observed share of likes"),
+            lambda rows: shapes.calibration_chart(rows, "predicted share of likes", "observed share of likes"),
+            points,
             "predicted against observed share of likes",
         )
         figures["observed by predicted"] = charts.sparkline(
@@ -183,7 +184,7 @@ def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
     if moved:
         from aclue_pipeline.charts import shapes
 
-        figures["chart"] = charts.embedded(shapes.confidence_chart(rows), "profiles by confidence and segment")
+        figures["chart"] = charts.embedded(shapes.confidence_chart, rows, "profiles by confidence and segment")
     return figures
 
 

