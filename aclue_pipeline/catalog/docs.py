@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from aclue_pipeline.catalog import diagram
 from aclue_pipeline.catalog.catalog import Catalog
 from aclue_pipeline.catalog.read import DECLARED_ROOMS, DERIVED_ROOMS
 from aclue_pipeline.catalog.statement import shown
@@ -35,7 +36,8 @@ def folder() -> Path:
 
 
 def pages(catalog: Catalog) -> dict[str, str]:
-    """File name → text of every page: an index, one page per room that has tables, and one of the functions."""
+    """File name → text of every page: an index, one page per room that has tables, one of the functions, and the
+    diagram of keys."""
     by_room = {room: sorted(catalog.room(room), key=lambda t: t.key) for room in ROOMS}
     by_room = {room: tables for room, tables in by_room.items() if tables}
     texts = {"README.md": _text(_index(catalog, by_room))}
@@ -45,7 +47,7 @@ def pages(catalog: Catalog) -> dict[str, str]:
         texts["functions.md"] = _page(
             "functions", [_function(catalog, catalog.functions[key]) for key in sorted(catalog.functions)]
         )
-    return texts
+    return texts | {"diagram.md": _text(diagram.lines(catalog))}
 
 
 def _text(lines: Iterable[str]) -> str:
@@ -107,6 +109,7 @@ def _index(catalog: Catalog, by_room: dict[str, list[Table]]) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield "*Written by `aclue docs` from `sql/`.* Every table, room by room as data travels; `aclue lineage TABLE.COLUMN` follows one."
+    yield "How keys tie the app's and the deployed ones is [drawn](diagram.md)."
     yield "[Questions](#questions) that a query on these pages answers stand at the end."
     yield "Our words are in the [glossary](../glossary.md); how an app's clients write events, in [writing events](../writing-events.md)."
     for room, tables in by_room.items():

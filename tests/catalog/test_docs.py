@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from aclue_pipeline.catalog import docs
+from aclue_pipeline.catalog import diagram, docs
 from aclue_pipeline.cli import docs as commands
 from aclue_pipeline.cli.context import Context
 from aclue_pipeline.errors import DocsOutdated, NothingFound
+from aclue_pipeline.postgres import Database
 from tests.support.catalogs import CATALOG
 from tests.support.shop import Shop
 
@@ -64,12 +65,29 @@ def test_a_page_ends_with_the_queries_to_start_from(shop: Shop) -> None:
     )
 
 
+@pytest.mark.database
+def test_the_diagram_draws_the_foreign_keys_that_the_server_has(deployed_db: Database) -> None:
+    with deployed_db.psycopg() as pg:
+        keys = pg.execute(
+            """select k.conrelid::regclass::text, a.attname, k.confrelid::regclass::text,
+                   case k.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'a' then 'no action' end
+               from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
+               where k.contype = 'f'"""
+        ).fetchall()
+    in_full = {tuple(name if "." in name or n % 2 else f"public.{name}" for n, name in enumerate(key)) for key in keys}
+    drawn = diagram.foreign_keys(CATALOG)
+    assert {key for key in in_full if {key[0], key[2]} <= CATALOG.tables.keys()} == drawn
+    page = docs.pages(CATALOG)["diagram.md"]
+    assert all(f'"{target}" |o--o{{ "{key}" : "{column}: {deletes}"' in page for key, column, target, deletes in drawn)
+
+
 def test_docs_writes_what_differs_and_check_says_it(shop: Shop, run: Run, tmp_path: Path) -> None:
     to = tmp_path / "pages"
     assert run("docs", "--to", str(to)).exit_code == 0
     assert sorted(path.name for path in to.iterdir()) == [
         "README.md",
         "app.md",
+        "diagram.md",
         "functions.md",
         "pipeline.md",
         "revenue.md",
