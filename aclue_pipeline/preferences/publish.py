@@ -58,6 +58,32 @@ _ADJUSTED: Final = """
     select count(*) from pg_temp.profile_block b join public.user_preferences p on p.user_id = b.user_id
     where p.adjusted_at is not null
 """
+#: Of some users whose events are the same, and who adjusted nothing: how many profiles come out different, and in how many a score does by
+#: more than FAR; by the version that they were computed with before.
+_DRIFT: Final = """
+    select f.model_version, count(*), count(*) filter (where ({own}) is distinct from ({new})),
+        count(*) filter (where greatest({furthest}) > %s)
+    from unnest(%s::uuid[], %s::integer[], %s::bigint[]) as n (user_id, events, marks)
+    join pipeline.profile_fingerprints as f using (user_id, events, marks)
+    join public.user_preferences as p using (user_id)
+    join pg_temp.profile_block as b using (user_id)
+    where p.adjusted_at is null
+    group by f.model_version
+"""
+_FURTHEST: Final = "(select max(abs(n.value::float8 - (p.{0} ->> n.key)::float8)) from jsonb_each_text(b.{0}) as n)"
+#: The sums of one recalculation, which `measured_at` names; those of the one before go with its first block.
+_DRIFTED: Final = """
+    insert into pipeline.score_drift as d (version_before, model_version, measured_at, compared, moved, far)
+    values (%s, %s, %s, %s, %s, %s)
+    on conflict (version_before, model_version) do update set (measured_at, compared, moved, far) = row(
+        excluded.measured_at,
+        excluded.compared + case when d.measured_at = excluded.measured_at then d.compared else 0 end,
+        excluded.moved + case when d.measured_at = excluded.measured_at then d.moved else 0 end,
+        excluded.far + case when d.measured_at = excluded.measured_at then d.far else 0 end
+    )
+"""
+FAR: Final = 0.1  # as sql/pipeline/score_drift.sql says
+_LOOKED_AT: Final = 300  # users of a block whose profiles are compared, at most
 _FINGERPRINTS: Final = """
     insert into pipeline.profile_fingerprints (user_id, events, marks, model_version, cut)
     select b.user_id, b.events, b.marks, %s, %s
@@ -110,9 +136,10 @@ class Published:
 class Publisher:
     """Writes through one connection; each call is one transaction."""
 
-    def __init__(self, pg: psycopg.Connection[Any], version: str, cut: datetime) -> None:
+    def __init__(self, pg: psycopg.Connection[Any], version: str, began: datetime, cut: datetime) -> None:
         self._pg = pg
         self._version = version
+        self._began = began
         self._cut = cut
         self._execute(_TABLES)
         self._pg.commit()
@@ -143,18 +170,23 @@ class Publisher:
             [users[0], users[-1]],
         )
         text = text.replace(b"\n", b"\t" + now.encode() + b"\n")
-        adjusted = 0
+        adjusted, drift = 0, list[tuple[Any, ...]]()
         if directly and not occupied:
             self._copy(_named(_COPY, "public.user_preferences"), text)
             written = len(block.users)
         else:
             self._copy(_named(_COPY, "pg_temp.profile_block"), text)
             (adjusted,) = self._row(_ADJUSTED, [])
+            some = slice(None, None, 1 + len(users) // _LOOKED_AT)
+            looked_at = [FAR, users[some], *(column[some] for column in fingerprints)]
+            drift = self._pg.execute(_named(_DRIFT), looked_at).fetchall()
             written = self._execute(_UPSERT)
         self._pg.execute(_FINGERPRINTS, [self._version, self._cut, users, *fingerprints])
         feedback = 0
         if len(block.pending):
             feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount
+        for version_before, *sums in drift:  # last: the other publisher waits for this row
+            self._pg.execute(_DRIFTED, [version_before, self._version, self._began, *sums])
         return Published(written, len(block.users) - written, 0, adjusted, feedback)
 
     def _execute(self, statement: str, values: Sequence[Any] = ()) -> int:
@@ -190,6 +222,7 @@ def _named(statement: str, table: str = "") -> sql.Composed:
         new=each("b.{}"),
         open=each("{} = null", ADJUSTABLE),
         said=each("p.{}", ADJUSTABLE),
+        furthest=each(_FURTHEST, [facet.column for facet in FACETS]),
         kept=sql.SQL(", ").join(each(_KEPT if name in ADJUSTABLE else "b.{}", [name]) for name in COLUMNS),
         reset=each("{} = default", [*(name for name in COLUMNS[1:] if name not in ADJUSTABLE), "last_calculated"]),
     )

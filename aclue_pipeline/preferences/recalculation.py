@@ -96,8 +96,8 @@ class _Run:
         # A parallel right anti join leaves all its rows, and all work on them, to one worker (PostgreSQL 16 to 18).
         reader.execute("set local enable_parallel_hash = off")
         self._version = usable_version(reader)
-        ((cut,),) = reader.execute(f"select {signals.CUT}").fetchall()
-        self._publishers = [Publisher(writer, self._version, cut) for writer in writers]
+        ((began, cut),) = reader.execute(f"select now(), {signals.CUT}").fetchall()
+        self._publishers = [Publisher(writer, self._version, began, cut) for writer in writers]
 
     def _model(self) -> TasteModel:
         """With the products that are new to it, stored before any profile rests on them."""

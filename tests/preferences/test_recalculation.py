@@ -21,6 +21,7 @@ from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals, store
 from aclue_pipeline.preferences.baselines import BASELINES
+from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.publish import ADJUSTABLE, Publisher
@@ -282,7 +283,7 @@ def test_a_user_deleted_while_the_block_is_written_takes_nobody_along(shop: Data
             query(connection, "delete from auth.users where id = md5('user7')::uuid")
         text = lines(block.users, profiles(block.events, model), model)
         none = signals.Fingerprints([0] * len(block.users), [0] * len(block.users))
-        done = Publisher(writer, model.version, datetime.now(UTC)).publish(block, none, text)
+        done = Publisher(writer, model.version, datetime.now(UTC), datetime.now(UTC)).publish(block, none, text)
     assert done.written == len(block.users) - 1 == len(profiles_in(shop)) == len(fingerprints_in(shop))
 
 
@@ -611,6 +612,58 @@ def test_everybody_asks_the_view_which_version_is_current(shop: Database) -> Non
     assert scalar(shop, "select min(model_version) from analytics.preference_quality") == first.version
     check = next(file for file in CATALOG.checks if file.name == "beats_what_knows_less")
     assert ask(shop, check).evidence["judgements"] > 0
+
+
+def test_how_far_scores_moved_where_nothing_happened_is_kept_and_judged(profiled: Database) -> None:
+    check = next(file for file in CATALOG.checks if file.name == "scores_stay")
+    said = ask(profiled, check)
+    assert (said.outcome, "nothing to judge yet" in said.sentence) == ("passed", True)
+    with profiled.begin() as connection:
+        swipe(connection, 5, 5)
+        query(
+            connection,
+            "update public.user_preferences set adjusted_at = now(), liked_brands = '{Mine}' where user_id = md5('user4')::uuid",
+        )
+    preferences.recalculate(profiled, full=True, block_events=300)
+    users = len(profiles_in(profiled))
+    said = ask(profiled, check)
+    assert said.passed
+    assert (said.evidence["compared_with_itself"], said.evidence["moved_by_itself"]) == (users - 2, 0)
+
+    before = {row["user_id"]: row for row in profiles_in(profiled)}
+    first = scalar(profiled, "select version from pipeline.current_taste_model")
+    stubborn = "update pipeline.taste_models set parameters = jsonb_set(parameters, '{strength}', '[400, 400, 400, 400, 400, 400]')"
+    second = train(profiled, half_life_days=3)
+    with profiled.begin() as connection:
+        query(connection, f"{stubborn} where version = :version", version=second.version)
+    preferences.recalculate(profiled)
+    after = {row["user_id"]: row for row in profiles_in(profiled) if row["liked_brands"] != ["Mine"]}
+    far = sum(
+        any(
+            abs(score - before[user][facet.column][name]) > 0.1
+            for facet in FACETS
+            for name, score in row[facet.column].items()
+            if name in before[user][facet.column]
+        )
+        for user, row in after.items()
+    )
+    said = ask(profiled, check)
+    assert (said.evidence["version_before"], said.evidence["compared_with_before"]) == (first, len(after))
+    assert said.evidence["moved_far"] == far > users / 20
+    assert said.outcome == "failed"
+
+    with profiled.begin() as connection:
+        query(
+            connection, "update pipeline.taste_models set parameters = jsonb_set(parameters, '{half_life_days}', '4')"
+        )
+    preferences.recalculate(profiled, full=True)
+    said = ask(profiled, check)
+    assert said.evidence["compared_with_itself"] == len(after)
+    assert said.evidence["moved_by_itself"] > 0
+    assert (
+        f"by the same version {said.evidence['moved_by_itself']} of {len(after)} profiles came out different"
+        in said.sentence
+    )
 
 
 def test_a_version_of_an_earlier_release_is_replaced_and_all_profiles_of_it_computed_again(profiled: Database) -> None:
