@@ -69,6 +69,7 @@ REFRESH = Entry(
     "hourly_preferences",
     "20 * * * *",
     "Every hour: profiles whose events changed.",
+    "the sensor `take_in_feedback` starts it sooner where feedback waits",
 )
 SYNC = Entry(
     "sync_facts",
@@ -249,4 +250,18 @@ def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
         # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
         return _requests(days, f"dirty-{max(days.values(), default='')}") or dg.SkipReason("no published day is dirty")
 
-    return [dirty]
+    @dg.sensor(
+        name="take_in_feedback",
+        job_name=REFRESH.job,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus(_status().value),
+        description="Recomputes the profiles of those whose feedback on recommendations waits, sooner than by the hour.",
+    )
+    def feedback(database: DatabaseResource) -> dg.RunRequest | dg.SkipReason:
+        from aclue_pipeline.preferences.figures import waiting_feedback
+
+        # The same feedback starts one run: where that fails, the hourly one tries again.
+        waiting, latest = waiting_feedback(database)
+        return dg.RunRequest(run_key=f"feedback-{latest}-{waiting}") if waiting else dg.SkipReason("no feedback waits")
+
+    return [dirty, feedback]

@@ -1,5 +1,6 @@
 """A few figures about what is published, for whoever shows it: nothing here computes a profile."""
 
+from datetime import datetime
 from typing import Any
 
 from aclue_pipeline.postgres import Database, query
@@ -25,3 +26,12 @@ def measured(db: Database) -> list[dict[str, Any]]:
                from analytics.preference_quality as q join pipeline.current_taste_model as m on m.version = q.model_version
                order by q.users_group, q.predictor""",
         )
+
+
+def waiting_feedback(db: Database) -> tuple[int, datetime | None]:
+    """How much feedback no profile has taken in yet, and of when the latest of it is; none before the first profile."""
+    with db.psycopg() as pg:
+        if pg.execute("select to_regclass('pipeline.signals')").fetchone() == (None,):
+            return 0, None
+        ((waiting, latest),) = pg.execute("select count(*), max(at) from pipeline.signals where is_pending").fetchall()
+    return waiting, latest

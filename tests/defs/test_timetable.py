@@ -12,12 +12,14 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from aclue_pipeline import derived
+from aclue_pipeline import derived, preferences
 from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.defs import timetable
 from aclue_pipeline.defs.tables import days
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
+from tests.conftest import Databases
+from tests.preferences.database import give_feedback
 from tests.support.catalogs import CATALOG
 
 
@@ -91,7 +93,7 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     tables = [*CATALOG.room("revenue", "daily"), *CATALOG.room("funnel", "daily")]
     derived.rebuild(deployed_db, CATALOG, tables, derived.span(first, last))
     assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
-    [sensor] = timetable.sensors(CATALOG)
+    [sensor, _] = timetable.sensors(CATALOG)
 
     def dirty() -> Any:
         with dg.build_sensor_context(resources={"database": deployed_db}) as context:
@@ -113,6 +115,33 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     derived.rebuild(deployed_db, CATALOG, tables)
     assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
     get_settings.cache_clear()
+
+
+@pytest.mark.database
+def test_feedback_that_waits_is_taken_in_by_one_run_and_none_starts_where_none_waits(databases: Databases) -> None:
+    db = databases.copy("profiled_shop")
+    [_, sensor] = timetable.sensors(CATALOG)
+    assert (sensor.job_name, sensor.default_status) == ("refresh_preferences", dg.DefaultSensorStatus.STOPPED)
+
+    def tick(of: Database = db) -> Any:
+        with dg.build_sensor_context(resources={"database": of}) as context:
+            return sensor.evaluate_tick(context)
+
+    nothing = "no feedback waits"
+    assert tick(databases.copy("deployed")).skip_message == nothing, "nobody has trained anything yet"
+    assert tick().skip_message == nothing
+    with db.begin() as connection:
+        give_feedback(connection, 5, 6, 0.0)  # says nothing, so it waits for nothing
+    assert tick().skip_message == nothing
+    with db.begin() as connection:
+        give_feedback(connection, 5, 6, -1.0)
+    [first] = tick().run_requests
+    assert first.run_key == tick().run_requests[0].run_key, "the same feedback starts no second run"
+    with db.begin() as connection:
+        give_feedback(connection, 5, 7, 1.0)
+    assert first.run_key != tick().run_requests[0].run_key
+    preferences.recalculate(db)
+    assert tick().skip_message == nothing
 
 
 def test_every_night_has_one_tick_even_when_clocks_change() -> None:

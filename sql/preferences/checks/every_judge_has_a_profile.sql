@@ -1,13 +1,19 @@
--- Whoever has judged a product, and still is a user, has a profile, and no other user has one; what is left of a deleted account needs none.
+-- Whoever has judged a product, and still is a user, has a profile, and no other user has one; what is left of a deleted account needs none, and who began in the last hour may still wait for one.
 -- asset: public.user_preferences
 -- severity: error
 -- remedy: aclue preferences recalculate --full
 with judges as (
-    select distinct s.user_id as user_id from pipeline.signals as s where exists (select 1 from auth.users as u where u.id = s.user_id)
+    select s.user_id as user_id, min(s.at) as since
+    from pipeline.signals as s
+    where exists (select 1 from auth.users as u where u.id = s.user_id)
+    group by s.user_id
 ),
 found as (
     select
-        (select count(*) from judges as j where not exists (select 1 from public.user_preferences as p where p.user_id = j.user_id)) as judges_without_profile,
+        (
+            select count(*) from judges as j
+            where j.since < now() - interval '1 hour' and not exists (select 1 from public.user_preferences as p where p.user_id = j.user_id)
+        ) as judges_without_profile,
         (
             select count(*) from pipeline.profile_fingerprints as f
             where exists (select 1 from auth.users as u where u.id = f.user_id)
@@ -18,7 +24,7 @@ found as (
 select
     f.judges_without_profile + f.profiles_without_judgement = 0 as passed,
     case
-        when f.judges_without_profile + f.profiles_without_judgement = 0 then f.judges || ' users have judged, each has a profile'
+        when f.judges_without_profile + f.profiles_without_judgement = 0 then f.judges || ' users have judged, all have a profile or have just begun'
         else f.judges_without_profile || ' users without a profile, ' || f.profiles_without_judgement || ' profiles of users without judgements'
     end as says,
     f.judges as judges,

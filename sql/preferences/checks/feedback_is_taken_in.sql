@@ -3,7 +3,8 @@
 -- severity: warn
 -- remedy: aclue preferences recalculate
 select
-    count(*) filter (where s.is_pending) = 0 as passed,
-    count(*) filter (where s.is_pending) || ' pieces of feedback wait for the next recalculation' as says,
-    count(*) filter (where s.is_pending) as waiting
+    count(*) = 0 as passed,
+    count(*) || ' pieces of feedback wait for the next recalculation' as says,
+    count(*) as waiting
 from pipeline.signals as s
+where s.is_pending
