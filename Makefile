@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo dev test test-all lint bench lock clean
+.PHONY: help demo dev test test-all lint bench lock sbom clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ lock: ## Write the lock files anew (needs uv): what production installs, that wi
 	$(LOCKED) -o requirements.lock
 	$(LOCKED) --extra demo --extra charts -c requirements.lock -o requirements-demo.lock
 	$(LOCKED) --extra demo --extra charts --extra dev -c requirements-demo.lock -o requirements-dev.lock
+
+sbom: .venv/dev ## What production consists of (CycloneDX) and its licences, into dist/
+	@$(BIN)/python .ci/sbom.py requirements.lock dist
 
 clean: ## Stop the demo's server and remove the environment and the demo's data
 	@[ ! -x $(BIN)/aclue ] || $(BIN)/aclue db stop

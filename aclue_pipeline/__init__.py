@@ -1,3 +1,3 @@
 """aclue-pipeline: one Dagster asset graph over the gift app's Supabase database. Importing it imports nothing else."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

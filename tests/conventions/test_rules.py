@@ -2,14 +2,20 @@
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 
+from aclue_pipeline import __version__
 from aclue_pipeline.catalog import sqltext
+from aclue_pipeline.cli import aclue
 from tests.support.cases import read_cases
 from tests.support.catalogs import CATALOG
 
@@ -174,6 +180,52 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}, which is not there"
 
 
+def _commands(page: Path) -> Iterator[list[str]]:
+    """The words of every `aclue …` that stands in a page's shell blocks."""
+    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and Path(words[0]).name == "aclue":
+                ends = [n for n, word in enumerate(words) if word in ("|", ">", "&&")]
+                yield words[1 : min(ends, default=None)]
+
+
+def _parse(words: list[str]) -> None:
+    """Raises a UsageError where there is no such command or option."""
+    name, command, context = "aclue", aclue, None
+    while True:
+        context = command.make_context(name, list(words), parent=context)
+        words = [*context._protected_args, *context.args]
+        if not isinstance(command, click.Group) or not words:
+            return
+        name, command, words = command.resolve_command(context, words)
+
+
+def test_every_command_on_a_page_is_one() -> None:
+    wrong = []
+    for page in (path for path in _tracked() if path.suffix == ".md"):
+        for words in _commands(page):
+            try:
+                _parse(words)
+            except click.ClickException as error:
+                if not re.search("does not exist|not a valid UUID", error.format_message()):  # the reader's own
+                    wrong.append(f"{page.relative_to(ROOT)}: aclue {' '.join(words)}: {error.format_message()}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_version_is_that_of_the_changelog() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    assert newest[1] == __version__, "name in aclue_pipeline/__init__.py what the changelog's newest heading names"
+
+
+def test_ci_runs_what_everybody_can_run() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert {"run": ".ci/run"} in workflow["jobs"]["ci"]["steps"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repo["repo"] for repo in hooks] == ["local"], "hooks are the lock's own tools"
+
+
 def test_every_dependency_is_there_for_a_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
@@ -209,8 +261,6 @@ def test_what_starts_often_imports_nothing_heavy(module: str, heavy: set[str]) -
 
 def test_the_code_location_has_one_name() -> None:
     """Another name switches every schedule off (their state is kept under it)."""
-    import yaml
-
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     module = workspace["load_from"][0]["python_module"]
     assert module["location_name"] == "aclue_pipeline"

@@ -1,8 +1,10 @@
 """An installation of requirements.lock alone, without the extras: no server binaries, no chart engine, and every job runs. Tried in a
 process for which no module exists that comes with any other package."""
 
+import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -25,6 +27,16 @@ def test_production_holds_neither_server_binaries_nor_a_chart_engine() -> None:
     assert not EXTRA & production.keys()
     assert demo.keys() >= EXTRA
     assert production.items() <= demo.items() <= dev.items(), "every lock pins the same versions: make lock"
+
+
+def test_the_bill_of_materials_names_each_package_of_production_and_its_licence(tmp_path: Path) -> None:
+    sbom, texts = runpy.run_path(str(ROOT / ".ci" / "sbom.py"))["write"](ROOT / "requirements.lock", tmp_path)
+    components = json.loads(sbom.read_text())["components"]
+    named = {one["name"].lower().replace("_", "-") for one in components}
+    assert named < pins("requirements.lock").keys()  # what is for other systems is left out
+    assert {"dagster", "psycopg-binary", "scikit-learn"} < named
+    assert not [one["name"] for one in components if "not said" in str(one["licenses"])]
+    assert "=== dagster" in texts.read_text()
 
 
 def _production(code: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
