@@ -4,6 +4,7 @@ pyproject to scan from). Importing this reads nothing, opens no connection and l
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -78,6 +79,18 @@ def run_job(
         first, last = partition_range
         tags = {timetable.RANGE_START: first.isoformat(), timetable.RANGE_END: last.isoformat()}
     job = build_defs(catalog, **overrides).resolve_job_def(name)
-    return job.execute_in_process(
-        instance=instance, run_config=dict(run_config or {}), tags=tags, raise_on_error=raise_on_error
-    )
+    run_id = str(uuid4())
+    try:
+        return job.execute_in_process(
+            instance=instance,
+            run_config=dict(run_config or {}),
+            tags=tags,
+            raise_on_error=raise_on_error,
+            run_id=run_id,
+        )
+    except KeyboardInterrupt:
+        # Before its first event nobody else would end the run: the UI would wait for it.
+        run = instance and instance.get_run_by_id(run_id)
+        if instance and run and not run.is_finished:
+            instance.report_run_canceled(run, "ended by Ctrl-C")
+        raise

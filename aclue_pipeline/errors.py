@@ -239,3 +239,15 @@ class LinesRejected(AclueError):
     """Lines of a report that cannot be read; all others are imported."""
 
     exit_code = 39
+
+
+class FileUnusable(AclueError):
+    """A file or folder that cannot be read or written, or a full disk."""
+
+    exit_code = 40
+
+
+class Interrupted(AclueError):
+    """Ended by Ctrl-C."""
+
+    exit_code = 130

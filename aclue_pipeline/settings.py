@@ -1,13 +1,17 @@
 """Settings: what the environment says, typed and checked. Every one has a name, a default and a line in .env.example.
-Where a value is *used* is each room's business; nothing here opens a connection or reads a file."""
+Where a value is *used* is each room's business; nothing here opens a connection, and the one file that is read is .env."""
 
+import difflib
 import getpass
+import os
 import re
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -54,7 +58,11 @@ def _default_home() -> Path:
     root = checkout()
     if root is not None:
         return root / ".aclue"
-    return Path("~/.local/share/aclue").expanduser()
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    try:  # a relative one does not count, as its specification says
+        return (data if data.is_absolute() else Path("~/.local/share").expanduser()) / "aclue"
+    except RuntimeError:
+        raise SettingsError("this user has no home folder: name a data directory in ACLUE_HOME") from None
 
 
 class Settings(BaseSettings):
@@ -116,6 +124,16 @@ class Settings(BaseSettings):
         pairs = (pair.strip().split(":") for pair in self.readers.split(",") if pair.strip())
         return tuple((role, table) for role, table in pairs)
 
+    def make_home(self) -> Path:
+        """The data directory, made where it is not there: its owner's alone, since passwords lie in it."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SettingsError(
+                f"ACLUE_HOME: {self.home} cannot be made ({error.strerror}); name another folder"
+            ) from None
+        return self.home
+
     @property
     def accepted_file(self) -> Path:
         return self.accepted or self.home / "accepted.csv"
@@ -137,12 +155,39 @@ def _names(value: str) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in value.split(",") if name.strip())
 
 
+def unknown(names: Iterable[str]) -> Iterator[str]:
+    """A line for each name that begins like a setting's and is none; what Kubernetes makes of a service named aclue is let be."""
+    known = [f"ACLUE_{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(set(names) - {*known}):
+        if name.startswith("ACLUE_") and not re.match("ACLUE_(SERVICE_|PORT($|_))", name):
+            near = difflib.get_close_matches(name, known, 1)
+            yield f"{name} is no setting{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def _read_env_file() -> None:
+    """What .env in the current folder says of our settings, for this process and its children; the environment comes first."""
+    path = Path(".env")
+    if not path.is_file():
+        return
+    # Not the shell's reading: a URL holds & and $, and is taken as it stands.
+    try:
+        found = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env cannot be read: {error}") from None
+    for line in unknown(found):
+        raise SettingsError(f".env: {line}")
+    for name, value in found.items():
+        if name.startswith("ACLUE_") and value:
+            os.environ.setdefault(name, value)
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The settings of this process, read once.
 
     Raises SettingsError naming the variable and what is wrong with it (a URL's value is never repeated).
     """
+    _read_env_file()
     try:
         return Settings()
     except ValidationError as error:

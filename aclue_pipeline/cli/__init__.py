@@ -1,14 +1,17 @@
 """The `aclue` command: one file per group of commands, each imported when it is asked for. What a command *does* belongs to
 the rooms; here are words, options, confirmation, and the one line an error becomes."""
 
+import errno
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from aclue_pipeline import __version__
-from aclue_pipeline.cli.context import Context
-from aclue_pipeline.errors import AclueError
+from aclue_pipeline.cli import outlets
+from aclue_pipeline.cli.context import Context, pasteable
+from aclue_pipeline.errors import AclueError, FileUnusable, Interrupted
 
 #: Every command and where it is: the everyday verbs, then the groups.
 COMMANDS = {
@@ -55,6 +58,27 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"aclue_pipeline.cli.{module}"), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--demo` means the same behind a command; what follows -- is somebody else's."""
+        ours = args.index("--") if "--" in args else len(args)
+        rest = [word for word in args[:ours] if word != "--demo"]
+        return super().parse_args(ctx, [*["--demo"] * (len(rest) < ours), *rest, *args[ours:]])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=list(COMMANDS), ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+        except KeyboardInterrupt:  # here, since click answers it with an empty line
+            raise Interrupted(
+                "stopped; what was under way is rolled back, and the same command goes on from there"
+            ) from None
+
 
 @click.group(
     cls=LazyGroup,
@@ -69,13 +93,54 @@ def aclue(context: click.Context, demo: bool) -> None:
 
     The database is the one named in ACLUE_DATABASE_URL, or the demo's with --demo; nothing else is ever touched.
     """
-    context.obj = Context(demo=demo or context.invoked_subcommand in ("db", "demo"))
+    context.color = False if os.environ.get("NO_COLOR") else None
+    context.obj = context.obj or Context()
+    context.obj.demo = demo or context.invoked_subcommand in ("db", "demo")
+    if any(name.startswith("ACLUE_") for name in os.environ):
+        from aclue_pipeline.settings import unknown
+
+        for line in unknown(os.environ):
+            click.secho(f"aclue: ignored: {line}", err=True, fg="yellow")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The console script: an AclueError becomes one line on stderr and its exit code."""
+    """The console script: whatever is wrong becomes one line on stderr and its exit code."""
+    context = Context()
+    with outlets.forgiving():
+        try:
+            code = _run(arguments, context)
+        except click.exceptions.NoArgsIsHelpError as help_:
+            help_.show()
+            code = help_.exit_code
+        except click.ClickException as error:
+            at = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+            code = _say(error.format_message() + (f" See `{at} --help`." if at else ""), error.exit_code, context)
+        except AclueError as error:
+            code = _say(str(error), error.exit_code, context)
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None, context: Context) -> int:
+    """Raises ClickException or AclueError for all that a person can mend; what is left is an error of the program."""
     try:
-        aclue.main(arguments, prog_name="aclue", standalone_mode=True)
-    except AclueError as error:
-        click.secho(f"aclue: {error}", err=True, fg="red")
-        sys.exit(error.exit_code)
+        code = aclue.main(arguments, prog_name="aclue", standalone_mode=False, obj=context)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        raise Interrupted("stopped at a question: nothing was done") from None
+    except OSError as error:
+        if not error.filename and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            raise
+        raise FileUnusable(
+            f"{error.filename or 'what was written'}: {error.strerror}; make room, or name another place"
+        ) from None
+    return code if isinstance(code, int) else 0
+
+
+def _say(line: str, code: int, context: Context) -> int:
+    click.secho(
+        f"aclue: {pasteable(line, context.demo)}",
+        err=True,
+        fg="red",
+        color=False if os.environ.get("NO_COLOR") else None,
+    )
+    return code

@@ -21,8 +21,21 @@ if TYPE_CHECKING:
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
-#: A day as it is written on the command line.
-DAY = click.DateTime(["%Y-%m-%d"])
+
+class _Date(click.DateTime):
+    def __init__(self, form: str, written: str) -> None:
+        super().__init__([form])
+        self.written = written
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no date: write {self.written}.", param, ctx)
+
+
+#: A day, and a month, as they are written on the command line.
+DAY, MONTH = _Date("%Y-%m-%d", "YYYY-MM-DD, as 2026-03-31"), _Date("%Y-%m", "YYYY-MM, as 2026-03")
 
 
 def in_order(first: date, last: date) -> None:
@@ -34,7 +47,7 @@ def in_order(first: date, last: date) -> None:
 class Context:
     """The object commands receive by `@click.pass_obj`."""
 
-    def __init__(self, demo: bool) -> None:
+    def __init__(self, demo: bool = False) -> None:
         self.demo = demo
 
     @cached_property
@@ -51,7 +64,7 @@ class Context:
         from aclue_pipeline.settings import get_settings
 
         settings = get_settings()
-        return EmbeddedServer(settings.home, settings.pg_bin)
+        return EmbeddedServer(settings.make_home(), settings.pg_bin)
 
     def admin_url(self) -> str:
         """The demo's database as its superuser."""
@@ -121,7 +134,24 @@ def print_json(value: Any) -> None:
     """JSON as machines read it; dates and decimals as text."""
     import json
 
-    click.echo(json.dumps(value, default=str, ensure_ascii=False, indent=2))
+    plain = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, default=str, ensure_ascii=plain, indent=2))
+
+
+def pasteable(text: str, demo: bool | None = None) -> str:
+    """A hint's commands as they are to be typed here: `aclue --demo …` in the demo, .venv/bin/aclue where that was typed."""
+    if demo is None:
+        context = click.get_current_context(silent=True)
+        named = context.find_object(Context) if context else None
+        demo = named is not None and named.demo
+    typed = sys.argv[0] if re.fullmatch(r"(?!/).*/aclue", sys.argv[0]) else "aclue"
+    text = re.sub(r"(?<![\w/.-])aclue (?=--demo |[a-z]+)", f"{typed} ", text)
+    return re.sub(r"\baclue (?!db\b|demo\b)(?=[a-z])", "aclue --demo ", text) if demo else text
+
+
+def tell_hint(text: str) -> None:
+    """A line that holds a command."""
+    click.echo(pasteable(text))
 
 
 def progress() -> Callable[[str], None]:
@@ -138,7 +168,7 @@ def show(one: "Judgement") -> None:
     of = f" {one.object}" if one.object not in ("schema", one.check) else ""
     click.echo(f"{click.style(mark, fg=colour)} {one.check}:{of} {one.says}")
     if not one.passed:
-        click.echo(f"    remedy: {one.remedy}")
+        tell_hint(f"    remedy: {one.remedy}")
 
 
 def tell(judgements: "Sequence[Judgement]", as_json: bool, again: str) -> None:

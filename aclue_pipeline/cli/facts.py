@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, yes_option
+from aclue_pipeline.cli.context import MONTH, Context, json_option, print_json, yes_option
 from aclue_pipeline.settings import person
 
 if TYPE_CHECKING:
     from aclue_pipeline.revenue.closing import Closed
-
-_MONTH = click.DateTime(["%Y-%m"])
 
 
 @click.command(short_help="Take in what changed in the app's events.", epilog="Example:  aclue sync --full")
@@ -39,7 +37,7 @@ def sync(context: Context, full: bool, yes: bool, as_json: bool) -> None:
 
 
 @click.command(epilog="Example:  aclue revenue close 2026-08")
-@click.argument("months", metavar="MONTH...", nargs=-1, type=_MONTH, required=True)
+@click.argument("months", metavar="MONTH...", nargs=-1, type=MONTH, required=True)
 @yes_option
 @json_option
 @click.pass_obj
@@ -59,7 +57,7 @@ def close(context: Context, months: tuple[datetime, ...], yes: bool, as_json: bo
 
 
 @click.command(epilog="Example:  aclue revenue reopen 2026-08")
-@click.argument("month", metavar="MONTH", type=_MONTH)
+@click.argument("month", metavar="MONTH", type=MONTH)
 @yes_option
 @json_option
 @click.pass_obj

@@ -43,7 +43,7 @@ def serve(context: Context, port: int | None = None, read_only: bool = False) ->
 
     context.database().close()  # names the demo's databases, or raises DatabaseNotNamed
     settings = get_settings()
-    home = settings.home
+    home = settings.make_home()
     environment = instance_environment(context.demo)
     with _alone(home):
         _keep_copy(home, environment)
@@ -71,7 +71,7 @@ def instance_environment(demo: bool) -> dict[str, str]:
         )
     assert settings.database_url is not None
     storage = _storage_url(settings.dagster_url.get_secret_value(), settings.database_url.get_secret_value())
-    _link_instance(settings.home)
+    _link_instance(settings.make_home())
     first_day = os.environ.get("ACLUE_FIRST_DAY")
     return {
         **({"ACLUE_FIRST_DAY": first_day} if first_day else {}),
@@ -112,7 +112,6 @@ def _storage_url(url: str, app_url: str) -> str:
 
 def _link_instance(home: Path) -> None:
     """dagster.yaml in the data directory: a link to the checkout's, a copy of the wheel's."""
-    home.mkdir(parents=True, exist_ok=True)
     target = home / "dagster.yaml"
     target.unlink(missing_ok=True)
     root = checkout()
@@ -135,7 +134,6 @@ def _keep_copy(home: Path, environment: dict[str, str]) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[IO[str]]:
     """One UI per data directory: two daemons would start every schedule twice."""
-    home.mkdir(parents=True, exist_ok=True)
     with (home / "ui.lock").open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """Every job materialises for real, and what it leaves in the event log says what a person needs."""
 
+import signal
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -480,3 +481,18 @@ def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.
 def test_the_other_catalogue_shape_keeps_its_contract(deployed_db_b: Database, instance: dg.DagsterInstance) -> None:
     result = run_job("observe", instance, database=deployed_db_b)
     assert all(checks(result).values()), checks(result)
+
+
+def test_ctrl_c_leaves_no_run_waiting(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pressed between the run's record and its first event: the UI waited half a minute for such a run."""
+    recorded = instance.create_run_for_job
+
+    def pressed(**of: Any) -> dg.DagsterRun:
+        run = recorded(**of)
+        signal.raise_signal(signal.SIGINT)
+        return run
+
+    monkeypatch.setattr(instance, "create_run_for_job", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        run_job("observe", instance, catalog=CATALOG)
+    assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]

@@ -1,0 +1,41 @@
+"""Standard output and error as commands need them: who stops reading (`| head`) stops no work, and what a terminal's encoding
+lacks is replaced."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+
+class _Outlet(io.FileIO):
+    """Writes on into nothing once nobody reads any more."""
+
+    def write(self, data: "bytes | memoryview") -> int:  # type: ignore[override]
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            return len(data)
+
+
+@contextlib.contextmanager
+def forgiving() -> Iterator[None]:
+    """In place of sys.stdout and sys.stderr, where they are files of this process."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (_in_place_of(stream, always=stream is sys.stderr) for stream in before)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # said already
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _in_place_of(stream: TextIO, always: bool) -> TextIO:
+    try:
+        outlet = io.BufferedWriter(_Outlet(stream.fileno(), "wb", closefd=False))  # type: ignore[type-var]
+    except (AttributeError, ValueError):  # a test's, or closed
+        return stream
+    return io.TextIOWrapper(outlet, stream.encoding, "replace", line_buffering=always or stream.isatty())

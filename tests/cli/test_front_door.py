@@ -1,0 +1,186 @@
+"""Habits of the command line: one line for whatever is wrong, hints that can be pasted, .env and unknown settings, pipes and full disks."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from aclue_pipeline.cli import aclue, main
+from aclue_pipeline.cli.context import Context, pasteable, print_json
+from aclue_pipeline.errors import SettingsError
+from aclue_pipeline.settings import Settings, get_settings
+
+ACLUE = "from aclue_pipeline.cli import main; main()"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """No .env but the test's, no setting but the test's."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("ACLUE_")]:
+        monkeypatch.delenv(name)
+    get_settings.cache_clear()
+    yield
+    for name in [name for name in os.environ if name.startswith("ACLUE_")]:
+        del os.environ[name]  # what a .env named
+    get_settings.cache_clear()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, output, error."""
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments])
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "says"),
+    [
+        ("deploi", 2, "No such command 'deploi'. (Did you mean one of: 'demo', 'deploy'?) See `aclue --help`."),
+        ("revenue rebuidl", 2, "Did you mean 'rebuild'? See `aclue revenue --help`."),
+        ("--demoo verify", 2, "Did you mean '--demo'?"),
+        ("verify --jsn", 2, "Did you mean '--json'?"),
+        ("revenue rebuild --from 1.3.2026", 2, "'1.3.2026' is no date: write YYYY-MM-DD, as 2026-03-31."),
+        ("why revenue_daily 2026-02-30", 2, "'2026-02-30' is no date: write YYYY-MM-DD"),
+        ("revenue close 2026-13", 2, "'2026-13' is no date: write YYYY-MM, as 2026-03."),
+        ("why revenue_daily", 2, "Missing argument 'DAY'."),
+    ],
+)
+def test_what_was_typed_wrong_is_one_line_that_says_what_to_do(capsys, typed: str, code: int, says: str) -> None:
+    ended, out, err = run(capsys, *typed.split())
+    assert (ended, out, len(err.splitlines())) == (code, "", 1)
+    assert err.startswith("aclue: ")
+    assert says in err
+
+
+def test_demo_is_said_before_or_behind_the_command(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACLUE_PG_BIN", "/nowhere")
+    for typed in (["--demo", "verify"], ["verify", "--demo"], ["revenue", "rebuild", "--demo", "--json"]):
+        assert "there is no PostgreSQL in /nowhere" in run(capsys, *typed)[2]
+
+
+def test_hints_can_be_pasted_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    hint = "run `aclue deploy`, then `aclue demo reset` (aclue --demo verify)"
+    assert pasteable(hint, False) == hint
+    assert pasteable(hint, True) == "run `aclue --demo deploy`, then `aclue demo reset` (aclue --demo verify)"
+    with click.Context(aclue, obj=Context(demo=True)):
+        assert pasteable("`aclue deploy`") == "`aclue --demo deploy`"
+    monkeypatch.setattr(sys, "argv", [".venv/bin/aclue"])
+    assert pasteable("`aclue deploy`", True) == "`.venv/bin/aclue --demo deploy`"
+
+
+def test_no_color_is_heeded(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = []
+    monkeypatch.setattr(
+        aclue.get_command(click.Context(aclue), "lineage"),
+        "callback",
+        lambda **_: colours.append(click.get_current_context().color),
+    )
+    for value in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", value)
+        run(capsys, "lineage")
+    assert colours == [None, False]
+
+
+def test_an_unknown_setting_is_named_with_the_nearest_one(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACLUE_TIMEZON", "Europe/Paris")
+    for name in ("SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_8080_TCP_ADDR"):  # Kubernetes, of a service named aclue
+        monkeypatch.setenv(f"ACLUE_{name}", "x")
+    code, _, err = run(capsys, "verify")
+    assert code == 4
+    assert err.splitlines()[:-1] == ["aclue: ignored: ACLUE_TIMEZON is no setting; did you mean ACLUE_TIMEZONE?"]
+
+
+def test_env_is_read_as_it_stands_and_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://u:a&b$c${HOME}!'@localhost/x"
+    Path(".env").write_text(
+        f"# a comment\nACLUE_DATABASE_URL={url}\nACLUE_TIMEZONE=Europe/Paris\nACLUE_UI_PORT=\nNAME=other\n"
+    )
+    monkeypatch.setenv("ACLUE_TIMEZONE", "Europe/Rome")
+    settings = get_settings()
+    assert settings.database_url is not None
+    assert (settings.database_url.get_secret_value(), settings.timezone) == (url, "Europe/Rome")
+    assert os.environ["ACLUE_DATABASE_URL"] == url  # for the UI's processes
+    assert "NAME" not in os.environ
+
+
+def test_an_unknown_setting_in_env_is_refused() -> None:
+    Path(".env").write_text("ACLUE_FIRSTDAY=2026-01-01\n")
+    with pytest.raises(SettingsError, match=r"^\.env: ACLUE_FIRSTDAY is no setting; did you mean ACLUE_FIRST_DAY\?$"):
+        get_settings()
+
+
+@pytest.mark.parametrize("home", ["/proc/nowhere", "/etc/passwd/x", "/etc/passwd"])
+def test_a_data_directory_that_cannot_be_made_is_one_line(capsys, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.setenv("ACLUE_HOME", home)
+    code, _, err = run(capsys, "db", "status")
+    assert (code, len(err.splitlines())) == (SettingsError.exit_code, 1)
+    assert err.startswith(f"aclue: ACLUE_HOME: {home} cannot be made (")
+
+
+def test_a_new_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path / "a" / "home").make_home()
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def start(*arguments: str, **options: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", ACLUE, *arguments], text=True, **options)  # type: ignore[call-overload]
+
+
+def test_a_full_output_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start("--help", stdout=full, stderr=subprocess.PIPE)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (
+        40,
+        "aclue: what was written: No space left on device; make room, or name another place\n",
+    )
+
+
+def test_what_an_encoding_lacks_is_replaced_and_json_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    process = start("rollback", "--help", stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "[TABLE]?" in out
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1", "replace"))
+    print_json({"tree": "└─ ✓"})
+    sys.stdout.flush()
+    assert json.loads(sys.stdout.buffer.getvalue()) == {"tree": "└─ ✓"}  # type: ignore[attr-defined]
+
+
+def test_who_stops_reading_stops_no_work() -> None:
+    """`aclue … 2>&1 | head -1`: the work goes on to its end."""
+    code = """if True:
+        import pathlib, sys
+        from aclue_pipeline.cli import outlets
+        with outlets.forgiving():
+            for n in range(9):
+                print(n, flush=True)
+                print(n, file=sys.stderr)
+        pathlib.Path('done').touch()"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=writer)
+    os.close(writer)
+    assert done.returncode == 0
+    assert Path("done").exists()
+
+
+def test_ctrl_c_is_one_line_and_130() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x"
+        process = start("verify", stderr=subprocess.PIPE, env=os.environ | {"ACLUE_DATABASE_URL": url})
+        silent.accept()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said.count("\n")) == (130, 1)
+    assert said.startswith("aclue: stopped;")
