@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import duckdb
 import numpy as np
@@ -54,6 +54,13 @@ _ID: Final = (
 _WHO_AND_WHEN: Final = (
     ("u.number is null", "format('the user {} is not in users', coalesce(r.\"user\", 'empty'))"),
     ("p.number is null", "format('the product {} is not in products', coalesce(r.product, 'empty'))"),
+    *(
+        (
+            f"try_cast(r.at as double) between {10**8 * in_one} and {4102444800 * in_one}",
+            f"format('at is {{}}, which is {unit}: divide by {in_one:,} (Unix seconds), or write ISO 8601', r.at)",
+        )
+        for unit, in_one in (("milliseconds", 1_000), ("microseconds", 1_000_000), ("nanoseconds", 1_000_000_000))
+    ),
     (
         "microseconds(r.at) is null",
         "format('at is no time from 1900 to 2099 but {}: write ISO 8601 (2024-05-31T18:30:00Z) or Unix seconds', coalesce(r.at, 'empty'))",
@@ -182,7 +189,7 @@ class Data:
                 )  # fmt: skip
                 self._create_raw(name, table, columns)
         except duckdb.Error as error:
-            raise DataRefused(f"{path}{_reason(error)}") from None
+            raise DataRefused(f"{path}{_reason(error, path)}") from None
         self._refuse(name, path)
         self.duck.execute(
             f"""create table {name} as
@@ -231,11 +238,15 @@ def _path(folder: Path, name: str) -> Path | None:
     return found[0] if found else None
 
 
+def _text(path: Path) -> IO[str]:
+    """Line ends as they are."""
+    read = gzip.open if path.suffix == ".gz" else open
+    return cast(IO[str], read(path, "rt", encoding="utf-8-sig", errors="replace", newline=""))
+
+
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line in which it begins, values) of every record."""
-    with (gzip.open if path.suffix == ".gz" else open)(
-        path, "rt", encoding="utf-8-sig", errors="replace", newline=""
-    ) as file:
+    with _text(path) as file:
         before = csv.field_size_limit(2**31 - 1)  # else 131,072 characters; how long a line may be, DuckDB says
         try:
             reader, line = csv.reader(file), 1
@@ -257,6 +268,13 @@ def _checked(path: Path, header: list[str], file: _File) -> dict[str, int]:
     """The place of each column; names may be written in any case."""
     names = [name.strip().lower() for name in header]
     known = (*file.needs, *file.may)
+    if not any(names):
+        raise DataRefused(f"{path} is empty: its first line names the columns {', '.join(known)}")
+    if "\ufffd" in header[0] or "\0" in header[0]:
+        raise DataRefused(f"{path} is not UTF-8 text: save it as UTF-8")
+    for separator, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and separator in header[0]:
+            raise DataRefused(f"{path}, line 1: the columns are separated by {called}: write commas (or Parquet)")
     for name in known:
         if names.count(name) > 1:
             raise DataRefused(f"{path}: the header names {name} twice: {', '.join(header)}")
@@ -280,8 +298,24 @@ def _line(path: Path, row: int) -> str:
     return f"row {row}"
 
 
-def _reason(error: Any) -> str:
-    """What DuckDB says of a file, in one sentence."""
+def _another_line_end(path: Path) -> str | None:
+    """Which line ends otherwise than those before."""
+    called = {"\r\n": "CRLF", "\n": "LF", "\r": "CR"}
+    is_quoted, before = False, ""
+    with _text(path) as file:
+        for number, line in enumerate(file, 1):
+            is_quoted ^= line.count('"') % 2 == 1
+            end = next((one for one in called if line.endswith(one)), "")
+            if not is_quoted and end and before and end != before:
+                return f", line {number}: it ends by {called[end]}, those before by {called[before]}: write one kind of line end"
+            before = before if is_quoted else end
+    return None
+
+
+def _reason(error: Any, path: Path | None) -> str:
+    """What is wrong with a file that DuckDB does not read, in one sentence."""
+    if path is not None and "invalid state" in str(error) and (found := _another_line_end(path)):
+        return found
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
     line = re.search(r"CSV Error on Line: (\d+)", str(error))
     count = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", str(error))
@@ -289,6 +323,8 @@ def _reason(error: Any) -> str:
         reason = f"{count[2]} values under a header of {count[1]}"
     elif line:
         reason = next((one for one in said if re.match("Invalid unicode|Value with|Maximum line", one)), said[0])
+        if reason.startswith("Invalid unicode"):
+            reason = "it is not UTF-8: save the file as UTF-8"
     else:
         reason = said[0].split(":", 1)[-1].strip()
     return f"{f', line {line[1]}' if line else ''}: {reason}"
