@@ -114,6 +114,10 @@ class Catalog:
                     found[source.table, source.column].append(Source(table.key, column.name, source.kind))
         return {of: tuple(users) for of, users in found.items()}
 
+    def users_of(self, key: str) -> list[str]:
+        """Keys of the tables and functions that read this table or call this function, sorted."""
+        return sorted(one.key for one in self._ordered.values() if key in _stands_on(one))
+
     @cached_property
     def _ordered(self) -> Mapping[str, Described]:
         return _in_dependency_order({**self.functions, **self.tables})

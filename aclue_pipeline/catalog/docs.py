@@ -208,10 +208,7 @@ def _access(catalog: Catalog, table: Table) -> Iterator[str]:
 
 def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], calls: Iterable[str]) -> Iterator[str]:
     yield f"- **Owner:** {one.owner}"
-    users = sorted(
-        u.key for u in _described(catalog) if one.key in (*u.upstream, *(u.functions if isinstance(u, Table) else ()))
-    )
-    for what, keys in (("Made of", upstream), ("Calls", calls), ("Used by", users)):
+    for what, keys in (("Made of", upstream), ("Calls", calls), ("Used by", catalog.users_of(one.key))):
         if keys:
             yield f"- **{what}:** {', '.join(f'[{key}]({_address_of(catalog, key)})' for key in keys)}"
     if isinstance(one, Table) and one.readers:

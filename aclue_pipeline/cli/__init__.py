@@ -35,6 +35,7 @@ COMMANDS = {
     "why": "why:why",
     "lineage": "docs:lineage",
     "docs": "docs:docs",
+    "atlas": "docs:atlas",
     "health": "health:health",
     "preferences": "preferences:preferences",
     "evaluate": "evaluate:evaluate",

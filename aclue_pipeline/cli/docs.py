@@ -1,5 +1,5 @@
-"""`aclue docs` and `aclue lineage`: what the SQL files say, as pages and as trees. No database is needed, but where sql/schema
-changed: what its scripts make is asked of a server of its own."""
+"""`aclue docs`, `aclue atlas` and `aclue lineage`: what the SQL files say, as pages, as a map and as trees. No database is needed, but
+where sql/schema changed: what its scripts make is asked of a server of its own."""
 
 from pathlib import Path
 
@@ -18,8 +18,9 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
     """Write the data dictionary: every table and column, its type, and what it rests on.
 
     Where the scripts of sql/schema changed, sql/schema/declared.json too: what they make, asked of a server started for it;
-    and docs/writing-events.md, for those who write an app's clients.
+    docs/writing-events.md, for those who write an app's clients, and docs/atlas.html, where lineage is followed.
     """
+    from aclue_pipeline.catalog import atlas as pages
     from aclue_pipeline.catalog import docs as dictionary
     from aclue_pipeline.schema import declared, writing
 
@@ -34,12 +35,43 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
         names.append(writing.path().name)
         if not check:
             writing.write()
+    if to is None and pages.outdated(context.catalog, pages.path()):
+        names.append(pages.path().name)
+        if not check:
+            pages.write(context.catalog, pages.path())
     if check and names:
         raise DocsOutdated(f"{', '.join(names)} differ from what sql/ says: run `aclue docs` and commit")
     if as_json:
         print_json({"folder": str(folder), "written": names})
     else:
         click.echo(f"{folder}: {', '.join(names) + ' written' if names else 'as sql/ says, nothing to write'}")
+
+
+@click.command(
+    short_help="Write the lineage of every column as one HTML page.", epilog="Example:  aclue atlas --to atlas.html"
+)
+@click.option("--check", is_flag=True, help="Write nothing; fail where the page is not what sql/ says.")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The page (docs/atlas.html).")
+@json_option
+@click.pass_obj
+def atlas(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
+    """Write the atlas: one HTML page, for any browser and without a network, on which a column is followed to all that it rests on and
+    to all that rests on it, with its SQL beside it.
+
+    `aclue ui` serves the same page under /atlas.
+    """
+    from aclue_pipeline.catalog import atlas as pages
+
+    path = to or pages.path()
+    changed = pages.outdated(context.catalog, path)
+    if changed and check:
+        raise DocsOutdated(f"{path} differs from what sql/ says: run `aclue atlas` and commit")
+    if changed:
+        pages.write(context.catalog, path)
+    if as_json:
+        print_json({"page": str(path), "written": changed})
+    else:
+        click.echo(f"{path}: {'written' if changed else 'as sql/ says, nothing to write'}")
 
 
 @click.command(

@@ -4,6 +4,7 @@ guard it answers to its own names only, to no other site's page, and changes not
 
 import re
 from collections.abc import Set
+from functools import cache
 from pathlib import Path
 
 import click
@@ -16,9 +17,12 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import Headers, QueryParams
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aclue_pipeline.catalog import Catalog, atlas
 from aclue_pipeline.settings import get_settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -94,6 +98,15 @@ def _is_query(document: str) -> bool:
     )
 
 
+@cache
+def _atlas() -> str:
+    return atlas.page(Catalog.load())
+
+
+def _atlas_page(_request: Request) -> HTMLResponse:
+    return HTMLResponse(_atlas())
+
+
 @click.command()
 @click.option("--host", required=True)
 @click.option("--port", type=int, required=True)
@@ -108,6 +121,9 @@ def main(host: str, port: int, workspace: Path, read_only: bool) -> None:
         target = WorkspaceFileTarget(paths=[str(workspace)])
         with WorkspaceProcessContext(instance, target, version=__version__, read_only=read_only) as context:
             app = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MILLISECONDS)
+            app.router.routes.insert(
+                0, Route(atlas.ADDRESS, _atlas_page)
+            )  # before the webserver's own, which answers any address
             uvicorn.run(Guard(app, names), host=host, port=port, log_level="warning", lifespan="off")
 
 

@@ -39,6 +39,7 @@ def serve(context: Context, port: int | None = None, read_only: bool = False) ->
 
     Raises DatabaseNotNamed, SettingsError (no ACLUE_DAGSTER_URL, or the app's database), ServerFailed.
     """
+    from aclue_pipeline.catalog.atlas import ADDRESS
     from aclue_pipeline.cli.supervisor import Family, free_port
 
     context.database().close()  # names the demo's databases, or raises DatabaseNotNamed
@@ -53,7 +54,9 @@ def serve(context: Context, port: int | None = None, read_only: bool = False) ->
             environment={**os.environ, **environment},
             read_only=read_only,
             say=lambda line: click.echo(line, err=True),
-            ready=lambda url: click.echo(f"Dagster UI: {url}   (Ctrl-C ends it; logs in {home / 'ui-logs'})"),
+            ready=lambda url: click.echo(
+                f"Dagster UI: {url}   (what each column rests on: {url}{ADDRESS}; Ctrl-C ends it; logs in {home / 'ui-logs'})"
+            ),
         )
         click.echo("starting the Dagster UI …", err=True)
         family.run()

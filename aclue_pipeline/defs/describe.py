@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Catalog, Column, Source, Table
+from aclue_pipeline.catalog import Catalog, Column, Source, Table, atlas
 from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import SELECTED
 from aclue_pipeline.defs import beta, timetable
@@ -59,7 +59,8 @@ def description(table: Table, sentence: str) -> str:
         parts.append(f"**Day:** {table.clock_says}.")
     if table.grain:
         parts.append(f"**Grain:** {', '.join(table.grain)}.")
-    return "\n\n".join([*parts, sentence])
+    parts += [sentence, f"[What each column rests on]({atlas.ADDRESS}#{table.key})"]
+    return "\n\n".join(parts)
 
 
 def table_metadata(catalog: Catalog, table: Table) -> dict[str, Any]:

@@ -141,3 +141,10 @@ def test_a_job_is_started_by_a_click(ui, page) -> None:
 def test_the_page_itself_is_served(ui) -> None:
     with urllib.request.urlopen(f"{ui.url}/server_info") as response:
         assert json.load(response)["dagster_webserver_version"]
+
+
+@pytest.mark.browser
+def test_the_description_of_an_asset_leads_to_its_place_in_the_atlas(ui, page) -> None:
+    page.goto(f"{ui.url}/assets/analytics/revenue_daily?view=overview")
+    page.get_by_role("link", name="What each column rests on").first.click()
+    page.locator("#about h2").get_by_text("analytics.revenue_daily").wait_for()
