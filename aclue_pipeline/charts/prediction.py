@@ -17,6 +17,7 @@ def report(metrics: Mapping[str, Any], of: str) -> str:
     """The page of an evaluation, as metrics.json has it."""
     numbers = metrics["data"]
     names = list(metrics["baselines"])
+    is_cold = any(row["n"] for row in metrics["cold_curve"])
     return page(
         "How well likes are predicted",
         of,
@@ -49,9 +50,13 @@ def report(metrics: Mapping[str, Any], of: str) -> str:
             _part(
                 "Users whom the model has not seen",
                 "A fifth of the users was left out of a training of its own; after so many of their judgements the next five were"
-                " predicted. Log-loss, the smaller the better.",
+                " predicted, or as many as a user made. Log-loss, the smaller the better. At each point other judgements are asked for,"
+                " and fewer users the more are known: compare the lines at a point, not the points of a line."
+                + ("" if is_cold else " Nobody of them has judged anything: there is no line to draw."),
                 [{name.replace("_", " "): value for name, value in row.items()} for row in metrics["cold_curve"]],
-                lambda rows: shapes.cold_chart(rows, ["profile", *(name.replace("_", " ") for name in names)]),
+                (lambda rows: shapes.cold_chart(rows, ["model", *(name.replace("_", " ") for name in names)]))
+                if is_cold
+                else None,
             ),
         ],
     )
@@ -59,15 +64,15 @@ def report(metrics: Mapping[str, Any], of: str) -> str:
 
 _BASELINES = (
     "Log-loss and calibration error (ECE): the smaller, the better. User AUC: the chance, for the same user, that a liked product ranks"
-    " above a disliked one. Slope 1 and intercept 0 are right; a slope below 1 was too sure. Every baseline is tuned on the earlier"
-    " judgements."
+    " above a disliked one. An ECE below its floor may be chance: a perfectly right predictor stays below it in 95 of 100 samples. Slope"
+    " 1 and intercept 0 are right; a slope below 1 was too sure. Every baseline is tuned on the earlier judgements."
 )
 
 
 def _compared(metrics: Mapping[str, Any]) -> Rows:
     return [
         {"predictor": name.replace("_", " "), "n": metrics["n"]} | {key: one.get(key) for key in metrics["model"]}
-        for name, one in (("profile", metrics["model"]), *metrics["baselines"].items())
+        for name, one in (("model", metrics["model"]), *metrics["baselines"].items())
     ]
 
 

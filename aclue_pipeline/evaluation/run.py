@@ -81,7 +81,9 @@ def evaluate(
         say("the cold curve: training again, without a fifth of the users")
         curve = preferences.cold_curve(database)
     say("measuring")
-    metrics = _metrics(data, split, test, known, said) | {"cold_curve": curve.to_dict("records")}
+    metrics = _metrics(data, split, test, known, said) | {
+        "cold_curve": curve.rename(columns={"profile": "model"}).to_dict("records")
+    }
     metrics["data"]["trained_on"] = trained.events
     return Evaluation(data, test, said, _plain(metrics | {"model_version": trained.version}))
 

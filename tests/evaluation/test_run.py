@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aclue_pipeline.charts.prediction import report
 from aclue_pipeline.cli import aclue
+from aclue_pipeline.cli.evaluate import _show
 from aclue_pipeline.errors import DataRefused
 from aclue_pipeline.evaluation.folder import Data, Rows
 from aclue_pipeline.evaluation.run import Evaluation, Split, divided, evaluate
@@ -231,6 +234,29 @@ def test_movielens_in_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path
     )
     assert done.exit_code == 2
     assert "cannot be written: Not a directory" in done.output
+
+
+@pytest.mark.slow
+@pytest.mark.database
+def test_the_page_and_the_console_say_what_the_numbers_do(
+    databases: Databases, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done, _ = run(
+        databases, write_world(tmp_path / "in", swipes_of(users=4, n=60))
+    )  # nobody is left for the cold curve
+    metrics = done.metrics
+    assert {row["n"] for row in metrics["cold_curve"]} == {0}
+    assert {"model", *BASELINES} < set(metrics["cold_curve"][0])
+    page = report(metrics, "few")
+    assert "Nobody of them has judged anything" in page
+    assert "Infinity" not in page
+    assert "NaN" not in page
+    _show(metrics)
+    header, first, *_, last = capsys.readouterr().out.splitlines()
+    assert header.split()[5:8] == ["AUC", "ECE", "floor"]
+    assert f"{metrics['model']['ece']:.4f} {metrics['model']['ece_floor']:.4f}" in re.sub(" +", " ", first)
+    assert first.split()[:2] == ["all", "model"]
+    assert last.startswith("floor: ")
 
 
 @pytest.mark.slow
