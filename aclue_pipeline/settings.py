@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     half_life_days: float | None = Field(
         None,
         gt=0,
+        allow_inf_nan=False,
         description="Days after which an event weighs half in a profile; unset: as fits the data best, else 180.",
     )
     retention_days: int = Field(

@@ -1,5 +1,6 @@
 """What every command shares: which database was named, and asking before writing to it."""
 
+import contextlib
 import os
 import re
 import sys
@@ -203,9 +204,9 @@ class Duration(click.ParamType):
         if isinstance(value, timedelta):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)", str(value).strip())
-        if found is None:
-            self.fail(f"{value} is no length of time; write 45s, 10min or 2h", param, ctx)
-        return timedelta(**{self._UNITS[found[2]]: float(found[1])})
+        with contextlib.suppress(TypeError, OverflowError):
+            return timedelta(**{self._UNITS[found[2]]: float(found[1])})  # type: ignore[index]
+        self.fail(f"{value} is no length of time; write 45s, 10min or 2h", param, ctx)
 
 
 give_up_option = click.option(

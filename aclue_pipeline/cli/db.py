@@ -7,6 +7,7 @@ import sys
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json
+from aclue_pipeline.errors import NothingFound
 
 
 @click.group(epilog="Example:  aclue db psql --as anon")
@@ -48,6 +49,8 @@ def status(context: Context, as_json: bool) -> None:
 def url(context: Context, database: str) -> None:
     """Print the URL of DATABASE (aclue or dagster), password included, starting the server if need be."""
     context.server.start()
+    if database not in context.server.databases():
+        raise NothingFound(f"there is no database {database} on the embedded server; name aclue or dagster")
     click.echo(context.server.url(database))
 
 

@@ -104,7 +104,7 @@ def _summary(steps: "list[Step]", took: list[float], figures: dict[str, str], se
     type=click.IntRange(1),
     help="People: the shop's real customers first, invented ones after them.  [default: 929]",
 )
-@click.option("--days", type=click.IntRange(1), help="Days back from yesterday.  [default: the real year]")
+@click.option("--days", type=click.IntRange(1, 10_000), help="Days back from yesterday.  [default: the real year]")
 @click.option("--seed", type=int, help="Seed of what is simulated; only for the first load.")
 @click.pass_obj
 def load(context: Context, users: int | None, days: int | None, seed: int | None) -> None:

@@ -11,9 +11,18 @@ from aclue_pipeline.cli.context import Context, give_up_option, json_option, pri
 if TYPE_CHECKING:
     from aclue_pipeline.schema import Deployment, Plan
 
+
+def _hazards(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        if ":" not in word:
+            raise click.BadParameter(f"{word!r} is no hazard: write HAZARD:NAME, as `aclue plan` prints it.")
+    return words
+
+
 allow_option = click.option(
     "--allow",
     multiple=True,
+    callback=_hazards,
     metavar="HAZARD:NAME",
     help="A hazard that is meant, as the plan prints it; may be repeated.",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aclue_pipeline.cli.context import DAY, Context, in_order
+from aclue_pipeline.errors import FileUnusable
 
 if TYPE_CHECKING:
     from aclue_pipeline.catalog import Table
@@ -61,16 +62,19 @@ def _to_stdout(database: "Database", table: "Table", days: tuple[date | None, da
 def _to_file(database: "Database", table: "Table", days: tuple[date | None, date | None], form: str, out: Path) -> int:
     from aclue_pipeline.derived.extract import to_csv, to_parquet
 
-    part = out.with_name(f".{out.name}.part")
+    device = out.exists() and not out.is_file()  # such as /dev/stdout, which no file may replace
+    part = out if device else out.with_name(f".{out.name}.part")
     try:
         if form == "parquet":
             rows = to_parquet(database, table, days, part)
         else:
             with part.open("wb") as file:
                 rows = to_csv(database, table, days, file.write)
-        part.replace(out)
+        if not device:
+            part.replace(out)
     except OSError as error:
-        raise click.ClickException(f"{out} cannot be written: {error.strerror}") from error
+        raise FileUnusable(f"{out} cannot be written: {error.strerror}; name another place") from error
     finally:
-        part.unlink(missing_ok=True)
+        if not device:
+            part.unlink(missing_ok=True)
     return rows

@@ -90,9 +90,10 @@ def rebuild_range(first: date, last: date | None, today: date) -> tuple[date, da
     Raises NoSuchDay before ACLUE_FIRST_DAY, for a day that is not over, and where the range ends before it begins.
     """
     settings = get_settings()
+    late = max(first, last or first)
     last = last or today - DAY
-    if last >= today:
-        raise NoSuchDay(f"{last} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
+    if late >= today:
+        raise NoSuchDay(f"{late} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
     if first < settings.first_day:
         raise NoSuchDay(f"{first} is before the first day, {settings.first_day}: ACLUE_FIRST_DAY sets another")
     if last < first:

@@ -11,7 +11,14 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from aclue_pipeline.errors import AclueError, InsecureConnection, SettingsError, Unreachable, WrongPassword
+from aclue_pipeline.errors import (
+    AclueError,
+    FileUnusable,
+    InsecureConnection,
+    SettingsError,
+    Unreachable,
+    WrongPassword,
+)
 
 _CONNECTING: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
@@ -28,6 +35,7 @@ _URL = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.,-]+)?(?::[0-9]+)?"  # hosts and port
     r"(?:/[^@?]*)?(?:\?[^@]*)?"
 )
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # bytes that are no UTF-8
 _LOOKS_LIKE = "it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
 
 
@@ -41,7 +49,7 @@ def parse_url(url: str, driver: str = "postgresql+psycopg") -> sa.URL:
         raise SettingsError(f"the database URL cannot be read; {_LOOKS_LIKE}")
     if scheme[1].split("+")[0] not in ("postgres", "postgresql"):
         raise SettingsError(f"{scheme[1]}:// is no PostgreSQL URL; {_LOOKS_LIKE}")
-    parsed = sa.make_url(url) if _URL.fullmatch(url) else None
+    parsed = sa.make_url(url) if _URL.fullmatch(url) and not _NO_TEXT.search(url) else None
     if parsed is None or not 0 < (parsed.port or 5432) < 65536:
         # What stands where the host should be may be part of a password, so nothing of it is repeated.
         raise SettingsError(
@@ -108,7 +116,7 @@ class Database:
             self._url,
             pool_pre_ping=True,
             pool_size=2,
-            connect_args=_CONNECTING,
+            connect_args={name: value for name, value in _CONNECTING.items() if name not in self._url.query},
         )
 
         @sa.event.listens_for(engine, "connect")
@@ -137,7 +145,7 @@ class Database:
         """The driver's own connection in autocommit, closed afterwards, that was told nothing: no option, no SET."""
         _, address = self.engine.dialect.create_connect_args(self._url)
         with self._named_errors():
-            pg = psycopg.connect(**address, **_CONNECTING, autocommit=True)
+            pg = psycopg.connect(**{**_CONNECTING, **address}, autocommit=True)
         try:
             yield pg
         finally:
@@ -179,10 +187,27 @@ class Database:
     def _named(self, error: BaseException | None) -> AclueError | None:
         """The named error for a failure to connect; None for a failure of a statement."""
         text = str(error)
-        if "invalid connection option" in text or "invalid sslmode" in text:
+        if re.search("bad value for|invalid (connection option|sslmode|integer value)", text):
             return SettingsError(f"the database URL has an option that does not exist ({text.splitlines()[0].strip()})")
         if not isinstance(error, psycopg.OperationalError):
             return None  # a statement's own failure, whatever words are in it
+        if isinstance(error, psycopg.errors.DiskFull):
+            return FileUnusable(
+                f"the server of {self.label} has no room left on its disk; make some, then run it again"
+            )
+        if "no password supplied" in text:
+            return WrongPassword(
+                f"{self.label} asks for a password, and the URL has none; it stands behind the user, USER:PASSWORD@"
+            )
+        if "does not support SSL" in text:
+            return InsecureConnection(
+                f"{self.host} speaks no TLS, which sslmode= in the URL asks for; switch it on there"
+            )
+        if "certificate" in text:
+            why = next(line for line in text.splitlines() if "certificate" in line)
+            return InsecureConnection(
+                f"{self.host}: TLS failed ({why.rsplit('failed: ', 1)[-1].strip()}); see sslmode= and sslrootcert= in the URL"
+            )
         if (
             "password authentication failed" in text
             or "no pg_hba.conf entry" in text
@@ -195,6 +220,7 @@ class Database:
             return Unreachable(f"there is no database {self.name} on {self.host}; check the URL in ACLUE_DATABASE_URL")
         if (
             "connection failed" in text
+            or "connection is bad" in text
             or "could not translate host" in text
             or "failed to resolve host" in text
             or "timeout expired" in text

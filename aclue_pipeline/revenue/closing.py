@@ -30,10 +30,14 @@ def close(db: Database, catalog: Catalog, month: date, who: str) -> Closed:
     Months close in order, and only once they are over and all their days are as the facts say. Closing one twice changes
     nothing. Raises MonthNotClosable that names what is in the way.
     """
-    following = _following(month)
-    if following > today(db):
-        raise MonthNotClosable(f"{month:%Y-%m} is not over yet in {get_settings().timezone}")
-    waiting = needed(db, catalog, catalog.table(DAYS), last=following - timedelta(days=1))
+    settings = get_settings()
+    if month >= today(db).replace(day=1):
+        raise MonthNotClosable(f"{month:%Y-%m} is not over yet in {settings.timezone}")
+    if month < settings.first_day.replace(day=1):
+        raise MonthNotClosable(
+            f"{month.isoformat()[:7]} is before the first day, {settings.first_day}: ACLUE_FIRST_DAY sets another"
+        )
+    waiting = needed(db, catalog, catalog.table(DAYS), last=_following(month) - timedelta(days=1))
     if waiting:
         raise MonthNotClosable(
             f"{len(waiting)} days up to {month:%Y-%m} are still to be computed, the first {waiting[0]}: "

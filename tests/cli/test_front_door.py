@@ -52,6 +52,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("why revenue_daily 2026-02-30", 2, "'2026-02-30' is no date: write YYYY-MM-DD"),
         ("revenue close 2026-13", 2, "'2026-13' is no date: write YYYY-MM, as 2026-03."),
         ("why revenue_daily", 2, "Missing argument 'DAY'."),
+        ("deploy --give-up 99999999999999h", 2, "is no length of time; write 45s, 10min or 2h"),
+        ("deploy --give-up never", 2, "never is no length of time"),
+        ("deploy --allow drops", 2, "'drops' is no hazard: write HAZARD:NAME, as `aclue plan` prints it."),
+        ("demo load --days 99999999999", 2, "'--days': 99999999999 is not in the range 1<=x<=10000."),
+        ("docs --to /proc/nowhere", 40, "/proc/nowhere: No such file or directory; make room, or name another place"),
     ],
 )
 def test_what_was_typed_wrong_is_one_line_that_says_what_to_do(capsys, typed: str, code: int, says: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import subprocess
 import sys
 from datetime import date
@@ -198,11 +199,19 @@ def test_the_command_writes_a_file_whole_or_not_at_all(
     header = out.read_text()
     assert header.startswith("day,currency,affiliate_network,")
     assert run().stdout == header
+    pipe = tmp_path / "pipe"  # stands for /dev/stdout and its like, which no file may replace
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR)
+    assert run("--out", str(pipe)).exit_code == 0
+    assert os.read(reader, 100_000).decode() == header
+    os.close(reader)
+    assert pipe.is_fifo()
+    pipe.unlink()
     with deployed_db.psycopg() as pg:
         pg.execute("drop table analytics.revenue_daily cascade")
     assert isinstance(run("--out", str(out)).exception, NothingFound)
     assert out.read_text() == header
-    assert "cannot be written" in run("--out", str(tmp_path / "nowhere" / "x.csv")).output
+    assert "cannot be written" in str(run("--out", str(tmp_path / "nowhere" / "x.csv")).exception)
     assert "needs --out FILE" in run("--format", "parquet").output
     turned = run("--from", "2026-03-02", "--to", "2026-03-01")
     assert (turned.exit_code, turned.stdout) == (2, "")

@@ -147,8 +147,26 @@ def _connect(url: str) -> None:
         (lambda url: url + "_not_there", Unreachable),
         (lambda url: "postgresql://postgres:x@127.0.0.1:1/aclue", Unreachable),
         (lambda url: url + "?sslmod=require", SettingsError),
+        (lambda url: url + "?connect_timeout=soon", SettingsError),
+        (lambda url: url + "?sslmode=require", InsecureConnection),
+        (lambda url: url + "?sslmode=verify-full&sslrootcert=/nowhere", InsecureConnection),
+        (lambda url: re.sub(":[^:@]*@", "@", url), WrongPassword),
+        (lambda url: "postgresql:///aclue?host=/nowhere", Unreachable),
+        (lambda url: url.replace("postgres:", "postgres:\udcff"), SettingsError),
     ],
-    ids=["wrong password", "unknown user", "unknown database", "nobody listens", "unknown option"],
+    ids=[
+        "wrong password",
+        "unknown user",
+        "unknown database",
+        "nobody listens",
+        "unknown option",
+        "no number",
+        "no TLS there",
+        "no certificate here",
+        "no password",
+        "no socket",
+        "no text",
+    ],
 )
 def test_a_failed_connection_is_one_named_line_without_the_password(server, change, error) -> None:
     url = server.url()

@@ -206,6 +206,21 @@ def test_days_that_do_not_exist_are_one_line_and_nothing_is_written(
 
 
 @pytest.mark.database
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("rebuild --from 2999-01-01", 24, "2999-01-01 is not over yet"),
+        ("close 9999-12", 28, "9999-12 is not over yet"),
+        ("close 0001-01", 28, "0001-01 is before the first day, 2024-01-01"),
+    ],
+)
+def test_a_time_far_off_is_one_line_that_is_true(db: Database, capsys, words: str, code: int, says: str) -> None:
+    ended, out, err = said(capsys, "revenue", *words.split(), "--yes")
+    assert (ended, out, len(err)) == (code, [], 1)
+    assert says in err[0]
+
+
+@pytest.mark.database
 def test_an_undeployed_schema_is_one_line(app_db: Database, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)
     get_settings.cache_clear()
