@@ -1,25 +1,49 @@
-"""A full recalculation of 50,000 users with a million swipes, against the least that any could do: binary COPY of the columns it
-reads out, and COPY of the same finished rows into an empty table with its primary key."""
+"""Recalculation of profiles: full, against the least that any could do (binary COPY of the columns it reads out, and COPY of the same
+finished rows into an empty table with its primary key); with one user in a hundred active and with nothing changed, against a full
+one and one pass over the users and transactions of all swipes. The bounds are said for `make bench ARGS=preferences:large`."""
 
+import json
+import subprocess
+import sys
 import time
+from typing import Any
 
 from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.preferences import versions
 from benchmarks import Result, deployed_database, load
 
-USERS, PRODUCTS, SWIPES = 50_000, 5_000, 1_000_000
+SIZES = {"": (50_000, 5_000, 1_000_000), "large": (200_000, 20_000, 5_000_000), "huge": (800_000, 20_000, 20_000_000)}
 RUNS = 3
 READ = """copy (
     select user_id, product_id, id, swipe_timestamp, swipe_direction, time_spent_seconds, preference_strength, session_id
     from public.swipe_interactions
 ) to stdout with (format binary)"""
+ONE_PASS = """select count(*), sum(rows), sum(written) from (
+    select user_id, count(*) as rows, sum(xmin::text::bigint) as written from public.swipe_interactions group by user_id
+) as s"""
+ACTIVE = """insert into public.swipe_interactions (user_id, product_id, session_id, swipe_direction)
+    select s.user_id, (select min(id::text)::uuid from public.products), s.id, 'right'
+    from (select distinct on (user_id) user_id, id from public.swipe_sessions where uuid_hash(user_id) % 100 = {run}) as s"""
+#: A process of its own, so that its memory is what a recalculation holds.
+_RUN = """
+import json, resource, sys, time
+from aclue_pipeline import preferences
+from aclue_pipeline.postgres import Database
+database, full = Database(sys.argv[1]), sys.argv[2] == "full"
+begun = time.perf_counter()
+done = preferences.recalculate(database, full=full)
+seconds = time.perf_counter() - begun
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.users, done.published.written]))
+"""
 
 
-def _recalculate(database: Database) -> float:
-    begun = time.perf_counter()
-    done = preferences.recalculate(database, full=True)
-    assert done.published.written == done.users > 0.9 * USERS
-    return time.perf_counter() - begun
+def _recalculate(database: Database, how: str = "changed") -> tuple[float, float, int]:
+    """(seconds, MB at most, users)"""
+    done = subprocess.run([sys.executable, "-c", _RUN, database.url, how], stdout=subprocess.PIPE, check=True)
+    seconds, memory, users, written = json.loads(done.stdout)
+    assert written == users
+    return seconds, memory, users
 
 
 def _empty(database: Database) -> None:
@@ -52,20 +76,63 @@ def _finished_rows(database: Database) -> bytes:
         return b"".join(bytes(row) for row in copy)
 
 
-def measure() -> list[Result]:
-    first, again = [], []
+def _asked(database: Database, statement: str) -> float:
+    with database.psycopg() as pg:
+        pg.execute("set local work_mem = '128MB'")
+        begun = time.perf_counter()
+        pg.execute(statement)
+        return time.perf_counter() - begun
+
+
+def _tidy(database: Database) -> None:
+    """As the server does by itself after some minutes."""
+    with database.autocommit() as connection:
+        script(connection, "vacuum analyze public.user_preferences")
+        script(connection, "vacuum analyze pipeline.profile_fingerprints")
+
+
+def _model(database: Database, half_life_days: int) -> None:
+    preferences.pin(database, preferences.train(database, half_life_days=half_life_days).version)
+
+
+def measure(size: str = "") -> list[Result]:
+    users, products, swipes = SIZES[size]
+    found: dict[str, list[float]] = {}
+
+    def note(**values: Any) -> None:
+        for name, value in values.items():
+            found.setdefault(name, []).append(value)
+
+    versions.TRAINING_EVENTS = 200_000  # type: ignore[misc]  # of a version by more events nothing costs more but its training
     with deployed_database() as database:
-        load(database, "preferences_data.sql", users=USERS, products=PRODUCTS, swipes=SWIPES)
+        load(database, "preferences_data.sql", users=users, products=products, swipes=swipes)
         for run in range(RUNS):
             _empty(database)
-            preferences.pin(database, preferences.train(database, half_life_days=180 + run).version)
-            computed = _recalculate(database)
+            _model(database, 180 + run)
+            first, memory, _ = _recalculate(database, "full")
             floor = _floor(database)
-            first.append(computed / floor)
-            preferences.pin(database, preferences.train(database, half_life_days=360 + run).version)
-            again.append(_recalculate(database) / floor)
-    of = f"{USERS:,} users, {SWIPES:,} swipes : binary COPY of the same columns out + COPY of the same rows in"
+            _tidy(database)
+            note(first=first / floor, memory=memory)
+            one_pass = _asked(database, ONE_PASS)
+            nothing, _, _ = _recalculate(database)
+            note(one_pass=one_pass, nothing=nothing, nothing_of=nothing / one_pass)
+            _asked(database, ACTIVE.format(run=run))
+            active, _, recalculated = _recalculate(database)
+            one_pass = (one_pass + _asked(database, ONE_PASS)) / 2
+            note(active=(active - one_pass) / first, active_s=active)
+            assert 0.5 < recalculated / (users / 100) < 1.5
+            _model(database, 360 + run)
+            again, _, _ = _recalculate(database, "full")
+            note(again=again / _floor(database))
+    of = f"{users:,} users, {swipes:,} swipes"
+    floor_is = f"{of} : binary COPY of the same columns out + COPY of the same rows in"
     return [
-        Result("full recalculation, first", first, "ratio", of),
-        Result("full recalculation, after a new model", again, "ratio", of),
+        Result("full recalculation, first", found["first"], "ratio", floor_is),
+        Result("full recalculation, after a new model", found["again"], "ratio", floor_is),
+        Result("its memory", found["memory"], "MB", of),
+        Result("one pass over (user, xmin)", found["one_pass"], "s", of),
+        Result("hourly recalculation, nothing changed", found["nothing"], "s", of),
+        Result("the same", found["nothing_of"], "ratio", f"{of} : one pass over (user, xmin)"),
+        Result("recalculation, 1 % of users active", found["active_s"], "s", of),
+        Result("the same beside one pass", found["active"], "ratio", f"{of} : a full recalculation"),
     ]

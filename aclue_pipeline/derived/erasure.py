@@ -34,22 +34,30 @@ _INSTEAD = {
     "landing_page": "analytics.path(r.landing_page)",
 }
 #: In every kept version of the taste model, words of rounds that fewer than five living users say, as training has it: '' is no word,
-#: and keeps the places of the others.
+#: and keeps the places of the others. Who still says one is recalculated: a full run finds it no more, either.
 WORDS = """
-with users_of as (
-    select u.facet, u.word from (select distinct user_id, occasion, recipient from pipeline.signals) s
+with said as materialized (
+    select distinct s.user_id, u.facet, u.word from staging.rounds s
     cross join lateral (values ('occasion', s.occasion), ('recipient', s.recipient)) u (facet, word)
-    group by u.facet, u.word having count(distinct s.user_id) >= 5
+    where s.user_id is not null and u.word is not null
+), users_of as (
+    select s.facet, s.word, count(distinct s.user_id) >= 5 as is_known from said s group by s.facet, s.word
+), known as (
+    select v.version, f.facet, w.word, w.place
+    from pipeline.taste_models v cross join (values ('occasion'), ('recipient')) f (facet)
+    cross join jsonb_array_elements_text(v.vocabulary -> f.facet) with ordinality w (word, place)
+), again as (
+    update pipeline.profile_fingerprints f set events = -1
+    from said s join users_of u on u.facet = s.facet and u.word = s.word
+    where s.user_id = f.user_id and not u.is_known and (s.facet, s.word) in (select k.facet, k.word from known k)
 )
 update pipeline.taste_models m set vocabulary = m.vocabulary || k.words
 from (
     select e.version, jsonb_object_agg(e.facet, e.words) as words
     from (
-        select v.version, f.facet, jsonb_agg(case when u.word is null then '' else w.word end order by w.place) as words
-        from pipeline.taste_models v cross join (values ('occasion'), ('recipient')) f (facet)
-        cross join jsonb_array_elements_text(v.vocabulary -> f.facet) with ordinality w (word, place)
-        left join users_of u on u.facet = f.facet and u.word = w.word
-        group by v.version, f.facet
+        select v.version, v.facet, jsonb_agg(case when u.is_known then v.word else '' end order by v.place) as words
+        from known v left join users_of u on u.facet = v.facet and u.word = v.word
+        group by v.version, v.facet
     ) e group by e.version
 ) k
 where k.version = m.version and m.vocabulary <> m.vocabulary || k.words"""
@@ -137,8 +145,8 @@ def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
     for key in of_ours(pg, catalog):
         forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
         done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
-    if is_there(pg, "pipeline.taste_models") and is_there(pg, "pipeline.signals"):
-        pg.execute("set local statement_timeout = 0")  # it reads everybody's swipes
+    if is_there(pg, "pipeline.taste_models") and is_there(pg, "staging.rounds"):
+        pg.execute("set local statement_timeout = 0")  # it reads everybody's rounds of swiping
         done["pipeline.taste_models"] = pg.execute(WORDS).rowcount
     pg.execute("delete from pipeline.erasures e using noted n where e.user_id = n.user_id and e.names = n.names")
     pg.execute("drop table noted, erased_visitors, erased_sessions")

@@ -1,6 +1,6 @@
 """What a taste is described by. A new facet is an entry here, a column of user_preferences, and its values under its name: of a product
-a column of pipeline.item_features (and taste_items), of a swipe's round one of pipeline.signals; sql/functions/likely.sql names those of
-products, too. tests/preferences/test_facets.py and test_serving.py say what is missing."""
+a column of pipeline.item_features (and taste_items), of a round of swiping one of staging.rounds (and staging.swipes, pipeline.signals);
+sql/functions/likely.sql names those of products, too. tests/preferences/test_facets.py and test_serving.py say what is missing."""
 
 from typing import Final, NamedTuple
 

@@ -29,17 +29,20 @@ from aclue_pipeline.preferences.store import (
 #: of another model version; of a full run all. A range of prices that is NULL was taken back, or computed so.
 CHANGED_USERS = f"""
     create temp table changed_users on commit drop as
-    with now as ({signals.FINGERPRINTS})
     select coalesce(n.user_id, f.user_id) as user_id, n.events, n.marks, n.user_id is null or u.id is null as is_gone
-    from now n
-    full join pipeline.profile_fingerprints f on f.user_id = n.user_id
-    left join public.user_preferences p on p.user_id = n.user_id
+    from {{users}}
+    left join (select user_id from public.user_preferences) p on p.user_id = n.user_id
     left join auth.users u on u.id = n.user_id
     where %(full)s or n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending
         or (n.events, n.marks, %(version)s) is distinct from (f.events, f.marks, f.model_version)
-        or (p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE if name != "price_range")}) > 0)
-        or ({RANGE_TAKEN_BACK})
+        or n.user_id in (
+            select p.user_id from public.user_preferences p
+            where p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE if name != "price_range")}) > 0
+                or ({RANGE_TAKEN_BACK})
+        )
 """  # noqa: S608
+_FEW = 5  # up to a fifth of the users are looked up one by one
+_TO_RECALCULATE = "select user_id, events, marks from pg_temp.changed_users where not is_gone"
 
 
 @dataclass(frozen=True)
@@ -127,15 +130,19 @@ class _Run:
     def _computed(self, block_events: int) -> Iterator[tuple[signals.Block, signals.Fingerprints, bytes]]:
         """Block after block of the users to recalculate, with their profiles as text."""
         model = self._model()
-        fingerprints = signals.fingerprints(self._reader)
-        select = signals.ALL if self._full else signals.CHANGED
+        users = signals.users_of(self._reader, signals.ALL, fingerprints=_TO_RECALCULATE)
+        (known,) = self._reader.execute("select count(*) from pipeline.profile_fingerprints").fetchone() or (0,)
+        of = signals.CHANGED if len(users.ids) < known / _FEW else signals.ALL
         products = signals.Lookup(model.items.ids)
-        for block in signals.blocks(self._reader, select, products, model.vocabulary, block_events=block_events):
-            yield block, fingerprints(block.users), lines(block.users, profiles(block.events, model), model)
+        read = signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users)
+        for block in read:
+            yield block, block.fingerprints, lines(block.users, profiles(block.events, model), model)
 
     def _changed(self) -> tuple[list[Any], int]:
         """Find the users to recalculate (pg_temp.changed_users): (the ones that are gone, number of the others)."""
-        self._reader.execute(CHANGED_USERS, {"full": self._full, "version": self._version})
+        known = self._reader.execute(signals.ARE_KNOWN).fetchone() == (True,)
+        changed = CHANGED_USERS.format(users=signals.KNOWN if known else signals.FOUND)
+        self._reader.execute(changed, {"full": self._full, "version": self._version})
         self._reader.execute("analyze pg_temp.changed_users")
         found = self._reader.execute(
             """select coalesce(array_agg(user_id) filter (where is_gone), '{}'), count(*) filter (where not is_gone)

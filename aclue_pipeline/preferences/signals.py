@@ -1,8 +1,10 @@
-"""Reading signals: pipeline.signals as a binary stream, cut into blocks of whole users, so that memory is bounded by a block
-whatever the history. What the signals say stands in sql/preferences/signals.sql; what follows from them is the kernel's."""
+"""Reading signals: the rows of swipes, rounds of swiping and feedback as binary streams, unsorted as they lie, cut into blocks of
+whole users and put into their order here. What counts is said by sql/preferences/signals.sql, and is the same here; what follows from
+it is the kernel's. Memory is bounded whatever the history: beyond PASS_EVENTS the tables are read once for each range of users."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,32 +12,92 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import ClientCursor, sql
 
-from aclue_pipeline.preferences.arrays import EVENT_COLUMNS, Events, Ints, Vocabulary
+from aclue_pipeline.preferences.arrays import DISLIKE, EVENT_COLUMNS, FEEDBACK, SEEN, Events, Floats, Ints, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 
 #: Events from here on wait for a later pass, as sql/preferences/signals.sql has it.
 CUT: Final = "date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'"
+_FROM: Final = "timestamptz '2000-01-01 00:00:00+00'"
 
-_CHUNK_ROWS: Final = 25_000
+_CHUNK_ROWS: Final = 50_000
 BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
+PASS_EVENTS: Final = 8_000_000  # rows that are held at once, some 60 bytes each
+
+#: Whose signals are read, as a condition. A list of users is looked up by index, where a join would read everybody's swipes.
+ALL: Final = "true"
+CHANGED: Final = "user_id = any(array(select c.user_id from pg_temp.changed_users c where not c.is_gone))"
+ONE: Final = "user_id = %(user)s"
+#: Whole users whose hash falls below a bound: the same ones whenever it is asked.
+SAMPLE: Final = "uuid_hash(user_id) & 4095 < %(share)s"
 
 _SAID: Final = [FACETS[kind].name for kind in CONTEXT_KINDS]  # of the round of swiping
-#: One fixed-width row per signal, in the order in which a profile reads them. The words of the session travel as hashes.
-_COLUMNS: Final = f"""
-    s.user_id, s.product_id, s.event_id, s.at, s.value, coalesce(s.seconds, -1), coalesce(s.strength, 0.5), s.training_weight,
-    (case s.source when 'like' then 8 when 'super_like' then 16 when 'dislike' then 24 when 'seen' then 32 else 40 end
-        + s.is_explicit::int + 2 * s.is_about_price::int + 4 * s.is_pending::int)::int2,
-    {", ".join(f"coalesce(hashtext(s.{name}), 0)" for name in _SAID)}"""
-ALL: Final = f"select {_COLUMNS} from pipeline.signals s order by s.user_id, s.at, s.event_id"  # noqa: S608
-#: A list of users is looked up by index, where a join would read everybody's swipes.
-CHANGED: Final = f"""select {_COLUMNS} from pipeline.signals s
-    where s.user_id = any(array(select c.user_id from pg_temp.changed_users c where not c.is_gone))
-    order by s.user_id, s.at, s.event_id"""  # noqa: S608
-ONE: Final = f"select {_COLUMNS} from pipeline.signals s where s.user_id = %(user)s order by s.at, s.event_id"  # noqa: S608
-#: Whole users whose hash falls below a bound: the same ones whenever it is asked.
-SAMPLE: Final = f"""select {_COLUMNS} from pipeline.signals s where uuid_hash(s.user_id) & 4095 < %(share)s
-    order by s.user_id, s.at, s.event_id"""  # noqa: S608
+#: What counts of each table.
+_SWIPED: Final = f"""public.swipe_interactions
+    where user_id is not null and product_id is not null and swipe_timestamp >= {_FROM} and swipe_timestamp < {CUT}"""
+_SPOKEN: Final = f"""staging.rounds
+    where user_id is not null and num_nonnulls({", ".join(_SAID)}) > 0"""
+_FED: Final = f"""public.recommendation_feedback
+    where coalesce(is_validated, true) and feedback_value between -1 and 1 and feedback_value <> 0
+        and coalesce(nullif(training_weight, 'NaN'), 1) > 0
+        and coalesce(created_at, {_FROM}) >= {_FROM} and coalesce(created_at, {_FROM}) < {CUT}"""
+
+#: The rows of fixed width that are read of each. `kind`: source × 8, + 1: explicit, + 2: about the price, + 4: pending, + 64: in a round.
+_SWIPES: Final = f"""
+    select user_id, product_id, id, swipe_timestamp, coalesce(session_id, '00000000-0000-0000-0000-000000000000'),
+        case when time_spent_seconds >= 0 then least(time_spent_seconds, 86400) else -1 end,
+        (100 * coalesce(case when preference_strength <> 'NaN' then least(greatest(preference_strength, 0), 1) end, 0.5))::int2,
+        (case swipe_direction when 'right' then 9 when 'up' then 17 when 'left' then 25 else 32 end
+            + case when session_id is null then 0 else 64 end)::int2
+    from {_SWIPED}"""  # noqa: S608
+_FEEDBACK: Final = f"""
+    select user_id, product_id, id, coalesce(created_at, {_FROM}), feedback_value::float8,
+        coalesce(nullif(training_weight, 'NaN')::float8, 1),
+        (40 + (feedback_type is not distinct from 'explicit')::int + 4 * (is_processed is not true)::int
+            + 2 * (feedback_value < 0 and coalesce(feedback_tags && array['too_expensive', 'too_cheap', 'overpriced', 'price'], false))::int
+        )::int2
+    from {_FED}"""  # noqa: S608
+_ROUNDS: Final = f"""
+    select user_id, session_id, {", ".join(f"coalesce(hashtext({name}), 0)" for name in _SAID)}
+    from {_SPOKEN}"""  # noqa: S608
+
+#: Per user what tells one state of these rows from another: how many signals, and the sum of a hash of each row. The app's rows do not
+#: say when they were changed, but carry the number of the transaction that wrote them (xmin); the newest number alone would lose a change
+#: that is committed late, a sum of plain ones a row that goes as another of its transaction comes. After a dump and restore, which numbers
+#: rows anew, everybody has changed. Of feedback the content is hashed instead: our own mark on it is no change. A hash is cut to 32 bits,
+#: whose sums cost a third less.
+_MARKED: Final = {
+    "swipes": f"""
+        select user_id, true as is_signal, false as is_pending, (uuid_hash_extended(id, xmin::text::bigint) >> 32)::integer as mark
+        from {_SWIPED}""",  # noqa: S608
+    "rounds": """
+        select user_id, false as is_signal, false as is_pending, (uuid_hash_extended(id, xmin::text::bigint) >> 32)::integer as mark
+        from public.swipe_sessions where user_id is not null""",
+    "feedback": f"""
+        select user_id, true as is_signal, is_processed is not true as is_pending, (hash_record_extended(
+                (id, product_id, created_at, feedback_type, feedback_value, feedback_tags, training_weight), 0
+            ) >> 32)::integer as mark
+        from {_FED}""",  # noqa: S608
+}
+FINGERPRINTS: Final = f"""
+    select user_id, (count(*) filter (where is_signal))::integer as events, sum(mark) as marks, bool_or(is_pending) as is_pending
+    from ({" union all ".join(_MARKED.values())}) as marked
+    group by user_id
+    having count(*) filter (where is_signal) > 0"""  # noqa: S608
+#: Whether all these rows together are those that profiles were computed from, which costs less to ask than of each user. The round of
+#: one who has no fingerprint waits for a signal, which is in the sum.
+ARE_KNOWN: Final = f"""
+    select (s.events + f.events, s.marks + r.marks + f.marks) = (k.events, k.marks)
+    from (select count(*) as events, coalesce(sum(mark), 0) as marks from ({_MARKED["swipes"]}) as s) as s,
+        (select coalesce(sum(mark), 0) as marks from ({_MARKED["rounds"]}) as r
+         where user_id in (select user_id from pipeline.profile_fingerprints)) as r,
+        (select count(*) as events, coalesce(sum(mark), 0) as marks from ({_MARKED["feedback"]}) as f) as f,
+        (select coalesce(sum(events), 0) as events, coalesce(sum(marks), 0) as marks from pipeline.profile_fingerprints) as k"""  # noqa: S608
+#: Users now (n) beside their fingerprints (f): as they are found, and where all are known.
+FOUND: Final = f"({FINGERPRINTS}) as n full join pipeline.profile_fingerprints as f on f.user_id = n.user_id"
+KNOWN: Final = f"""pipeline.profile_fingerprints as f cross join lateral (
+        select f.user_id, f.events, f.marks, f.user_id in (select user_id from {_FED} and is_processed is not true) as is_pending
+    ) as n"""  # noqa: S608
 
 
 def _row(**columns: Any) -> np.dtype[np.void]:
@@ -44,52 +106,60 @@ def _row(**columns: Any) -> np.dtype[np.void]:
     return np.dtype([("fields", ">i2"), *fields])
 
 
-_ROW: Final = _row(
-    user=UUID,
-    product=UUID,
-    event=UUID,
-    at=">i8",
-    value=">f8",
-    seconds=">i4",
-    strength=">f8",
-    training_weight=">f8",
-    kind=">i2",
-    **{f"{name} said": ">i4" for name in _SAID},
+_OF_A_SWIPE: Final = _row(
+    user=UUID, product=UUID, event=UUID, at=">i8", session=UUID, seconds=">i4", strength=">i2", kind=">i2"
+)
+_OF_FEEDBACK: Final = _row(user=UUID, product=UUID, event=UUID, at=">i8", value=">f8", weight=">f8", kind=">i2")
+_OF_A_ROUND: Final = _row(user=UUID, session=UUID, **dict.fromkeys(_SAID, ">i4"))
+_OF_A_USER: Final = _row(user=UUID, events=">i4", marks=">i8")
+
+
+#: What is kept of a swipe and of feedback until its block's turn comes.
+_SWIPE: Final = np.dtype(
+    [
+        ("user", "i4"),
+        ("item", "i4"),
+        ("event", UUID),
+        ("at", "i8"),
+        ("session", UUID),
+        ("seconds", "i4"),
+        ("strength", "i2"),
+        ("kind", "i2"),
+    ]
+)
+_REACTION: Final = np.dtype(
+    [("user", "i4"), ("item", "i4"), ("event", UUID), ("at", "i8"), ("value", "f8"), ("weight", "f8"), ("kind", "i2")]
 )
 
-#: Per user what tells one state of the signals' rows from another: their number, and a sum that moves with each. The app's rows do not say
-#: when they were changed, but carry the number of the transaction that wrote them (xmin); the newest number alone would lose a change that
-#: is committed late. After a dump and restore, which numbers rows anew, everybody has changed. Of feedback the content is hashed instead:
-#: our own mark on it is no change. The same rows as in sql/preferences/signals.sql, whatever stands in them.
-FINGERPRINTS: Final = f"""
-    select user_id, count(*)::integer as events, sum(mark)::bigint as marks, bool_or(is_pending) as is_pending
-    from (
-        select i.user_id, i.xmin::text::bigint + coalesce(r.xmin::text::bigint, 0) as mark, false as is_pending
-        from public.swipe_interactions as i left join public.swipe_sessions as r on r.id = i.session_id
-        where i.user_id is not null and i.product_id is not null
-            and i.swipe_timestamp >= timestamptz '2000-01-01 00:00:00+00' and i.swipe_timestamp < {CUT}
-        union all
-        select f.user_id,
-            hash_record_extended(
-                (f.id, f.product_id, f.created_at, f.feedback_type, f.feedback_value, f.feedback_tags, f.training_weight), 0
-            ) >> 24,
-            f.is_processed is not true
-        from public.recommendation_feedback as f
-        where coalesce(f.is_validated, true) and f.feedback_value between -1 and 1 and f.feedback_value <> 0
-            and coalesce(nullif(f.training_weight, 'NaN'), 1) > 0
-            and coalesce(f.created_at, '2000-01-01 00:00:00+00') >= timestamptz '2000-01-01 00:00:00+00'
-            and coalesce(f.created_at, '2000-01-01 00:00:00+00') < {CUT}
-    ) as counted
-    group by user_id"""  # noqa: S608
-_FOUND: Final = "select user_id, events, marks from pg_temp.changed_users where events is not null"
-_FINGERPRINT: Final = _row(user=UUID, events=">i4", marks=">i8")
+
+class Users(NamedTuple):
+    """Whose signals are read, ascending, with what FINGERPRINTS says of each."""
+
+    ids: NDArray[np.void]
+    events: Ints
+    marks: Ints
+
+    def part(self, start: int, end: int) -> "Users":
+        return Users(self.ids[start:end], self.events[start:end], self.marks[start:end])
 
 
 class Fingerprints(NamedTuple):
-    """As FINGERPRINTS has them, one after the other."""
+    """Of users one after the other."""
 
     events: list[int]
     marks: list[int]
+
+
+class Rounds(NamedTuple):
+    """Rounds of swiping for which something was said, by user."""
+
+    user: Ints
+    session: NDArray[np.void]
+    codes: Ints  # n × facets of the session
+
+    def of(self, first: int, end: int) -> "Rounds":
+        its = slice(*np.searchsorted(self.user, [first, end]))
+        return Rounds(self.user[its], self.session[its], self.codes[its])
 
 
 _INTS, _FLOATS, _BOOLS = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool)
@@ -114,22 +184,9 @@ class Block:
     """Whole users and their signals."""
 
     users: NDArray[np.void]  # ids, ascending
+    fingerprints: Fingerprints
     events: Events
     pending: NDArray[np.void]  # ids of feedback that is not marked as processed
-
-
-def fingerprints(pg: psycopg.Connection[Any]) -> Callable[[NDArray[np.void]], Fingerprints]:
-    """Those of any of the users to recalculate, as they stood when it was found who that is."""
-    rows = np.concatenate([np.zeros(0, _FINGERPRINT), *_chunks(pg, _FOUND, {}, _FINGERPRINT)])
-    places = Lookup(rows["user"].astype(UUID))
-
-    def of(users: NDArray[np.void]) -> Fingerprints:
-        place = places(users)
-        if (place < 0).any():
-            raise ValueError("a user has signals and no fingerprint")
-        return Fingerprints(rows["events"][place].tolist(), rows["marks"][place].tolist())
-
-    return of
 
 
 class Lookup:
@@ -158,31 +215,78 @@ class Lookup:
             return ids["hi"].astype(np.uint64) * self._factor ^ ids["lo"].astype(np.uint64)
 
 
+def users_of(
+    pg: psycopg.Connection[Any], of: str, parameters: Mapping[str, Any] | None = None, fingerprints: str = FINGERPRINTS
+) -> Users:
+    """Those under a condition who have signals; `fingerprints`: where it stands what is known of each."""
+    select = f"select user_id, events, marks from ({fingerprints}) as f where {of} order by user_id"  # noqa: S608
+    rows = np.concatenate([np.zeros(0, _OF_A_USER), *_chunks(pg, select, parameters or {}, _OF_A_USER)])
+    return Users(rows["user"].astype(UUID), rows["events"].astype(np.int64), rows["marks"].astype(np.int64))
+
+
 def blocks(
     pg: psycopg.Connection[Any],
-    select: str,
+    of: str,
     products: Lookup,
     vocabulary: Vocabulary,
     parameters: Mapping[str, Any] | None = None,
     block_events: int = BLOCK_EVENTS,
+    users: Users | None = None,
 ) -> Iterator[Block]:
-    """The signals of a SELECT of this module, block by block, users ascending. Signals about unknown products
-    are left out."""
+    """The signals of the users under a condition of this module, block by block, users ascending: of `users`, if they are known by now,
+    and of no others. Signals about unknown products are left out. The transaction must see one moment (repeatable read)."""
+    users = users or users_of(pg, of, parameters)
     words = _words(pg, vocabulary)
-    waiting: list[NDArray[np.void]] = []
-    size = 0
-    for rows in _chunks(pg, select, parameters or {}, _ROW, min(block_events, _CHUNK_ROWS)):
-        waiting.append(rows)
-        size += len(rows)
-        if size < block_events:
-            continue
-        rows = np.concatenate(waiting)
-        last = len(rows) - _run_at_end(rows["user"])
-        if last:
-            yield _block(rows[:last], products, words)
-        waiting, size = [rows[last:]], len(rows) - last
-    if size:
-        yield _block(np.concatenate(waiting), products, words)
+    before = np.cumsum(users.events) - users.events
+    first = np.flatnonzero(np.diff(before // block_events, prepend=-1))  # of each block
+    passes = np.flatnonzero(np.diff(before[first] // PASS_EVENTS, prepend=-1))
+    ends = np.append(first, len(users.ids))
+    for start, end in pairwise([*passes.tolist(), len(first)]):
+        bounds = ends[start : end + 1]
+        part = users.part(bounds[0], bounds[-1])
+        span = {} if len(passes) == 1 else {"first": _text(part.ids[0]), "last": _text(part.ids[-1])}
+        condition = of if not span else f"{of} and user_id between %(first)s and %(last)s"
+        yield from _pass(pg, condition, {**(parameters or {}), **span}, part, bounds - bounds[0], products, words)
+
+
+def _text(id_: np.void) -> str:
+    return id_.tobytes().hex()
+
+
+def _pass(
+    pg: psycopg.Connection[Any],
+    of: str,
+    parameters: Mapping[str, Any],
+    users: Users,
+    bounds: Ints,
+    products: Lookup,
+    words: tuple[tuple[Ints, Ints], ...],
+) -> Iterator[Block]:
+    """The blocks of users between bounds, all read at once."""
+    place = Lookup(users.ids)
+    rounds = _rounds(pg, of, parameters, place, words)
+    parts: list[tuple[list[NDArray[np.void]], list[NDArray[np.void]]]] = [([], []) for _ in bounds[1:]]
+    number = np.repeat(np.arange(len(parts), dtype=np.int16 if len(parts) < 1 << 15 else np.int64), np.diff(bounds))
+    for which, (select, row, kept) in enumerate(((_SWIPES, _OF_A_SWIPE, _SWIPE), (_FEEDBACK, _OF_FEEDBACK, _REACTION))):
+        for rows in _chunks(pg, f"{select} and {of}", parameters, row):
+            user = place(rows["user"])
+            found = np.zeros(len(rows), kept)
+            for name in kept.names or ():
+                found[name] = user if name == "user" else products(rows["product"]) if name == "item" else rows[name]
+            if (user < 0).any():  # of somebody else
+                found = found[user >= 0]
+            block = number[found["user"]]
+            found = found[np.argsort(block, kind="stable")]
+            ends = np.cumsum(np.bincount(block, minlength=len(parts)))
+            for part, rows_of_it in zip(parts, np.split(found, ends[:-1]), strict=True):
+                if len(rows_of_it):
+                    part[which].append(rows_of_it.copy())
+    for b, (start, end) in enumerate(pairwise(bounds.tolist())):
+        swipes, reactions = (
+            np.concatenate([np.zeros(0, kept), *part]) for kept, part in zip((_SWIPE, _REACTION), parts[b], strict=True)
+        )
+        parts[b][0].clear()
+        yield _block(users.part(start, end), start, swipes, reactions, rounds.of(start, end))
 
 
 def joined(parts: list[Events]) -> Events:
@@ -194,11 +298,6 @@ def joined(parts: list[Events]) -> Events:
     }
     user = np.concatenate([part.user + start for part, start in zip(parts, first, strict=False)])
     return Events(int(first[-1]), user=user, **columns)
-
-
-def _run_at_end(users: NDArray[np.void]) -> int:
-    """How many rows at the end belong to the last user, who may go on in the next chunk."""
-    return len(users) - int(np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))[-1])
 
 
 def _chunks(
@@ -256,29 +355,90 @@ def _codes(hashes: Ints, known: tuple[Ints, Ints]) -> Ints:
     return np.where(known[0][place] == hashes, known[1][place], -1)
 
 
-def _block(rows: NDArray[np.void], products: Lookup, words: tuple[tuple[Ints, Ints], ...]) -> Block:
-    users = rows["user"].astype(UUID)  # concatenating made it native
-    starts = np.flatnonzero(np.concatenate([[True], users[1:] != users[:-1]]))
-    user = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(users))))
-    kind = rows["kind"].astype(np.int64)
-    item = products(rows["product"].astype(UUID))
-    context = [_codes(rows[f"{name} said"].astype(np.int64), known) for name, known in zip(_SAID, words, strict=True)]
-    events = Events(
-        users=len(starts),
-        user=user,
-        item=item,
-        at=rows["at"].astype(np.int64),
-        value=rows["value"].astype(np.float64),
-        source=kind >> 3,
-        seconds=np.where(rows["seconds"] < 0, np.nan, rows["seconds"]),
-        strength=rows["strength"].astype(np.float64),
-        training_weight=rows["training_weight"].astype(np.float64),
-        explicit=(kind & 1) > 0,
-        price_only=(kind & 2) > 0,
-        context=np.stack(context, axis=1),
-    )
+def _rounds(
+    pg: psycopg.Connection[Any],
+    of: str,
+    parameters: Mapping[str, Any],
+    place: Lookup,
+    words: tuple[tuple[Ints, Ints], ...],
+) -> Rounds:
+    rows = np.concatenate([np.zeros(0, _OF_A_ROUND), *_chunks(pg, f"{_ROUNDS} and {of}", parameters, _OF_A_ROUND)])
+    user = place(rows["user"])
+    order = np.argsort(user, kind="stable")
+    codes = [_codes(rows[name].astype(np.int64), known) for name, known in zip(_SAID, words, strict=True)]
+    return Rounds(user[order], rows["session"].astype(UUID)[order], np.stack(codes, axis=1)[order])
+
+
+def _block(users: Users, first: int, swipes: NDArray[np.void], reactions: NDArray[np.void], rounds: Rounds) -> Block:
+    """The block of these users, whose numbers begin with `first`, in the order in which a profile reads it."""
+    pending = reactions["event"][(reactions["kind"] & 4) > 0]
+    swipes, reactions = swipes[swipes["item"] >= 0], reactions[reactions["item"] >= 0]
+    swipes = swipes[_in_order(swipes, once=True)]
+    n = len(swipes)
+    both = np.zeros(n + len(reactions), [(name, _SWIPE[name]) for name in ("user", "item", "event", "at", "kind")])
+    for name in both.dtype.names or ():
+        both[name][:n], both[name][n:] = swipes[name], reactions[name]
+    order = _in_order(both) if len(reactions) else np.arange(n)
+    kind = both["kind"][order].astype(np.int64)
+    source = (kind & 63) >> 3
+
+    def column(of_swipes: Floats | float, of_reactions: Floats | float) -> Floats:
+        values = np.empty(len(both))
+        values[:n], values[n:] = of_swipes, of_reactions
+        return values[order]
+
     return Block(
-        users=users[starts],
-        events=events if (item >= 0).all() else events.take(item >= 0),
-        pending=rows["event"][(kind & 4) > 0].astype(UUID),
+        users=users.ids,
+        fingerprints=Fingerprints(users.events.tolist(), users.marks.tolist()),
+        events=Events(
+            users=len(users.ids),
+            user=both["user"][order] - np.int64(first),
+            item=both["item"][order].astype(np.int64),
+            at=both["at"][order],
+            value=np.select(
+                [source == FEEDBACK, source == SEEN, source == DISLIKE],
+                [column(0.0, reactions["value"]), 0.0, -1.0],
+                1.0,
+            ),
+            source=source,
+            seconds=column(np.where(swipes["seconds"] < 0, np.nan, swipes["seconds"]), np.nan),
+            strength=column(swipes["strength"] / 100.0, 0.5),
+            training_weight=column(1.0, reactions["weight"]),
+            explicit=(kind & 1) > 0,
+            price_only=(kind & 2) > 0,
+            context=np.concatenate([_said(swipes, rounds), np.full((len(reactions), len(_SAID)), -1)])[order],
+        ),
+        pending=pending.astype(UUID),
     )
+
+
+def _said(swipes: NDArray[np.void], rounds: Rounds) -> Ints:
+    """What was said for the rounds of swipes, where they are the user's own."""
+    place = Lookup(rounds.session)(swipes["session"])
+    its_own = (place >= 0) & ((swipes["kind"] & 64) > 0)
+    its_own[its_own] = rounds.user[place[its_own]] == swipes["user"][its_own]
+    codes = np.full((len(swipes), len(_SAID)), -1)
+    codes[its_own] = rounds.codes[place[its_own]]
+    return codes
+
+
+def _in_order(rows: NDArray[np.void], once: bool = False) -> Ints:
+    """Positions by user, time and id; `once`: of a swipe that was delivered again only the one with the smallest id."""
+    order = np.lexsort((rows["at"], rows["user"]))
+    user, at = rows["user"][order], rows["at"][order]
+    again = np.concatenate([[False], (user[1:] == user[:-1]) & (at[1:] == at[:-1])])
+    tied = np.flatnonzero(again | np.append(again[1:], False))  # few
+    if not len(tied):
+        return order
+    run = np.cumsum(~again)[tied]
+    of = rows[order[tied]]
+    order[tied] = order[tied][np.lexsort((of["event"]["lo"], of["event"]["hi"], run))]
+    if not once:
+        return order
+    of = rows[order[tied]]
+    alike = [run, of["session"]["hi"], of["session"]["lo"], of["kind"], of["item"]]
+    by = np.lexsort(alike[::-1])  # stable: the smallest id first
+    redelivered = np.ones(len(tied), bool)
+    redelivered[by[0]] = False
+    redelivered[by[1:]] = np.all([one[by][1:] == one[by][:-1] for one in alike], axis=0)
+    return np.delete(order, tied[redelivered])

@@ -33,6 +33,10 @@ EVALUATION_EVENTS: Final = 400_000
 GROWTH: Final = 1.25  # a new version is due when there are this many times the signals of the current one
 USERS_OF_A_WORD: Final = 5
 _SHARES: Final = 4096
+#: As many signals at most, which is what a share of the users is chosen by.
+_ROWS: Final = (
+    "select (select count(*) from public.swipe_interactions) + (select count(*) from public.recommendation_feedback)"
+)
 _TOLD_APART: Final = """
     select distinct on (hashtext(word)) word, times
     from unnest(%s::text[], %s::bigint[], %s::bigint[]) as w (word, times, users) order by hashtext(word), users desc, word
@@ -243,31 +247,29 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
     pg.execute("set local work_mem = '128MB'")
     pg.execute("set local statement_timeout = 0")
     ids, rows = store.catalogue(pg)
-    total, context = _context(pg)
-    vocabulary = vocabulary_of(rows, context)
+    ((total,),) = pg.execute(_ROWS).fetchall()
+    vocabulary = vocabulary_of(rows, _context(pg))
     items, _ = items_of(ids, rows, vocabulary)
     share = max(1, min(_SHARES, _SHARES * most // max(total, 1)))
     found = signals.blocks(pg, signals.SAMPLE, signals.Lookup(ids), vocabulary, {"share": share})
     return signals.joined([block.events for block in found]), items, vocabulary, rows
 
 
-def _context(pg: psycopg.Connection[Any]) -> tuple[int, dict[str, dict[str, int]]]:
-    """(number of signals, {facet of the session: {value: times}}). A word that few used may say who they are, and a model outlives
+def _context(pg: psycopg.Connection[Any]) -> dict[str, dict[str, int]]:
+    """{facet of the session: {value: rounds}}. A word that few used may say who they are, and a model outlives
     their accounts: only what five said is known. Of words with one hash, by which events name them, what most users said."""
     said = [FACETS[kind].name for kind in CONTEXT_KINDS]
     listed = ", ".join(said)
     counted = pg.execute(
-        f"""select {listed}, sum(times)::bigint, count(distinct user_id)
-            from (select user_id, {listed}, count(*) as times from pipeline.signals group by user_id, {listed}) as each
-            group by grouping sets ((), {", ".join(f"({name})" for name in said)})"""  # noqa: S608
+        f"""select {listed}, count(*), count(distinct user_id) from staging.rounds where user_id is not null
+            group by grouping sets ({", ".join(f"({name})" for name in said)})"""  # noqa: S608
     ).fetchall()
-    total = max((times or 0 for *_, times, _ in counted), default=0)
     known = {}
     for n, name in enumerate(said):
         of = [(words[n], times, users) for *words, times, users in counted if words[n] and users >= USERS_OF_A_WORD]
         columns = [list(column) for column in zip(*of, strict=True)] or [[], [], []]
         known[name] = dict(pg.execute(_TOLD_APART, columns).fetchall())
-    return total, known
+    return known
 
 
 def _half_life(given: float | None) -> float | None:

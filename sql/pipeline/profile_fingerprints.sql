@@ -9,7 +9,7 @@
 create table pipeline.profile_fingerprints (
     user_id uuid primary key,           -- Whose profile. [pii]
     events integer not null,            -- Rows that it was computed from, each delivery of a swipe.
-    marks bigint not null,              -- Sum of what tells one state of their rows from another: of swipes and rounds the transaction, of feedback a hash.
+    marks bigint not null,              -- Sum of a hash of each of their rows: of swipes and rounds id and transaction, of feedback the content.
     model_version text not null,        -- Model version it was computed with.
     cut timestamptz                     -- Events from here on were left for a later pass: the end of the UTC day after the pass's; NULL: written by a version that left none.
 )

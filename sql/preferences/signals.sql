@@ -25,8 +25,8 @@ with events as (
         s.judgement <> 'seen' as is_explicit,
         false as is_about_price,
         false as is_pending,
-        nullif(s.occasion, '') as occasion,
-        nullif(s.recipient, '') as recipient
+        s.occasion as occasion,
+        s.recipient as recipient
     from staging.swipes as s
     where s.user_id is not null and s.product_id is not null
     union all

@@ -4,7 +4,7 @@
 -- lineage:
 --   trained_at, seed, pinned_at: ;
 --   version, parameters, status, card: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour price relative_price;
---   vocabulary: pipeline.item_features category brand style colour, pipeline.signals occasion recipient;
+--   vocabulary: pipeline.item_features category brand style colour, staging.rounds occasion recipient;
 --   events: pipeline.signals event_id;
 --   users: pipeline.signals user_id;
 --   products: pipeline.item_features product_id;

@@ -9,7 +9,8 @@
 -- reader asks of one of these columns (user_id, a range of at) reaches the table; what it joins on does not, so that it names a list of users.
 -- The browser session (a swipe carries none) is found by user and time among staging.session_facts: that user's session that had begun and not
 -- ended; of several the one begun last. This is the one place where that join is defined; a swipe without user never has one.
--- What a client sends is any number and any text: strengths are clamped and words cut here, once for all readers. Times stay as sent (infinity and
+-- What was said for a round of swiping counts for whose round it is: a client may write a swipe into any round whose id it knows.
+-- What a client sends is any number: strengths are clamped here, once for all readers. Times stay as sent (infinity and
 -- the year 294276 among them); which of them count is the reader's rule.
 select
     d.id as swipe_id, -- The swipe's id in public.swipe_interactions.
@@ -30,10 +31,10 @@ select
     end::numeric(3, 2) as preference_strength, -- Strength the app recorded, clamped to 0 to 1; NULL where it recorded none, or no number.
     d.session_id as session_id, -- Round of swiping in public.swipe_sessions (not the browser session); NULL where none. [pii]
     r.session_type as session_type, -- Kind of round: discovery, onboarding, category_exploration, gift_selection; NULL where no round.
-    left(r.occasion, 60) as occasion, -- Occasion named for the round, its first 60 characters; NULL where none was. [pii]
-    left(r.recipient_relationship, 60) as recipient, -- Who the gift is for (relationship), the first 60 characters; NULL where not said. [pii]
-    left(r.recipient_age_range, 60) as recipient_age_range, -- Age range of whom it is for, the first 60 characters; NULL where not said. [pii]
-    left(r.recipient_gender, 60) as recipient_gender, -- Gender of whom it is for, the first 60 characters; NULL where not said. [pii]
+    r.occasion as occasion, -- Occasion named for the round, its first 60 characters; NULL where none was. [pii]
+    r.recipient as recipient, -- Who the gift is for (relationship), the first 60 characters; NULL where not said. [pii]
+    r.recipient_age_range as recipient_age_range, -- Age range of whom it is for, the first 60 characters; NULL where not said. [pii]
+    r.recipient_gender as recipient_gender, -- Gender of whom it is for, the first 60 characters; NULL where not said. [pii]
     (
         select s.session_number
         from pipeline.person_numbers as p
@@ -59,4 +60,4 @@ from (
     ) as w
     order by w.user_id, w.swipe_timestamp desc, w.session_id, w.product_id, w.swipe_direction, w.lone, w.id
 ) as d
-left join public.swipe_sessions as r on r.id = d.session_id
+left join staging.rounds as r on r.session_id = d.session_id and r.user_id is not distinct from d.user_id

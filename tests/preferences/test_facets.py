@@ -88,8 +88,8 @@ _ITS_VALUES = """
 alter table public.user_preferences add column age_preferences jsonb, add column size_scores jsonb;
 alter table pipeline.taste_items add column size text;
 do $$ begin
-    execute format('create or replace view pipeline.signals as select s.*, %L || uuid_hash(s.event_id) %% 2 as age from (%s) as s',
-        'age ', rtrim(pg_get_viewdef('pipeline.signals'::regclass), ';'));
+    execute format('create or replace view staging.rounds as select r.*, %L || uuid_hash(r.session_id) %% 2 as age from (%s) as r',
+        'age ', rtrim(pg_get_viewdef('staging.rounds'::regclass), ';'));
     execute format('create or replace view pipeline.item_features as select f.*, case when f.price > 20 then %L else %L end as size
         from (%s) as f', 'large', 'small', rtrim(pg_get_viewdef('pipeline.item_features'::regclass), ';'));
 end $$

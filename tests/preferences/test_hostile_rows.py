@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,9 @@ from psycopg import sql
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.preferences import recalculation, signals
+from aclue_pipeline.preferences import signals, store
+from aclue_pipeline.preferences.arrays import EVENT_COLUMNS
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS
 from tests.conftest import Databases
 from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock, train
 from tests.support.catalogs import CATALOG
@@ -329,18 +332,18 @@ def test_an_event_is_taken_in_by_the_first_pass_whose_cut_it_is_before(
 
 
 def _move_the_clock(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """View and fingerprints as they will be tomorrow."""
+    """View, fingerprints and what is read as they will be tomorrow."""
     tomorrow = ("now()", "now() + interval '24 hours'")
     with db.psycopg() as pg:
         row = pg.execute("select pg_get_viewdef('pipeline.signals'::regclass)").fetchone()
         assert row is not None
         assert "now()" in row[0]
         pg.execute("create or replace view pipeline.signals as " + row[0].replace(*tomorrow))
-    monkeypatch.setattr(recalculation, "CHANGED_USERS", recalculation.CHANGED_USERS.replace(*tomorrow))
+    for name in ("ARE_KNOWN", "FOUND", "KNOWN", "_SWIPES", "_FEEDBACK"):
+        monkeypatch.setattr(signals, name, getattr(signals, name).replace(*tomorrow))
 
 
 def test_the_cut_is_said_alike_wherever_it_is_said() -> None:
-    assert signals.FINGERPRINTS.count(signals.CUT) == 2
     for path in (CATALOG.tables["pipeline.signals"].path, CHECK.path):
         assert signals.CUT in path.read_text(), path
 
@@ -477,3 +480,61 @@ def _stays(fuzzed: Database, rows: list[tuple[str, str, Row]]) -> None:
     with fuzzed.psycopg() as pg:  # back to the version whose profiles are known
         pg.execute("delete from pipeline.taste_models where version <> %s", [version])
         pg.execute("delete from pipeline.taste_items where model_version <> %s", [version])
+
+
+# --- what is read -----------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_what_the_view_says_row_by_row(shop: Database) -> None:
+    """Redelivered, at one time stamp, in another's round, clamped: the stream drops, orders and clamps as pipeline.signals does."""
+    with shop.psycopg() as pg:
+        for hostile, _ in SWIPES.values():
+            write(pg, "authenticated", "swipe_interactions", {**SWIPE, **hostile, "id": str(uuid.uuid4())})
+        for role, hostile, _ in REACTIONS.values():
+            write(pg, role, "recommendation_feedback", {**FEEDBACK, **hostile, "id": str(uuid.uuid4())})
+        pg.execute(
+            """insert into public.swipe_interactions
+                   (session_id, user_id, product_id, swipe_direction, swipe_timestamp, time_spent_seconds, preference_strength)
+               select case n % 3 when 0 then i.session_id when 1 then o.id end, i.user_id, i.product_id,
+                   case when n < 5 then i.swipe_direction else 'right' end, i.swipe_timestamp, n, n / 7.0
+               from public.swipe_interactions as i, generate_series(1, 7) as n, (select id from public.swipe_sessions limit 1) as o
+               where n < 2 + uuid_hash(i.id) & 7"""
+        )
+    with shop.psycopg() as pg:
+        pg.execute("set transaction isolation level repeatable read")
+        model = store.load_model(pg)
+        (block,) = signals.blocks(pg, signals.ALL, signals.Lookup(model.items.ids), model.vocabulary)
+        said = pg.execute(
+            """select user_id, product_id, (extract(epoch from at - timestamptz '2000-01-01 00:00+00') * 1e6)::bigint, value,
+                   case source when 'like' then 1 when 'super_like' then 2 when 'dislike' then 3 when 'seen' then 4 else 5 end,
+                   seconds, coalesce(strength, 0.5), training_weight, is_explicit, is_about_price, occasion, recipient
+               from pipeline.signals order by user_id, at, event_id"""
+        ).fetchall()
+        pending = pg.execute("select count(*) from pipeline.signals where is_pending").fetchone()
+    events, vocabulary = block.events, model.vocabulary
+    assert len(events) == len(said) > 1000
+    user, product, *columns, occasion, recipient = zip(*said, strict=True)
+    assert (block.users[events.user] == store.ids_of(list(user))).all()
+    assert (model.items.ids[events.item] == store.ids_of(list(product))).all()
+    names = ("at", "value", "source", "seconds", "strength", "training_weight", "explicit", "price_only")
+    for name, column in zip(names, columns, strict=True):
+        np.testing.assert_array_equal(getattr(events, name), np.array(column, float), name)
+    for place, (kind, words) in enumerate(zip(CONTEXT_KINDS, (occasion, recipient), strict=True)):
+        assert events.context[:, place].tolist() == [vocabulary.code(kind, word) for word in words]
+    assert (len(block.pending),) == pending
+
+
+def test_beyond_what_is_held_at_once_ranges_of_users_are_read_one_after_the_other(
+    shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.psycopg() as pg:
+        pg.execute("set transaction isolation level repeatable read")
+        model = store.load_model(pg)
+        read = signals.Lookup(model.items.ids), model.vocabulary, None, 60
+        whole = list(signals.blocks(pg, signals.ALL, *read))
+        monkeypatch.setattr(signals, "PASS_EVENTS", 200)
+        parts = list(signals.blocks(pg, signals.ALL, *read))
+    assert [block.users.tolist() for block in parts] == [block.users.tolist() for block in whole]
+    for part, other in zip(parts, whole, strict=True):
+        for name in EVENT_COLUMNS:
+            np.testing.assert_array_equal(getattr(part.events, name), getattr(other.events, name))

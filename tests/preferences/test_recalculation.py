@@ -238,17 +238,23 @@ def test_a_change_that_is_committed_late_is_not_lost(profiled: Database) -> None
     assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
-def test_another_persons_round_of_swiping_that_is_renamed_changes_who_swiped_in_it(profiled: Database) -> None:
+def test_what_another_person_said_for_a_round_of_swiping_says_nothing_of_who_swiped_in_it(profiled: Database) -> None:
     with profiled.begin() as connection:
-        of_another = "(select id from public.swipe_sessions where user_id = md5('user4')::uuid limit 1)"
+        of_another = (
+            "(select id from public.swipe_sessions where user_id = md5('user4')::uuid and occasion is not null limit 1)"
+        )
         query(
             connection,
             f"update public.swipe_interactions set session_id = {of_another} where user_id = md5('user3')::uuid",
         )
     preferences.recalculate(profiled)
+    theirs = next(
+        row for row in profiles_in(profiled) if row["user_id"] == scalar(profiled, "select md5('user3')::uuid")
+    )
+    assert (theirs["occasion_preferences"], theirs["recipient_preferences"]) == ({}, {})
     with profiled.begin() as connection:
-        query(connection, f"update public.swipe_sessions set occasion = 'wedding' where id = {of_another}")
-    assert preferences.recalculate(profiled).users == 2
+        query(connection, f"update public.swipe_sessions set occasion = 'wedding ring' where id = {of_another}")
+    assert preferences.recalculate(profiled).users == 1
     assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
@@ -740,8 +746,12 @@ def test_a_word_goes_from_every_kept_version_with_its_users_and_no_profile_of_ot
     cleared, said = cleared_without(1, 2)
     assert cleared == 0
     assert "pipeline.taste_models.vocabulary" in said, "five still say them"
-    assert cleared_without(3, 4, 5, 6, 7) == (2, set())
-    assert cleared_without() == (0, set())
+    assert cleared_without(3)[0] == 2, "four still say them"
+    assert preferences.recalculate(shop).users == 4
+    assert preferences.recalculate(shop, full=True).published.written == 0, (
+        "who says a cleared word says it no more at once"
+    )
+    assert cleared_without(4, 5, 6, 7) == (0, set())
     preferences.recalculate(shop, full=True)
     left = {row["user_id"] for row in profiles_in(shop)}
     assert profiles_in(shop) == [row for row in before if row["user_id"] in left]
