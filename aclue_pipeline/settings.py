@@ -54,7 +54,7 @@ def sql_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "sql"
 
 
-def _default_home() -> Path:
+def default_home() -> Path:
     root = checkout()
     if root is not None:
         return root / ".aclue"
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     accepted: Path | None = Field(
         None, description="File of accepted differences (object,reason,until); empty: accepted.csv in ACLUE_HOME."
     )
-    home: Path = Field(default_factory=_default_home, description="Data directory: embedded server, Dagster's home.")
+    home: Path = Field(default_factory=default_home, description="Data directory: embedded server, Dagster's home.")
 
     @field_validator("timezone")
     @classmethod
@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         """The data directory, made where it is not there: its owner's alone, since passwords lie in it."""
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            mode = self.home.stat().st_mode
+            if (
+                mode & 0o066 and self.home == default_home()
+            ):  # made by an older version; one that was named is somebody's choice
+                self.home.chmod(mode & ~0o066)
         except OSError as error:
             raise SettingsError(
                 f"ACLUE_HOME: {self.home} cannot be made ({error.strerror}); name another folder"

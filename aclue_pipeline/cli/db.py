@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json
-from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.cli.context import Context, json_option, print_json, yes_option
+from aclue_pipeline.errors import Cancelled, NothingFound
 
 
 @click.group(epilog="Example:  aclue db psql --as anon")
@@ -28,6 +28,37 @@ def start(context: Context) -> None:
 def stop(context: Context) -> None:
     """Stop the server, rolling back what is under way."""
     click.echo("stopped" if context.server.stop() else "was not running")
+
+
+@db.command(epilog="Example:  aclue db remove")
+@yes_option
+@click.pass_obj
+def remove(context: Context, yes: bool) -> None:
+    """Stop the server and delete the demo's data; a UI on it is to be ended first.
+
+    Of a data directory that ACLUE_HOME names only what is the embedded server's goes.
+    """
+    import shutil
+
+    from aclue_pipeline.cli.ui import alone
+    from aclue_pipeline.settings import default_home, get_settings
+
+    home = get_settings().home
+    parts = [home] if home == default_home() else [*home.glob("postgres-*"), home / "reports"]
+    parts = [part for part in parts if part.exists()]
+    if not parts:
+        return click.echo(f"there is nothing in {home}")
+    said = ", ".join(map(str, parts))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Cancelled(f"this would delete {said}; say --yes to allow it without being asked")
+        if not click.confirm(f"Delete {said}?", err=True):
+            raise Cancelled("nothing was deleted")
+    with alone(home):
+        context.server.stop()
+        for part in parts:
+            shutil.rmtree(part)
+    click.echo(f"deleted {said}")
 
 
 @db.command(epilog="Example:  aclue db status --json")

@@ -182,17 +182,23 @@ def reset(context: Context) -> None:
 @json_option
 @click.pass_obj
 def status(context: Context, as_json: bool) -> None:
-    """Say what is loaded and what is broken."""
+    """Say what is loaded and what is broken; starts nothing."""
     from aclue_pipeline.demo.breaks import broken
     from aclue_pipeline.demo.load import loaded
 
+    if not context.server.status()["running"]:
+        if as_json:
+            print_json({"running": False, "loaded": None, "broken": []})
+        else:
+            click.echo("the embedded server does not run: aclue db start starts it, aclue demo loads and computes")
+        return
     database = context.database()
     with database.begin() as connection:
         now = loaded(connection)
         wrong = broken(connection)
     database.close()
     if as_json:
-        print_json({"loaded": None if now is None else now._asdict(), "broken": wrong})
+        print_json({"running": True, "loaded": None if now is None else now._asdict(), "broken": wrong})
         return
     click.echo(f"{now}, seed {now.seed}" if now else "nothing is loaded")
     click.echo(f"broken: {', '.join(wrong)}" if wrong else "nothing is broken")

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
+
 from aclue_pipeline.errors import ServerFailed
 
 LOCATION = "aclue_pipeline"
@@ -255,6 +257,15 @@ def free_port(wanted: int) -> int:
                 probe.bind(("127.0.0.1", port))
                 return port
     raise ServerFailed(f"no port from {wanted} on is free; name another with --port or ACLUE_UI_PORT")
+
+
+def holder(port: int) -> str:
+    """Who listens on the port, as far as this user may know."""
+    for one in psutil.net_connections("tcp"):
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+            with contextlib.suppress(psutil.Error):
+                return f"{psutil.Process(one.pid).name()} (process {one.pid})"
+    return "somebody else"
 
 
 def _answers(path: Path) -> bool:

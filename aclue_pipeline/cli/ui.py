@@ -40,17 +40,21 @@ def serve(context: Context, port: int | None = None, read_only: bool = False) ->
     Raises DatabaseNotNamed, SettingsError (no ACLUE_DAGSTER_URL, or the app's database), ServerFailed.
     """
     from aclue_pipeline.catalog.atlas import ADDRESS
-    from aclue_pipeline.cli.supervisor import Family, free_port
+    from aclue_pipeline.cli.supervisor import Family, free_port, holder
 
     context.database().close()  # names the demo's databases, or raises DatabaseNotNamed
     settings = get_settings()
     home = settings.make_home()
     environment = instance_environment(context.demo)
-    with _alone(home):
+    with alone(home):
         _keep_copy(home, environment)
+        wanted = port or settings.ui_port
+        free = free_port(wanted)
+        if free != wanted:
+            click.echo(f"port {wanted} is taken by {holder(wanted)}; the UI takes {free}", err=True)
         family = Family(
             home=home,
-            port=free_port(port or settings.ui_port),
+            port=free,
             environment={**os.environ, **environment},
             read_only=read_only,
             say=lambda line: click.echo(line, err=True),
@@ -135,7 +139,7 @@ def _keep_copy(home: Path, environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[IO[str]]:
+def alone(home: Path) -> Iterator[IO[str]]:
     """One UI per data directory: two daemons would start every schedule twice."""
     with (home / "ui.lock").open("a+") as handle:
         try:

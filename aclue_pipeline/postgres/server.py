@@ -7,6 +7,7 @@ a superuser, which on Supabase it is not."""
 import fcntl
 import json
 import os
+import pwd
 import secrets
 import shutil
 import socket
@@ -202,21 +203,26 @@ class EmbeddedServer:
 
     @cached_property
     def _unprivileged(self) -> list[str]:
-        """PostgreSQL refuses to run as root. A user namespace makes it somebody else without touching file permissions;
-        where that is forbidden, it runs as `nobody`, who then owns the data directory."""
-        if os.geteuid() != 0:
+        """PostgreSQL refuses to run as root, and as a user without a name. A user namespace makes it somebody else without touching
+        file permissions; where that is forbidden, root becomes that other, who then owns the data directory."""
+        names = {entry.pw_uid for entry in pwd.getpwall()}
+        uid = os.geteuid()
+        if uid != 0 and uid in names:
             return []
-        if shutil.which("unshare"):
-            namespace = ["unshare", "-U", f"--map-user={_NOBODY}"]
+        other = _NOBODY if _NOBODY in names else next(iter(sorted(names - {0})), None)
+        if other is not None and shutil.which("unshare"):
+            namespace = ["unshare", "-U", f"--map-user={other}"]
             if subprocess.run([*namespace, "true"], capture_output=True).returncode == 0:
                 return namespace
-        if shutil.which("setpriv"):
+        if other is not None and uid == 0 and shutil.which("setpriv"):
+            self._home.chmod(self._home.stat().st_mode | 0o011)  # to pass through, not to look
             for path in (self.root, self.data):
                 if path.exists():
-                    _give(path, _NOBODY)
-            return ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+                    _give(path, other)
+            return ["setpriv", f"--reuid={other}", f"--regid={other}", "--clear-groups"]
+        who = "as root" if uid == 0 else f"as a user without a name (uid {uid})"
         raise ServerFailed(
-            "PostgreSQL does not run as root, and neither unshare nor setpriv is here; run this as another user"
+            f"PostgreSQL does not run {who}, and nothing here (unshare, setpriv) makes it somebody else: run this as a user in /etc/passwd"
         )
 
     def _initdb(self) -> None:
@@ -229,7 +235,7 @@ class EmbeddedServer:
         secret = self.root / "initdb.password"
         _write_private(secret, passwords[SUPERUSER])
         if self._unprivileged[:1] == ["setpriv"]:
-            _give(self.root, _NOBODY)
+            _give(self.root, int(self._unprivileged[1].partition("=")[2]))
         command: list[str | Path] = [
             *self._unprivileged, self.bin / "initdb", "-D", fresh, "-U", SUPERUSER, "--auth=scram-sha-256",
             f"--pwfile={secret}", "--encoding=UTF8", "--no-sync", *locale,
@@ -262,11 +268,16 @@ class EmbeddedServer:
     def _first_roles(self) -> None:
         """The deployer as Supabase has it: no superuser; and the two databases of the demo."""
         with psycopg.connect(self.url("postgres", SUPERUSER), autocommit=True) as connection:
+            # Neither the password nor what it is checked by is kept in the statements' statistics or in a log.
+            connection.execute("set pg_stat_statements.track = 'none'")
+            password = connection.pgconn.encrypt_password(
+                self._secret[DEPLOYER].encode(), DEPLOYER.encode(), b"scram-sha-256"
+            ).decode()
             if connection.execute("select 1 from pg_roles where rolname = %s", [DEPLOYER]).fetchone() is None:
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(DEPLOYER)))
             connection.execute(
                 sql.SQL("alter role {} login nosuperuser createdb createrole bypassrls password {}").format(
-                    sql.Identifier(DEPLOYER), sql.Literal(self._secret[DEPLOYER])
+                    sql.Identifier(DEPLOYER), sql.Literal(password)
                 )
             )
         existing = self.databases()

@@ -14,6 +14,7 @@ import pytest
 
 from aclue_pipeline.cli import aclue, main
 from aclue_pipeline.cli.context import Context, pasteable, print_json
+from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.settings import Settings, get_settings
 
@@ -56,7 +57,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("deploy --give-up never", 2, "never is no length of time"),
         ("deploy --allow drops", 2, "'drops' is no hazard: write HAZARD:NAME, as `aclue plan` prints it."),
         ("demo load --days 99999999999", 2, "'--days': 99999999999 is not in the range 1<=x<=10000."),
-        ("docs --to /proc/nowhere", 40, "/proc/nowhere: No such file or directory; make room, or name another place"),
     ],
 )
 def test_what_was_typed_wrong_is_one_line_that_says_what_to_do(capsys, typed: str, code: int, says: str) -> None:
@@ -189,3 +189,47 @@ def test_ctrl_c_is_one_line_and_130() -> None:
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said.count("\n")) == (130, 1)
     assert said.startswith("aclue: stopped;")
+
+
+# --- the demo's server and its data -------------------------------------------------------------------------------------
+
+
+def test_status_starts_nothing(capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ACLUE_HOME", str(tmp_path / "home"))
+    code, out, err = run(capsys, "demo", "status", "--json")
+    assert (code, json.loads(out), err) == (0, {"running": False, "loaded": None, "broken": []}, "")
+    assert not list((tmp_path / "home").iterdir())
+
+
+@pytest.mark.parametrize("data", ["/srv/data", "relative", None])
+def test_the_data_of_an_installed_package_lie_where_xdg_says(monkeypatch: pytest.MonkeyPatch, data: str | None) -> None:
+    monkeypatch.setattr("aclue_pipeline.settings.checkout", lambda: None)
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("XDG_DATA_HOME", data) if data else monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert str(Settings().home) == ("/srv/data/aclue" if data == "/srv/data" else "/home/someone/.local/share/aclue")
+
+
+def test_the_demos_data_are_removed_but_under_a_running_ui(
+    capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("aclue_pipeline.settings.checkout", lambda: None)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    home = tmp_path / "aclue"
+    (home / "reports").mkdir(parents=True)
+    assert run(capsys, "db", "remove")[0] == 18  # nobody is there to ask
+    with alone(home):
+        code, _, err = run(capsys, "db", "remove", "--yes")
+    assert (code, "a UI is already running" in err, home.exists()) == (19, True, True)
+    assert run(capsys, "db", "remove", "--yes") == (0, f"deleted {home}\n", "")
+    assert not home.exists()
+
+
+def test_of_a_named_data_directory_only_the_servers_own_is_removed(
+    capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "named"
+    (home / "postgres-18").mkdir(parents=True)
+    (home / "accepted.csv").touch()
+    monkeypatch.setenv("ACLUE_HOME", str(home))
+    assert run(capsys, "db", "remove", "--yes")[0] == 0
+    assert {path.name for path in home.iterdir()} == {"accepted.csv", "ui.lock"}

@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aclue_pipeline.cli.supervisor import free_port as next_free_port
+from aclue_pipeline.cli.supervisor import holder
 from aclue_pipeline.errors import ServerFailed, SettingsError
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
@@ -99,6 +101,7 @@ def test_a_taken_port_gives_way_to_the_next() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert next_free_port(port) > port
+        assert holder(port) == f"{psutil.Process().name()} (process {os.getpid()})"
 
 
 @pytest.fixture
