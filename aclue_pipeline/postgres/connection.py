@@ -195,6 +195,9 @@ class Database:
             return FileUnusable(
                 f"the server of {self.label} has no room left on its disk; make some, then run it again"
             )
+        return self._refused(text) or self._lost(text)
+
+    def _refused(self, text: str) -> AclueError | None:
         if "no password supplied" in text:
             return WrongPassword(
                 f"{self.label} asks for a password, and the URL has none; it stands behind the user, USER:PASSWORD@"
@@ -216,6 +219,9 @@ class Database:
             return WrongPassword(
                 f"{self.label} does not accept this user and password; check the URL in ACLUE_DATABASE_URL"
             )
+        return None
+
+    def _lost(self, text: str) -> Unreachable | None:
         if "database" in text and "does not exist" in text:
             return Unreachable(f"there is no database {self.name} on {self.host}; check the URL in ACLUE_DATABASE_URL")
         if (
