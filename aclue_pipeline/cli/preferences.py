@@ -9,6 +9,8 @@ import click
 from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aclue_pipeline.postgres import Database
 
 
@@ -73,15 +75,24 @@ def evaluate(context: Context, yes: bool, as_json: bool) -> None:
     from aclue_pipeline.preferences import evaluate, kept_versions
 
     database = _writable(context, yes)
-    before = {one["version"]: one["status"] for one in kept_versions(database)}
+    kept = kept_versions(database)
+    before = {one["version"]: one["status"] for one in kept}
+    is_new = bool(kept) and kept[0]["status"] == "candidate"
+    version = next((one["version"] for one in kept if is_new or one["is_current"]), None)
     measured = evaluate(database)
     judged = [one for one in kept_versions(database) if before.get(one["version"]) != one["status"]]
     if as_json:
         versions = {one["version"]: one["status"] for one in judged}
         print_json(
-            {"scores": _records(measured.scores), "reliability": _records(measured.reliability), "judged": versions}
+            {
+                "version": version,
+                "scores": _records(measured.scores),
+                "reliability": _records(measured.reliability),
+                "judged": versions,
+            }
         )
     else:
+        click.echo(f"measured: version {version}, {'newest, a candidate until now' if is_new else 'the current one'}")
         _show_scores(measured)
     for one in judged:
         if not as_json:
@@ -140,8 +151,10 @@ def versions(context: Context, version: str | None, as_json: bool) -> None:
         current = ", the current one" if one["is_current"] else ""
         click.echo(f"{version}: {_status(one)}{current}, trained {_minute(one['trained_at'])} UTC")
         click.echo(f"from {one['events']:,} signals of {one['users']:,} users, {one['products']:,} products")
-        for name, value in entries(one["card"] or {}):
-            click.echo(f"{name:<58} {value}")
+        told = list(entries(one["card"] or {}))
+        width = max((len(name) for name, _ in told), default=0)
+        for name, value in told:
+            click.echo(f"{name:<{width}}  {value}")
 
 
 def _status(one: dict[str, Any]) -> str:
@@ -255,7 +268,6 @@ def recommend(context: Context, user_id: Any, n: int, as_json: bool) -> None:
     Of a user without a profile: what the population likes best.
     """
     from aclue_pipeline.derived.statement import named_errors
-    from aclue_pipeline.postgres import query
     from aclue_pipeline.preferences import recommend
 
     database = context.database()
@@ -264,12 +276,9 @@ def recommend(context: Context, user_id: Any, n: int, as_json: bool) -> None:
     if as_json:
         print_json([one._asdict() for one in found])
         return
-    with database.begin() as connection:
-        ids = [one.product_id for one in found]
-        rows = query(connection, "select id, title from public.products where id = any(:ids)", ids=ids)
-    titles = {row["id"]: row["title"] for row in rows}
+    title = _titles(database, [one.product_id for one in found])
     for one in found:
-        click.echo(f"{one.probability:.3f}  {one.product_id}  {titles.get(one.product_id)}")
+        click.echo(f"{one.probability:.3f}  {one.product_id}  {title(one.product_id)}")
 
 
 @preferences.command(epilog="Example:  aclue --demo preferences explain 0073356a-b032-5ba8-8c51-18e9b4adb988")
@@ -285,22 +294,45 @@ def explain(context: Context, user_id: Any, product_id: Any, as_json: bool) -> N
     from aclue_pipeline.derived.statement import named_errors
     from aclue_pipeline.preferences import explain
 
+    database = context.database()
     with named_errors():
-        told = explain(context.database(), user_id, product_id)
+        told = explain(database, user_id, product_id)
     if as_json:
         print_json(asdict(told))
         return
+    title = _titles(database, [product_id, *(one.product_id for one in told.reasons[:20])])
     click.echo(f"{told.judged:,} products judged, confidence {told.confidence:.2f}, version {told.model_version}")
     if told.chance:
         between = f"nine times out of ten between {told.chance.low:.3f} and {told.chance.high:.3f}"
-        click.echo(f"likes {product_id} with probability {told.chance.probability:.3f}, {between}")
-        click.echo("log odds: " + ", ".join(f"{name} {part:+.3f}" for name, part in told.chance.parts.items()))
+        click.echo(f"likes {product_id} {title(product_id)} with probability {told.chance.probability:.3f}, {between}")
+        met = max((one for one in told.reasons if one.product_id == product_id), key=lambda one: one.at, default=None)
+        if met is not None:
+            click.echo(f"met already: {met.source} on {met.at:%Y-%m-%d}, which is part of this prediction")
+        parts = (
+            f"{name.replace('offset_', 'offset × ').replace('_', ' ')} {part:+.3f}"
+            for name, part in told.chance.parts.items()
+        )
+        click.echo("log odds (words: docs/glossary.md): " + ", ".join(parts))
     click.echo(f"{'effect':>7} {'weight':>7}  {'on (UTC)':<16}  {'said':<10} product")
     for one in told.reasons[:20]:
         effect = "–" if one.effect is None else f"{one.effect:+.3f}"
-        click.echo(f"{effect:>7} {one.weight:>7.2f}  {one.at:%Y-%m-%d %H:%M}  {one.source:<10} {one.product_id}")
+        click.echo(
+            f"{effect:>7} {one.weight:>7.2f}  {one.at:%Y-%m-%d %H:%M}  {one.source:<10} {one.product_id}  {title(one.product_id)}"
+        )
     if len(told.reasons) > 20:
         click.echo(f"and {len(told.reasons) - 20:,} more: see --json")
+
+
+def _titles(database: "Database", ids: list[Any]) -> "Callable[[Any], str]":
+    """What the catalogue calls each of these products."""
+    from aclue_pipeline.postgres import query
+
+    with database.begin() as connection:
+        rows = query(
+            connection, "select id, title from public.products where id = any(:ids)", ids=[one for one in ids if one]
+        )
+    found = {row["id"]: row["title"] for row in rows}
+    return lambda product: str(found.get(product, "(deleted)"))
 
 
 def _readable(name: str, value: Any) -> Any:

@@ -44,11 +44,26 @@ def card_of(model: TasteModel, events: Events) -> dict[str, Any]:
     }
 
 
+#: What stands for a name that only programs read.
+_CALLED: Final = {
+    "users": "users asked",
+    "log_loss": "log-loss",
+    "log_loss_of_current": "log-loss of the current version",
+    "chance_against_current": "± of the difference to it (95 %)",
+    "log_loss_of_best_baseline": "log-loss of that baseline",
+    "chance_against_best_baseline": "± of the difference to that baseline (95 %)",
+    "intercepts_of_blocks": "liked beyond what was predicted, by block",
+}
+_ASKED: Final = {"users": "each user's latest judgements", "calendar": "latest blocks of the calendar"}
+
+
 def entries(card: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """(name, value) of each entry, one that belongs to another after it as `other: name`."""
     place = {name: number for number, name in enumerate(_ORDER)}
     for name in sorted(card, key=lambda name: place.get(name, len(place))):
-        value, path = card[name], f"{above}{name.replace('_', ' ')}"
+        value = card[name]
+        called = _ASKED if isinstance(value, Mapping) else _CALLED
+        path = above + called.get(name, name.replace("_", " "))
         if isinstance(value, Mapping):
             yield from entries(value, f"{path}: ")
         else:

@@ -364,15 +364,30 @@ def test_of_a_user_with_very_many_events_the_latest_are_tried(
 
 
 def test_the_command_line_explains_for_people_and_for_machines(served: Database, aclue: Callable[..., Result]) -> None:
-    (product,) = products(served, 3)
+    (product, _), *_ = preferences.recommend(served, user(served, 4), 1)
     chance = preferences.predict(served, row_of(served, 4), [product]).probability[product]
     lines = aclue("explain", user(served, 4), product).stdout.splitlines()
     assert f"probability {chance:.3f}, nine times out of ten between" in lines[1]
-    assert lines[2].startswith("log odds: intercept ")
+    title = scalar(served, "select title from public.products where id = :id", id=product)
+    assert f"likes {product} {title} with probability" in lines[1]
+    assert "offset × log item" in lines[2]
+    assert "_" not in lines[2]
+    assert lines[2].startswith("log odds (words: docs/glossary.md): intercept ")
+    assert all(re.search(r"[0-9a-f]{12}  \S", line) for line in lines[4:24])
     told = json.loads(aclue("explain", user(served, 4), product, "--json").stdout)
     assert told["chance"]["probability"] == pytest.approx(chance)
     assert len(lines) == 4 + min(len(told["reasons"]), 20) + (len(told["reasons"]) > 20)
     assert "probability" not in aclue("explain", user(served, 4)).stdout
+    with served.begin() as connection:
+        query(connection, "update public.products set title = 'Kettle' where id = :id", id=product)
+        query(
+            connection,
+            """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+               values (:user, :product, 'left', '2026-01-02 00:00+00')""",
+            user=user(served, 4),
+            product=product,
+        )
+    assert "met already: dislike on 2026-01-02" in aclue("explain", user(served, 4), product).stdout
 
 
 # --- in SQL ---------------------------------------------------------------------------------------------------------------

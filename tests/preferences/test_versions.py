@@ -162,8 +162,13 @@ def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdict
         days = pg.execute("select min(at)::date::text, max(at)::date::text from pipeline.signals").fetchone()
     assert (card["first event"], card["last event"]) == days
     told = dict(entries(card))
-    assert told["predicts: users: judgements"] > 0
-    assert next(iter(told)).startswith("predicts: users"), "how good it is comes first"
+    assert (
+        told["predicts: each user's latest judgements: judgements"]
+        >= told["predicts: each user's latest judgements: users asked"]
+        > 0
+    )
+    assert next(iter(told)).startswith("predicts: each user"), "how good it is comes first"
+    assert not [name for name in told if "_" in name or "users: users" in name]
     preferences.train(shop, half_life_days=10)
     preferences.evaluate(shop)
     assert preferences.kept_versions(shop)[0]["card"]["the version before"] == {
@@ -262,8 +267,11 @@ def test_a_refused_version_is_red_with_its_reason_and_profiles_stay_with_the_cur
     verdicts["refused"] = "its log-loss is worse"
     told = CliRunner().invoke(aclue, ["preferences", "evaluate", "--yes"])
     assert isinstance(told.exception, VerificationFailed), told.output
+    assert told.stdout.startswith(f"measured: version {second}, newest, a candidate until now")
     assert f"version {second}: refused" in told.stdout
     assert "its log-loss is worse" in str(told.exception)
+    again = CliRunner().invoke(aclue, ["preferences", "evaluate", "--yes", "--json"])
+    assert json.loads(again.stdout)["version"] == first, "no candidate is left: the current version is measured"
     assert f"aclue preferences pin {second}" in str(told.exception)
     assert statuses(shop) == {first: "accepted", second: "refused"}
     found = ask(shop, check)
