@@ -23,7 +23,7 @@ def values_of(row: Mapping[str, Any], kind: int) -> list[str]:
 def vocabulary_of(
     rows: Sequence[Mapping[str, Any]], context: Mapping[str, Mapping[str, int]] | None = None
 ) -> Vocabulary:
-    """The facet values of the catalogue, and those of the swipe sessions ({facet: {value: times}})."""
+    """The facet values of the catalogue, and those of the swipe sessions ({facet: {value: how many said it}})."""
     counts: list[dict[str, int]] = [{} for _ in FACETS]
     for kind in ITEM_KINDS:
         counts[kind] = Counter(value for row in rows for value in values_of(row, kind))

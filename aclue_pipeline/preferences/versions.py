@@ -38,8 +38,8 @@ _ROWS: Final = (
     "select (select count(*) from public.swipe_interactions) + (select count(*) from public.recommendation_feedback)"
 )
 _TOLD_APART: Final = """
-    select distinct on (hashtext(word)) word, times
-    from unnest(%s::text[], %s::bigint[], %s::bigint[]) as w (word, times, users) order by hashtext(word), users desc, word
+    select distinct on (hashtext(word)) word, users
+    from unnest(%s::text[], %s::bigint[]) as w (word, users) order by hashtext(word), users desc, word
 """
 
 
@@ -256,19 +256,19 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
 
 
 def _context(pg: psycopg.Connection[Any]) -> dict[str, dict[str, int]]:
-    """{facet of the session: {value: rounds}}. A word that few used may say who they are, and a model outlives
+    """{facet of the session: {value: users}}. A word that few used may say who they are, and a model outlives
     their accounts: only what five said is known. Of words with one hash, by which events name them, what most users said."""
     said = [FACETS[kind].name for kind in CONTEXT_KINDS]
     listed = ", ".join(said)
     counted = pg.execute(
-        f"""select {listed}, count(*), count(distinct user_id) from staging.rounds where user_id is not null
-            group by grouping sets ({", ".join(f"({name})" for name in said)})"""  # noqa: S608
+        f"""select {listed}, count(distinct user_id) from staging.rounds where user_id is not null
+            group by grouping sets ({", ".join(f"({name})" for name in said)}) having count(distinct user_id) >= %s""",  # noqa: S608
+        [USERS_OF_A_WORD],
     ).fetchall()
     known = {}
     for n, name in enumerate(said):
-        of = [(words[n], times, users) for *words, times, users in counted if words[n] and users >= USERS_OF_A_WORD]
-        columns = [list(column) for column in zip(*of, strict=True)] or [[], [], []]
-        known[name] = dict(pg.execute(_TOLD_APART, columns).fetchall())
+        users = {words[n]: users for *words, users in counted if words[n]}
+        known[name] = dict(pg.execute(_TOLD_APART, [list(users), list(users.values())]).fetchall())
     return known
 
 
