@@ -164,6 +164,30 @@ def test_one_swipe_stops_nobodys_profile(shop: Database, value: str) -> None:
     is_the_same(shop)
 
 
+@pytest.mark.slow
+def test_twenty_thousand_swipes_of_one_user_stop_nobodys_profile(shop: Database) -> None:
+    """Of each product one judgement counts, and the profile holds what is known best."""
+    with shop.psycopg() as pg:
+        pg.execute("create temp table flood as select * from public.swipe_interactions with no data")
+        pg.execute(
+            """insert into pg_temp.flood (id, user_id, product_id, swipe_direction, swipe_timestamp)
+               select gen_random_uuid(), %s, md5('product' || 1 + n %% 30)::uuid, (array['left', 'right', 'up', 'down'])[1 + n / 30 %% 4],
+                   timestamptz '2026-03-01 10:00+00' + n / 100 * interval '1 second' from generate_series(1, 20000) n""",
+            [ME],
+        )
+        pg.execute("grant all on pg_temp.flood to authenticated")
+        pg.execute(
+            "select set_config('request.jwt.claims', %s, true)", [json.dumps({"role": "authenticated", "sub": ME})]
+        )
+        pg.execute("set local role authenticated")
+        pg.execute("insert into public.swipe_interactions select * from pg_temp.flood")
+        pg.execute("reset role")
+    is_harmless(shop)
+    (mine,) = [row for row in profiles_in(shop) if str(row["user_id"]) == ME]
+    assert mine["total_swipes"] > 15_000
+    assert mine["ml_features"]["judged"] == 30
+
+
 WORDS = {
     "of a megabyte": ("x" * 1_000_000, "x" * 60),
     "of two bytes a letter": ("ö" * 500_000, "ö" * 60),

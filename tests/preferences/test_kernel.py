@@ -207,6 +207,22 @@ def predicted(world: World, events: Events, item: "np.ndarray") -> "np.ndarray":
     )
 
 
+@pytest.mark.slow
+def test_what_all_weights_are_multiplied_by_says_nothing(world: World) -> None:
+    """They are relative: a power of two moves no bit of any profile, any other factor none by more than rounding."""
+    events = of_users(world.events, range(0, 400, 2))
+
+    def of_weights_times(factor: float) -> Profiles:
+        heavier = replace(events, training_weight=events.training_weight * factor)
+        return profiles(heavier, train(heavier, world.items, world.vocabulary, 180.0, seed=3))
+
+    as_they_are = of_weights_times(1.0)
+    doubled, odd = of_weights_times(2.0**-9), of_weights_times(7.3)
+    assert all(same_bits(as_they_are, user, doubled, user) for user in range(events.users))
+    for field in fields(Profiles):
+        np.testing.assert_allclose(getattr(odd, field.name), getattr(as_they_are, field.name), rtol=0, atol=1e-9)
+
+
 def test_after_a_pause_an_event_weighs_at_most_what_it_did_when_it_was_new(world: World) -> None:
     mugs, bag = products_of(world, "mugs"), products_of(world, "bags")[0]
     judged = [*((item, 1.0) for item in mugs[:20]), (bag, -1.0)]

@@ -218,6 +218,69 @@ def test_incremental_is_full_after_many_changes(profiled: Database) -> None:
     assert fingerprints_in(profiled) == marks
 
 
+def test_in_whatever_order_events_arrive_no_bit_moves(profiled: Database) -> None:
+    before = profiles_in(profiled)
+    with profiled.psycopg() as pg:
+        for table in ("swipe_interactions", "recommendation_feedback"):
+            pg.execute(f"create temp table loaded as select * from public.{table} order by md5(id::text)")
+            pg.execute(f"delete from public.{table}")
+            pg.execute(f"insert into public.{table} select * from pg_temp.loaded")
+            pg.execute("drop table pg_temp.loaded")
+    assert not preferences.train(profiled).is_new
+    done = preferences.recalculate(profiled)
+    assert (done.users, done.published.written) == (len(before), 0)
+    assert profiles_in(profiled) == before
+
+
+def test_a_deleted_product_changes_whose_events_went_with_it_and_where_they_stay_nobody(profiled: Database) -> None:
+    judges = scalar(
+        profiled, "select count(distinct user_id) from pipeline.signals where product_id = md5('product3')::uuid"
+    )
+    with profiled.begin() as connection:
+        query(connection, "delete from public.products where id = md5('product3')::uuid")
+    assert preferences.recalculate(profiled).users == judges > 0
+    before = profiles_in(profiled)
+    with profiled.psycopg() as pg:  # of an app that keeps them
+        for table in ("swipe_interactions", "recommendation_feedback", "recommendations"):
+            pg.execute(f"alter table public.{table} drop constraint {table}_product_id_fkey")
+        pg.execute("delete from public.products where id = md5('product4')::uuid")
+    assert preferences.recalculate(profiled).users == 0
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+    assert profiles_in(profiled) == before
+    train(profiled)  # without it
+    assert preferences.recalculate(profiled).users == len(before)
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+
+
+def test_whatever_changes_of_an_event_is_noticed(profiled: Database) -> None:
+    """Each column that a signal is made of, one after the other, of one swipe, its round and one piece of feedback."""
+    whose = "user_id = md5('user3')::uuid"
+    swiped = (
+        f"id = (select min(id::text)::uuid from public.swipe_interactions where {whose} and session_id is not null)"
+    )
+    changes = [
+        ("swipe_interactions", swiped, "product_id = md5('product9')::uuid"),
+        ("swipe_interactions", swiped, "swipe_timestamp = swipe_timestamp - interval '1 second'"),
+        ("swipe_interactions", swiped, "time_spent_seconds = coalesce(time_spent_seconds, 0) + 7"),
+        ("swipe_interactions", swiped, "preference_strength = 0.97"),
+        ("swipe_interactions", swiped, "session_id = null"),
+        ("swipe_sessions", whose, "recipient_relationship = 'colleague'"),
+        ("recommendation_feedback", whose, "feedback_value = -0.25"),
+        ("recommendation_feedback", whose, "feedback_type = 'explicit'"),
+        ("recommendation_feedback", whose, "feedback_tags = '{price}'"),
+        ("recommendation_feedback", whose, "training_weight = 0.5"),
+        ("recommendation_feedback", whose, "created_at = created_at - interval '1 second'"),
+        ("recommendation_feedback", whose, "product_id = md5('product9')::uuid"),
+        ("recommendation_feedback", whose, "is_validated = false"),
+    ]
+    for table, where, change in changes:
+        with profiled.psycopg() as pg:
+            assert pg.execute(f"update public.{table} set {change} where {where}").rowcount > 0, change
+        assert preferences.recalculate(profiled).users == 1, change
+        assert preferences.recalculate(profiled).users == 0, change
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+
+
 def test_a_new_model_version_is_a_change_for_everybody(profiled: Database) -> None:
     trained = train(profiled, half_life_days=60)
     assert trained.is_new
