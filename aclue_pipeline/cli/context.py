@@ -194,6 +194,24 @@ def raise_for(judgements: "Sequence[Judgement]", again: str) -> None:
         raise NotJudged(f"{', '.join(unjudged)} could not be judged; do as said above, then {again} again")
 
 
+class TableName(click.ParamType):
+    """Completed by the Tab key; whether there is such a table is the catalog's to say."""
+
+    name = "table"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+        from click.shell_completion import CompletionItem
+
+        from aclue_pipeline.catalog.read import DERIVED_ROOMS
+        from aclue_pipeline.settings import sql_folder
+
+        names = sorted(path.stem for room in DERIVED_ROOMS for path in (sql_folder() / room).glob("*.sql"))
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+TABLE = TableName()
+
+
 class Duration(click.ParamType):
     """A length of time as people write it: 45s, 10min, 2h."""
 

@@ -16,24 +16,29 @@ def db() -> None:
 
 
 @db.command(epilog="Example:  aclue db start")
+@json_option
 @click.pass_obj
-def start(context: Context) -> None:
+def start(context: Context, as_json: bool) -> None:
     """Start the server; it goes on when this command ends."""
     context.server.start()
-    click.echo(f"running on port {context.server.status()['port']}")
+    state = context.server.status()
+    print_json(state) if as_json else click.echo(f"running on port {state['port']}")
 
 
 @db.command(epilog="Example:  aclue db stop")
+@json_option
 @click.pass_obj
-def stop(context: Context) -> None:
+def stop(context: Context, as_json: bool) -> None:
     """Stop the server, rolling back what is under way."""
-    click.echo("stopped" if context.server.stop() else "was not running")
+    did = context.server.stop()
+    print_json({"stopped": did}) if as_json else click.echo("stopped" if did else "was not running")
 
 
 @db.command(epilog="Example:  aclue db remove")
 @yes_option
+@json_option
 @click.pass_obj
-def remove(context: Context, yes: bool) -> None:
+def remove(context: Context, yes: bool, as_json: bool) -> None:
     """Stop the server and delete the demo's data; a UI on it is to be ended first.
 
     Of a data directory that ACLUE_HOME names only what is the embedded server's goes.
@@ -47,7 +52,7 @@ def remove(context: Context, yes: bool) -> None:
     parts = [home] if home == default_home() else [*home.glob("postgres-*"), home / "reports"]
     parts = [part for part in parts if part.exists()]
     if not parts:
-        return click.echo(f"there is nothing in {home}")
+        return print_json({"deleted": []}) if as_json else click.echo(f"there is nothing in {home}")
     said = ", ".join(map(str, parts))
     if not yes:
         if not sys.stdin.isatty():
@@ -58,7 +63,7 @@ def remove(context: Context, yes: bool) -> None:
         context.server.stop()
         for part in parts:
             shutil.rmtree(part)
-    click.echo(f"deleted {said}")
+    print_json({"deleted": list(map(str, parts))}) if as_json else click.echo(f"deleted {said}")
 
 
 @db.command(epilog="Example:  aclue db status --json")

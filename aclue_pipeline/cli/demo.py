@@ -106,8 +106,9 @@ def _summary(steps: "list[Step]", took: list[float], figures: dict[str, str], se
 )
 @click.option("--days", type=click.IntRange(1, 10_000), help="Days back from yesterday.  [default: the real year]")
 @click.option("--seed", type=int, help="Seed of what is simulated; only for the first load.")
+@json_option
 @click.pass_obj
-def load(context: Context, users: int | None, days: int | None, seed: int | None) -> None:
+def load(context: Context, users: int | None, days: int | None, seed: int | None, as_json: bool) -> None:
     """Load sample data up to yesterday, or what is missing of it.
 
     What is loaded stays; more people or earlier days are added. The tables are made where they are missing; nothing is computed.
@@ -119,11 +120,13 @@ def load(context: Context, users: int | None, days: int | None, seed: int | None
     loading.install(database, context.admin_url, progress())
     schema.deploy(database)
     rows = loading.load(database, users, days, seed, progress=progress())
+    database.close()
+    if as_json:
+        return print_json(rows)
     for table, count in rows.items():
         click.echo(f"{table:<32}{count:>12,}")
     if not rows:
         click.echo("nothing is missing")
-    database.close()
 
 
 @demo.command(name="break", epilog="Example:  aclue demo break policy")
@@ -165,14 +168,17 @@ _LOOK = {
 
 
 @demo.command(epilog="Example:  aclue demo reset")
+@json_option
 @click.pass_obj
-def reset(context: Context) -> None:
+def reset(context: Context, as_json: bool) -> None:
     """Undo everything that was broken on purpose."""
     from aclue_pipeline.demo.breaks import reset as undo
 
     database = context.database()
     names = undo(database)
     database.close()
+    if as_json:
+        return print_json({"undone": list(names)})
     click.echo(f"undone: {', '.join(names)}" if names else "nothing was broken")
     if {"duplicate-clicks", "late-conversion"} & {*names}:
         click.echo("the published tables follow:  aclue --demo sync --full, then aclue --demo revenue rebuild")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json
+from aclue_pipeline.cli.context import TABLE, Context, json_option, print_json
 from aclue_pipeline.errors import DocsOutdated
 
 
@@ -18,10 +18,11 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
     """Write the data dictionary: every table and column, its type, and what it rests on.
 
     Where the scripts of sql/schema changed, sql/schema/declared.json too: what they make, asked of a server started for it;
-    docs/writing-events.md, for those who write an app's clients, and docs/atlas.html, where lineage is followed.
+    docs/writing-events.md, for those who write an app's clients, docs/commands.md, and docs/atlas.html, where lineage is followed.
     """
     from aclue_pipeline.catalog import atlas as pages
     from aclue_pipeline.catalog import docs as dictionary
+    from aclue_pipeline.cli import page
     from aclue_pipeline.schema import declared, writing
 
     folder = to or dictionary.folder()
@@ -35,6 +36,10 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
         names.append(writing.path().name)
         if not check:
             writing.write()
+    if to is None and page.outdated():
+        names.append(page.path().name)
+        if not check:
+            page.write()
     if to is None and pages.outdated(context.catalog, pages.path()):
         names.append(pages.path().name)
         if not check:
@@ -78,7 +83,7 @@ def atlas(context: Context, check: bool, to: Path | None, as_json: bool) -> None
     short_help="Show what a column rests on, as a tree.",
     epilog="Example:  aclue lineage revenue_daily.actual_commission",
 )
-@click.argument("name", metavar="TABLE[.COLUMN]", required=False)
+@click.argument("name", metavar="TABLE[.COLUMN]", type=TABLE, required=False)
 @click.option("--used-by", is_flag=True, help="The other way, one step: which columns rest on it.")
 @json_option
 @click.pass_obj

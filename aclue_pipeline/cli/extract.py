@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import DAY, Context, in_order
+from aclue_pipeline.cli.context import DAY, TABLE, Context, in_order
 from aclue_pipeline.errors import FileUnusable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     short_help="A published table as CSV or Parquet.",
     epilog="Example:  aclue extract revenue_daily --from 2026-03-01 --format parquet --out revenue.parquet",
 )
-@click.argument("table")
+@click.argument("table", type=TABLE)
 @click.option("--from", "first", type=DAY, metavar="DAY", help="First day, YYYY-MM-DD.  [default: the table's]")
 @click.option("--to", "last", type=DAY, metavar="DAY", help="Last day, counted too.  [default: the table's]")
 @click.option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell_hint, yes_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +218,7 @@ def _tell_current(version: str | None, before: str | None, pinned: bool, as_json
     was = f" (was {before})" if before not in (version, None) else ""
     click.echo(f"current version: {version or 'none'}, {word}{was}")
     if version != before:
-        click.echo("profiles follow with the next `aclue preferences recalculate`")
+        tell_hint("profiles follow with the next `aclue preferences recalculate`")
 
 
 @preferences.command(epilog="Example:  aclue --demo preferences show 0073356a-b032-5ba8-8c51-18e9b4adb988")
@@ -246,13 +246,17 @@ def show(context: Context, user_id: Any, as_json: bool) -> None:
 @preferences.command(epilog="Example:  aclue preferences reset 0073356a-b032-5ba8-8c51-18e9b4adb988")
 @click.argument("user_id", type=click.UUID)
 @yes_option
+@json_option
 @click.pass_obj
-def reset(context: Context, user_id: Any, yes: bool) -> None:
+def reset(context: Context, user_id: Any, yes: bool, as_json: bool) -> None:
     """Take back what a user adjusted by hand; the next recalculation computes it from the events again."""
     from aclue_pipeline.preferences import reset
 
-    if reset(_writable(context, yes), user_id):
-        click.echo("taken back; the profile follows with the next `aclue preferences recalculate`")
+    was = reset(_writable(context, yes), user_id)
+    if as_json:
+        print_json({"user_id": user_id, "taken_back": bool(was)})
+    elif was:
+        tell_hint("taken back; the profile follows with the next `aclue preferences recalculate`")
     else:
         click.echo(f"user {user_id} has adjusted nothing")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.attribution import attribution
-from aclue_pipeline.cli.context import DAY, Context, json_option, print_json, progress, yes_option
+from aclue_pipeline.cli.context import DAY, Context, json_option, print_json, progress, tell_hint, yes_option
 from aclue_pipeline.cli.facts import close, reopen
 from aclue_pipeline.cli.reports import import_, imports, undo
 from aclue_pipeline.errors import DaysFailed
@@ -185,7 +185,7 @@ def _outdated_command(room: str) -> click.Command:
                 )
         stale = any(found.values())
         remedy = f"    remedy: aclue {room} rebuild"
-        click.echo(remedy if stale else "every day that can be computed comes from the SQL and settings there are now")
+        tell_hint(remedy if stale else "every day that can be computed comes from the SQL and settings there are now")
 
     outdated.help = f"List the days of {room} tables that another version of their SQL, or other settings, computed."
     return outdated

@@ -2,7 +2,7 @@
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, raise_for, tell, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, raise_for, tell, yes_option
 
 
 @click.command(short_help="Judge the deployment by its success criteria.", epilog="Example:  aclue --demo verify")
@@ -38,8 +38,9 @@ def signoff(context: Context) -> None:
 @click.command(epilog="Example:  aclue roles --sql")
 @click.option("--sql", is_flag=True, help="Print the statements, for whoever may run them; change nothing.")
 @yes_option
+@json_option
 @click.pass_obj
-def roles(context: Context, sql: bool, yes: bool) -> None:
+def roles(context: Context, sql: bool, yes: bool, as_json: bool) -> None:
     """Make the roles that deploy, compute and look, each with no more rights than that needs.
 
     What is there stays. They log in once somebody gives them a password.
@@ -50,6 +51,9 @@ def roles(context: Context, sql: bool, yes: bool) -> None:
     if sql:
         return click.echo(working.script(database), nl=False)
     context.confirm_write(database, yes)
-    for line in working.roles(database):
+    said = working.roles(database)
+    if as_json:
+        return print_json({"roles": [working.DEPLOYER, working.PIPELINE, working.ANALYST], "says": list(said)})
+    for line in said:
         click.echo(line)
     click.echo(f"{working.DEPLOYER}, {working.PIPELINE} and {working.ANALYST} are whole on {database.label}", err=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from aclue_pipeline.cli.context import DAY, Context, json_option, print_json
+from aclue_pipeline.cli.context import DAY, TABLE, Context, json_option, print_json
 
 
 @click.command(
     short_help="Why a day of a table says what it says.", epilog="Example:  aclue why revenue_daily 2026-03-01"
 )
-@click.argument("table")
+@click.argument("table", type=TABLE)
 @click.argument("day", type=DAY, metavar="DAY")
 @click.option("--column", metavar="NAME", help="Only this column.  [default: the table's headline]")
 @click.option("--since", type=DAY, metavar="DAY", help="Restatements published from that day on.  [default: all]")

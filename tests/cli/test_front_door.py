@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from aclue_pipeline.cli import aclue, main
+from aclue_pipeline.cli import aclue, main, page
 from aclue_pipeline.cli.context import Context, pasteable, print_json
 from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import SettingsError
@@ -233,3 +233,50 @@ def test_of_a_named_data_directory_only_the_servers_own_is_removed(
     monkeypatch.setenv("ACLUE_HOME", str(home))
     assert run(capsys, "db", "remove", "--yes")[0] == 0
     assert {path.name for path in home.iterdir()} == {"accepted.csv", "ui.lock"}
+
+
+# --- what there is ------------------------------------------------------------------------------------------------------
+
+#: What they print is itself a file or a page, or another program's.
+WITHOUT_JSON = {"signoff", "export person", "export supabase", "ui", "report", "extract", "db psql", "db url", "demo"}
+
+
+def test_every_command_that_tells_something_tells_it_to_machines_too() -> None:
+    silent = set()
+
+    def look(command: click.Command, path: tuple[str, ...]) -> None:
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child is not None
+                look(child, (*path, name))
+        runs = not isinstance(command, click.Group) or command.invoke_without_command
+        if runs and not any("--json" in option.opts for option in command.params):
+            silent.add(" ".join(path))
+
+    look(aclue, ())
+    assert silent == WITHOUT_JSON
+
+
+def test_tab_completes_commands_and_tables(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("_ACLUE_COMPLETE", "bash_complete")
+    for words, offered in (
+        ("aclue rev", "plain,revenue"),
+        ("aclue why revenue_d", "plain,revenue_daily"),
+        ("aclue lineage taste_m", "plain,taste_models"),
+    ):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+        assert run(capsys, "")[1].split() == [offered]
+
+
+def test_the_page_of_commands_is_their_own_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.page()
+    assert "## aclue revenue rebuild\n\n```text\nUsage: aclue revenue rebuild [OPTIONS]\n" in text
+    monkeypatch.setattr(page, "path", lambda: Path("commands.md"))
+    assert page.outdated()
+    page.write()
+    assert not page.outdated()
+    Path("commands.md").write_text(text.replace("--restate", "--restated"))
+    assert page.outdated()
