@@ -10,14 +10,17 @@ from aclue_pipeline.preferences.arrays import EPOCH, Events
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.model import PARTS, TasteModel
 
-_SAYS: Final = ("a like", "a super-like", "a dislike", "a look", "explicit feedback", "implicit feedback")
+_SAYS: Final = (
+    "a like", "a super-like", "a dislike", "a look", "explicit feedback", "implicit feedback", "a long look adds", "strength adds",
+)  # fmt: skip
+_HALF_LIFE: Final = "half-life in days"
 #: In which a card is read; the server keeps no order of its own.
 _ORDER: Final = (
     "stands in for", "refused because", "predicts", "users", "calendar", "the version before", "version",
     "judgements", "log_loss", "log_loss_of_current", "chance_against_current", "best_baseline", "log_loss_of_best_baseline",
     "chance_against_best_baseline", "intercepts_of_blocks",
-    "first event", "last event", "half-life in days", "share of likes", "products judged", "words",
-    "what one says", *_SAYS, "how far users differ", "base rate", "the link weighs", "intercept", *PARTS,
+    "first event", "last event", _HALF_LIFE, "share of likes", "products judged", "words",
+    "what one says", *_SAYS, "interval", "how far users differ", "base rate", "the link weighs", "intercept", *PARTS,
 )  # fmt: skip
 
 
@@ -29,11 +32,16 @@ def card_of(model: TasteModel, events: Events) -> dict[str, Any]:
     return {
         "first event": first.isoformat(),
         "last event": last.isoformat(),
-        "half-life in days": p.half_life_days,
+        _HALF_LIFE: p.half_life_days,
         "share of likes": _round(p.like_rate),
         "products judged": int((model.items.count > 0).sum()),
         "words": {facet.name: len(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)},
-        "what one says": {name: _round(weight) for name, weight in zip(_SAYS, p.source_weight, strict=True)},
+        "what one says": {name: _round(weight) for name, weight in zip(_SAYS, p.stated(), strict=True)},
+        "interval": {
+            name: f"{least:.5g} to {most:.5g}"
+            for name, (least, most) in zip((*_SAYS, _HALF_LIFE), p.plausible, strict=True)
+            if most > 0
+        },
         "how far users differ": {"base rate": _round(np.sqrt(p.base_variance))}
         | {name: _round(value) for name, value in spread.items()},
         "the link weighs": {

@@ -2,7 +2,7 @@
 and how old it is. Every rule about repeats, strength and age is here; what is concluded from them is the kernel's."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,22 @@ class Weighing:
     time_gain: float = 0.4  # how much more a swipe says after a long look than after none
     time_half: float = 5.0  # seconds that give half of it, as does an unknown time
     strength_slope: float = 1.0  # what a strength adds by its distance from undecided
+    #: Of each that is `stated`, then of the half-life: the least and the most that predict not surely worse than the best; 0 where none
+    #: was fitted.
+    plausible: Floats = field(default_factory=lambda: np.zeros((9, 2)))
+
+    def stated(self) -> Floats:
+        """How much each says beside the others."""
+        return np.array([*self.source_weight, self.time_gain, self.strength_slope])
+
+    def stating(self, stated: Floats) -> Self:
+        return replace(self, source_weight=stated[:-2], time_gain=float(stated[-2]), strength_slope=float(stated[-1]))
+
+    def scaled(self, events: Events) -> Self:
+        """So that the events that judge weigh 1 in the mean."""
+        signed = events.value != 0
+        mean = float(np.mean(weights(events, self)[signed])) if signed.any() else 1.0
+        return replace(self, weight_scale=1.0 / mean)
 
 
 def weights(events: Events, by: Weighing) -> Floats:

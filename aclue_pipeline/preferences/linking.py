@@ -44,13 +44,13 @@ def link_of(fitted: Callable[[Events], TasteModel], events: Events, seed: int) -
     made, like, fair = (np.concatenate(column) for column in zip(*taught, strict=True))
     if len(like) < ENOUGH or np.ptp(like) == 0:
         return PLAIN_LINK, np.zeros(2)
-    link = _regression(made, like, fair)
+    link = regression(made, like, fair)
     made, like, _ = newest
     seasoned = familiarity(np.expm1(made[:, PARTS.index("log_user")]))
     return link, _calibration(link[0] + made @ link[1:], seasoned, like)
 
 
-def _regression(made: Floats, like: Floats, fair: Floats) -> Floats:
+def regression(made: Floats, like: Floats, fair: Floats) -> Floats:
     """(intercept, coefficients), drawn to what is plain, those of evidence and offsets at least 0: a dislike must not raise its own
     product."""
     from scipy.optimize import minimize

@@ -53,10 +53,13 @@ class Parameters(Weighing):
         rank = len(stored["centres"][0])
         made: dict[str, Any] = {}
         for field in fields(cls):
+            if field.name == "plausible" and field.name not in stored:
+                continue  # of a version before any was told
             value = stored[field.name]
-            matrix = field.name in ("content_vector", "centres")
+            columns = {"content_vector": rank, "centres": rank, "plausible": 2}
             if isinstance(value, list):
-                made[field.name] = np.array(value, np.float64).reshape((-1, rank) if matrix else (-1,))
+                shape = (-1, columns[field.name]) if field.name in columns else (-1,)
+                made[field.name] = np.array(value, np.float64).reshape(shape)
             else:
                 made[field.name] = float(value)
         return cls(**made)

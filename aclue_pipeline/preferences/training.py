@@ -1,7 +1,6 @@
 """Training: from everybody's judgements to a version of the taste model. Deterministic: the same events, catalogue,
 seed and previous version give the same version. The arithmetic of a profile is the kernel's; nothing here is needed to compute one."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -13,15 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from aclue_pipeline.preferences.alignment import aligned, renumbered
 from aclue_pipeline.preferences.arrays import Events, Floats, Items, Vocabulary, logit, sigmoid, sums
-from aclue_pipeline.preferences.evidence import (
-    ENOUGH,
-    Judgements,
-    Weighing,
-    judged_of,
-    judgements,
-    not_met_before,
-    weights,
-)
+from aclue_pipeline.preferences.evidence import ENOUGH, Judgements, Weighing, judged_of, judgements, not_met_before
 from aclue_pipeline.preferences.facets import BANDS, FACETS, ITEM_KINDS, RANK, SEGMENTS
 from aclue_pipeline.preferences.kernel import (
     Residuals,
@@ -34,23 +25,21 @@ from aclue_pipeline.preferences.kernel import (
 from aclue_pipeline.preferences.linking import PLAIN_LINK, link_of, of_users, parts_of, some_users
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
-from aclue_pipeline.preferences.splits import last_fifth
+from aclue_pipeline.preferences.splits import Mask, last_fifth
+from aclue_pipeline.preferences.weighing import HALF_LIVES, aged, weighed
 
 
 class Scales(NamedTuple):
-    """How far users' deviations spread, log odds squared, and how fast they age: what is learned once and then stays."""
+    """How far users' deviations spread, log odds squared: what is learned once and then stays."""
 
     facet_variance: Floats
     slope_variance: float
-    half_life_days: float
 
 
 SPREAD: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price")  # parts whose prior variance is chosen
 #: Judgements' worth of prior that empirical Bayes chooses from. Below 5, three likes of three would beat ninety of a hundred.
 STRENGTHS: Final = np.array([5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 113.0])
 VARIANCES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)  # of a user's deviations, log odds squared
-#: Days; the first one where nothing is known, the last one is as good as none.
-HALF_LIVES: Final = (180.0, 30.0, 90.0, 365.0, 1000.0, 10_000.0)
 ROUNDS: Final = 12  # of alternating Newton steps for base rates and offsets
 CONTENT_ROUNDS: Final = (2, 6, 10)  # in which the content's prior for offsets is fitted anew
 PASSES: Final = 60  # of Adagrad over the vectors
@@ -67,29 +56,43 @@ def train(
     half_life_days: float | None,
     seed: int,
     previous: TasteModel | None = None,
+    weighing: Weighing | None = None,
 ) -> TasteModel:
     """A model version from the events of all (or a sample of) users and the catalogue's items, its vectors and segments as near to the
-    previous version's as may be; without a half-life it is fitted.
+    previous version's as may be; without a half-life it is fitted, and how much else a signal says, unless a weighing is given.
 
-    How far users' tastes spread and how fast they age is learned once, by what predicts the latest judgements best, and stays what it
-    is in everything that follows. The link, which weighs the parts of a prediction, is learned on judgements that came after those which
-    all else was fitted to, for one such moment after the other; then all is fitted to all. One thread: its sums do not depend on the
-    machine.
+    How far users' tastes spread, how fast they age and what a signal says is learned once, by what predicts later judgements best, and
+    stays what it is in everything that follows. The link, which weighs the parts of a prediction, is learned on judgements that came
+    after those which all else was fitted to, for one such moment after the other; then all is fitted to all. One thread: its sums do
+    not depend on the machine.
     """
     with threadpool_limits(1):
         taught = some_users(events, LINK_EVENTS, seed)
-        first = half_life_days or HALF_LIVES[0]
-        half_lives = HALF_LIVES if half_life_days is None else (half_life_days,)
-        scales = _scales(lambda part: fit(part, items, vocabulary, first, seed), taught, half_lives)
+        by = weighing or Weighing(half_life_days=half_life_days or HALF_LIVES[0])
+        moments = list(of_users(taught))
+        known, asked = moments[-1]
+        history, future = taught.take(known), _asked(taught, known, asked)
+        model = fit(history, items, vocabulary, by, seed)
+        scales = _scales(model, history, future)
+        if weighing is None:
+            if half_life_days is None:
+                by = aged(_scaled(model, scales), history, future)
+            known = moments[1][0]  # half of it, so that there is much to ask for
+            history, future = taught.take(known), _asked(taught, known, ~known)
+            by = weighed(_scaled(fit(history, items, vocabulary, by, seed), scales), history, future, seed)
 
         def fitted(part: Events) -> TasteModel:
-            return _scaled(fit(part, items, vocabulary, scales.half_life_days, seed), scales)
+            return _scaled(fit(part, items, vocabulary, by, seed), scales)
 
         link, calibration = link_of(fitted, taught, seed)
         model = aligned(fitted(events), previous)
         centres = _centres(events, model, seed, previous)
         parameters = replace(_strengths(events, model), link=link, calibration=calibration, centres=centres)
     return replace(model, parameters=parameters, version=version_of(parameters, vocabulary, model.items))
+
+
+def _asked(events: Events, known: Mask, asked: Mask) -> Judgements:
+    return not_met_before(judged_of(events.take(asked)), events.take(known))
 
 
 def split(events: Events) -> tuple[Events, Judgements]:
@@ -106,12 +109,9 @@ def split(events: Events) -> tuple[Events, Judgements]:
     return history, not_met_before(future, history)
 
 
-def fit(events: Events, items: Items, vocabulary: Vocabulary, half_life_days: float, seed: int) -> TasteModel:
+def fit(events: Events, items: Items, vocabulary: Vocabulary, weighing: Weighing, seed: int) -> TasteModel:
     """What a version says of products and of the population; scales, strengths, link and segments as they are without evidence."""
-    weighing = Weighing(half_life_days=half_life_days)
-    signed = events.value != 0
-    mean = float(np.mean(weights(events, weighing)[signed])) if signed.any() else 1.0
-    weighing = replace(weighing, weight_scale=1.0 / mean)
+    weighing = weighing.scaled(events)
     judged = judgements(events, weighing)
     about = judged.take(~judged.price_only)
     like_rate = (float(np.sum(about.evidence * about.like)) + 1.0) / (float(np.sum(about.evidence)) + 2.0)
@@ -299,37 +299,20 @@ def _scaled(model: TasteModel, scales: Scales) -> TasteModel:
     return replace(model, parameters=replace(model.parameters, **scales._asdict()))
 
 
-def _scales(fitted: Callable[[Events], TasteModel], events: Events, half_lives: tuple[float, ...]) -> Scales:
-    """What predicts the last block of each user's judgements best: how far deviations for facet values and price slopes of one user
-    spread, each beside the base rate alone, and the half-life. The first one stays where no other is surely better."""
-    known, asked = list(of_users(events))[-1]
-    history = events.take(known)
-    future = not_met_before(judged_of(events.take(asked)), history)
+def _scales(model: TasteModel, history: Events, future: Judgements) -> Scales:
+    """What predicts the future best: how far deviations for facet values and price slopes of one user spread, each beside the base rate
+    alone."""
+    facets = np.full(len(FACETS), 0.1)
     if len(future) < ENOUGH:
-        return Scales(np.full(len(FACETS), 0.1), 0.1, half_lives[0])
-    model = fitted(history)
+        return Scales(facets, 0.1)
     losses = []
     for variance in VARIANCES:
-        tried = _scaled(model, Scales(np.full(len(FACETS), variance), variance, half_lives[0]))
+        tried = _scaled(model, Scales(np.full(len(FACETS), variance), variance))
         made = dict(zip(PARTS, parts_of(tried, history, future), strict=True))
         losses.append([log_loss(future.like, sigmoid(made["base"] + made[name])) for name in SPREAD])
     best = np.array(VARIANCES)[np.argmin(losses, axis=0)]
-    facets = np.full(len(FACETS), 0.1)
     facets[list(ITEM_KINDS)] = best[:-1]
-    return _aged(model, history, future, [Scales(facets, float(best[-1]), days) for days in half_lives])
-
-
-def _aged(model: TasteModel, history: Events, future: Judgements, tried: list[Scales]) -> Scales:
-    """Of scales that differ by their half-life the best, if it is better than the first by more than chance (two standard errors of
-    the users' differences)."""
-    users = []
-    for scales in tried:
-        log_odds = np.stack(parts_of(_scaled(model, scales), history, future), axis=1) @ PLAIN_LINK[1:]
-        lost = np.logaddexp(0.0, log_odds) - future.like * log_odds
-        users.append(sums(future.user, lost, history.users))
-    gain = users[0] - np.array(users)
-    best = int(np.argmax(gain.sum(axis=1)))
-    return tried[best if gain[best].sum() > 2.0 * np.sqrt(np.sum(gain[best] ** 2)) else 0]
+    return Scales(facets, float(best[-1]))
 
 
 def _centres(events: Events, model: TasteModel, seed: int, previous: TasteModel | None) -> Floats:

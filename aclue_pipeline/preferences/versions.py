@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -16,6 +17,7 @@ from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
 from aclue_pipeline.preferences.card import card_of
 from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
+from aclue_pipeline.preferences.evidence import Weighing
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.judging import Fitted, Verdict, as_baseline, judge
 from aclue_pipeline.preferences.model import FORMAT, TasteModel
@@ -41,6 +43,8 @@ _TOLD_APART: Final = """
     select distinct on (hashtext(word)) word, users
     from unnest(%s::text[], %s::bigint[]) as w (word, users) order by hashtext(word), users desc, word
 """
+#: Parameters that are settings of a version: the scale and the ranges beside them follow from the data.
+_WEIGHING: Final = ("half_life_days", "source_weight", "time_gain", "time_half", "strength_slope")
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def evaluate(db: Database) -> Quality:
 
         def fitted(by: _Settings) -> Fitted:
             def version(part: Events) -> TasteModel:
-                model = fit(part, items, vocabulary, by.half_life_days, by.seed)
+                weighing = Weighing(**by.weighing | {"source_weight": np.array(by.weighing["source_weight"])})
+                model = fit(part, items, vocabulary, None, by.seed, weighing=weighing)
                 return as_baseline(model, by.baseline) if by.baseline else model
 
             return version
@@ -150,9 +155,9 @@ def _alone(db: Database) -> Iterator[None]:
 
 
 class _Settings(NamedTuple):
-    """What a version is fitted by."""
+    """What a version is fitted by; how much a signal says is found once, with all that was known when it was trained."""
 
-    half_life_days: float
+    weighing: dict[str, Any]
     seed: int
     baseline: str | None  # it stands in for
 
@@ -166,9 +171,10 @@ class _Judged(NamedTuple):
 def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged, _Judged | None]:
     """(the newest version if it is a candidate, else the current one; the current one, if this release can compute profiles with it)."""
     rows = pg.execute(
-        """select m.version, (m.parameters ->> 'half_life_days')::float8, m.seed, m.card ->> 'stands in for',
-               m.status is not distinct from 'candidate', c.version is not null
-           from pipeline.taste_models m left join pipeline.current_taste_model c using (version) order by m.trained_at desc, m.version"""
+        """select m.version, (select jsonb_object_agg(key, value) from jsonb_each(m.parameters) where key = any(%s)), m.seed,
+               m.card ->> 'stands in for', m.status is not distinct from 'candidate', c.version is not null
+           from pipeline.taste_models m left join pipeline.current_taste_model c using (version) order by m.trained_at desc, m.version""",
+        [list(_WEIGHING)],
     ).fetchall()
     found = [(_Judged(version, _Settings(*by), is_candidate), current) for version, *by, is_candidate, current in rows]
     current = next((one for one, is_current in found if is_current and one.version.startswith(FORMAT)), None)

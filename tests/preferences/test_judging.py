@@ -7,6 +7,7 @@ import pytest
 
 from aclue_pipeline.preferences.arrays import Events
 from aclue_pipeline.preferences.baselines import BASELINES
+from aclue_pipeline.preferences.evidence import Weighing
 from aclue_pipeline.preferences.judging import Fitted, as_baseline, half_width, judge
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import TasteModel
@@ -21,9 +22,8 @@ def events(world: World) -> Events:
 
 
 def fitted(world: World, half_life_days: float = 180.0) -> Fitted:
-    return lambda part: fit(
-        part, world.items, world.vocabulary, half_life_days, 2
-    )  # what follows in training only helps
+    by = Weighing(half_life_days=half_life_days)
+    return lambda part: fit(part, world.items, world.vocabulary, by, 2)  # what follows in training only helps
 
 
 def spoiled(world: World) -> Fitted:

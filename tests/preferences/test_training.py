@@ -41,7 +41,7 @@ def test_the_link_finds_what_likes_were_made_of_and_nothing_negative_but_counts(
     true = np.where(np.array(PARTS) == "style", -0.7, 0.0) + np.where(np.array(PARTS) == "vector", 0.8, 0.0)
     true[PARTS.index("log_user")] = -0.4
     like = (random.random(len(made)) < sigmoid(0.3 + made @ true)).astype(float)
-    link = linking._regression(made, like, np.ones(len(made)))
+    link = linking.regression(made, like, np.ones(len(made)))
     found = dict(zip(PARTS, link[1:], strict=True))
     assert abs(found["vector"] - 0.8) < 0.1
     assert abs(found["log_user"] + 0.4) < 0.05

@@ -15,10 +15,11 @@ from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite, NothingFo
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import store, versions
+from aclue_pipeline.preferences.arrays import Events
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.card import entries
 from aclue_pipeline.preferences.figures import measured
-from aclue_pipeline.preferences.judging import Verdict
+from aclue_pipeline.preferences.judging import Fitted, Verdict
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.preferences.database import profiles_in, scalar, stock
@@ -176,6 +177,27 @@ def test_a_new_version_is_a_candidate_until_it_is_judged(shop: Database, verdict
         "predicts": card["predicts"],
     }
     assert not preferences.ensure_judged(shop)
+
+
+def test_candidate_and_current_version_are_fitted_anew_each_by_its_own_weights(
+    shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+
+    def told(events: Events, candidate: Fitted, current: Fitted, *_: Any) -> Verdict:
+        found.extend(fitted(events).parameters for fitted in (candidate, current))
+        raise InterruptedError
+
+    monkeypatch.setattr(versions, "judge", told)
+    preferences.train(shop, half_life_days=20)
+    with shop.psycopg() as pg:
+        pg.execute(
+            """update pipeline.taste_models
+               set parameters = parameters || '{"time_gain": 1.2, "source_weight": [1, 3, 1, 0.5, 1, 0.4]}' where status = 'accepted'"""
+        )
+    with pytest.raises(InterruptedError):
+        preferences.evaluate(shop)
+    assert [(p.half_life_days, p.time_gain, p.source_weight[1]) for p in found] == [(20, 0.4, 1.6), (180, 1.2, 3)]
 
 
 def test_versions_are_trained_and_judged_by_one_at_a_time(shop: Database) -> None:
