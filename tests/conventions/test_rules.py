@@ -183,11 +183,10 @@ def test_links_between_pages_lead_somewhere() -> None:
 def _commands(page: Path) -> Iterator[list[str]]:
     """The words of every `aclue …` that stands in a page's shell blocks."""
     for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
+        for line in re.findall(r"^(?:\S*/)?aclue .*", block, re.MULTILINE):
             words = shlex.split(line, comments=True)
-            if words and Path(words[0]).name == "aclue":
-                ends = [n for n, word in enumerate(words) if word in ("|", ">", "&&")]
-                yield words[1 : min(ends, default=None)]
+            ends = [n for n, word in enumerate(words) if word in ("|", ">", "&&")]
+            yield words[1 : min(ends, default=None)]
 
 
 def _parse(words: list[str]) -> None:
