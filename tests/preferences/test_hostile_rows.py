@@ -19,6 +19,7 @@ from aclue_pipeline.checks import ask
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import signals, store
 from aclue_pipeline.preferences.arrays import EVENT_COLUMNS
+from aclue_pipeline.preferences.catalogue import UUID
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS
 from tests.conftest import Databases
 from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock, train
@@ -211,6 +212,28 @@ def test_one_round_of_swiping_stops_nobodys_profile(shop: Database, value: str) 
     with shop.psycopg() as pg:
         write(pg, "authenticated", "swipe_sessions", counts_as, where={"id": SOME})
     is_the_same(shop)
+
+
+@pytest.mark.slow
+def test_rounds_whose_ids_one_number_stands_for_stop_nobodys_profile(shop: Database) -> None:
+    """Their ids are the client's: told apart by a mixture of their bits, these two are one."""
+    ids = ["00000000-0000-0000-0000-000000000001", "80000000-0000-0000-8000-000000000001"]
+    with shop.psycopg() as pg:
+        for id_ in ids:
+            write(pg, "authenticated", "swipe_sessions", {"id": id_, "user_id": ME, "occasion": "birthday"})
+            swipe = {**SWIPE, "id": str(uuid.uuid4()), "session_id": id_}
+            write(pg, "authenticated", "swipe_interactions", swipe)
+    is_harmless(shop)
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**62, 2**63])] * 2), unique=True),
+    st.data(),
+)
+def test_every_id_is_found_whoever_chose_them(ids: list[tuple[int, int]], data: st.DataObject) -> None:
+    asked = [*data.draw(st.lists(st.sampled_from([(0, 0), *ids]), max_size=5)), (2**63, 2**63)]
+    found = signals.Lookup(np.array(ids, UUID))(np.array(asked, UUID))
+    assert found.tolist() == [ids.index(one) if one in ids else -1 for one in asked]
 
 
 # --- feedback -----------------------------------------------------------------------------------------------------------------
