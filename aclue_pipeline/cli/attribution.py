@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import DAY, Context, in_order, json_option, print_json
+from aclue_pipeline.cli.context import DAY, Context, in_order, json_option, print_json, waiting
 
 if TYPE_CHECKING:
     from aclue_pipeline.revenue.attribution import Model
@@ -39,7 +39,8 @@ def attribution(
     database = context.database()
     until = last.date() if last else derived.today(database) - timedelta(days=1)
     in_order(first.date(), until)
-    found = credits(read_paths(database, context.catalog, first.date(), until, dimension), model)
+    with waiting("sharing sales out"):
+        found = credits(read_paths(database, context.catalog, first.date(), until, dimension), model)
     database.close()
     if as_json:
         print_json([vars(one) for one in found])

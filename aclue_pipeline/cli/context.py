@@ -4,7 +4,9 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -158,6 +160,26 @@ def tell_hint(text: str) -> None:
 def progress() -> Callable[[str], None]:
     """Progress lines go to stderr, so that stdout stays the result."""
     return lambda line: click.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def waiting(what: str | Callable[[], str], first: float = 5) -> Iterator[None]:
+    """Says on stderr that `what` goes on and for how long: after some seconds, then ever more seldom, at least each minute."""
+    ended, began = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        pause = first
+        while not ended.wait(pause):
+            click.echo(f"… {what if isinstance(what, str) else what()}, {time.monotonic() - began:.0f} s", err=True)
+            pause = min(2 * pause, 60)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 _MARKS = {"passed": ("✓", "green"), "not judged": ("–", "yellow"), "info": ("i", "blue"), "warn": ("!", "yellow")}

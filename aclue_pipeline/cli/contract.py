@@ -2,7 +2,7 @@
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, tell
+from aclue_pipeline.cli.context import Context, json_option, tell, waiting
 
 
 @click.command(epilog="Example:  aclue contract --json")
@@ -16,6 +16,7 @@ def contract(context: Context, as_json: bool) -> None:
     from aclue_pipeline.schema import contract as promised
 
     database = context.database()
-    judgements = promised.judge(database)
+    with waiting("trying"):
+        judgements = promised.judge(database)
     click.echo(f"trying {database.label}", err=True)
     tell(judgements, as_json, "try")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell_hint, waiting
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -37,7 +37,7 @@ def demo(click_context: click.Context, no_ui: bool, port: int | None) -> None:
     assert context is not None
     _whole(context)
     if no_ui:
-        click.echo(
+        tell_hint(
             "The Dagster UI on it: aclue demo, or aclue --demo ui; a page of charts: aclue --demo report --out report.html"
         )
     else:
@@ -50,18 +50,21 @@ def _whole(context: Context) -> None:
     from aclue_pipeline.demo.tour import Stage, figures, tour
 
     began = time.monotonic()
+    said = [""]
 
     def say(line: str) -> None:
+        said.append(line)
         click.echo(f"{time.monotonic() - began:6.1f} s  {line}", err=True)
 
     say("the embedded PostgreSQL server")
     database = context.database()
     stage = Stage(database, context.catalog, context.admin_url, _instance, say)
     steps, ends = [], [time.monotonic()]
-    for step in tour(stage):
-        steps.append(step)
-        ends.append(time.monotonic())
-        context.name_first_day()  # known once the first step has loaded something
+    with waiting(lambda: said[-1], 10):
+        for step in tour(stage):
+            steps.append(step)
+            ends.append(time.monotonic())
+            context.name_first_day()  # known once the first step has loaded something
     _summary(steps, [end - begin for begin, end in pairwise(ends)], figures(database), time.monotonic() - began)
     database.close()
 
@@ -151,8 +154,8 @@ def break_(context: Context, what: str, as_json: bool) -> None:
         return
     click.echo(done.says)
     for line in _LOOK[what]:
-        click.echo(f"look:  {line}")
-    click.echo("undo:  aclue demo reset")
+        tell_hint(f"look:  {line}")
+    tell_hint("undo:  aclue demo reset")
 
 
 #: Where each break shows; in the UI the jobs verify_schema, sync_facts and rebuild_revenue_and_funnel show the same.
@@ -181,7 +184,7 @@ def reset(context: Context, as_json: bool) -> None:
         return print_json({"undone": list(names)})
     click.echo(f"undone: {', '.join(names)}" if names else "nothing was broken")
     if {"duplicate-clicks", "late-conversion"} & {*names}:
-        click.echo("the published tables follow:  aclue --demo sync --full, then aclue --demo revenue rebuild")
+        tell_hint("the published tables follow:  aclue --demo sync --full, then aclue --demo revenue rebuild")
 
 
 @demo.command(epilog="Example:  aclue demo status --json")
@@ -196,7 +199,7 @@ def status(context: Context, as_json: bool) -> None:
         if as_json:
             print_json({"running": False, "loaded": None, "broken": []})
         else:
-            click.echo("the embedded server does not run: aclue db start starts it, aclue demo loads and computes")
+            tell_hint("the embedded server does not run: aclue db start starts it, aclue demo loads and computes")
         return
     database = context.database()
     with database.begin() as connection:

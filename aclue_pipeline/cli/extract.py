@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import DAY, TABLE, Context, in_order
+from aclue_pipeline.cli.context import DAY, TABLE, Context, in_order, waiting
 from aclue_pipeline.errors import FileUnusable
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def extract(
         in_order(first.date(), last.date())
     days = (first.date() if first else None, last.date() if last else None)
     database, wanted = context.database(), published(context.catalog, table)
-    rows = _to_file(database, wanted, days, form, out) if out else _to_stdout(database, wanted, days)
+    with waiting("reading"):
+        rows = _to_file(database, wanted, days, form, out) if out else _to_stdout(database, wanted, days)
     database.close()
     click.echo(f"{wanted.key}: {rows:,} rows{f' in {out}' if out else ''}", err=True)
 

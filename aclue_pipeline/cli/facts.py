@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import MONTH, Context, json_option, print_json, yes_option
+from aclue_pipeline.cli.context import MONTH, Context, json_option, print_json, waiting, yes_option
 from aclue_pipeline.settings import person
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def sync(context: Context, full: bool, yes: bool, as_json: bool) -> None:
 
     database = context.database()
     context.confirm_write(database, yes)
-    done = sync(database, context.catalog, full=full)
+    with waiting("taking in events"):
+        done = sync(database, context.catalog, full=full)
     database.close()
     if as_json:
         print_json(asdict(done))

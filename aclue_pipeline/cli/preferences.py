@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell_hint, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell_hint, waiting, yes_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,9 @@ def train(context: Context, yes: bool, as_json: bool) -> None:
     """
     from aclue_pipeline.preferences import train
 
-    trained = train(_writable(context, yes))
+    database = _writable(context, yes)
+    with waiting("training"):
+        trained = train(database)
     if as_json:
         print_json(asdict(trained))
     else:
@@ -79,7 +81,8 @@ def evaluate(context: Context, yes: bool, as_json: bool) -> None:
     before = {one["version"]: one["status"] for one in kept}
     is_new = bool(kept) and kept[0]["status"] == "candidate"
     version = next((one["version"] for one in kept if is_new or one["is_current"]), None)
-    measured = evaluate(database)
+    with waiting("measuring"):
+        measured = evaluate(database)
     judged = [one for one in kept_versions(database) if before.get(one["version"]) != one["status"]]
     if as_json:
         versions = {one["version"]: one["status"] for one in judged}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from aclue_pipeline.cli.context import DAY, Context, in_order
+from aclue_pipeline.cli.context import DAY, Context, in_order, waiting
 
 
 @click.command(
@@ -33,7 +33,8 @@ def report(context: Context, first: datetime | None, last: datetime | None, out:
     until = last.date() if last else derived.today(database) - timedelta(days=1)
     since = first.date() if first else until - timedelta(days=89)
     in_order(since, until)
-    page = written(database, since, until)
+    with waiting("computing the page"):
+        page = written(database, since, until)
     database.close()
     if out is None:
         click.echo(page, nl=False)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, waiting, yes_option
 from aclue_pipeline.errors import LinesRejected
 from aclue_pipeline.settings import person
 
@@ -43,9 +43,10 @@ def import_(context: Context, file: Path, network: str | None, currency: str | N
 
     database = context.database()
     context.confirm_write(database, yes)
-    done, rejected = import_report(
-        database, context.catalog, file.read_bytes(), file.name, person(), network=network, currency=currency
-    )
+    with waiting("importing"):
+        done, rejected = import_report(
+            database, context.catalog, file.read_bytes(), file.name, person(), network=network, currency=currency
+        )
     database.close()
     if as_json:
         lines = [{"line": one.number, "reason": one.reason} for one in rejected] if done.is_new else []

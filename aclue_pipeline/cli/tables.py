@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.attribution import attribution
-from aclue_pipeline.cli.context import DAY, Context, json_option, print_json, progress, tell_hint, yes_option
+from aclue_pipeline.cli.context import DAY, Context, json_option, print_json, progress, tell_hint, waiting, yes_option
 from aclue_pipeline.cli.facts import close, reopen
 from aclue_pipeline.cli.reports import import_, imports, undo
 from aclue_pipeline.errors import DaysFailed
@@ -58,7 +58,9 @@ def _rebuild_command(room: str) -> click.Command:
             )
         context.confirm_write(database, yes)
         failed: DaysFailed | None = None
-        say(f"facts: {derived.sync(database, context.catalog).sentence}")
+        with waiting("taking in events"):
+            synced = derived.sync(database, context.catalog)
+        say(f"facts: {synced.sentence}")
         try:
             results = derived.rebuild(
                 database, context.catalog, context.catalog.room(room, "daily", "whole"), days, restate=restate,

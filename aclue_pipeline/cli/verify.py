@@ -2,7 +2,7 @@
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, raise_for, tell, yes_option
+from aclue_pipeline.cli.context import Context, json_option, print_json, raise_for, tell, waiting, yes_option
 
 
 @click.command(short_help="Judge the deployment by its success criteria.", epilog="Example:  aclue --demo verify")
@@ -16,7 +16,8 @@ def verify(context: Context, as_json: bool) -> None:
     from aclue_pipeline.schema.verify import verify as judged
 
     database = context.database()
-    judgements = judged(database)
+    with waiting("judging"):
+        judgements = judged(database)
     click.echo(f"judging {database.label}", err=True)
     tell(judgements, as_json, "verify")
 
@@ -30,7 +31,9 @@ def signoff(context: Context) -> None:
     """
     from aclue_pipeline.schema.signoff import signoff as written
 
-    text, judgements = written(context.database())
+    database = context.database()
+    with waiting("judging"):
+        text, judgements = written(database)
     click.echo(text, nl=False)
     raise_for(judgements, "signoff")
 

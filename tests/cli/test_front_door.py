@@ -7,13 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
 import pytest
 
 from aclue_pipeline.cli import aclue, main, page
-from aclue_pipeline.cli.context import Context, pasteable, print_json
+from aclue_pipeline.cli.context import Context, pasteable, print_json, waiting
 from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.settings import Settings, get_settings
@@ -189,6 +190,16 @@ def test_ctrl_c_is_one_line_and_130() -> None:
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said.count("\n")) == (130, 1)
     assert said.startswith("aclue: stopped;")
+
+
+def test_what_takes_long_says_that_it_goes_on(capsys) -> None:
+    with waiting("training", 0.02):
+        time.sleep(0.2)
+    with waiting("over at once", 5):
+        pass
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 2
+    assert all(line.startswith("… training, ") for line in lines)
 
 
 # --- the demo's server and its data -------------------------------------------------------------------------------------
