@@ -27,14 +27,16 @@ ACTIVE = """insert into public.swipe_interactions (user_id, product_id, session_
     from (select distinct on (user_id) user_id, id from public.swipe_sessions where uuid_hash(user_id) % 100 = {run}) as s"""
 #: A process of its own, so that its memory is what a recalculation holds.
 _RUN = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database
 database, full = Database(sys.argv[1]), sys.argv[2] == "full"
 begun = time.perf_counter()
 done = preferences.recalculate(database, full=full)
 seconds = time.perf_counter() - begun
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.users, done.published.written]))
+memory = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(json.dumps([seconds, int(memory.split()[1]) / 1024, done.users, done.published.written]))
 """
 
 

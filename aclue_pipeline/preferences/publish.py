@@ -85,11 +85,12 @@ _DRIFTED: Final = """
 FAR: Final = 0.1  # as sql/pipeline/score_drift.sql says
 _LOOKED_AT: Final = 300  # users of a block whose profiles are compared, at most
 _FINGERPRINTS: Final = """
-    insert into pipeline.profile_fingerprints (user_id, events, marks, model_version, cut)
-    select b.user_id, b.events, b.marks, %s, %s
+    insert into pipeline.profile_fingerprints (user_id, events, marks, model_version, cut, horizon)
+    select b.user_id, b.events, b.marks, %s, %s, %s
     from unnest(%s::uuid[], %s::integer[], %s::bigint[]) as b (user_id, events, marks) join auth.users as u on u.id = b.user_id
     on conflict (user_id) do update
-        set events = excluded.events, marks = excluded.marks, model_version = excluded.model_version, cut = excluded.cut
+        set events = excluded.events, marks = excluded.marks, model_version = excluded.model_version, cut = excluded.cut,
+            horizon = excluded.horizon
 """
 _FEEDBACK: Final = """
     update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
@@ -136,11 +137,11 @@ class Published:
 class Publisher:
     """Writes through one connection; each call is one transaction."""
 
-    def __init__(self, pg: psycopg.Connection[Any], version: str, began: datetime, cut: datetime) -> None:
+    def __init__(self, pg: psycopg.Connection[Any], version: str, began: datetime, cut: datetime, horizon: int) -> None:
         self._pg = pg
         self._version = version
         self._began = began
-        self._cut = cut
+        self._cut, self._horizon = cut, horizon
         self._execute(_TABLES)
         self._pg.commit()
 
@@ -181,7 +182,7 @@ class Publisher:
             looked_at = [FAR, users[some], *(column[some] for column in fingerprints)]
             drift = self._pg.execute(_named(_DRIFT), looked_at).fetchall()
             written = self._execute(_UPSERT)
-        self._pg.execute(_FINGERPRINTS, [self._version, self._cut, users, *fingerprints])
+        self._pg.execute(_FINGERPRINTS, [self._version, self._cut, self._horizon, users, *fingerprints])
         feedback = 0
         if len(block.pending):
             feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount

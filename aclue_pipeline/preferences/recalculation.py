@@ -41,7 +41,7 @@ CHANGED_USERS = f"""
                 or ({RANGE_TAKEN_BACK})
         )
 """  # noqa: S608
-_FEW = 5  # up to a fifth of the users are looked up one by one
+_FEW, _FEW_AT_LEAST = 5, 1000  # up to a fifth of the users, or a thousand, are looked up one by one
 _TO_RECALCULATE = "select user_id, events, marks from pg_temp.changed_users where not is_gone"
 
 
@@ -99,8 +99,10 @@ class _Run:
         # A parallel right anti join leaves all its rows, and all work on them, to one worker (PostgreSQL 16 to 18).
         reader.execute("set local enable_parallel_hash = off")
         self._version = usable_version(reader)
-        ((began, cut),) = reader.execute(f"select now(), {signals.CUT}").fetchall()
-        self._publishers = [Publisher(writer, self._version, began, cut) for writer in writers]
+        ((began, cut, horizon),) = reader.execute(
+            f"select now(), {signals.CUT}, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        ).fetchall()
+        self._publishers = [Publisher(writer, self._version, began, cut, horizon) for writer in writers]
 
     def _model(self) -> TasteModel:
         """With the products that are new to it, stored before any profile rests on them."""
@@ -131,17 +133,29 @@ class _Run:
         """Block after block of the users to recalculate, with their profiles as text."""
         model = self._model()
         users = signals.users_of(self._reader, signals.ALL, fingerprints=_TO_RECALCULATE)
-        (known,) = self._reader.execute("select count(*) from pipeline.profile_fingerprints").fetchone() or (0,)
-        of = signals.CHANGED if len(users.ids) < known / _FEW else signals.ALL
+        ((_, known),) = self._reader.execute(signals.HORIZON).fetchall()
+        of = signals.CHANGED if len(users.ids) <= known / _FEW else signals.ALL
         products = signals.Lookup(model.items.ids)
         read = signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users)
         for block in read:
             yield block, block.fingerprints, lines(block.users, profiles(block.events, model), model)
 
+    def _is_balanced(self) -> bool:
+        """Whether those whose rows are new since the last pass, few, are all who can have changed."""
+        ((horizon, known),) = self._reader.execute(signals.HORIZON).fetchall()
+        if horizon is None:
+            return False
+        self._reader.execute(signals.TOUCHED, {"horizon": horizon})
+        ((touched,),) = self._reader.execute("select count(*) from pg_temp.touched_rows").fetchall()
+        if touched > max(known / _FEW, _FEW_AT_LEAST):
+            return False
+        self._reader.execute(signals.TOUCHED_USERS)
+        self._reader.execute("analyze pg_temp.touched_users")
+        return self._reader.execute(signals.IS_BALANCED).fetchone() == (True,)
+
     def _changed(self) -> tuple[list[Any], int]:
         """Find the users to recalculate (pg_temp.changed_users): (the ones that are gone, number of the others)."""
-        known = self._reader.execute(signals.ARE_KNOWN).fetchone() == (True,)
-        changed = CHANGED_USERS.format(users=signals.KNOWN if known else signals.FOUND)
+        changed = CHANGED_USERS.format(users=signals.KNOWN if self._is_balanced() else signals.FOUND)
         self._reader.execute(changed, {"full": self._full, "version": self._version})
         self._reader.execute("analyze pg_temp.changed_users")
         found = self._reader.execute(

@@ -90,7 +90,10 @@ def profiles_in(db: Database) -> list[dict[str, Any]]:
 
 def fingerprints_in(db: Database) -> list[dict[str, Any]]:
     with db.begin() as connection:
-        return query(connection, "select * from pipeline.profile_fingerprints order by user_id")
+        return query(
+            connection,
+            "select user_id, events, marks, model_version, cut from pipeline.profile_fingerprints order by user_id",
+        )
 
 
 def scalar(db: Database, statement: str, **parameters: Any) -> Any:

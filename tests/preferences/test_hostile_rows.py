@@ -386,7 +386,7 @@ def _move_the_clock(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         assert row is not None
         assert "now()" in row[0]
         pg.execute("create or replace view pipeline.signals as " + row[0].replace(*tomorrow))
-    for name in ("ARE_KNOWN", "FOUND", "KNOWN", "_SWIPES", "_FEEDBACK"):
+    for name in ("TOUCHED", "TOUCHED_USERS", "FOUND", "KNOWN", "_SWIPES", "_FEEDBACK"):
         monkeypatch.setattr(signals, name, getattr(signals, name).replace(*tomorrow))
 
 

@@ -301,6 +301,29 @@ def test_a_change_that_is_committed_late_is_not_lost(profiled: Database) -> None
     assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
+def test_newcomers_new_events_and_accounts_that_go_are_found_without_looking_at_each_user(
+    profiled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = signals.FOUND
+    monkeypatch.setattr(signals, "FOUND", "no such thing")
+    with profiled.begin() as connection:
+        swipe(connection, 3, 9, "up")
+        query(connection, "insert into auth.users (id) values (md5('user888')::uuid)")
+        query(
+            connection,
+            "insert into public.swipe_sessions (user_id, occasion) select md5('user' || n)::uuid, 'easter' from unnest(array[3, 888]) as n",
+        )
+    assert preferences.recalculate(profiled).users == 1, "a newcomer who has done no more than begin a round"
+    with profiled.begin() as connection:
+        swipe(connection, 888, 9, "up")
+        query(connection, "delete from auth.users where id = md5('user4')::uuid")
+    done = preferences.recalculate(profiled)
+    assert (done.users, done.published.removed) == (1, 0), "the account took its profile along"
+    assert preferences.recalculate(profiled).users == 0
+    monkeypatch.setattr(signals, "FOUND", found)
+    assert preferences.recalculate(profiled, full=True).published.written == 0
+
+
 def test_what_another_person_said_for_a_round_of_swiping_says_nothing_of_who_swiped_in_it(profiled: Database) -> None:
     with profiled.begin() as connection:
         of_another = (
@@ -352,7 +375,7 @@ def test_a_user_deleted_while_the_block_is_written_takes_nobody_along(shop: Data
             query(connection, "delete from auth.users where id = md5('user7')::uuid")
         text = lines(block.users, profiles(block.events, model), model)
         none = signals.Fingerprints([0] * len(block.users), [0] * len(block.users))
-        done = Publisher(writer, model.version, datetime.now(UTC), datetime.now(UTC)).publish(block, none, text)
+        done = Publisher(writer, model.version, datetime.now(UTC), datetime.now(UTC), 3).publish(block, none, text)
     assert done.written == len(block.users) - 1 == len(profiles_in(shop)) == len(fingerprints_in(shop))
 
 
