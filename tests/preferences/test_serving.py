@@ -149,12 +149,13 @@ def test_before_the_first_training_serving_says_what_to_do(deployed_db: Database
 def test_a_role_with_the_rights_that_the_page_names_is_served_new_products_too(
     served: Database, databases: Databases
 ) -> None:
-    tables = "products", "user_preferences", "swipe_interactions", "recommendation_feedback"
+    tables = "products", "user_preferences", "swipe_interactions", "recommendation_feedback", "swipe_sessions"
     admin = databases.admin(served)
     with admin.psycopg() as pg:
         pg.execute("create role reads_tastes login bypassrls password 'secret'")
-        pg.execute("grant usage on schema public, pipeline to reads_tastes")
+        pg.execute("grant usage on schema public, pipeline, staging to reads_tastes")
         pg.execute("grant select on all tables in schema pipeline to reads_tastes")
+        pg.execute("grant select on staging.rounds to reads_tastes")
         for table in tables:
             pg.execute(f"grant select on public.{table} to reads_tastes")
         pg.execute("insert into public.products (id, title, is_active) values (md5('product81')::uuid, 'Red', true)")
