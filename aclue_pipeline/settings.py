@@ -199,4 +199,7 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "ACLUE_" + str(first["loc"][0]).upper()
-        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}; see .env.example") from None
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"].startswith("date"):
+            said = f"{first['input']!r} is no date: write YYYY-MM-DD, as 2026-03-31"
+        raise SettingsError(f"{name}: {said}; see .env.example") from None

@@ -115,7 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
             code = help_.exit_code
         except click.ClickException as error:
             at = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-            code = _say(error.format_message() + (f" See `{at} --help`." if at else ""), error.exit_code, context)
+            said = error.format_message()
+            code = _say(f"{said.rstrip('.')}. See `{at} --help`." if at else said, error.exit_code, context)
         except AclueError as error:
             code = _say(str(error), error.exit_code, context)
     sys.exit(code)
@@ -132,7 +133,7 @@ def _run(arguments: list[str] | None, context: Context) -> int:
         if not error.filename and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
             raise
         raise FileUnusable(
-            f"{error.filename or 'what was written'}: {error.strerror}; make room, or name another place"
+            f"{error.filename or 'a file, or the output'}: {error.strerror}; make room, or name another place"
         ) from None
     return code if isinstance(code, int) else 0
 

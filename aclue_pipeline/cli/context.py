@@ -164,7 +164,10 @@ def progress() -> Callable[[str], None]:
 
 @contextlib.contextmanager
 def waiting(what: str | Callable[[], str], first: float = 5) -> Iterator[None]:
-    """Says on stderr that `what` goes on and for how long: after some seconds, then ever more seldom, at least each minute."""
+    """Tells who looks at a terminal that `what` goes on and for how long: after some seconds, then ever more seldom."""
+    if not sys.stderr.isatty():
+        yield
+        return
     ended, began = threading.Event(), time.monotonic()
 
     def tell() -> None:

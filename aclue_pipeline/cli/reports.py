@@ -1,5 +1,6 @@
 """`aclue revenue import`, `imports` and `undo`: what the networks report of their own."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
+def _code(_: click.Context, __: click.Parameter, code: str | None) -> str | None:
+    if code is not None and not re.fullmatch("[A-Za-z]{3}", code):
+        raise click.BadParameter(f"{code!r} is no currency: write its code, as GBP.")
+    return code
+
+
 @click.command("import", epilog="Example:  aclue revenue import transactions.csv --currency GBP")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--network", metavar="NAME", help="Network whose report it is.  [default: by its headers]")
-@click.option("--currency", metavar="CODE", help="Currency of its amounts, where it names none (ISO 4217).")
+@click.option(
+    "--currency", metavar="CODE", callback=_code, help="Currency of its amounts, where it names none (ISO 4217)."
+)
 @yes_option
 @json_option
 @click.pass_obj

@@ -66,7 +66,7 @@ def test_nothing_is_touched_that_was_not_named(command: tuple[str, ...]) -> None
         ),
         ({"ACLUE_TIMEZONE": "EST5EDT"}, 3, "ACLUE_TIMEZONE: 'EST5EDT' is an abbreviation"),
         ({"ACLUE_FUNNEL_WINDOW_DAYS": "many"}, 3, "ACLUE_FUNNEL_WINDOW_DAYS"),
-        ({"ACLUE_FIRST_DAY": "yesterday"}, 3, "ACLUE_FIRST_DAY"),
+        ({"ACLUE_FIRST_DAY": "yesterday"}, 3, "ACLUE_FIRST_DAY: 'yesterday' is no date: write YYYY-MM-DD"),
     ],
     ids=[
         "unreachable",

@@ -55,6 +55,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("revenue close 2026-13", 2, "'2026-13' is no date: write YYYY-MM, as 2026-03."),
         ("why revenue_daily", 2, "Missing argument 'DAY'."),
         ("deploy --give-up 99999999999999h", 2, "is no length of time; write 45s, 10min or 2h"),
+        ("revenue import --currency pounds", 2, "'pounds' is no currency: write its code, as GBP."),
         ("deploy --give-up never", 2, "never is no length of time"),
         ("deploy --allow drops", 2, "'drops' is no hazard: write HAZARD:NAME, as `aclue plan` prints it."),
         ("demo load --days 99999999999", 2, "'--days': 99999999999 is not in the range 1<=x<=10000."),
@@ -147,7 +148,7 @@ def test_a_full_output_is_one_line() -> None:
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (
         40,
-        "aclue: what was written: No space left on device; make room, or name another place\n",
+        "aclue: a file, or the output: No space left on device; make room, or name another place\n",
     )
 
 
@@ -192,7 +193,10 @@ def test_ctrl_c_is_one_line_and_130() -> None:
     assert said.startswith("aclue: stopped;")
 
 
-def test_what_takes_long_says_that_it_goes_on(capsys) -> None:
+def test_what_takes_long_says_on_a_terminal_that_it_goes_on(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    with waiting("to a file", 0.02):
+        time.sleep(0.1)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with waiting("training", 0.02):
         time.sleep(0.2)
     with waiting("over at once", 5):
