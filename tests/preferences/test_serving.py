@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -389,6 +390,26 @@ def test_the_command_line_explains_for_people_and_for_machines(served: Database,
             product=product,
         )
     assert "met already: dislike on 2026-01-02" in aclue("explain", user(served, 4), product).stdout
+
+
+# --- with other tools -----------------------------------------------------------------------------------------------------
+
+
+def test_vectors_become_a_column_of_pgvector_as_the_page_says(served: Database, databases: Databases) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "recommending.md").read_text()
+    (said,) = (block for block in re.findall(r"```sql\n(.+?)```", page, re.DOTALL) if "vector(16)" in block)
+    with databases.admin(served).psycopg() as pg:
+        if not pg.execute("select from pg_available_extensions where name = 'vector'").fetchall():
+            pytest.skip("this server has no pgvector")
+        pg.execute("create extension vector")
+        *makes, asks, _ = said.replace("'…'", f"'{user(served, 4)}'").split(";")
+        for statement in makes:
+            pg.execute(statement.encode())
+        nearest = [row[0] for row in pg.execute(asks.encode())]
+    mine = np.array(row_of(served, 4)["embedding_vector"])
+    rows = _rows(served, "select product_id, vector from pipeline.taste_items")
+    fits = {row["product_id"]: float(mine @ np.array(row["vector"])) for row in rows}
+    assert [fits[one] for one in nearest] == pytest.approx(sorted(fits.values(), reverse=True)[:20], abs=1e-6)
 
 
 # --- in SQL ---------------------------------------------------------------------------------------------------------------
