@@ -116,7 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
         except click.ClickException as error:
             at = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
             said = error.format_message()
-            code = _say(f"{said.rstrip('.')}. See `{at} --help`." if at else said, error.exit_code, context)
+            said += "." * (said[-1] not in ".?)")
+            code = _say(f"{said} See `{at} --help`." if at else said, error.exit_code, context)
         except AclueError as error:
             code = _say(str(error), error.exit_code, context)
     sys.exit(code)
