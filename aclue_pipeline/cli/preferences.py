@@ -1,5 +1,6 @@
 """`aclue preferences`: taste profiles, the model they rest on, and how good they are."""
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -252,14 +253,14 @@ def show(context: Context, user_id: Any, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def reset(context: Context, user_id: Any, yes: bool, as_json: bool) -> None:
-    """Take back what a user adjusted by hand; the next recalculation computes it from the events again."""
+    """Take back what a user adjusted by hand, and compute the profile from the events alone."""
     from aclue_pipeline.preferences import reset
 
     was = reset(_writable(context, yes), user_id)
     if as_json:
-        print_json({"user_id": user_id, "taken_back": bool(was)})
+        print_json({"user_id": user_id, "taken_back": was})
     elif was:
-        tell_hint("taken back; the profile follows with the next `aclue preferences recalculate`")
+        click.echo("taken back; the profile is what was computed from the events")
     else:
         click.echo(f"user {user_id} has adjusted nothing")
 
@@ -294,7 +295,7 @@ def recommend(context: Context, user_id: Any, n: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def explain(context: Context, user_id: Any, product_id: Any, as_json: bool) -> None:
-    """Say which swipes and feedback a profile rests on, or how probably its user likes PRODUCT_ID, and how sure that is.
+    """Say which swipes, feedback and adjustments a profile rests on, or how probably its user likes PRODUCT_ID, and how sure that is.
 
     The effect of each is what would be otherwise without it: log odds of the user's own rate of likes, or of liking the product.
     """
@@ -320,6 +321,10 @@ def explain(context: Context, user_id: Any, product_id: Any, as_json: bool) -> N
             for name, part in told.chance.parts.items()
         )
         click.echo("log odds (words: docs/glossary.md): " + ", ".join(parts))
+    for said in told.adjusted:
+        what = " ".join(filter(None, (said.column, said.key)))
+        value = "left out" if said.value is None else json.dumps(said.value)
+        click.echo(f"by hand: {what} {value}, computed: {json.dumps(said.computed)}, on {_minute(said.at)}")
     click.echo(f"{'effect':>7} {'weight':>7}  {'on (UTC)':<16}  {'said':<10} product")
     for one in told.reasons[:20]:
         effect = "–" if one.effect is None else f"{one.effect:+.3f}"

@@ -11,12 +11,15 @@ import numpy as np
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import signals
+from aclue_pipeline.preferences.adjustments import Adjustment, adjustments, by_hand
 from aclue_pipeline.preferences.arrays import EPOCH, EVENT_COLUMNS, Events, Floats, Ints
+from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.evidence import Judgements, judgements
 from aclue_pipeline.preferences.kernel import Z90, dot, profiles, residuals
 from aclue_pipeline.preferences.model import PARTS, TasteModel
 from aclue_pipeline.preferences.predictor import Weights, familiarity, parts, probability
 from aclue_pipeline.preferences.serving import model_of, profile
+from aclue_pipeline.preferences.store import ids_of
 
 _TRIED: Final = 1_000_000  # events in the profiles that are compared: of a user with more than the root of that, the latest are tried
 _SOURCES: Final = ("like", "super_like", "dislike", "seen", "feedback")
@@ -57,12 +60,14 @@ class Explanation:
     confidence: float  # 0 nothing known … 1
     chance: Chance | None  # None: no product was asked about
     reasons: list[Reason]  # the strongest effect first
+    adjusted: list[Adjustment]  # by the user's own hand
 
 
 def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Explanation:
     """Why a user's profile, or its probability of a product, is what it is, by the events as they are now.
 
-    Raises NothingFound where the user has no event, or the version does not know the product; else as `serving.predict` does.
+    Raises NothingFound where the user has no event and adjusted nothing, or the version does not know the product; else as
+    `serving.predict` does.
     """
     with db.psycopg() as pg:
         pg.execute("set transaction isolation level repeatable read, read only")
@@ -73,12 +78,17 @@ def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Expl
         found = list(
             signals.blocks(pg, signals.ONE, signals.Lookup(model.items.ids), model.vocabulary, {"user": user_id})
         )
-    if not found:
-        raise NothingFound(f"user {user_id} has neither swiped nor given feedback: nothing is there to explain")
+        said = adjustments(pg, user_id)
+    if not found and not said:
+        raise NothingFound(
+            f"user {user_id} has neither swiped nor given feedback nor adjusted anything: nothing is there to explain"
+        )
     if (item < 0).any():
         raise NothingFound(f"{product_id} is no product of the catalogue")
-    (events,) = (block.events for block in found)
-    made = profiles(_each_left_out(events, min(len(events), _TRIED // max(len(events), 1))), model)
+    events = found[0].events if found else replace(signals.NO_EVENTS, users=1)
+    tried = _each_left_out(events, min(len(events), _TRIED // max(len(events), 1)))
+    counted = by_hand(said, model.vocabulary)(ids_of([user_id]))
+    made = profiles(tried, model, counted and _of_each(counted, tried.users))
     known = Weights.of(made, model.vocabulary)
     log_odds, chance = _chance(known, item, model) if product_id else (known.base, None)
     return Explanation(
@@ -87,6 +97,19 @@ def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Expl
         confidence=float(made.confidence[0]),
         chance=chance,
         reasons=_reasons(events, log_odds[0] - log_odds[1:], int(item[0]) if product_id else None, model),
+        adjusted=said,
+    )
+
+
+def _of_each(said: ByHand, users: int) -> ByHand:
+    """What one user said, said by each of so many."""
+    codes, prices = len(said.code), len(said.price)
+    return ByHand(
+        user=np.repeat(np.arange(users), codes),
+        code=np.tile(said.code, users),
+        share=np.tile(said.share, users),
+        price_user=np.repeat(np.arange(users), prices),
+        price=np.tile(said.price, users),
     )
 
 

@@ -20,6 +20,7 @@ from aclue_pipeline.preferences.arrays import (
     spread,
     sums,
 )
+from aclue_pipeline.preferences.by_hand import ByHand, Cells, filled, said_of_prices, with_what_is_said
 from aclue_pipeline.preferences.evidence import Judgements, judgements, weights
 from aclue_pipeline.preferences.facets import BANDS, CONTEXT_KINDS, FACETS, PROFILE_LIMIT, RANK, WEIGHT_DECIMALS
 from aclue_pipeline.preferences.model import RECENT_DAYS, Parameters, TasteModel
@@ -38,18 +39,6 @@ class Residuals:
     base_variance: Floats
     expected: Floats  # per judgement, as all that follows
     residual: Floats  # weight × (like − expected)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What each user's judgements say about each facet value met: one row per user and value, ordered by both."""
-
-    user: Ints
-    code: Ints
-    evidence: Floats  # judgements' worth, without age
-    rate: Floats  # share of likes, newer ones weighing more
-    gradient: Floats  # likes above what base rate and offsets let expect
-    curvature: Floats
 
 
 @dataclass(frozen=True)
@@ -73,7 +62,7 @@ class Profiles:
     segment: Ints
     cell_user: Ints
     cell_code: Ints
-    cell_score: Floats  # probability of a like
+    cell_score: Floats  # probability of a like; NaN: no judgement, only the user's word
     cell_confidence: Floats
     cell_verdict: Ints  # 1: surely above the user's own rate, -1: surely below, else 0
     cell_weight: Floats  # log odds
@@ -82,7 +71,7 @@ class Profiles:
         return len(self.total)
 
 
-def profiles(events: Events, model: TasteModel) -> Profiles:
+def profiles(events: Events, model: TasteModel, by_hand: ByHand | None = None) -> Profiles:
     """The profiles of all users of a block. A user without a judgement gets the population's values, confidence 0."""
     p, items, users = model.parameters, model.items, events.users
     judged = judgements(events, p)
@@ -91,9 +80,15 @@ def profiles(events: Events, model: TasteModel) -> Profiles:
     cells = facet_cells(known, items, model.vocabulary)
     score, confidence, verdict = _scores(cells, users, p, model.vocabulary.kind)
     kept = _most_evidence(cells, model.vocabulary.kind)
+    slope, slope_curvature = price_slopes(judged, items, known.base)
+    if by_hand is not None:
+        cells, place, said = with_what_is_said(cells, by_hand, known.base, p, len(model.vocabulary))
+        score, confidence = filled(score, place, len(said), np.nan), filled(confidence, place, len(said))
+        verdict, kept = filled(verdict, place, len(said)), filled(kept, place, len(said)) | said
+        gradient, curvature = said_of_prices(by_hand, known.base, p)
+        slope, slope_curvature = slope + gradient, slope_curvature + curvature
     deviation = cells.gradient / (cells.curvature + 1.0 / p.facet_variance[model.vocabulary.kind[cells.code]])
     vector = fold_in(known, items.vector)
-    slope, slope_curvature = price_slopes(judged, items, known.base)
     count = np.bincount(about.user, minlength=users)
     return Profiles(
         **_counters(events),

@@ -2,20 +2,19 @@
 marks on the feedback they took in. Only rows that came out different are written, so that unchanged ones cost nothing and
 changed ones stay within their page (HOT) where they can. What is in the rows is decided elsewhere.
 
-What a user adjusted by hand (user_preferences.adjusted_at says so) is not overwritten: from then on the profile keeps what is set
-in the columns a user may adjust (in all of them, for now); what is not set there, and the evidence, goes on."""
+What a user adjusted by hand stands key by key in pipeline.adjustments (a trigger of the table keeps it) and is published as written,
+all else as computed. An adjustment that was made since the block was read is left as it is: the next run finds its adjusted_at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
 import psycopg
 from psycopg import errors, sql
 
-from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.rows import COLUMNS
 from aclue_pipeline.preferences.signals import Block, Fingerprints
@@ -30,33 +29,43 @@ ADJUSTABLE: Final = (
     "disliked_brands",
     "similarity_threshold",
 )
-#: A range of prices that a user took back, or that was computed so and not looked at since the user adjusted something.
-RANGE_TAKEN_BACK: Final = "p.price_range is null and p.adjusted_at > p.last_calculated"
+_BRANDS: Final = ("liked_brands", "disliked_brands")
+_NUMBERS: Final = ("price_sensitivity", "similarity_threshold")
 _ATTEMPTS: Final = 3  # for a block, when users vanish or rows appear while it is written
 
 _TABLES: Final = """
     drop table if exists pg_temp.profile_block;
     create temp table profile_block on commit delete rows as
-        select {columns}, last_calculated from public.user_preferences with no data
+        select {columns}, last_calculated from public.user_preferences with no data;
+    drop table if exists pg_temp.untold;
+    create temp table untold on commit delete rows as select * from public.user_preferences with no data
 """
 _COPY: Final = "copy {table} ({columns}, last_calculated) from stdin (null '')"
-#: `kept` is the row as it should be, which is asked of the row that is written: an adjustment made while the block was computed is
-#: kept, too; last_calculated says which have been seen. Who took all back has adjusted nothing. Whose account is gone gets none.
+#: `kept` is the row as it should be, which is asked of the row that is written. Who took all back has adjusted nothing. Whose account is
+#: gone gets none. What is written is locked before any adjustment is, as the user's own transaction does.
 _UPSERT: Final = """
     merge into public.user_preferences as p
-    using (select b.* from pg_temp.profile_block as b join auth.users as u on u.id = b.user_id) as b on b.user_id = p.user_id
-    when matched and (({own}) is distinct from ({kept}) or {taken_back}) then
+    using (
+        select b.*, s.adjusted_at as seen_at, a.said
+        from pg_temp.profile_block as b
+        join auth.users as u on u.id = b.user_id
+        left join unnest(%(users)s::uuid[], %(at)s::timestamptz[]) as s (user_id, adjusted_at) on s.user_id = b.user_id
+        left join ({said}) as a on a.user_id = b.user_id
+    ) as b on b.user_id = p.user_id
+    when matched and (({own}) is distinct from ({kept}) or (p.adjusted_at = b.seen_at and b.said is null)) then
         update set ({columns}) = row({kept}), last_calculated = b.last_calculated,
-            adjusted_at = case when num_nonnulls({said}) > 0 then p.adjusted_at end
+            adjusted_at = case when p.adjusted_at is distinct from b.seen_at or b.said is not null then p.adjusted_at end
     when not matched then
         insert ({columns}, last_calculated) values ({new}, b.last_calculated)
 """
-_KEPT: Final = (
-    "case when p.adjusted_at is null then b.{0} else coalesce(p.{0}, b.{0}) end"  # of a column that users adjust
-)
-_ADJUSTED: Final = """
-    select count(*) from pg_temp.profile_block b join public.user_preferences p on p.user_id = b.user_id
-    where p.adjusted_at is not null
+#: By column what stands there instead of what was computed; of a key that was left out null.
+_SAID: Final = """
+    select user_id, jsonb_object_agg(column_name, keys) as said
+    from (
+        select user_id, column_name, jsonb_object_agg(key, value) as keys
+        from pipeline.adjustments where ignored = 0 and user_id = any(%(users)s::uuid[]) group by user_id, column_name
+    ) as c
+    group by user_id
 """
 #: Of some users whose events are the same, and who adjusted nothing: how many profiles come out different, and in how many a score does by
 #: more than FAR; by the version that they were computed with before.
@@ -67,7 +76,7 @@ _DRIFT: Final = """
     join pipeline.profile_fingerprints as f using (user_id, events, marks)
     join public.user_preferences as p using (user_id)
     join pg_temp.profile_block as b using (user_id)
-    where p.adjusted_at is null
+    where p.adjusted_at is null and coalesce(f.adjusted_at, 'epoch') = 'epoch'
     group by f.model_version
 """
 _FURTHEST: Final = "(select max(abs(n.value::float8 - (p.{0} ->> n.key)::float8)) from jsonb_each_text(b.{0}) as n)"
@@ -84,40 +93,104 @@ _DRIFTED: Final = """
 """
 FAR: Final = 0.1  # as sql/pipeline/score_drift.sql says
 _LOOKED_AT: Final = 300  # users of a block whose profiles are compared, at most
+#: Of a column that users adjust. What would be too long together is only what was written.
+_KEPT: Final = """
+    case when p.adjusted_at is distinct from b.seen_at then p.{0} when b.said -> {1} is null then b.{0}
+        when octet_length(({2})::text) > 16384 then {3} else {2} end"""
+_WRITTEN: Final = "jsonb_strip_nulls(b.said -> {1})"
+_JSON: Final = "jsonb_strip_nulls(coalesce(b.{0}, '{{}}') || (b.said -> {1}))"
+#: What was computed of a range makes room for what was written.
+_RANGE: Final = """(
+        select jsonb_strip_nulls(case when b.{0} is null then '{{}}' else jsonb_build_object(
+            'min', least(c.min, s.sweet_spot, s.max), 'max', greatest(c.max, s.sweet_spot, s.min),
+            'sweet_spot', least(s.max, greatest(s.min, c.sweet_spot))
+        ) end || (b.said -> {1}))
+        from jsonb_to_record(coalesce(b.{0}, '{{}}')) as c (min numeric, sweet_spot numeric, max numeric),
+            jsonb_to_record(b.said -> {1}) as s (min numeric, sweet_spot numeric, max numeric))"""
+_WRITTEN_BRANDS: Final = "array(select k.key from jsonb_each(b.said -> {1}) as k where k.value = 'true' order by k.key)"
+_LIST: Final = f"({_WRITTEN_BRANDS} || array(select w from unnest(b.{{0}}) as w where not (b.said -> {{1}}) ? w))[:100]"  # noqa: S608
+_NUMBER: Final = "coalesce((b.said -> {1} ->> '')::numeric, b.{0})"
+#: What an earlier release kept as adjusted, without saying what of it was: that shows where it differs from what is computed, and is
+#: told by the trigger that tells all others.
+_UNTOLD: Final = """
+    with found as (
+        select * from public.user_preferences p where p.user_id = any(%(untold)s::uuid[]) and p.adjusted_at is not null for update
+    ), opened as (
+        update public.user_preferences p set adjusted_at = null from found where p.user_id = found.user_id
+    )
+    insert into pg_temp.untold select * from found
+"""
+_TOLD: Final = """
+    update public.user_preferences p set {told}, adjusted_at = o.adjusted_at from pg_temp.untold as o where o.user_id = p.user_id
+"""
+#: Writing again what was computed takes an adjustment back: the trigger asks what that was.
+_COMPUTED: Final = """
+    update pipeline.adjustments as a set computed = c.computed
+    from (
+        select
+            a.user_id, a.column_name, a.key,
+            case when a.column_name = any(%(brands)s) then case when b.one -> a.column_name ? a.key then 'true'::jsonb end
+                else nullif(b.one -> a.column_name #> case when a.column_name = any(%(numbers)s) then '{{}}' else array[a.key] end, 'null')
+            end as computed
+        from (select user_id, to_jsonb(b) as one from pg_temp.profile_block as b where user_id = any(%(users)s::uuid[])) as b
+        join pipeline.adjustments as a on a.user_id = b.user_id and a.ignored = 0
+    ) as c
+    where (a.user_id, a.column_name, a.key) = (c.user_id, c.column_name, c.key) and a.computed is distinct from c.computed
+"""
+#: adjusted_at is that of the adjustments that were counted, the epoch where there were none; NULL: written by an earlier release.
 _FINGERPRINTS: Final = """
-    insert into pipeline.profile_fingerprints (user_id, events, marks, model_version, cut, horizon)
-    select b.user_id, b.events, b.marks, %s, %s, %s
-    from unnest(%s::uuid[], %s::integer[], %s::bigint[]) as b (user_id, events, marks) join auth.users as u on u.id = b.user_id
+    insert into pipeline.profile_fingerprints (user_id, events, marks, model_version, cut, horizon, adjusted_at)
+    select b.user_id, b.events, b.marks, %(version)s, %(cut)s, %(horizon)s, coalesce(s.adjusted_at, 'epoch')
+    from unnest(%(ids)s::uuid[], %(events)s::integer[], %(marks)s::bigint[]) as b (user_id, events, marks)
+    join auth.users as u on u.id = b.user_id
+    left join unnest(%(users)s::uuid[], %(at)s::timestamptz[]) as s (user_id, adjusted_at)
+        on s.user_id = b.user_id and exists (select from pipeline.adjustments as a where a.user_id = s.user_id and a.ignored = 0)
     on conflict (user_id) do update
         set events = excluded.events, marks = excluded.marks, model_version = excluded.model_version, cut = excluded.cut,
-            horizon = excluded.horizon
+            horizon = excluded.horizon, adjusted_at = excluded.adjusted_at
 """
 _FEEDBACK: Final = """
     update public.recommendation_feedback set is_processed = true, processing_timestamp = now()
     where id = any(%s) and is_processed is not true
 """
-#: A profile without events goes; what a user said by hand stays, without what was computed of evidence.
+#: A profile goes that rests neither on events nor on adjustments. One that was adjusted since is the next run's.
 _FORGET: Final = """
     with gone as (
-        delete from pipeline.profile_fingerprints where user_id = any(%s) returning user_id
-    ), kept as (
-        update public.user_preferences p set {reset} from gone where p.user_id = gone.user_id and p.adjusted_at is not null
+        select * from unnest(%s::uuid[], %s::timestamptz[]) as g (user_id, adjusted_at)
+    ), known as (
+        delete from pipeline.profile_fingerprints f using gone where f.user_id = gone.user_id
     )
-    delete from public.user_preferences p using gone where p.user_id = gone.user_id and p.adjusted_at is null
+    delete from public.user_preferences p using gone
+    where p.user_id = gone.user_id and p.adjusted_at is not distinct from gone.adjusted_at
 """
-#: What was adjusted is open again, and computed by the next run, which finds no profile of so few rows; one without evidence goes.
+#: Of profiles that are gone without a trigger (TRUNCATE, or as long as there was none).
+_LEFT_BEHIND: Final = """
+    delete from pipeline.adjustments a where not exists (select from public.user_preferences p where p.user_id = a.user_id)
+"""
+#: The fingerprint tells the next run. A profile that was never computed goes.
 _RESET: Final = """
-    with known as (
-        update pipeline.profile_fingerprints f set events = -1 from public.user_preferences p
-        where f.user_id = %(user)s and p.user_id = f.user_id and p.adjusted_at is not null returning f.user_id
+    with taken as (
+        select p.user_id, f.user_id is not null as is_known
+        from public.user_preferences p left join pipeline.profile_fingerprints f using (user_id)
+        where p.user_id = %s and p.adjusted_at is not null
     ), opened as (
-        update public.user_preferences p set {open}, adjusted_at = null from known where p.user_id = known.user_id
+        update public.user_preferences p set adjusted_at = null from taken t where p.user_id = t.user_id and t.is_known
     ), dropped as (
-        delete from public.user_preferences
-        where user_id = %(user)s and adjusted_at is not null and not exists (select from known) returning user_id
+        delete from public.user_preferences p using taken t where p.user_id = t.user_id and not t.is_known
+    ), forgotten as (
+        delete from pipeline.adjustments a using taken t where a.user_id = t.user_id
+    ), noted as (
+        update pipeline.profile_fingerprints f set adjusted_at = now() from taken t where f.user_id = t.user_id
     )
-    select user_id from known union all select user_id from dropped
+    select user_id from taken
 """
+
+
+class Adjusted(NamedTuple):
+    """When a user last adjusted the profile, as the run that computes it found it."""
+
+    at: datetime
+    is_untold: bool  # by an earlier release, of which only that is known
 
 
 @dataclass(frozen=True)
@@ -145,11 +218,13 @@ class Publisher:
         self._execute(_TABLES)
         self._pg.commit()
 
-    def publish(self, block: Block, fingerprints: Fingerprints, text: bytes) -> Published:
-        """Write a block of profiles (`text`: a line of COPY for each user)."""
+    def publish(
+        self, block: Block, fingerprints: Fingerprints, text: bytes, adjusted: Mapping[str, Adjusted]
+    ) -> Published:
+        """Write a block of profiles (`text`: a line of COPY for each user), of which some are adjusted."""
         for attempt in range(_ATTEMPTS):
             try:
-                done = self._block(block, fingerprints, text, directly=attempt == 0)
+                done = self._block(block, fingerprints, text, adjusted, directly=attempt == 0)
                 self._pg.commit()
                 return done
             except (errors.ForeignKeyViolation, errors.UniqueViolation):
@@ -158,39 +233,56 @@ class Publisher:
                     raise
         raise AssertionError("unreachable")
 
-    def forget(self, users: list[Any]) -> Published:
-        """Remove the profiles of users who have no events any more."""
-        removed = self._execute(_FORGET, [users])
+    def forget(self, users: Sequence[Any], adjusted_at: Sequence[datetime | None]) -> Published:
+        """Remove the profiles of users who have neither events nor adjustments any more, as they were when that was found."""
+        removed = self._execute(_FORGET, [users, adjusted_at])
+        self._execute(_LEFT_BEHIND)
         self._pg.commit()
         return Published(removed=removed)
 
-    def _block(self, block: Block, fingerprints: Fingerprints, text: bytes, directly: bool) -> Published:
+    def _block(
+        self,
+        block: Block,
+        fingerprints: Fingerprints,
+        text: bytes,
+        adjusted: Mapping[str, Adjusted],
+        directly: bool,
+    ) -> Published:
         users = [_hex(user) for user in block.users]
         now, occupied = self._row(
             "select now()::text, exists (select from public.user_preferences where user_id between %s and %s)",
             [users[0], users[-1]],
         )
         text = text.replace(b"\n", b"\t" + now.encode() + b"\n")
-        adjusted, drift = 0, list[tuple[Any, ...]]()
+        untold = [user for user in users if user in adjusted and adjusted[user].is_untold]
+        seen = [user for user in users if user in adjusted and not adjusted[user].is_untold]
+        values = {"users": seen, "at": [adjusted[user].at for user in seen]}
+        drift = list[tuple[Any, ...]]()
         if directly and not occupied:
             self._copy(_named(_COPY, "public.user_preferences"), text)
-            written = len(block.users)
+            written = len(users)
         else:
             self._copy(_named(_COPY, "pg_temp.profile_block"), text)
-            (adjusted,) = self._row(_ADJUSTED, [])
             some = slice(None, None, 1 + len(users) // _LOOKED_AT)
             looked_at = [FAR, users[some], *(column[some] for column in fingerprints)]
             drift = self._pg.execute(_named(_DRIFT), looked_at).fetchall()
-            written = self._execute(_UPSERT)
-        self._pg.execute(_FINGERPRINTS, [self._version, self._cut, self._horizon, users, *fingerprints])
+            if untold:
+                self._execute(_UNTOLD, {"untold": untold})
+            written = self._execute(_UPSERT, values)
+            if untold:
+                self._execute(_TOLD)
+            if seen:
+                self._execute(_COMPUTED, {**values, "brands": list(_BRANDS), "numbers": list(_NUMBERS)})
+        known = {"version": self._version, "cut": self._cut, "horizon": self._horizon, "ids": users}
+        self._pg.execute(_FINGERPRINTS, {**known, **fingerprints._asdict(), **values})
         feedback = 0
         if len(block.pending):
             feedback = self._pg.execute(_FEEDBACK, [[_hex(one) for one in block.pending]]).rowcount
         for version_before, *sums in drift:  # last: the other publisher waits for this row
             self._pg.execute(_DRIFTED, [version_before, self._version, self._began, *sums])
-        return Published(written, len(block.users) - written, 0, adjusted, feedback)
+        return Published(written, len(users) - written, 0, len(seen) + len(untold), feedback)
 
-    def _execute(self, statement: str, values: Sequence[Any] = ()) -> int:
+    def _execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> int:
         return self._pg.execute(_named(statement), values).rowcount
 
     def _copy(self, statement: Any, text: bytes) -> None:
@@ -203,10 +295,9 @@ class Publisher:
         return tuple(row)
 
 
-def reset(db: Database, user_id: UUID) -> bool:
-    """Take back all that a user adjusted; the next recalculation computes it. False where nothing was adjusted."""
-    with db.psycopg() as pg:
-        return pg.execute(_named(_RESET), {"user": user_id}).rowcount > 0
+def take_back(pg: psycopg.Connection[Any], user_id: UUID) -> bool:
+    """Forget all that a user adjusted, for the next recalculation to compute; no other may run meanwhile. False where that is nothing."""
+    return pg.execute(_RESET, [user_id]).rowcount > 0
 
 
 def _named(statement: str, table: str = "") -> sql.Composed:
@@ -219,14 +310,23 @@ def _named(statement: str, table: str = "") -> sql.Composed:
         table=sql.SQL(table),
         columns=each("{}"),
         own=each("p.{}"),
-        taken_back=sql.SQL(RANGE_TAKEN_BACK),
         new=each("b.{}"),
-        open=each("{} = null", ADJUSTABLE),
-        said=each("p.{}", ADJUSTABLE),
         furthest=each(_FURTHEST, [facet.column for facet in FACETS]),
-        kept=sql.SQL(", ").join(each(_KEPT if name in ADJUSTABLE else "b.{}", [name]) for name in COLUMNS),
-        reset=each("{} = default", [*(name for name in COLUMNS[1:] if name not in ADJUSTABLE), "last_calculated"]),
+        said=sql.SQL(_SAID),
+        kept=sql.SQL(", ").join(map(_kept, COLUMNS)),
+        told=each("{0} = coalesce(o.{0}, p.{0})", ADJUSTABLE),
     )
+
+
+def _kept(name: str) -> sql.Composable:
+    column = sql.SQL("b.") + sql.Identifier(name)
+    if name not in ADJUSTABLE:
+        return column
+    names = (sql.Identifier(name), sql.Literal(name))
+    forms = {"price_range": (_RANGE, _WRITTEN)}
+    forms |= dict.fromkeys(_BRANDS, (_LIST, _WRITTEN_BRANDS)) | dict.fromkeys(_NUMBERS, (_NUMBER, _NUMBER))
+    parts = [sql.SQL(form).format(*names) for form in forms.get(name, (_JSON, _WRITTEN))]
+    return sql.SQL(_KEPT).format(*names, *parts)
 
 
 def _hex(user: np.void) -> str:

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import signals
+from aclue_pipeline.preferences.adjustments import adjustments, by_hand
 from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.model import TasteModel
-from aclue_pipeline.preferences.publish import ADJUSTABLE, RANGE_TAKEN_BACK, Published, Publisher
+from aclue_pipeline.preferences.publish import Adjusted, Published, Publisher, take_back
 from aclue_pipeline.preferences.rows import lines
 from aclue_pipeline.preferences.store import (
     has_new_products,
@@ -25,24 +27,38 @@ from aclue_pipeline.preferences.store import (
     usable_version,
 )
 
-#: Users whose signals are new, changed, late or gone, whose feedback waits, who took an adjustment back (NULL), or whose profile is
-#: of another model version; of a full run all. A range of prices that is NULL was taken back, or computed so.
-CHANGED_USERS = f"""
+#: Users whose signals are new, changed, late or gone, whose feedback waits, who adjusted the profile or took that back, or whose profile
+#: is of another model version; of a full run all. Who adjusted something has a profile without any event, too.
+CHANGED_USERS = """
     create temp table changed_users on commit drop as
-    select coalesce(n.user_id, f.user_id) as user_id, n.events, n.marks, n.user_id is null or u.id is null as is_gone
-    from {{users}}
-    left join (select user_id from public.user_preferences) p on p.user_id = n.user_id
-    left join auth.users u on u.id = n.user_id
-    where %(full)s or n.user_id is null or u.id is null or f.user_id is null or p.user_id is null or n.is_pending
-        or (n.events, n.marks, %(version)s) is distinct from (f.events, f.marks, f.model_version)
-        or n.user_id in (
-            select p.user_id from public.user_preferences p
-            where p.adjusted_at is not null and num_nulls({", ".join(f"p.{name}" for name in ADJUSTABLE if name != "price_range")}) > 0
-                or ({RANGE_TAKEN_BACK})
-        )
-"""  # noqa: S608
+    with adjusted as (
+        select p.user_id, p.adjusted_at, bool_or(a.ignored = 0) is true as is_told, count(a.user_id) = 0 as is_untold
+        from public.user_preferences p left join pipeline.adjustments a on a.user_id = p.user_id
+        where p.adjusted_at is not null
+        group by p.user_id
+    ),
+    found as (
+        select coalesce(n.user_id, f.user_id, a.user_id) as user_id, coalesce(n.events, 0) as events, coalesce(n.marks, 0) as marks,
+            a.adjusted_at, a.is_told is true as is_told, (a.is_untold and f.adjusted_at is null) is true as is_untold,
+            f.user_id is null or p.user_id is null or n.is_pending is true
+                or (coalesce(n.events, 0), coalesce(n.marks, 0), %(version)s) is distinct from (f.events, f.marks, f.model_version)
+                or a.adjusted_at is distinct from nullif(f.adjusted_at, 'epoch') as is_changed
+        from {users}
+        full join adjusted a on a.user_id = coalesce(n.user_id, f.user_id)
+        left join (select user_id from public.user_preferences) p on p.user_id = coalesce(n.user_id, f.user_id)
+    ),
+    judged as (
+        select f.*, u.id is null or (f.events = 0 and not f.is_told and not f.is_untold) as is_gone
+        from found f left join auth.users u on u.id = f.user_id
+    )
+    select user_id, events, marks, adjusted_at, is_untold, is_gone from judged
+    where (%(full)s or is_gone or is_changed) and (%(only)s::uuid is null or user_id = %(only)s)
+"""
 _FEW, _FEW_AT_LEAST = 5, 1000  # up to a fifth of the users, or a thousand, are looked up one by one
 _TO_RECALCULATE = "select user_id, events, marks from pg_temp.changed_users where not is_gone"
+
+
+_LOCK = "recalculation of preferences"
 
 
 @dataclass(frozen=True)
@@ -69,17 +85,33 @@ def recalculate(
     the next one. `block_events`: signals that a block (so memory and a transaction) holds; whole users always.
     Raises MissingPrerequisite before the first training, AlreadyRunning while another recalculation runs.
     """
+    with db.autocommit() as lock, advisory_lock(lock, _LOCK):
+        return _recalculated(db, full, progress or (lambda line: None), block_events or signals.BLOCK_EVENTS)
+
+
+def reset(db: Database, user_id: UUID) -> bool:
+    """Take back all that a user adjusted, and compute the profile from the events alone. False where nothing was adjusted.
+
+    Raises as `recalculate` does; nothing is changed then."""
+    with db.autocommit() as lock, advisory_lock(lock, _LOCK):
+        with db.psycopg() as pg:
+            usable_version(pg)
+            taken = take_back(pg, user_id)
+        if taken:
+            _recalculated(db, only=user_id)
+        return taken
+
+
+def _recalculated(
+    db: Database,
+    full: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+    block_events: int = signals.BLOCK_EVENTS,
+    only: UUID | None = None,
+) -> Recalculation:
     started = time.monotonic()
-    with (
-        db.autocommit() as lock,
-        advisory_lock(lock, "recalculation of preferences"),
-        db.psycopg() as reader,
-        db.psycopg() as one,
-        db.psycopg() as another,
-    ):
-        done = _Run(reader, (one, another), full, progress or (lambda line: None)).run(
-            block_events or signals.BLOCK_EVENTS
-        )
+    with db.psycopg() as reader, db.psycopg() as one, db.psycopg() as another:
+        done = _Run(reader, (one, another), full, say, only).run(block_events)
     return Recalculation(**done, full=full, seconds=time.monotonic() - started)
 
 
@@ -90,8 +122,9 @@ class _Run:
         writers: Sequence[psycopg.Connection[Any]],
         full: bool,
         say: Callable[[str], None],
+        only: UUID | None,
     ) -> None:
-        self._reader, self._writers, self._full, self._say = reader, writers, full, say
+        self._reader, self._writers, self._full, self._say, self._only = reader, writers, full, say, only
         # Catalogue, signals and who changed are of one moment.
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("set local work_mem = '128MB'")
@@ -115,14 +148,15 @@ class _Run:
     def run(self, block_events: int) -> dict[str, Any]:
         users, events = 0, 0
         gone, changed = self._changed()
-        done = self._publishers[0].forget(gone)
+        done = self._publishers[0].forget(*gone)
         is_due = changed or has_new_products(self._reader, self._version)
         with ThreadPoolExecutor(len(self._publishers), "publisher") as pool:
             under_way: deque[Future[Published]] = deque()
             for number, computed in enumerate(self._computed(block_events) if is_due else ()):
                 if len(under_way) == len(self._publishers):  # the one whose turn it is has finished, in order
                     done += under_way.popleft().result()
-                under_way.append(pool.submit(self._publishers[number % len(self._publishers)].publish, *computed))
+                publisher = self._publishers[number % len(self._publishers)]
+                under_way.append(pool.submit(publisher.publish, *computed, self._adjusted))
                 users, events = users + len(computed[0].users), events + len(computed[0].events)
                 self._say(f"{users:,} users, {events:,} signals")
             for future in under_way:
@@ -136,9 +170,11 @@ class _Run:
         ((_, known),) = self._reader.execute(signals.HORIZON).fetchall()
         of = signals.CHANGED if len(users.ids) <= known / _FEW else signals.ALL
         products = signals.Lookup(model.items.ids)
+        said = by_hand(adjustments(self._reader, self._only), model.vocabulary)
         read = signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users)
         for block in read:
-            yield block, block.fingerprints, lines(block.users, profiles(block.events, model), model)
+            made = profiles(block.events, model, said(block.users))
+            yield block, block.fingerprints, lines(block.users, made, model)
 
     def _is_balanced(self) -> bool:
         """Whether those whose rows are new since the last pass, few, are all who can have changed."""
@@ -153,13 +189,19 @@ class _Run:
         self._reader.execute("analyze pg_temp.touched_users")
         return self._reader.execute(signals.IS_BALANCED).fetchone() == (True,)
 
-    def _changed(self) -> tuple[list[Any], int]:
-        """Find the users to recalculate (pg_temp.changed_users): (the ones that are gone, number of the others)."""
+    def _changed(self) -> tuple[tuple[list[Any], list[Any]], int]:
+        """Find the users to recalculate (pg_temp.changed_users), and who of them adjusted something: (the ones that are gone, and when
+        they adjusted something; number of the others)."""
         changed = CHANGED_USERS.format(users=signals.KNOWN if self._is_balanced() else signals.FOUND)
-        self._reader.execute(changed, {"full": self._full, "version": self._version})
+        self._reader.execute(changed, {"full": self._full, "version": self._version, "only": self._only})
         self._reader.execute("analyze pg_temp.changed_users")
-        found = self._reader.execute(
-            """select coalesce(array_agg(user_id) filter (where is_gone), '{}'), count(*) filter (where not is_gone)
+        gone, at, changed = self._reader.execute(
+            """select coalesce(array_agg(user_id) filter (where is_gone), '{}'),
+                   coalesce(array_agg(adjusted_at) filter (where is_gone), '{}'), count(*) filter (where not is_gone)
                from pg_temp.changed_users"""
-        ).fetchall()
-        return found[0][0], found[0][1]
+        ).fetchall()[0]
+        select = "select user_id, adjusted_at, is_untold from pg_temp.changed_users where adjusted_at is not null and not is_gone"
+        self._adjusted = {
+            user.hex: Adjusted(at, is_untold) for user, at, is_untold in self._reader.execute(select).fetchall()
+        }
+        return (gone, at), changed

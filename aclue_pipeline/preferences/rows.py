@@ -41,7 +41,9 @@ COLUMNS: Final = (
 
 def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> bytes:
     """One line a user, fields in the order of COLUMNS; an empty one is NULL."""
-    facets = _Facets(profiles, model.vocabulary)
+    judged = ~np.isnan(profiles.cell_score)
+    facets = _Facets(profiles, model.vocabulary, judged)
+    weighed = facets if judged.all() else _Facets(profiles, model.vocabulary, np.ones_like(judged))
     ids = users.tobytes().hex()
     version = model.version.encode()
     price = _numbers(np.round(profiles.price, 2))
@@ -61,7 +63,7 @@ def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> byt
         [
             b'{"model_version":"%b","base":%b,"base_variance":%b,"price_slope":%b,"recent":[%b],"judged":%d,"weights":{%b}}'
             % (version, *numbers.split(b","), recent, judged, weights)
-            for (numbers, recent, judged), weights in zip(features, facets.weights(), strict=True)
+            for (numbers, recent, judged), weights in zip(features, weighed.weights(), strict=True)
         ],
         [b"{%b}" % one for one in _numbers(profiles.vector)],
         [one.replace(b",", b"\t") for one in _numbers(_counts(profiles))],
@@ -95,12 +97,12 @@ def _shares(profiles: Profiles) -> Floats:
 class _Facets:
     """The cells of the profiles as text, facet by facet; each name, and each score there is, is rendered once."""
 
-    def __init__(self, profiles: Profiles, vocabulary: Vocabulary) -> None:
+    def __init__(self, profiles: Profiles, vocabulary: Vocabulary, shown: NDArray[np.bool_]) -> None:
         self._profiles = profiles
         self._names = [orjson.dumps(name) for name in vocabulary.names]
         keys = [name + b":" for name in self._names]
         kinds = vocabulary.kind[profiles.cell_code]
-        self._cells = [np.flatnonzero(kinds == kind) for kind in range(len(FACETS))]
+        self._cells = [np.flatnonzero((kinds == kind) & shown) for kind in range(len(FACETS))]
         self._keys = [[keys[code] for code in profiles.cell_code[cells].tolist()] for cells in self._cells]
         everyone = np.arange(len(profiles) + 1)
         self._bounds = [np.searchsorted(profiles.cell_user[cells], everyone).tolist() for cells in self._cells]

@@ -93,14 +93,14 @@ FOUND: Final = f"({FINGERPRINTS}) as n full join pipeline.profile_fingerprints a
 #: The same for less, where it is so. Whoever has a row by a transaction that the last pass may not have seen is looked at one by one; all
 #: rows together, as one sum, tell whether those are all who changed: a row that is gone, or came from before, leaves it out of balance.
 HORIZON: Final = "select max(horizon), count(*) from pipeline.profile_fingerprints"
-#: The round of one who has no fingerprint waits for a signal.
+#: The round of one who has no fingerprint, or one of adjustments alone, waits for a signal.
 TOUCHED: Final = f"""
     create temp table touched_rows on commit drop as
     select case when ((written - %(horizon)s) & 4294967295) < 2147483648 then user_id end as user_id,
         count(*) filter (where is_signal) as events, sum(mark) as marks
     from (
         {_MARKED["swipes"]} union all
-        {_MARKED["rounds"]} and user_id in (select user_id from pipeline.profile_fingerprints) union all
+        {_MARKED["rounds"]} and user_id in (select user_id from pipeline.profile_fingerprints where events <> 0) union all
         {_MARKED["feedback"]}
     ) as marked
     group by 1"""  # noqa: S608
@@ -113,7 +113,7 @@ TOUCHED_USERS: Final = f"""
     select t.user_id, n.events, n.marks, n.marks - case when f.user_id is null then n.of_rounds else 0 end as of_all
     from touched as t
     left join (select * from ({FINGERPRINTS}) as n where user_id = any(array(select user_id from touched))) as n using (user_id)
-    left join pipeline.profile_fingerprints as f using (user_id)"""  # noqa: S608
+    left join (select user_id from pipeline.profile_fingerprints where events <> 0) as f using (user_id)"""  # noqa: S608
 IS_BALANCED: Final = """
     select (a.events, a.marks) = (k.events + t.events, k.marks + t.marks)
     from (select coalesce(sum(events), 0) as events, coalesce(sum(marks), 0) as marks from pg_temp.touched_rows) as a,

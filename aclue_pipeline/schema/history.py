@@ -22,7 +22,9 @@ from aclue_pipeline.settings import checkout, person, sql_folder
 Pg = psycopg.Connection[Any]
 
 #: Tables of sql/pipeline that must be there before anything is changed: this history, and what the triggers of ours write to.
-MADE = ("deployments", "erasures")
+MADE = ("deployments", "erasures", "adjustments")
+#: What the triggers, which act as the tables' owner, do with them.
+_RIGHTS = {"erasures": ("SELECT", "INSERT"), "adjustments": ("SELECT", "INSERT", "UPDATE", "DELETE")}
 
 
 def began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any = ()) -> int:
@@ -47,12 +49,12 @@ def _began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any
         bodies = [sqltext.without_comments(file.read_text(encoding="utf-8")) for file in files]
         schema = [] if one(pg, "select to_regnamespace('pipeline') is not null") else ["create schema pipeline"]
         pg.execute(f"begin; {'; '.join([*schema, *bodies])}; commit".encode())
-    # The triggers act as the tables' owner.
-    notes = """select has_schema_privilege(%(owner)s, 'pipeline', 'USAGE') and has_table_privilege(%(owner)s, 'pipeline.erasures', 'SELECT')
-               and has_table_privilege(%(owner)s, 'pipeline.erasures', 'INSERT')"""
-    if not one(pg, notes, {"owner": owner}):
-        grants = "grant usage on schema pipeline to {owner}; grant select, insert on pipeline.erasures to {owner}"
-        pg.execute(sql.SQL(grants).format(owner=sql.Identifier(owner)))
+    for name, rights in _RIGHTS.items():
+        held = """select has_schema_privilege(%(owner)s, 'pipeline', 'USAGE')
+                  and (select bool_and(has_table_privilege(%(owner)s, %(table)s, one)) from unnest(%(rights)s::text[]) as one)"""
+        if not one(pg, held, {"owner": owner, "table": f"pipeline.{name}", "rights": list(rights)}):
+            grants = f"grant usage on schema pipeline to {{owner}}; grant {', '.join(rights)} on pipeline.{name} to {{owner}}"
+            pg.execute(sql.SQL(grants).format(owner=sql.Identifier(owner)))
     insert = """insert into pipeline.deployments (action, done_by, owner, version, revision, plan, before, allowed)
                 values (%s, session_user || ': ' || %s, %s, %s, %s, %s, %s, %s) returning deployment"""
     values = [action, person(), owner, __version__, _revision(), plan, before, sorted(allowed)]

@@ -139,7 +139,7 @@ _THERE = """
 select 'table', format('%%I.%%I', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm')
-    and (n.nspname = any(%s) or n.nspname = 'pipeline' and c.relname in ('deployments', 'erasures'))
+    and (n.nspname = any(%s) or n.nspname = 'pipeline' and c.relname in ('deployments', 'erasures', 'adjustments'))
 union all
 select 'function', format('%%I.%%I(%%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes))
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace

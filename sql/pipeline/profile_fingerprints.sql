@@ -2,7 +2,7 @@
 -- kind: python
 -- owner: team:data
 -- lineage:
---   cut, horizon: ;
+--   cut, horizon, adjusted_at: ;
 --   user_id: pipeline.signals user_id;
 --   events, marks: pipeline.signals event_id;
 --   model_version: pipeline.taste_models version
@@ -12,5 +12,6 @@ create table pipeline.profile_fingerprints (
     marks bigint not null,              -- Sum of a hash of each of their rows: of swipes and rounds id and transaction, of feedback the content.
     model_version text not null,        -- Model version it was computed with.
     cut timestamptz,                    -- Events from here on were left for a later pass: the end of the UTC day after the pass's; NULL: written by a version that left none.
-    horizon bigint                      -- Transactions before this one were over when the pass began, so that it saw their rows; NULL: written by a version that did not say.
+    horizon bigint,                     -- Transactions before this one were over when the pass began, so that it saw their rows; NULL: written by a version that did not say.
+    adjusted_at timestamptz             -- When the user made the last adjustment that it was computed with; the epoch: with none; NULL: written by a version that took all of a column for adjusted.
 )

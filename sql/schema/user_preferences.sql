@@ -3,19 +3,22 @@
 -- file can be run again at any time, but then it locks the tables in the plain way: for a database that is not in use.
 -- lineage:
 --   user_id: pipeline.signals user_id;
---   category_preferences, category_confidence: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category | pipeline.taste_models parameters vocabulary;
---   price_range: pipeline.signals value source seconds strength training_weight, pipeline.taste_items price | pipeline.taste_models parameters vocabulary;
---   price_sensitivity: pipeline.signals value source seconds strength training_weight, pipeline.taste_items relative_price | pipeline.taste_models parameters vocabulary,
+--   category_confidence: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category | pipeline.taste_models parameters vocabulary;
+--   category_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   price_range: pipeline.signals value source seconds strength training_weight, pipeline.taste_items price, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   price_sensitivity: pipeline.signals value source seconds strength training_weight, pipeline.taste_items relative_price, pipeline.adjustments value | pipeline.taste_models parameters vocabulary,
 --       pipeline.taste_items log_odds;
---   liked_brands, disliked_brands, brand_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items brand | pipeline.taste_models parameters vocabulary;
---   style_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items style | pipeline.taste_models parameters vocabulary;
---   colour_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items colour | pipeline.taste_models parameters vocabulary;
---   occasion_preferences: pipeline.signals value source seconds strength training_weight occasion | pipeline.taste_models parameters vocabulary;
---   recipient_preferences: pipeline.signals value source seconds strength training_weight recipient | pipeline.taste_models parameters vocabulary;
+--   liked_brands, disliked_brands, brand_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items brand, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   style_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items style, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   colour_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items colour, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   occasion_preferences: pipeline.signals value source seconds strength training_weight occasion, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   recipient_preferences: pipeline.signals value source seconds strength training_weight recipient, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
 --   total_swipes, right_swipes, left_swipes, super_likes, engagement_rate: pipeline.signals source event_id;
---   ml_features: pipeline.signals value source seconds strength training_weight, pipeline.taste_items log_odds category brand style colour relative_price | pipeline.taste_models
+--   ml_features: pipeline.signals value source seconds strength training_weight, pipeline.taste_items log_odds category brand style colour relative_price, pipeline.adjustments value | pipeline.taste_models
 --       parameters vocabulary;
---   embedding_vector, similarity_threshold: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector | pipeline.taste_models parameters vocabulary,
+--   embedding_vector: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector | pipeline.taste_models parameters vocabulary,
+--       pipeline.taste_items log_odds;
+--   similarity_threshold: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector, pipeline.adjustments value | pipeline.taste_models parameters vocabulary,
 --       pipeline.taste_items log_odds;
 --   cluster_id: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector, pipeline.taste_models parameters | pipeline.taste_items log_odds;
 --   calculation_version: pipeline.taste_models version;
@@ -145,20 +148,129 @@ begin
             (old.category_preferences, old.price_range, old.price_sensitivity, old.liked_brands, old.disliked_brands, old.brand_scores, old.style_scores,
             old.colour_preferences, old.occasion_preferences, old.recipient_preferences, old.similarity_threshold)
         then
-            new.adjusted_at := now();
+            new.adjusted_at := clock_timestamp();
         end if;
     -- A profile begun without a word about taste, its default left as it is, adjusts nothing.
     elsif num_nonnulls(new.category_preferences, new.price_range, new.price_sensitivity, new.liked_brands, new.disliked_brands, new.brand_scores,
         new.style_scores, new.colour_preferences, new.occasion_preferences, new.recipient_preferences) > 0
         or new.similarity_threshold is distinct from 0.7
     then
-        new.adjusted_at := now();
+        new.adjusted_at := clock_timestamp();
     end if;
     return new;
 end
 $$;
 revoke all on function pipeline.note_adjustment() from public, anon, authenticated, service_role;
 comment on function pipeline.note_adjustment() is 'Trigger function: sets adjusted_at where a profile is begun with, or changed in, something that a user may adjust.';
+
+-- What the user wrote where it differs from what stood there, key by key; a server that adjusts on a user's behalf sets adjusted_at. Whatever is written:
+-- what is no number, out of range, of another type, longer than 200 characters or beyond the 100th key of a column says nothing and is counted.
+-- After the row's CHECKs, so that nothing endless is read.
+create or replace function pipeline.keep_adjustments()
+returns trigger
+language plpgsql
+security definer
+set search_path to ''
+as $$
+declare
+    before jsonb := '{"similarity_threshold": 0.7}';
+    after jsonb;
+begin
+    if tg_op = 'DELETE' then
+        -- Whatever is wrong with the notes, an account can be deleted.
+        begin
+            delete from pipeline.adjustments a where a.user_id = old.user_id;
+        exception when undefined_table or invalid_schema_name or insufficient_privilege then
+            null;
+        end;
+        return null;
+    elsif tg_op = 'UPDATE' then
+        before := to_jsonb(old);
+    end if;
+    after := to_jsonb(new);
+    with columns (name, kind, type) as (
+        values
+            ('category_preferences', 'share', 'object'), ('brand_scores', 'share', 'object'), ('style_scores', 'share', 'object'),
+            ('colour_preferences', 'share', 'object'), ('occasion_preferences', 'share', 'object'), ('recipient_preferences', 'share', 'object'),
+            ('price_range', 'price', 'object'), ('liked_brands', 'brand', 'array'), ('disliked_brands', 'brand', 'array'),
+            ('price_sensitivity', 'number', 'number'), ('similarity_threshold', 'number', 'number')
+    ),
+    touched as (
+        select c.name, c.kind, jsonb_typeof(after -> c.name) = 'null' as is_null, jsonb_typeof(after -> c.name) = c.type as is_readable
+        from columns c
+        where before -> c.name is distinct from after -> c.name
+    ),
+    each as (
+        select t.name, t.kind, s.is_new, k.key, k.value
+        from touched t
+        cross join (values (false, before), (true, after)) as s (is_new, said)
+        cross join lateral (
+            select o.key, o.value
+            from jsonb_each(case when t.kind in ('share', 'price') and jsonb_typeof(s.said -> t.name) = 'object' then s.said -> t.name else '{}' end) o
+            union all
+            select distinct w.word #>> '{}', 'true'::jsonb
+            from jsonb_path_query(case t.kind when 'brand' then s.said -> t.name end, '$.** ? (@.type() == "string")') as w (word)
+            union all
+            select '', s.said -> t.name where t.kind = 'number' and jsonb_typeof(s.said -> t.name) = 'number'
+        ) k
+        where t.is_readable
+    ),
+    changed as (
+        select c.name, c.kind, c.key, c.value, case when a.user_id is null then c.before else a.computed end as computed, a.user_id is not null as was_said
+        from (
+            select name, kind, key, o.value as before, n.value
+            from (select * from each where not is_new) o full join (select * from each where is_new) n using (name, kind, key)
+            where o.value is distinct from n.value
+        ) c
+        left join pipeline.adjustments a on a.user_id = new.user_id and a.column_name = c.name and a.key = c.key and a.ignored = 0
+    ),
+    judged as (
+        select c.*,
+            case
+                when c.value is null or c.value = 'null' then false
+                when length(c.key) > 200 or (c.key = '') <> (c.kind = 'number') then true
+                when c.kind = 'brand' then false
+                when jsonb_typeof(c.value) <> 'number' then true
+                when c.kind = 'price' then c.key not in ('min', 'sweet_spot', 'max') or (c.value #>> '{}')::numeric not between 0 and 1000000000
+                else (c.value #>> '{}')::numeric not between 0 and 1
+            end as is_wrong,
+            coalesce(c.value = 'null', false) or c.value is not distinct from c.computed as is_taken_back
+        from changed c
+    ),
+    kept as (
+        select j.*,
+            row_number() over (partition by j.name, j.was_said order by j.key) + (
+                select count(*) from pipeline.adjustments a where a.user_id = new.user_id and a.column_name = j.name and a.ignored = 0
+            ) - (select count(*) from judged g where g.name = j.name and g.was_said and (g.is_taken_back or g.is_wrong)) > 100 and not j.was_said as is_beyond
+        from judged j
+        where not j.is_taken_back and not j.is_wrong
+    ),
+    ignored as (
+        select t.name, (not t.is_readable and not t.is_null)::integer
+            + (select count(*)::integer from judged j where j.name = t.name and j.is_wrong)
+            + (select count(*)::integer from kept k where k.name = t.name and k.is_beyond) as keys
+        from touched t
+    ),
+    gone as (
+        delete from pipeline.adjustments a using touched t join ignored i using (name)
+        where a.user_id = new.user_id and a.column_name = t.name and (a.key <> '' or i.keys = 0)
+            and not exists (select from kept k where k.name = t.name and k.key = a.key and not k.is_beyond)
+            and (t.is_null or a.ignored > 0 or exists (select from judged j where j.name = t.name and j.key = a.key))
+    )
+    insert into pipeline.adjustments as a (user_id, column_name, key, value, computed, ignored, at)
+    select new.user_id, k.name, k.key, case when k.kind in ('share', 'price') then to_jsonb(trim_scale(round((k.value #>> '{}')::numeric, 20))) else k.value end,
+        k.computed, 0, new.adjusted_at
+    from kept k
+    where not k.is_beyond
+    union all
+    select new.user_id, i.name, '', null, null, i.keys, new.adjusted_at from ignored i where i.keys > 0
+    on conflict (user_id, column_name, key) do update
+        set value = excluded.value, computed = excluded.computed, ignored = excluded.ignored, at = excluded.at;
+    return null;
+end
+$$;
+revoke all on function pipeline.keep_adjustments() from public, anon, authenticated, service_role;
+comment on function pipeline.keep_adjustments() is 'Trigger function: keeps in pipeline.adjustments, key by key, what a user set in the own profile by hand; all of it goes with the profile.';
 
 create or replace trigger user_preferences_derive_swipe_figures
     before insert or update on public.user_preferences
@@ -167,6 +279,17 @@ create or replace trigger user_preferences_note_adjustment
     before insert or update on public.user_preferences
     for each row when (current_user in ('anon', 'authenticated'))
     execute function pipeline.note_adjustment();
+create or replace trigger user_preferences_keep_first_adjustments
+    after insert on public.user_preferences
+    for each row when (new.adjusted_at is not null)
+    execute function pipeline.keep_adjustments();
+create or replace trigger user_preferences_keep_adjustments
+    after update on public.user_preferences
+    for each row when (new.adjusted_at is not null and new.adjusted_at is distinct from old.adjusted_at)
+    execute function pipeline.keep_adjustments();
+create or replace trigger user_preferences_forget_adjustments
+    after delete on public.user_preferences
+    for each row execute function pipeline.keep_adjustments();
 create or replace trigger user_preferences_touch_updated_at
     before update on public.user_preferences
     for each row execute function pipeline.touch_updated_at();
@@ -199,7 +322,7 @@ comment on column public.user_preferences.data_quality_score is 'How complete an
 comment on column public.user_preferences.confidence_level is 'How far the profile differs from guessing, 0 (no events, population prior) to 1; from posterior width. NULL: not calculated yet.';
 comment on column public.user_preferences.created_at is 'When the profile was first written. NULL: loaded without it.';
 comment on column public.user_preferences.updated_at is 'When the profile last changed, by the pipeline or the user, kept by a trigger. NULL: loaded without it and never changed since.';
-comment on column public.user_preferences.adjusted_at is 'When the user last adjusted the profile by hand, kept by a trigger; from then on the pipeline leaves what is set in the adjustable columns. An app''s server that adjusts on a user''s behalf sets it itself. NULL: never adjusted.';
+comment on column public.user_preferences.adjusted_at is 'When the user last adjusted the profile by hand, kept by a trigger; what differed then from what stood there is kept key by key in pipeline.adjustments, and published as written until taken back. An app''s server that adjusts on a user''s behalf sets it itself, to now(). NULL: nothing is adjusted.';
 
 comment on constraint user_preferences_price_sensitivity_check on public.user_preferences is 'A score runs from 0 to 1.';
 comment on constraint user_preferences_total_swipes_check on public.user_preferences is 'A count is never negative.';
@@ -220,6 +343,9 @@ comment on policy user_preferences_service_role on public.user_preferences is 'T
 comment on policy user_preferences_own on public.user_preferences is 'A user reads, begins and adjusts the own profile, and cannot hand it to somebody else; which columns, the grants say, and none grants deleting. One policy for all, so that an upsert passes. The sub-select asks for the caller once per statement.';
 comment on trigger user_preferences_derive_swipe_figures on public.user_preferences is 'Lets a writer give total_swipes and right_swipes alone.';
 comment on trigger user_preferences_note_adjustment on public.user_preferences is 'Tells a user''s adjustments, which the next recalculation keeps, from what the pipeline writes.';
+comment on trigger user_preferences_keep_first_adjustments on public.user_preferences is 'Keeps what a profile was begun with, key by key.';
+comment on trigger user_preferences_keep_adjustments on public.user_preferences is 'Keeps what was adjusted, key by key, and forgets what was taken back.';
+comment on trigger user_preferences_forget_adjustments on public.user_preferences is 'What was adjusted goes with the profile.';
 comment on trigger user_preferences_touch_updated_at on public.user_preferences is 'Keeps updated_at.';
 
 -- Foreign keys last: they lock tables of the app.

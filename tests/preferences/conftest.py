@@ -1,10 +1,16 @@
-"""A small world for the kernel: products, users who like some categories, and a model trained on them. No database."""
+"""A small world for the kernel: products, users who like some categories, and a model trained on them, without a database; and a small
+shop in one."""
 
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 
+from aclue_pipeline import preferences
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences.arrays import (
     DAY,
     DISLIKE,
@@ -21,6 +27,9 @@ from aclue_pipeline.preferences.catalogue import UUID, items_of, vocabulary_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.training import train
+from tests.conftest import Databases
+from tests.preferences import database
+from tests.preferences.database import ME, MUG, TIP, stock, write
 
 CATEGORIES = ["bags", "candles", "mugs", "toys"]
 CONTEXT = {"occasion": {"birthday": 5, "wedding": 3}, "recipient": {"friend": 4}}
@@ -112,3 +121,39 @@ def world() -> World:
     events = make_events(400, items, vocabulary, seed=1)
     model = train(events, items, vocabulary, half_life_days=180.0, seed=3)
     return World(events, model.items, vocabulary, model)
+
+
+@pytest.fixture(scope="module")
+def stocked(server: Any) -> Iterator[str]:
+    """A small shop with a model and everybody's profile; a template for copies."""
+    databases = Databases(server)
+    db = databases.copy("deployed")
+    stock(db, users=25, products=30, swipes=500)
+    with db.psycopg() as pg:
+        for older in ("training_weight_is_number", "created_at_is_finite"):  # CHECKs that older rows may break
+            pg.execute(f"alter table public.recommendation_feedback drop constraint recommendation_feedback_{older}")
+        write(pg, "service_role", "recommendations", {"id": TIP, "user_id": ME, "product_id": MUG})
+    database.train(db)
+    preferences.recalculate(db, full=True)
+    db.close()
+    yield db.name
+    databases.close()
+
+
+def _copy(server: Any, template: str) -> Iterator[Database]:
+    name = f"{template}_copy_{uuid.uuid4().hex[:6]}"
+    server.create_database(name, template=template)
+    db = Database(server.url(name))
+    yield db
+    db.close()
+    server.drop_database(name)
+
+
+@pytest.fixture
+def shop(server: Any, stocked: str) -> Iterator[Database]:
+    yield from _copy(server, stocked)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(server: Any, stocked: str) -> Iterator[Database]:
+    yield from _copy(server, stocked)

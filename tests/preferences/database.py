@@ -1,7 +1,14 @@
 """A small shop in a real database, and what the recalculation tests look at."""
 
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import psycopg
+from psycopg import sql
 
 from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database, query
@@ -11,6 +18,16 @@ from tests.conftest import template
 
 _SHOP = Path(__file__).parents[2] / "benchmarks" / "preferences_data.sql"
 USERS, PRODUCTS, SWIPES = 60, 80, 1500
+
+Row = Mapping[str, Any]
+
+
+def known(name: str) -> str:
+    """The id under which the shop has a user or a product."""
+    return str(uuid.UUID(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()))
+
+
+ME, MUG, TIP = known("user5"), known("product7"), known("tip")  # who writes, about what, and on which recommendation
 
 
 def stock(db: Database, users: int = USERS, products: int = PRODUCTS, swipes: int = SWIPES) -> None:
@@ -100,3 +117,20 @@ def scalar(db: Database, statement: str, **parameters: Any) -> Any:
     with db.begin() as connection:
         rows = query(connection, statement, **parameters)
     return next(iter(rows[0].values())) if rows else None
+
+
+def write(pg: "psycopg.Connection[Any]", role: str, table: str, row: Row, where: Row | None = None) -> None:
+    """Insert a row, or update those `where`, as the app's client or server does: under the policies, and ME where it signs in."""
+    claims = {"role": role} | ({"sub": ME} if role == "authenticated" else {})
+    pg.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps(claims)])
+    pg.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+    into, names = sql.Identifier("public", table), [sql.Identifier(name) for name in row]
+    values = list(row.values())
+    if where is None:
+        places = sql.SQL(", ").join(sql.Placeholder() * len(names))
+        pg.execute(sql.SQL("insert into {} ({}) values ({})").format(into, sql.SQL(", ").join(names), places), values)
+    else:
+        sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(name) for name in names)
+        tests = sql.SQL(" and ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in where)
+        pg.execute(sql.SQL("update {} set {} where {}").format(into, sets, tests), [*values, *where.values()])
+    pg.execute("reset role")

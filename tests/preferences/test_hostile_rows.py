@@ -1,10 +1,8 @@
 """What a client may write, and a catalogue may hold, ends nobody else's profile: one test per hostile value, then whatever
 hypothesis thinks of. Swipes and rounds are the app's tables under the app's policies, feedback and adjustments ours."""
 
-import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
@@ -21,76 +18,13 @@ from aclue_pipeline.preferences import signals, store
 from aclue_pipeline.preferences.arrays import EVENT_COLUMNS
 from aclue_pipeline.preferences.catalogue import UUID
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS
-from tests.conftest import Databases
-from tests.preferences.database import fingerprints_in, profiles_in, scalar, stock, train
+from tests.preferences.database import ME, MUG, TIP, Row, fingerprints_in, known, profiles_in, scalar, train, write
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
-Row = Mapping[str, Any]
-
-
-def known(name: str) -> str:
-    """The id under which the shop has a user or a product."""
-    return str(uuid.UUID(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()))
-
-
-ME, MUG, TIP = known("user5"), known("product7"), known("tip")  # who writes, about what, and on which recommendation
 SOME = "00000000-0000-4000-8000-000000000001"
 CHECK = next(file for file in CATALOG.checks if file.name == "signals_within_bounds")
-
-
-@pytest.fixture(scope="module")
-def stocked(server: Any) -> Iterator[str]:
-    """A small shop with a model and everybody's profile; a template for copies."""
-    databases = Databases(server)
-    db = databases.copy("deployed")
-    stock(db, users=25, products=30, swipes=500)
-    with db.psycopg() as pg:
-        for older in ("training_weight_is_number", "created_at_is_finite"):  # CHECKs that older rows may break
-            pg.execute(f"alter table public.recommendation_feedback drop constraint recommendation_feedback_{older}")
-        write(pg, "service_role", "recommendations", {"id": TIP, "user_id": ME, "product_id": MUG})
-    train(db)
-    preferences.recalculate(db, full=True)
-    db.close()
-    yield db.name
-    databases.close()
-
-
-def _copy(server: Any, template: str) -> Iterator[Database]:
-    name = f"{template}_copy_{uuid.uuid4().hex[:6]}"
-    server.create_database(name, template=template)
-    db = Database(server.url(name))
-    yield db
-    db.close()
-    server.drop_database(name)
-
-
-@pytest.fixture
-def shop(server: Any, stocked: str) -> Iterator[Database]:
-    yield from _copy(server, stocked)
-
-
-@pytest.fixture(scope="module")
-def fuzzed(server: Any, stocked: str) -> Iterator[Database]:
-    yield from _copy(server, stocked)
-
-
-def write(pg: "psycopg.Connection[Any]", role: str, table: str, row: Row, where: Row | None = None) -> None:
-    """Insert a row, or update those `where`, as the app's client or server does: under the policies, and ME where it signs in."""
-    claims = {"role": role} | ({"sub": ME} if role == "authenticated" else {})
-    pg.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps(claims)])
-    pg.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
-    into, names = sql.Identifier("public", table), [sql.Identifier(name) for name in row]
-    values = list(row.values())
-    if where is None:
-        places = sql.SQL(", ").join(sql.Placeholder() * len(names))
-        pg.execute(sql.SQL("insert into {} ({}) values ({})").format(into, sql.SQL(", ").join(names), places), values)
-    else:
-        sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(name) for name in names)
-        tests = sql.SQL(" and ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in where)
-        pg.execute(sql.SQL("update {} set {} where {}").format(into, sets, tests), [*values, *where.values()])
-    pg.execute("reset role")
 
 
 def others(db: Database) -> list[dict[str, Any]]:
@@ -412,10 +346,21 @@ def test_the_check_warns_and_counts_what_was_clamped_or_left_out_by_cause(shop: 
             write(pg, role, "recommendation_feedback", {**FEEDBACK, **hostile, "id": str(uuid.uuid4())})
         write(pg, "authenticated", "swipe_sessions", {"user_id": ME, "occasion": "x" * 61})
         write(pg, "service_role", "products", {"price_min": "NaN"}, where={"id": MUG})
+        hostile = {"price_range": '{"currency": "GBP"}', "liked_brands": ["x" * 201]}
+        write(pg, "authenticated", "user_preferences", hostile, where={"user_id": ME})
     judged = ask(shop, CHECK)
     assert not judged.passed
     counted = judged.evidence
-    causes = {"too_early": 5, "too_late": 4, "time_spent": 3, "strength": 3, "weight": 1, "words": 1, "price": 1}
+    causes = {
+        "too_early": 5,
+        "too_late": 4,
+        "time_spent": 3,
+        "strength": 3,
+        "weight": 1,
+        "words": 1,
+        "price": 1,
+        "adjustments": 2,
+    }
     assert {name: counted[name] for name in causes} == causes
     assert judged.remedy
 

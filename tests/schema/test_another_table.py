@@ -59,7 +59,7 @@ def six(app_db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Da
         file.write(LINES.lstrip())
     with app_db.begin() as connection:
         script(connection, "create schema pipeline")
-        for name in ("deployments", "erasures"):
+        for name in ("deployments", "erasures", "adjustments"):
             script(connection, (folder / "pipeline" / f"{name}.sql").read_text())
     text = as_json(declared.fresh(app_db))
     declared.path().write_text(f'{{"sql": "", "things": {text}}}')

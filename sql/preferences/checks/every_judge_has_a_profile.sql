@@ -1,4 +1,4 @@
--- Whoever has judged a product, and still is a user, has a profile, and no other user has one; what is left of a deleted account needs none, and who began in the last hour may still wait for one.
+-- Whoever has judged a product, and still is a user, has a profile, and no other user has one but who adjusted it by hand; what is left of a deleted account needs none, and who began in the last hour may still wait for one.
 -- asset: public.user_preferences
 -- severity: error
 -- remedy: aclue preferences recalculate --full
@@ -18,6 +18,7 @@ found as (
             select count(*) from pipeline.profile_fingerprints as f
             where exists (select 1 from auth.users as u where u.id = f.user_id)
                 and not exists (select 1 from judges as j where j.user_id = f.user_id)
+                and not exists (select 1 from pipeline.adjustments as a where a.user_id = f.user_id and a.ignored = 0)
         ) as profiles_without_judgement,
         (select count(*) from judges) as judges
 )
