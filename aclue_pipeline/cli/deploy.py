@@ -26,8 +26,23 @@ allow_option = click.option(
     metavar="HAZARD:NAME",
     help="A hazard that is meant, as the plan prints it; may be repeated.",
 )
+
+
+def _ours(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    from aclue_pipeline.schema.declared import declared
+
+    for name in names:
+        if name not in declared().tables:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(sorted(declared().tables))}.")
+    return names
+
+
 adopt_option = click.option(
-    "--adopt", multiple=True, metavar="TABLE", help="A table to take for ours that does not look like it."
+    "--adopt",
+    multiple=True,
+    callback=_ours,
+    metavar="TABLE",
+    help="A table to take for ours that does not look like it.",
 )
 
 

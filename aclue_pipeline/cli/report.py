@@ -1,6 +1,6 @@
 """`aclue report`: what is published, as a page for a person."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -31,7 +31,7 @@ def report(context: Context, first: datetime | None, last: datetime | None, out:
         click.echo("tables only: charts are drawn by the extra [charts], as in pip install '.[charts]'", err=True)
     database = context.database()
     until = last.date() if last else derived.today(database) - timedelta(days=1)
-    since = first.date() if first else until - timedelta(days=89)
+    since = first.date() if first else date.fromordinal(max(until.toordinal() - 89, 1))
     in_order(since, until)
     with waiting("computing the page"):
         page = written(database, since, until)

@@ -1,8 +1,10 @@
 """A published table as a file for somebody else's tools: CSV for a spreadsheet, Parquet for a notebook. The server writes the rows in
 COPY's form and nobody holds them, however many they are. Apart from the room's other modules, since DuckDB is heavy."""
 
+import errno
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -88,13 +90,22 @@ def to_parquet(db: Database, table: Table, days: Days, path: Path) -> int:
                 for name, kind in columns.items()
             )
             count = _copy(pg, _select(table, parts, days), file.write)
-        with duckdb.connect(config=_FRUGAL) as duck:
+        with _os_errors(), duckdb.connect(config=_FRUGAL) as duck:
             duck.execute("set enable_progress_bar = false")  # which it draws on stdout
             duck.read_csv(
                 str(rows), header=True, columns=types, auto_detect=False, delimiter=",", quotechar='"', escapechar='"',
                 na_values="", allow_quoted_nulls=False,
             ).write_parquet(str(path), compression="zstd")  # fmt: skip
     return count
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """A full disk is one error, whoever meets it."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise OSError(errno.EIO, str(error).splitlines()[0][:200]) from error
 
 
 def _columns(pg: Pg, table: Table) -> dict[str, str]:

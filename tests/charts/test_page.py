@@ -192,10 +192,12 @@ def test_the_command_writes_the_page_or_says_in_one_line_why_not(
     out = tmp_path / "march.html"
 
     def run(first: str, last: str, to: Path) -> Result:
-        return CliRunner().invoke(aclue, ["report", "--from", first, "--to", last, "--out", str(to)])
+        words = ["--from", first] if first else []
+        return CliRunner().invoke(aclue, ["report", *words, "--to", last, "--out", str(to)])
 
     assert run("2026-03-01", "2026-03-31", out).exit_code == 0
     assert "1 Mar 2026 to 31 Mar 2026" in out.read_text()
+    assert run("", "0001-01-02", out).exit_code == 0
     turned, nowhere = run("2026-03-31", "2026-03-01", out), run("2026-03-01", "2026-03-31", tmp_path / "no" / "x.html")
     assert (turned.exit_code, nowhere.exit_code) == (2, 2)
     assert "--from 2026-03-31 is after the last day, 2026-03-01" in turned.output

@@ -207,6 +207,11 @@ def test_the_command_writes_a_file_whole_or_not_at_all(
     os.close(reader)
     assert pipe.is_fifo()
     pipe.unlink()
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    for form in ("csv", "parquet"):
+        assert "full cannot be written: " in str(run("--format", form, "--out", str(full)).exception)
+    full.unlink()
     with deployed_db.psycopg() as pg:
         pg.execute("drop table analytics.revenue_daily cascade")
     assert isinstance(run("--out", str(out)).exception, NothingFound)
