@@ -17,7 +17,7 @@ FILLED = """select string_agg(oid::regclass::text, ', ') as names from pg_class
 
 @dataclass(frozen=True)
 class Result:
-    """Repeated values of one measurement; `unit` is "s" or "ratio", `of` says what was measured, and against what."""
+    """Repeated values of one measurement; `unit` is "s", "ratio" or "1e-4" of log-loss, `of` says what was measured, and against what."""
 
     name: str
     values: list[float]
