@@ -41,6 +41,11 @@ TOGETHER = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if Path(".env").exists():
+        pytest.exit("move .env away while testing: the commands under test would read it", 4)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """By path: xdist 3.8 hands a mark's group over in the test's name, which pytest 9.2 no longer lets it write."""
     from xdist.scheduler import LoadGroupScheduling

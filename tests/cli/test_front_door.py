@@ -19,6 +19,7 @@ from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.settings import Settings, get_settings
 
+ROOT = Path(__file__).resolve().parents[2]
 ACLUE = "from aclue_pipeline.cli import main; main()"
 
 
@@ -249,6 +250,18 @@ def test_of_a_named_data_directory_only_the_servers_own_is_removed(
     monkeypatch.setenv("ACLUE_HOME", str(home))
     assert run(capsys, "db", "remove", "--yes")[0] == 0
     assert {path.name for path in home.iterdir()} == {"accepted.csv", "ui.lock"}
+
+
+@pytest.mark.parametrize(("code", "left"), [(0, set()), (19, {".aclue", ".venv"})])
+def test_make_clean_ends_where_the_data_are_in_use(code: int, left: set[str]) -> None:
+    Path(".venv/bin").mkdir(parents=True)
+    Path(".aclue").mkdir()
+    command = Path(".venv/bin/aclue")
+    command.write_text(f'#!/bin/sh\n[ "$*" = "db remove --yes" ] && exit {code}\nexit 1\n')
+    command.chmod(0o755)
+    done = subprocess.run(["make", "-f", ROOT / "Makefile", "clean"], capture_output=True, text=True)
+    assert (done.returncode == 0) == (code == 0), done.stderr
+    assert {path.name for path in Path().iterdir()} == left
 
 
 # --- what there is ------------------------------------------------------------------------------------------------------
