@@ -138,7 +138,12 @@ class Database:
     def autocommit(self) -> Iterator[sa.Connection]:
         """Each statement by itself, for what PostgreSQL refuses inside a transaction."""
         with self._named_errors(), self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            pg = connection.connection.driver_connection
+            try:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            finally:
+                if pg is not None and pg.closed:  # there is nothing to reset, which the pool would tell by a traceback
+                    connection.invalidate()
 
     @contextmanager
     def apart(self) -> Iterator[psycopg.Connection[Any]]:
@@ -156,13 +161,17 @@ class Database:
         """The driver's own connection in one transaction, for COPY and for composing identifiers."""
         with self._named_errors():
             pooled = self.engine.raw_connection()
+            pg: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
             try:
-                yield pooled.driver_connection  # type: ignore[misc]
-                pooled.commit()
+                yield pg
+                pg.commit()
             except BaseException:
-                pooled.rollback()
+                if not pg.closed:
+                    pg.rollback()
                 raise
             finally:
+                if pg.closed:
+                    pooled.invalidate()
                 pooled.close()
 
     def close(self) -> None:
@@ -237,6 +246,7 @@ class Database:
         if (
             "server closed the connection" in text
             or "terminating connection" in text
+            or "connection is lost" in text
             or "shutting down" in text
             or "starting up" in text
         ):

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from aclue_pipeline.errors import InsecureConnection, SettingsError, Unreachable, WrongPassword
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.connection import parse_url
+from aclue_pipeline.postgres.locks import advisory_lock
+from tests.conftest import Databases
 
 SECRET = "s3cret"
 
@@ -222,3 +224,36 @@ def test_a_statement_that_fails_keeps_its_own_error(empty_db: Database) -> None:
 
     with pytest.raises(sa.exc.ProgrammingError, match="does not exist"):
         unknown_table()
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("how", ["begin", "psycopg", "autocommit", "a lock"])
+def test_a_cut_connection_is_one_line_however_it_was_used(
+    databases: Databases, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    db = databases.copy("supabase")
+    admin = databases.admin(db)
+
+    def cut() -> None:
+        with admin.begin() as connection:
+            ended = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = :name and pid <> pg_backend_pid()"
+            query(connection, ended, name=db.name)
+
+    def use() -> None:
+        if how == "psycopg":
+            with db.psycopg() as pg:
+                cut()
+                pg.execute("select 1")
+        elif how == "a lock":
+            with db.autocommit() as connection, advisory_lock(connection, "anything"):
+                cut()
+        else:
+            with getattr(db, how)() as connection:
+                cut()
+                query(connection, "select 1")
+
+    with pytest.raises(Unreachable, match="closed the connection; what was under way is rolled back"):
+        use()
+    assert caplog.text == "", "no traceback of the pool's"
+    with db.psycopg() as pg:
+        assert pg.execute("select 1").fetchone() == (1,)
