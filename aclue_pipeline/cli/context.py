@@ -147,9 +147,12 @@ def pasteable(text: str, demo: bool | None = None) -> str:
         context = click.get_current_context(silent=True)
         named = context.find_object(Context) if context else None
         demo = named is not None and named.demo
+    from aclue_pipeline.cli import COMMANDS
+
+    commands = "|".join(name for name in COMMANDS if name not in ("db", "demo"))
     typed = sys.argv[0] if re.fullmatch(r"(?!/).*/aclue", sys.argv[0]) else "aclue"
-    text = re.sub(r"(?<![\w/.-])aclue (?=--demo |[a-z]+)", f"{typed} ", text)
-    return re.sub(r"\baclue (?!db\b|demo\b)(?=[a-z])", "aclue --demo ", text) if demo else text
+    text = re.sub(rf"(?<![\w/.-])aclue (?=(--demo|db|demo|{commands})\b)", f"{typed} ", text)
+    return re.sub(rf"\baclue (?=({commands})\b)", "aclue --demo ", text) if demo else text
 
 
 def tell_hint(text: str) -> None:

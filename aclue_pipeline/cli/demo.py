@@ -104,7 +104,7 @@ def _summary(steps: "list[Step]", took: list[float], figures: dict[str, str], se
 @demo.command(epilog="Example:  aclue demo load --users 50000 --days 90")
 @click.option(
     "--users",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 10_000_000),
     help="People: the shop's real customers first, invented ones after them.  [default: 929]",
 )
 @click.option("--days", type=click.IntRange(1, 10_000), help="Days back from yesterday.  [default: the real year]")
