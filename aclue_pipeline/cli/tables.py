@@ -14,7 +14,9 @@ from aclue_pipeline.errors import DaysFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aclue_pipeline.catalog import Catalog
     from aclue_pipeline.derived import DayResult, Replaced
+    from aclue_pipeline.postgres import Database
 
 
 @click.group(
@@ -58,9 +60,7 @@ def _rebuild_command(room: str) -> click.Command:
             )
         context.confirm_write(database, yes)
         failed: DaysFailed | None = None
-        with waiting("taking in events"):
-            synced = derived.sync(database, context.catalog)
-        say(f"facts: {synced.sentence}")
+        say(f"facts: {_synced(database, context.catalog)}")
         try:
             results = derived.rebuild(
                 database, context.catalog, context.catalog.room(room, "daily", "whole"), days, restate=restate,
@@ -84,6 +84,13 @@ def _rebuild_command(room: str) -> click.Command:
         "the second time. Days are those of ACLUE_TIMEZONE."
     )
     return rebuild
+
+
+def _synced(database: "Database", catalog: "Catalog") -> str:
+    from aclue_pipeline import derived
+
+    with waiting("taking in events"):
+        return derived.sync(database, catalog).sentence
 
 
 def _lines(results: "Mapping[str, list[DayResult] | Replaced]") -> list[str]:
