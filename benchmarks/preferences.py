@@ -25,6 +25,15 @@ ONE_PASS = """select count(*), sum(rows), sum(written) from (
 ACTIVE = """insert into public.swipe_interactions (user_id, product_id, session_id, swipe_direction)
     select s.user_id, (select min(id::text)::uuid from public.products), s.id, 'right'
     from (select distinct on (user_id) user_id, id from public.swipe_sessions where uuid_hash(user_id) % 100 = {run}) as s"""
+OTHER_MODEL = """
+    with added as (
+        insert into pipeline.taste_models (version, events, users, products, seed, parameters, vocabulary, status)
+        select %(other)s, events, users, products, seed, jsonb_set(parameters, '{half_life_days}', '60'), vocabulary, 'candidate'
+        from pipeline.taste_models where version = %(one)s
+    )
+    insert into pipeline.taste_items
+    select (jsonb_populate_record(i, jsonb_build_object('model_version', %(other)s::text))).*
+    from pipeline.taste_items as i where i.model_version = %(one)s"""
 #: A process of its own, so that its memory is what a recalculation holds.
 _RUN = """
 import json, sys, time
@@ -93,8 +102,13 @@ def _tidy(database: Database) -> None:
         script(connection, "vacuum analyze pipeline.profile_fingerprints")
 
 
-def _model(database: Database, half_life_days: int) -> None:
-    preferences.pin(database, preferences.train(database, half_life_days=half_life_days).version)
+def _two_models(database: Database) -> tuple[str, str]:
+    """One that is trained, and the same one by whose half-life every profile differs."""
+    versions.TRAINING_EVENTS = 200_000  # type: ignore[misc]  # of a version by more events nothing costs more but its training
+    one = preferences.train(database, half_life_days=180).version
+    with database.psycopg() as pg:
+        pg.execute(OTHER_MODEL, {"one": one, "other": f"{one}x"})
+    return one, f"{one}x"
 
 
 def measure(size: str = "") -> list[Result]:
@@ -105,12 +119,12 @@ def measure(size: str = "") -> list[Result]:
         for name, value in values.items():
             found.setdefault(name, []).append(value)
 
-    versions.TRAINING_EVENTS = 200_000  # type: ignore[misc]  # of a version by more events nothing costs more but its training
     with deployed_database() as database:
         load(database, "preferences_data.sql", users=users, products=products, swipes=swipes)
+        one, other = _two_models(database)
         for run in range(RUNS):
             _empty(database)
-            _model(database, 180 + run)
+            preferences.pin(database, one)
             first, memory, _ = _recalculate(database, "full")
             floor = _floor(database)
             _tidy(database)
@@ -123,7 +137,7 @@ def measure(size: str = "") -> list[Result]:
             one_pass = (one_pass + _asked(database, ONE_PASS)) / 2
             note(active=(active - one_pass) / first, active_s=active)
             assert 0.5 < recalculated / (users / 100) < 1.5
-            _model(database, 360 + run)
+            preferences.pin(database, other)
             again, _, _ = _recalculate(database, "full")
             note(again=again / _floor(database))
     of = f"{users:,} users, {swipes:,} swipes"
