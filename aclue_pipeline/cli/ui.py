@@ -12,7 +12,7 @@ from typing import IO
 import click
 
 from aclue_pipeline.cli.context import Context
-from aclue_pipeline.errors import ServerFailed, SettingsError
+from aclue_pipeline.errors import AclueError, ServerFailed, SettingsError
 from aclue_pipeline.settings import checkout, get_settings
 
 ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell needs to speak to the same instance
@@ -100,13 +100,16 @@ def _storage_url(url: str, app_url: str) -> str:
     from aclue_pipeline.postgres import Database, query
     from aclue_pipeline.postgres.connection import parse_url
 
-    storage, app = parse_url(url, "postgresql+psycopg2"), parse_url(app_url)
-    database = Database(url)
-    with database.begin() as connection:
-        found = query(
-            connection,
-            "select current_schema() as schema, coalesce(to_regclass('public.products'), to_regclass('auth.users')) is not null as app",
-        )[0]
+    try:
+        storage, app = parse_url(url, "postgresql+psycopg2"), parse_url(app_url)
+        database = Database(url)
+        with database.begin() as connection:
+            found = query(
+                connection,
+                "select current_schema() as schema, coalesce(to_regclass('public.products'), to_regclass('auth.users')) is not null as app",
+            )[0]
+    except AclueError as error:
+        raise type(error)(f"ACLUE_DAGSTER_URL: {str(error).partition('; check the URL')[0]}") from None
     database.close()
     same = (storage.host, storage.port or 5432, storage.database) == (app.host, app.port or 5432, app.database)
     if (found["app"] or same) and found["schema"] in (None, "public"):

@@ -35,6 +35,9 @@ _URL = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.,-]+)?(?::[0-9]+)?"  # hosts and port
     r"(?:/[^@?]*)?(?:\?[^@]*)?"
 )
+_SILENT = re.compile(
+    "refused|No such file|unreachable|No route|timed out|timeout expired|could not translate host|failed to resolve host"
+)
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # bytes that are no UTF-8
 _LOOKS_LIKE = "it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
 
@@ -233,26 +236,19 @@ class Database:
     def _lost(self, text: str) -> Unreachable | None:
         if "database" in text and "does not exist" in text:
             return Unreachable(f"there is no database {self.name} on {self.host}; check the URL in ACLUE_DATABASE_URL")
-        if (
-            "connection failed" in text
-            or "connection is bad" in text
-            or "could not translate host" in text
-            or "failed to resolve host" in text
-            or "timeout expired" in text
-        ):
-            return Unreachable(
-                f"no server answers at {self.host} (database {self.name}); is it running, and is the URL right?"
-            )
-        if (
-            "server closed the connection" in text
-            or "terminating connection" in text
-            or "connection is lost" in text
-            or "shutting down" in text
-            or "starting up" in text
+        if re.search(
+            "server closed the connection|terminating connection|connection is lost|shutting down|starting up", text
         ):
             return Unreachable(
                 f"{self.label} closed the connection; what was under way is rolled back, so run it again"
             )
+        if _SILENT.search(text):
+            return Unreachable(
+                f"no server answers at {self.host} (database {self.name}); is it running, and is the URL right?"
+            )
+        if "connection failed" in text or "connection is bad" in text:
+            why = text.splitlines()[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
+            return Unreachable(f"{self.label} takes no such connection ({why}); is the URL right?")
         return None
 
 

@@ -179,6 +179,13 @@ def test_a_failed_connection_is_one_named_line_without_the_password(server, chan
 
 
 @pytest.mark.database
+@pytest.mark.parametrize("option", ["options=nonsense", "client_encoding=nope", "target_session_attrs=standby"])
+def test_a_server_that_refuses_is_not_called_silent(server, option: str) -> None:
+    with pytest.raises(Unreachable, match=r"takes no such connection \(.+\); is the URL right\?$"):
+        _connect(f"{server.url()}?{option}")
+
+
+@pytest.mark.database
 def test_sessions_run_in_utc_whatever_the_database_says(empty_db: Database, databases) -> None:
     with databases.admin(empty_db).begin() as connection:
         script(connection, f'alter database "{empty_db.name}" set timezone to "America/New_York"')

@@ -13,7 +13,7 @@ import pytest
 
 from aclue_pipeline.cli.supervisor import free_port as next_free_port
 from aclue_pipeline.cli.supervisor import holder
-from aclue_pipeline.errors import ServerFailed, SettingsError
+from aclue_pipeline.errors import ServerFailed, SettingsError, Unreachable
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 
@@ -127,6 +127,9 @@ def test_dagsters_storage_must_be_named(named, app_db: Database) -> None:
 
     named(app_db.url, None)
     with pytest.raises(SettingsError, match="ACLUE_DAGSTER_URL"):
+        instance_environment(demo=False)
+    named(app_db.url, f"{app_db.url}_not_there")
+    with pytest.raises(Unreachable, match=r"^ACLUE_DAGSTER_URL: there is no database \w+_not_there on 127.0.0.1$"):
         instance_environment(demo=False)
 
 
