@@ -91,11 +91,13 @@ def _calibration(log_odds: Floats, known: Floats, like: Floats) -> Floats:
 
 
 def _lesson(model: TasteModel, events: Events, known: Mask, asked: Mask) -> tuple[Floats, Floats, Floats]:
-    """(parts of the prediction of what was asked, whether it was liked, weight): a heavy user must not decide alone."""
+    """(parts of the prediction of what was asked, whether it was liked, weight): a heavy user must not decide alone, but a user of whom
+    one judgement is asked does not stand for as many as one of whom the next few are: strangers were told the rate of the former."""
     history = events.take(known)
     future = not_met_before(judged_of(events.take(asked)), history)
     made = np.stack(parts_of(model, history, future), axis=1)
-    return made, future.like, 1.0 / np.sqrt(np.bincount(future.user, minlength=events.users)[future.user])
+    asked_of = np.bincount(future.user, minlength=events.users)[future.user]
+    return made, future.like, 1.0 / np.sqrt(np.maximum(asked_of / NEXT, 1.0))
 
 
 def parts_of(model: TasteModel, known: Events, future: Judgements) -> list[Floats]:

@@ -102,10 +102,15 @@ def familiarity(judged: Floats) -> Floats:
     return judged / (judged + 10.0)
 
 
+def tempering(variance: Floats) -> Floats:
+    """What log odds of this variance are divided by, for the mean of the probabilities."""
+    return np.sqrt(1.0 + np.pi * variance / 8.0)
+
+
 def parts(weights: Weights, user: Ints, item: Ints, items: Items, vocabulary: Vocabulary) -> list[Floats]:
     """What the link weighs for each pair, in the order of PARTS. The width of the base rate's posterior tempers it."""
     offset, log_item = items.offset[item], np.log1p(items.count[item])
-    tempered = np.sqrt(1.0 + np.pi * weights.base_variance[user] / 8.0)
+    tempered = tempering(weights.base_variance[user])
     log_user = np.log1p(weights.judged[user])
     newness = 1.0 / (1.0 + log_user)
     made = {

@@ -17,6 +17,7 @@ from aclue_pipeline.preferences.facets import BANDS, FACETS, ITEM_KINDS, RANK, S
 from aclue_pipeline.preferences.kernel import (
     Residuals,
     bands,
+    base_rates,
     facet_cells,
     fold_in,
     newton_step,
@@ -25,8 +26,16 @@ from aclue_pipeline.preferences.kernel import (
 from aclue_pipeline.preferences.linking import PLAIN_LINK, link_of, of_users, parts_of, some_users
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
+from aclue_pipeline.preferences.predictor import tempering
 from aclue_pipeline.preferences.splits import Mask, last_fifth
-from aclue_pipeline.preferences.weighing import HALF_LIVES, aged, weighed
+from aclue_pipeline.preferences.weighing import HALF_LIVES, aged, surely_best, weighed
+
+
+class Spreads(NamedTuple):
+    """How far products lie from what their content says, and users from the average one, log odds squared."""
+
+    items: float = 0.5
+    users: float = 0.5
 
 
 class Scales(NamedTuple):
@@ -40,6 +49,7 @@ SPREAD: Final = (*(FACETS[kind].name for kind in ITEM_KINDS), "price")  # parts 
 #: Judgements' worth of prior that empirical Bayes chooses from. Below 5, three likes of three would beat ninety of a hundred.
 STRENGTHS: Final = np.array([5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 113.0])
 VARIANCES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)  # of a user's deviations, log odds squared
+SPREADS: Final = (0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0)  # of products and of users
 ROUNDS: Final = 12  # of alternating Newton steps for base rates and offsets
 CONTENT_ROUNDS: Final = (2, 6, 10)  # in which the content's prior for offsets is fitted anew
 PASSES: Final = 60  # of Adagrad over the vectors
@@ -61,10 +71,10 @@ def train(
     """A model version from the events of all (or a sample of) users and the catalogue's items, its vectors and segments as near to the
     previous version's as may be; without a half-life it is fitted, and how much else a signal says, unless a weighing is given.
 
-    How far users' tastes spread, how fast they age and what a signal says is learned once, by what predicts later judgements best, and
-    stays what it is in everything that follows. The link, which weighs the parts of a prediction, is learned on judgements that came
-    after those which all else was fitted to, for one such moment after the other; then all is fitted to all. One thread: its sums do
-    not depend on the machine.
+    How far products, users and their tastes spread, how fast these age and what a signal says is learned once, by what predicts later
+    judgements best, and stays what it is in everything that follows. The link, which weighs the parts of a prediction, is learned on
+    judgements that came after those which all else was fitted to, for one such moment after the other; then all is fitted to all. One
+    thread: its sums do not depend on the machine.
     """
     with threadpool_limits(1):
         taught = some_users(events, LINK_EVENTS, seed)
@@ -72,17 +82,18 @@ def train(
         moments = list(of_users(taught))
         known, asked = moments[-1]
         history, future = taught.take(known), _asked(taught, known, asked)
-        model = fit(history, items, vocabulary, by, seed)
+        spreads = _spreads(history, future, items, vocabulary, by)
+        model = fit(history, items, vocabulary, by, seed, spreads)
         scales = _scales(model, history, future)
         if weighing is None:
             if half_life_days is None:
                 by = aged(_scaled(model, scales), history, future)
             known = moments[1][0]  # half of it, so that there is much to ask for
             history, future = taught.take(known), _asked(taught, known, ~known)
-            by = weighed(_scaled(fit(history, items, vocabulary, by, seed), scales), history, future, seed)
+            by = weighed(_scaled(fit(history, items, vocabulary, by, seed, spreads), scales), history, future, seed)
 
         def fitted(part: Events) -> TasteModel:
-            return _scaled(fit(part, items, vocabulary, by, seed), scales)
+            return _scaled(fit(part, items, vocabulary, by, seed, spreads), scales)
 
         link, calibration = link_of(fitted, taught, seed)
         model = aligned(fitted(events), previous)
@@ -109,21 +120,28 @@ def split(events: Events) -> tuple[Events, Judgements]:
     return history, not_met_before(future, history)
 
 
-def fit(events: Events, items: Items, vocabulary: Vocabulary, weighing: Weighing, seed: int) -> TasteModel:
+def fit(
+    events: Events,
+    items: Items,
+    vocabulary: Vocabulary,
+    weighing: Weighing,
+    seed: int,
+    spreads: Spreads = Spreads(),  # noqa: B008 - it cannot change
+) -> TasteModel:
     """What a version says of products and of the population; scales, strengths, link and segments as they are without evidence."""
     weighing = weighing.scaled(events)
     judged = judgements(events, weighing)
     about = judged.take(~judged.price_only)
-    like_rate = (float(np.sum(about.evidence * about.like)) + 1.0) / (float(np.sum(about.evidence)) + 2.0)
+    like_rate = _like_rate(about)
     content = _content(items, vocabulary)
-    offset, base_variance, (coefficients, intercept) = _biases(about, len(items), content, like_rate)
-    vector, content_vector = _vectors(residuals(judged, offset, base_variance), offset, content, seed)
+    offset, (coefficients, intercept) = _biases(about, content, like_rate, spreads)
+    vector, content_vector = _vectors(residuals(judged, offset, spreads.users), offset, content, seed)
     items = replace(items, offset=offset, count=sums(about.item, about.evidence, len(items)), vector=vector)
     edges, rate, seen = _prices(judged, items, like_rate)
     parameters = Parameters(
         **vars(weighing),
         like_rate=like_rate,
-        base_variance=base_variance,
+        base_variance=spreads.users,
         base_strength=_base_strength(about, like_rate),
         strength=np.full(len(FACETS), 10.0),
         facet_variance=np.full(len(FACETS), 0.1),
@@ -160,35 +178,55 @@ def _ridge(content: sparse.csr_matrix, target: Floats, weight: Floats, strength:
     return np.asarray(ridge.coef_).reshape(target.shape[1], -1).T, np.asarray(ridge.intercept_).reshape(-1)
 
 
-def _biases(
-    about: Judgements, n_items: int, content: sparse.csr_matrix, like_rate: float
-) -> tuple[Floats, float, tuple[Floats, float]]:
-    """Item offsets beside user base rates, by alternating Newton steps on the log odds; how far items and users spread is
-    learned along the way (EM), and an item's prior mean is what its content says.
+def _like_rate(about: Judgements) -> float:
+    return (float(np.sum(about.evidence * about.like)) + 1.0) / (float(np.sum(about.evidence)) + 2.0)
 
-    (offsets, variance of base rates, (content coefficients, intercept))."""
+
+def _biases(
+    about: Judgements, content: sparse.csr_matrix, like_rate: float, spreads: Spreads
+) -> tuple[Floats, tuple[Floats, float]]:
+    """Item offsets beside user base rates, by alternating Newton steps on the log odds; an item's prior mean is what its content says.
+
+    (offsets, (content coefficients, intercept))."""
+    n_items = content.shape[0]
     prior = np.full(n_items, logit(like_rate))
     offset, base = prior.copy(), np.zeros(about.users)
-    item_variance = user_variance = 0.5
     coefficients, intercept = np.zeros((content.shape[1], 1)), np.array([logit(like_rate)])
     seen = sums(about.item, about.evidence, n_items)
+    sure = seen / (seen + 4 / spreads.items)
     for number in range(ROUNDS):
         log_odds = offset[about.item] + base[about.user]
-        offset, variance = newton_step(about, about.item, log_odds, offset, prior, item_variance)
-        item_variance = _spread(offset - prior, variance, seen > 0)
+        offset, _ = newton_step(about, about.item, log_odds, offset, prior, spreads.items)
         log_odds = offset[about.item] + base[about.user]
-        base, variance = newton_step(about, about.user, log_odds, base, 0.0, user_variance)
-        user_variance = _spread(base, variance, np.bincount(about.user, minlength=about.users) > 0)
+        base, _ = newton_step(about, about.user, log_odds, base, 0.0, spreads.users)
         if number in CONTENT_ROUNDS:
-            sure = np.where(seen > 0, seen / (seen + 4 / item_variance), 0.0)
             coefficients, intercept = _ridge(content, offset[:, None], sure, 3.0)
             prior = np.asarray(content @ coefficients)[:, 0] + intercept[0]
     offset = np.where(seen > 0, offset, prior)
-    return offset, user_variance, (coefficients[:, 0], float(intercept[0]))
+    return offset, (coefficients[:, 0], float(intercept[0]))
 
 
-def _spread(mode: Floats, variance: Floats, known: NDArray[np.bool_]) -> float:
-    return float(np.clip(np.mean((mode**2 + variance)[known]), 0.02, 4.0)) if known.any() else 0.5
+def _spreads(history: Events, future: Judgements, items: Items, vocabulary: Vocabulary, by: Weighing) -> Spreads:
+    """What predicts the future best; the usual where no other is surely better. The likeliest (EM) is too narrow where most products or
+    users were judged a few times: strangers were told too little of the products."""
+    found = Spreads()
+    if len(future) < ENOUGH:
+        return found
+    judged, content = judgements(history, by.scaled(history)), _content(items, vocabulary)
+    about = judged.take(~judged.price_only)
+
+    def lost(spreads: Spreads) -> Floats:
+        offset, _ = _biases(about, content, _like_rate(about), spreads)
+        base, variance = base_rates(about, offset, spreads.users)
+        log_odds = (offset[future.item] + base[future.user]) / tempering(variance[future.user])
+        return sums(future.user, np.logaddexp(0.0, log_odds) - future.like * log_odds, future.users)
+
+    for name in Spreads._fields:
+        usual = getattr(found, name)
+        tried = (usual, *(spread for spread in SPREADS if spread != usual))
+        spread, _ = surely_best(tried, [lost(found._replace(**{name: spread})) for spread in tried], 0.0)
+        found = found._replace(**{name: spread})
+    return found
 
 
 def _vectors(known: Residuals, offset: Floats, content: sparse.csr_matrix, seed: int) -> tuple[Floats, Floats]:

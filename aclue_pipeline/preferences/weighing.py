@@ -34,7 +34,7 @@ def aged(model: TasteModel, history: Events, future: Judgements) -> Weighing:
         lost = np.logaddexp(0.0, log_odds) - future.like * log_odds
         losses.append(sums(future.user, lost, history.users))
     usual = Weighing(half_life_days=HALF_LIVES[0])
-    found, plausible = _best(HALF_LIVES, losses, 0.0)
+    found, plausible = surely_best(HALF_LIVES, losses, 0.0)
     return replace(usual, half_life_days=found, plausible=np.vstack([usual.plausible[:-1], plausible]))
 
 
@@ -61,15 +61,15 @@ def weighed(model: TasteModel, history: Events, future: Judgements, seed: int) -
             tried[:, number] = usual[number] * np.array(FACTORS)
             enough = len(future) >= ENOUGH and _differ(p.stating(tried[0]), p.stating(tried[1]), history)
             losses = [lost(stated) for stated in tried[:ENDS]] if enough else []
-            best = _best(tuple(tried[:, number]), losses, CHANCE)
+            best = surely_best(tuple(tried[:, number]), losses, CHANCE)
             if best[1] != (tried[1, number], tried[2, number]):
                 losses += [lost(stated) for stated in tried[ENDS:]]
-                best = _best(tuple(tried[:, number]), losses, CHANCE)
+                best = surely_best(tuple(tried[:, number]), losses, CHANCE)
             found[number], plausible[number] = best
     return replace(default.stating(found), plausible=plausible)
 
 
-def _best(tried: tuple[float, ...], losses: list[Floats], chance: float) -> tuple[float, tuple[float, float]]:
+def surely_best(tried: tuple[float, ...], losses: list[Floats], chance: float) -> tuple[float, tuple[float, float]]:
     """(what was tried with the least loss, but the first, which is the default, where that lies in the range; the range: from the least
     to the most that are not worse than the best by more than two standard errors of the users' differences and by more than chance, all
     without losses)."""

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aclue_pipeline.preferences import linking
+from aclue_pipeline.preferences import linking, training
 from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events, sigmoid
+from aclue_pipeline.preferences.catalogue import items_of
+from aclue_pipeline.preferences.evidence import Weighing, judged_of
 from aclue_pipeline.preferences.model import COUNTS, PARTS
 from aclue_pipeline.preferences.training import train
-from tests.preferences.conftest import START, World, make_events
+from tests.preferences.conftest import START, World, catalogue_rows, ids_of, make_events
 
 
 def test_what_is_asked_for_is_later_than_what_is_known_and_every_late_event_is_asked_once(world: World) -> None:
@@ -46,6 +48,37 @@ def test_the_link_finds_what_likes_were_made_of_and_nothing_negative_but_counts(
     assert abs(found["vector"] - 0.8) < 0.1
     assert abs(found["log_user"] + 0.4) < 0.05
     assert min(weight for part, weight in found.items() if part not in COUNTS) == 0 == found["style"]
+
+
+def test_what_the_next_five_say_counts_in_full_and_what_more_a_user_says_by_its_root(world: World) -> None:
+    nothing = np.zeros(len(world.events), bool)
+    _, like, fair = linking._lesson(world.model, world.events, nothing, ~nothing)
+    user = judged_of(world.events).user
+    assert len(user) == len(like)
+    asked = np.bincount(user)[user]
+    assert asked.min() <= 5 < asked.max()
+    assert np.allclose(fair, np.where(asked <= 5, 1.0, np.sqrt(5 / asked)))
+
+
+@pytest.mark.parametrize(("of_products", "of_users"), [(2.0, 0.25), (0.12, 4.0)])
+def test_how_far_products_and_users_lie_apart_is_found_though_each_was_judged_a_few_times(
+    world: World, of_products: float, of_users: float
+) -> None:
+    """Twelve judgements of each product, three of each user: the likeliest variances are 1.1 and 0.2, and 0.1 and 2.1."""
+    users, each, products = 1200, 3, 300
+    random = np.random.default_rng(6)
+    user, item = np.repeat(np.arange(users), each), random.permutation(np.arange(users * each) % products)
+    taste = random.normal(0, of_products**0.5, products)[item] + random.normal(0, of_users**0.5, users)[user]
+    value = np.where(random.random(len(user)) < sigmoid(taste), 1.0, -1.0)
+    columns = {name: np.repeat(getattr(world.events, name)[:1], len(user), axis=0) for name in EVENT_COLUMNS}
+    columns |= {"user": user, "item": item, "at": START + np.arange(len(user)), "value": value}
+    columns |= {"source": np.where(value > 0, LIKE, DISLIKE), "price_only": np.zeros(len(user), bool)}
+    catalogue, _ = items_of(ids_of(np.arange(products)), catalogue_rows(products), world.vocabulary)
+    events, later = Events(users, **columns), np.arange(len(user)) % each == each - 1
+    asked, by = judged_of(events.take(later)), Weighing(half_life_days=180.0)
+    found = training._spreads(events.take(~later), asked, catalogue, world.vocabulary, by)
+    assert abs(np.log2(found.items / of_products)) <= 1
+    assert abs(np.log2(found.users / of_users)) <= 1
 
 
 def test_calibration_straightens_what_is_said_of_the_known_and_is_none_where_little_was_asked() -> None:
