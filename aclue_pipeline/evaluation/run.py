@@ -20,10 +20,10 @@ from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.preferences.arrays import EPOCH, Floats, Ints
 from aclue_pipeline.preferences.baselines import Past, baselines, tuned
 from aclue_pipeline.preferences.catalogue import UUID as IDS
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.measures import calibration, ece, ece_floor, log_loss, reliability, user_auc
 from aclue_pipeline.preferences.predictor import Weights, probability
 from aclue_pipeline.preferences.quality import groups_of
-from aclue_pipeline.preferences.signals import Lookup
 from aclue_pipeline.preferences.splits import Mask, global_split, user_split
 
 Split = Literal["user", "global"]

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from aclue_pipeline.preferences.arrays import Vocabulary
 from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, KIND
-from aclue_pipeline.preferences.signals import Lookup
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.store import ids_of
 
 _SHARES: Final = {"liked_brands": 1.0, "disliked_brands": 0.0}  # of all others the value is the share

@@ -16,6 +16,7 @@ from aclue_pipeline.preferences.arrays import EPOCH, EVENT_COLUMNS, Events, Floa
 from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.evidence import Judgements, judgements
 from aclue_pipeline.preferences.kernel import Z90, dot, profiles, residuals
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.model import PARTS, TasteModel
 from aclue_pipeline.preferences.predictor import Weights, familiarity, parts, probability
 from aclue_pipeline.preferences.serving import model_of, profile
@@ -75,9 +76,7 @@ def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Expl
         asked = [product_id] if product_id else []
         model, item = model_of(pg, db, profile(pg, user_id), [*asked, *(one for (one,) in judged)])
         item = item[: len(asked)]
-        found = list(
-            signals.blocks(pg, signals.ONE, signals.Lookup(model.items.ids), model.vocabulary, {"user": user_id})
-        )
+        found = list(signals.blocks(pg, signals.ONE, Lookup(model.items.ids), model.vocabulary, {"user": user_id}))
         said = adjustments(pg, user_id)
     if not found and not said:
         raise NothingFound(

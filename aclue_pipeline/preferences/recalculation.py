@@ -13,9 +13,10 @@ import psycopg
 
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
-from aclue_pipeline.preferences import signals
+from aclue_pipeline.preferences import changed, signals
 from aclue_pipeline.preferences.adjustments import adjustments, by_hand
 from aclue_pipeline.preferences.kernel import profiles
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.publish import Adjusted, Published, Publisher, take_back
 from aclue_pipeline.preferences.rows import lines
@@ -133,7 +134,7 @@ class _Run:
         reader.execute("set local enable_parallel_hash = off")
         self._version = usable_version(reader)
         ((began, cut, horizon),) = reader.execute(
-            f"select now(), {signals.CUT}, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+            f"select now(), {changed.CUT}, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
         ).fetchall()
         self._publishers = [Publisher(writer, self._version, began, cut, horizon) for writer in writers]
 
@@ -147,9 +148,9 @@ class _Run:
 
     def run(self, block_events: int) -> dict[str, Any]:
         users, events = 0, 0
-        gone, changed = self._changed()
+        gone, others = self._changed()
         done = self._publishers[0].forget(*gone)
-        is_due = changed or has_new_products(self._reader, self._version)
+        is_due = others or has_new_products(self._reader, self._version)
         with ThreadPoolExecutor(len(self._publishers), "publisher") as pool:
             under_way: deque[Future[Published]] = deque()
             for number, computed in enumerate(self._computed(block_events) if is_due else ()):
@@ -167,9 +168,9 @@ class _Run:
         """Block after block of the users to recalculate, with their profiles as text."""
         model = self._model()
         users = signals.users_of(self._reader, signals.ALL, fingerprints=_TO_RECALCULATE)
-        ((_, known),) = self._reader.execute(signals.HORIZON).fetchall()
+        ((_, known),) = self._reader.execute(changed.HORIZON).fetchall()
         of = signals.CHANGED if len(users.ids) <= known / _FEW else signals.ALL
-        products = signals.Lookup(model.items.ids)
+        products = Lookup(model.items.ids)
         said = by_hand(adjustments(self._reader, self._only), model.vocabulary)
         read = signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users)
         for block in read:
@@ -178,24 +179,24 @@ class _Run:
 
     def _is_balanced(self) -> bool:
         """Whether those whose rows are new since the last pass, few, are all who can have changed."""
-        ((horizon, known),) = self._reader.execute(signals.HORIZON).fetchall()
+        ((horizon, known),) = self._reader.execute(changed.HORIZON).fetchall()
         if horizon is None:
             return False
-        self._reader.execute(signals.TOUCHED, {"horizon": horizon})
+        self._reader.execute(changed.TOUCHED, {"horizon": horizon})
         ((touched,),) = self._reader.execute("select count(*) from pg_temp.touched_rows").fetchall()
         if touched > max(known / _FEW, _FEW_AT_LEAST):
             return False
-        self._reader.execute(signals.TOUCHED_USERS)
+        self._reader.execute(changed.TOUCHED_USERS)
         self._reader.execute("analyze pg_temp.touched_users")
-        return self._reader.execute(signals.IS_BALANCED).fetchone() == (True,)
+        return self._reader.execute(changed.IS_BALANCED).fetchone() == (True,)
 
     def _changed(self) -> tuple[tuple[list[Any], list[Any]], int]:
         """Find the users to recalculate (pg_temp.changed_users), and who of them adjusted something: (the ones that are gone, and when
         they adjusted something; number of the others)."""
-        changed = CHANGED_USERS.format(users=signals.KNOWN if self._is_balanced() else signals.FOUND)
-        self._reader.execute(changed, {"full": self._full, "version": self._version, "only": self._only})
+        statement = CHANGED_USERS.format(users=changed.KNOWN if self._is_balanced() else changed.FOUND)
+        self._reader.execute(statement, {"full": self._full, "version": self._version, "only": self._only})
         self._reader.execute("analyze pg_temp.changed_users")
-        gone, at, changed = self._reader.execute(
+        gone, at, others = self._reader.execute(
             """select coalesce(array_agg(user_id) filter (where is_gone), '{}'),
                    coalesce(array_agg(adjusted_at) filter (where is_gone), '{}'), count(*) filter (where not is_gone)
                from pg_temp.changed_users"""
@@ -204,4 +205,4 @@ class _Run:
         self._adjusted = {
             user.hex: Adjusted(at, is_untold) for user, at, is_untold in self._reader.execute(select).fetchall()
         }
-        return (gone, at), changed
+        return (gone, at), others

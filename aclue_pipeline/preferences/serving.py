@@ -13,8 +13,8 @@ import psycopg
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import predictor
 from aclue_pipeline.preferences.arrays import Ints
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.model import TasteModel
-from aclue_pipeline.preferences.signals import Lookup
 from aclue_pipeline.preferences.store import ids_of, load_model, meet_new_products, usable_version
 
 #: Versions read lately, per database. What a version says never changes; products that it has not met make it be read again.

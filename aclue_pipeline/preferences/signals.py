@@ -14,11 +14,9 @@ from psycopg import ClientCursor, sql
 
 from aclue_pipeline.preferences.arrays import DISLIKE, EVENT_COLUMNS, FEEDBACK, SEEN, Events, Floats, Ints, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID
+from aclue_pipeline.preferences.changed import FED, FINGERPRINTS, FROM, SWIPED
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
-
-#: Events from here on wait for a later pass, as sql/preferences/signals.sql has it.
-CUT: Final = "date_bin(interval '1 day', now(), timestamptz '2000-01-01 00:00:00+00') + interval '48 hours'"
-_FROM: Final = "timestamptz '2000-01-01 00:00:00+00'"
+from aclue_pipeline.preferences.lookup import Lookup
 
 _CHUNK_ROWS: Final = 50_000
 BLOCK_EVENTS: Final = 120_000  # events of a block; a user with more makes a larger one
@@ -32,15 +30,9 @@ ONE: Final = "user_id = %(user)s"
 SAMPLE: Final = "uuid_hash(user_id) & 4095 < %(share)s"
 
 _SAID: Final = [FACETS[kind].name for kind in CONTEXT_KINDS]  # of the round of swiping
-#: What counts of each table.
-_SWIPED: Final = f"""public.swipe_interactions
-    where user_id is not null and product_id is not null and swipe_timestamp >= {_FROM} and swipe_timestamp < {CUT}"""
+#: What counts of the rounds; of the tables of signals changed.py says it.
 _SPOKEN: Final = f"""staging.rounds
     where user_id is not null and num_nonnulls({", ".join(_SAID)}) > 0"""
-_FED: Final = f"""public.recommendation_feedback
-    where coalesce(is_validated, true) and feedback_value between -1 and 1 and feedback_value <> 0
-        and coalesce(nullif(training_weight, 'NaN'), 1) > 0
-        and coalesce(created_at, {_FROM}) >= {_FROM} and coalesce(created_at, {_FROM}) < {CUT}"""
 
 #: The rows of fixed width that are read of each. `kind`: source × 8, + 1: explicit, + 2: about the price, + 4: pending, + 64: in a round.
 _SWIPES: Final = f"""
@@ -49,89 +41,17 @@ _SWIPES: Final = f"""
         (100 * coalesce(case when preference_strength <> 'NaN' then least(greatest(preference_strength, 0), 1) end, 0.5))::int2,
         (case swipe_direction when 'right' then 9 when 'up' then 17 when 'left' then 25 else 32 end
             + case when session_id is null then 0 else 64 end)::int2
-    from {_SWIPED}"""  # noqa: S608
+    from {SWIPED}"""  # noqa: S608
 _FEEDBACK: Final = f"""
-    select user_id, product_id, id, coalesce(created_at, {_FROM}), feedback_value::float8,
+    select user_id, product_id, id, coalesce(created_at, {FROM}), feedback_value::float8,
         coalesce(nullif(training_weight, 'NaN')::float8, 1),
         (40 + (feedback_type is not distinct from 'explicit')::int + 4 * (is_processed is not true)::int
             + 2 * (feedback_value < 0 and coalesce(feedback_tags && array['too_expensive', 'too_cheap', 'overpriced', 'price'], false))::int
         )::int2
-    from {_FED}"""  # noqa: S608
+    from {FED}"""  # noqa: S608
 _ROUNDS: Final = f"""
     select user_id, session_id, {", ".join(f"coalesce(hashtext({name}), 0)" for name in _SAID)}
     from {_SPOKEN}"""  # noqa: S608
-
-#: Per user what tells one state of these rows from another: how many signals, and the sum of a hash of each row. The app's rows do not
-#: say when they were changed, but carry the number of the transaction that wrote them (xmin); the newest number alone would lose a change
-#: that is committed late, a sum of plain ones a row that goes as another of its transaction comes. After a dump and restore, which numbers
-#: rows anew, everybody has changed. Of feedback the content is hashed instead: our own mark on it is no change. A hash is cut to 32 bits,
-#: whose sums cost a third less.
-_MARKED: Final = {
-    "swipes": f"""
-        select user_id, true as is_signal, false as is_pending, xmin::text::bigint as written,
-            (uuid_hash_extended(id, xmin::text::bigint) >> 32)::integer as mark
-        from {_SWIPED}""",  # noqa: S608
-    "rounds": """
-        select user_id, false as is_signal, false as is_pending, xmin::text::bigint as written,
-            (uuid_hash_extended(id, xmin::text::bigint) >> 32)::integer as mark
-        from public.swipe_sessions where user_id is not null""",
-    "feedback": f"""
-        select user_id, true as is_signal, is_processed is not true as is_pending, xmin::text::bigint as written, (hash_record_extended(
-                (id, product_id, created_at, feedback_type, feedback_value, feedback_tags, training_weight), 0
-            ) >> 32)::integer as mark
-        from {_FED}""",  # noqa: S608
-}
-FINGERPRINTS: Final = f"""
-    select user_id, (count(*) filter (where is_signal))::integer as events, sum(mark) as marks, bool_or(is_pending) as is_pending,
-        coalesce(sum(mark) filter (where not is_signal), 0) as of_rounds
-    from ({" union all ".join(_MARKED.values())}) as marked
-    group by user_id
-    having count(*) filter (where is_signal) > 0"""  # noqa: S608
-#: Users now (n) beside their fingerprints (f).
-FOUND: Final = f"({FINGERPRINTS}) as n full join pipeline.profile_fingerprints as f on f.user_id = n.user_id"
-
-#: The same for less, where it is so. Whoever has a row by a transaction that the last pass may not have seen is looked at one by one; all
-#: rows together, as one sum, tell whether those are all who changed: a row that is gone, or came from before, leaves it out of balance.
-HORIZON: Final = "select max(horizon), count(*) from pipeline.profile_fingerprints"
-#: The round of one who has no fingerprint, or one of adjustments alone, waits for a signal.
-TOUCHED: Final = f"""
-    create temp table touched_rows on commit drop as
-    select case when ((written - %(horizon)s) & 4294967295) < 2147483648 then user_id end as user_id,
-        count(*) filter (where is_signal) as events, sum(mark) as marks
-    from (
-        {_MARKED["swipes"]} union all
-        {_MARKED["rounds"]} and user_id in (select user_id from pipeline.profile_fingerprints where events <> 0) union all
-        {_MARKED["feedback"]}
-    ) as marked
-    group by 1"""  # noqa: S608
-TOUCHED_USERS: Final = f"""
-    create temp table touched_users on commit drop as
-    with touched as (
-        select user_id from pg_temp.touched_rows where user_id is not null
-        union select user_id from pipeline.profile_fingerprints where events < 0
-    )
-    select t.user_id, n.events, n.marks, n.marks - case when f.user_id is null then n.of_rounds else 0 end as of_all
-    from touched as t
-    left join (select * from ({FINGERPRINTS}) as n where user_id = any(array(select user_id from touched))) as n using (user_id)
-    left join (select user_id from pipeline.profile_fingerprints where events <> 0) as f using (user_id)"""  # noqa: S608
-IS_BALANCED: Final = """
-    select (a.events, a.marks) = (k.events + t.events, k.marks + t.marks)
-    from (select coalesce(sum(events), 0) as events, coalesce(sum(marks), 0) as marks from pg_temp.touched_rows) as a,
-        (select coalesce(sum(events), 0) as events, coalesce(sum(of_all), 0) as marks from pg_temp.touched_users) as t,
-        (
-            select coalesce(sum(events), 0) as events, coalesce(sum(marks), 0) as marks
-            from pipeline.profile_fingerprints as f join auth.users as u on u.id = f.user_id
-            where f.user_id not in (select user_id from pg_temp.touched_users)
-        ) as k"""
-#: In place of FOUND.
-KNOWN: Final = f"""pipeline.profile_fingerprints as f full join pg_temp.touched_users as t on t.user_id = f.user_id
-    cross join lateral (
-        select case when t.user_id is null then f.user_id when t.events > 0 then t.user_id end as user_id,
-            case when t.user_id is null then f.events else t.events end as events,
-            case when t.user_id is null then f.marks else t.marks end as marks,
-            coalesce(t.user_id, f.user_id) in (select user_id from {_FED} and is_processed is not true) as is_pending
-        where f.user_id is not null or t.events > 0
-    ) as n"""  # noqa: S608
 
 
 def _row(**columns: Any) -> np.dtype[np.void]:
@@ -221,40 +141,6 @@ class Block:
     fingerprints: Fingerprints
     events: Events
     pending: NDArray[np.void]  # ids of feedback that is not marked as processed
-
-
-def _mixed(ids: NDArray[np.void]) -> NDArray[Any]:
-    """A number of each id, which sorts fast and tells apart what nobody chose."""
-    with np.errstate(over="ignore"):
-        return ids["hi"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ ids["lo"].astype(np.uint64)
-
-
-def _whole(ids: NDArray[np.void]) -> NDArray[Any]:
-    return np.ascontiguousarray(ids.astype(UUID)).view("S16")
-
-
-class Lookup:
-    """Finds the places of many ids among known ones; -1 for those that are not among them."""
-
-    def __init__(self, ids: NDArray[np.void]) -> None:
-        self._ids = ids
-        self._key = _mixed
-        self._sort()
-        if (self._sorted[1:] == self._sorted[:-1]).any():  # a client chooses the ids of its rounds
-            self._key = _whole
-            self._sort()
-
-    def _sort(self) -> None:
-        key = self._key(self._ids)
-        self._order = np.argsort(key, kind="stable")
-        self._sorted = key[self._order]
-
-    def __call__(self, ids: NDArray[np.void]) -> Ints:
-        if not len(self._ids):
-            return np.full(len(ids), -1)
-        place = np.minimum(np.searchsorted(self._sorted, self._key(ids)), len(self._sorted) - 1)
-        place = self._order[place]
-        return np.where(self._ids[place] == ids, place, -1)
 
 
 def users_of(

@@ -20,6 +20,7 @@ from aclue_pipeline.preferences.catalogue import items_of, vocabulary_of
 from aclue_pipeline.preferences.evidence import Weighing
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.judging import Fitted, Verdict, as_baseline, judge
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.model import FORMAT, TasteModel
 from aclue_pipeline.preferences.quality import Quality
 from aclue_pipeline.preferences.store import save_model
@@ -257,7 +258,7 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
     vocabulary = vocabulary_of(rows, _context(pg))
     items, _ = items_of(ids, rows, vocabulary)
     share = max(1, min(_SHARES, _SHARES * most // max(total, 1)))
-    found = signals.blocks(pg, signals.SAMPLE, signals.Lookup(ids), vocabulary, {"share": share})
+    found = signals.blocks(pg, signals.SAMPLE, Lookup(ids), vocabulary, {"share": share})
     return signals.joined([block.events for block in found]), items, vocabulary, rows
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.preferences import signals, store
+from aclue_pipeline.preferences import changed, signals, store
 from aclue_pipeline.preferences.arrays import EVENT_COLUMNS
 from aclue_pipeline.preferences.catalogue import UUID
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS
+from aclue_pipeline.preferences.lookup import Lookup
 from tests.preferences.database import ME, MUG, TIP, Row, fingerprints_in, known, profiles_in, scalar, train, write
 from tests.support.catalogs import CATALOG
 
@@ -32,7 +33,7 @@ def others(db: Database) -> list[dict[str, Any]]:
 
 
 def whoever_has_signals_has_a_fingerprint(db: Database) -> None:
-    differ = f"""select count(*) from ({signals.FINGERPRINTS}) as f
+    differ = f"""select count(*) from ({changed.FINGERPRINTS}) as f
         full join (select user_id, bool_or(is_pending) as is_pending from pipeline.signals group by user_id) as s using (user_id)
         where f.is_pending is distinct from s.is_pending"""
     assert scalar(db, differ) == 0
@@ -166,7 +167,7 @@ def test_rounds_whose_ids_one_number_stands_for_stop_nobodys_profile(shop: Datab
 )
 def test_every_id_is_found_whoever_chose_them(ids: list[tuple[int, int]], data: st.DataObject) -> None:
     asked = [*data.draw(st.lists(st.sampled_from([(0, 0), *ids]), max_size=5)), (2**63, 2**63)]
-    found = signals.Lookup(np.array(ids, UUID))(np.array(asked, UUID))
+    found = Lookup(np.array(ids, UUID))(np.array(asked, UUID))
     assert found.tolist() == [ids.index(one) if one in ids else -1 for one in asked]
 
 
@@ -326,7 +327,7 @@ def _move_the_clock(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cut_is_said_alike_wherever_it_is_said() -> None:
     for path in (CATALOG.tables["pipeline.signals"].path, CHECK.path):
-        assert signals.CUT in path.read_text(), path
+        assert changed.CUT in path.read_text(), path
 
 
 # --- the check ------------------------------------------------------------------------------------------------------------------
@@ -495,7 +496,7 @@ def test_what_is_read_is_what_the_view_says_row_by_row(shop: Database) -> None:
     with shop.psycopg() as pg:
         pg.execute("set transaction isolation level repeatable read")
         model = store.load_model(pg)
-        (block,) = signals.blocks(pg, signals.ALL, signals.Lookup(model.items.ids), model.vocabulary)
+        (block,) = signals.blocks(pg, signals.ALL, Lookup(model.items.ids), model.vocabulary)
         said = pg.execute(
             """select user_id, product_id, (extract(epoch from at - timestamptz '2000-01-01 00:00+00') * 1e6)::bigint, value,
                    case source when 'like' then 1 when 'super_like' then 2 when 'dislike' then 3 when 'seen' then 4 else 5 end,
@@ -522,7 +523,7 @@ def test_beyond_what_is_held_at_once_ranges_of_users_are_read_one_after_the_othe
     with shop.psycopg() as pg:
         pg.execute("set transaction isolation level repeatable read")
         model = store.load_model(pg)
-        read = signals.Lookup(model.items.ids), model.vocabulary, None, 60
+        read = Lookup(model.items.ids), model.vocabulary, None, 60
         whole = list(signals.blocks(pg, signals.ALL, *read))
         monkeypatch.setattr(signals, "PASS_EVENTS", 200)
         parts = list(signals.blocks(pg, signals.ALL, *read))

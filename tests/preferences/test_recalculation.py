@@ -19,11 +19,12 @@ from aclue_pipeline.derived import erasure
 from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
 from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
-from aclue_pipeline.preferences import arrays, signals, store
+from aclue_pipeline.preferences import arrays, changed, signals, store
 from aclue_pipeline.preferences.baselines import BASELINES
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
+from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.publish import Publisher
 from aclue_pipeline.preferences.rows import lines
 from tests.conftest import Databases
@@ -82,7 +83,7 @@ def test_the_row_alone_predicts_what_the_profile_in_memory_predicts(profiled: Da
 
     with profiled.psycopg() as pg:
         model = store.load_model(pg)
-        (block,) = signals.blocks(pg, signals.ALL, signals.Lookup(model.items.ids), model.vocabulary)
+        (block,) = signals.blocks(pg, signals.ALL, Lookup(model.items.ids), model.vocabulary)
     weights = Weights.of(profiles(block.events, model), model.vocabulary)
     every = np.arange(len(model.items))
     for number, row in enumerate(profiles_in(profiled)):
@@ -304,8 +305,8 @@ def test_a_change_that_is_committed_late_is_not_lost(profiled: Database) -> None
 def test_newcomers_new_events_and_accounts_that_go_are_found_without_looking_at_each_user(
     profiled: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = signals.FOUND
-    monkeypatch.setattr(signals, "FOUND", "no such thing")
+    found = changed.FOUND
+    monkeypatch.setattr(changed, "FOUND", "no such thing")
     with profiled.begin() as connection:
         swipe(connection, 3, 9, "up")
         query(connection, "insert into auth.users (id) values (md5('user888')::uuid)")
@@ -320,7 +321,7 @@ def test_newcomers_new_events_and_accounts_that_go_are_found_without_looking_at_
     done = preferences.recalculate(profiled)
     assert (done.users, done.published.removed) == (1, 0), "the account took its profile along"
     assert preferences.recalculate(profiled).users == 0
-    monkeypatch.setattr(signals, "FOUND", found)
+    monkeypatch.setattr(changed, "FOUND", found)
     assert preferences.recalculate(profiled, full=True).published.written == 0
 
 
@@ -369,7 +370,7 @@ def test_without_any_event_left_nothing_is_left(profiled: Database) -> None:
 def test_a_user_deleted_while_the_block_is_written_takes_nobody_along(shop: Database) -> None:
     with shop.psycopg() as reader, shop.psycopg() as writer:
         model = store.load_model(reader)
-        (block,) = signals.blocks(reader, signals.ALL, signals.Lookup(model.items.ids), model.vocabulary)
+        (block,) = signals.blocks(reader, signals.ALL, Lookup(model.items.ids), model.vocabulary)
         reader.commit()
         with shop.begin() as connection:
             query(connection, "delete from auth.users where id = md5('user7')::uuid")
@@ -552,7 +553,7 @@ def test_where_no_price_was_seen_none_is_published_and_nobody_is_recalculated_fo
 def test_blocks_are_bounded_and_cut_between_users(shop: Database) -> None:
     with shop.psycopg() as pg:
         model = store.load_model(pg)
-        lookup = signals.Lookup(model.items.ids)
+        lookup = Lookup(model.items.ids)
         (whole,) = signals.blocks(pg, signals.ALL, lookup, model.vocabulary)
         small = list(signals.blocks(pg, signals.ALL, lookup, model.vocabulary, block_events=100))
     most = int(np.bincount(whole.events.user).max())
