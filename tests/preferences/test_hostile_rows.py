@@ -321,8 +321,12 @@ def _move_the_clock(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         assert row is not None
         assert "now()" in row[0]
         pg.execute("create or replace view pipeline.signals as " + row[0].replace(*tomorrow))
-    for name in ("TOUCHED", "TOUCHED_USERS", "FOUND", "KNOWN", "_SWIPES", "_FEEDBACK"):
-        monkeypatch.setattr(signals, name, getattr(signals, name).replace(*tomorrow))
+    for module, names in (
+        (changed, ("TOUCHED", "TOUCHED_USERS", "FOUND", "KNOWN")),
+        (signals, ("_SWIPES", "_FEEDBACK")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name).replace(*tomorrow))
 
 
 def test_the_cut_is_said_alike_wherever_it_is_said() -> None:
