@@ -88,9 +88,9 @@ def run_job(
             raise_on_error=raise_on_error,
             run_id=run_id,
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         # Before its first event nobody else would end the run: the UI would wait for it.
         run = instance and instance.get_run_by_id(run_id)
         if instance and run and not run.is_finished:
             instance.report_run_canceled(run, "ended by Ctrl-C")
-        raise
+        raise KeyboardInterrupt from None

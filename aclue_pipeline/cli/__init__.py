@@ -75,10 +75,19 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> None:
         try:
             super().invoke(ctx)
-        except KeyboardInterrupt:  # here, since click answers it with an empty line
+        except BaseException as error:  # here, since click answers Ctrl-C with an empty line
+            if not _pressed(error):
+                raise
             raise Interrupted(
                 "stopped; what was under way is rolled back, and the same command goes on from there"
             ) from None
+
+
+def _pressed(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is where it began: a driver that was interrupted may then fail at taking back what was under way."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return _pressed(error.__cause__) or _pressed(error.__context__)
 
 
 @click.group(

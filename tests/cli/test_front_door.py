@@ -195,6 +195,21 @@ def test_ctrl_c_is_one_line_and_130() -> None:
     assert said.startswith("aclue: stopped;")
 
 
+def test_what_fails_because_of_ctrl_c_is_no_traceback(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver's own rollback, in the middle of a query: another command is already in progress."""
+
+    def interrupted(**_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("another command is already in progress")
+
+    monkeypatch.setattr(aclue.get_command(click.Context(aclue), "lineage"), "callback", interrupted)
+    code, _, err = run(capsys, "lineage")
+    assert (code, len(err.splitlines())) == (130, 1)
+    assert err.startswith("aclue: stopped;")
+
+
 def test_what_takes_long_says_on_a_terminal_that_it_goes_on(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     with waiting("to a file", 0.02):
         time.sleep(0.1)
