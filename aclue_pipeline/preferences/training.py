@@ -82,7 +82,7 @@ def train(
         moments = list(of_users(taught))
         known, asked = moments[-1]
         history, future = taught.take(known), _asked(taught, known, asked)
-        spreads = _spreads(history, future, items, vocabulary, by)
+        spreads = _spreads(history, future, items, vocabulary)
         model = fit(history, items, vocabulary, by, seed, spreads)
         scales = _scales(model, history, future)
         if weighing is None:
@@ -128,9 +128,10 @@ def fit(
     seed: int,
     spreads: Spreads = Spreads(),  # noqa: B008 - it cannot change
 ) -> TasteModel:
-    """What a version says of products and of the population; scales, strengths, link and segments as they are without evidence."""
-    weighing = weighing.scaled(events)
-    judged = judgements(events, weighing)
+    """What a version says of products and of the population; scales, strengths, link and segments as they are without evidence.
+
+    The weighing is for what users say of themselves: products are what they were while it was fitted, by the usual one."""
+    judged = judgements(events, Weighing(half_life_days=weighing.half_life_days).scaled(events))
     about = judged.take(~judged.price_only)
     like_rate = _like_rate(about)
     content = _content(items, vocabulary)
@@ -139,7 +140,7 @@ def fit(
     items = replace(items, offset=offset, count=sums(about.item, about.evidence, len(items)), vector=vector)
     edges, rate, seen = _prices(judged, items, like_rate)
     parameters = Parameters(
-        **vars(weighing),
+        **vars(weighing.scaled(events)),
         like_rate=like_rate,
         base_variance=spreads.users,
         base_strength=_base_strength(about, like_rate),
@@ -206,13 +207,13 @@ def _biases(
     return offset, (coefficients[:, 0], float(intercept[0]))
 
 
-def _spreads(history: Events, future: Judgements, items: Items, vocabulary: Vocabulary, by: Weighing) -> Spreads:
+def _spreads(history: Events, future: Judgements, items: Items, vocabulary: Vocabulary) -> Spreads:
     """What predicts the future best; the usual where no other is surely better. The likeliest (EM) is too narrow where most products or
     users were judged a few times: strangers were told too little of the products."""
     found = Spreads()
     if len(future) < ENOUGH:
         return found
-    judged, content = judgements(history, by.scaled(history)), _content(items, vocabulary)
+    judged, content = judgements(history, Weighing(half_life_days=1.0).scaled(history)), _content(items, vocabulary)
     about = judged.take(~judged.price_only)
 
     def lost(spreads: Spreads) -> Floats:

@@ -12,7 +12,7 @@ from aclue_pipeline.preferences.evidence import Weighing, judged_of
 from aclue_pipeline.preferences.linking import of_users
 from aclue_pipeline.preferences.model import Parameters
 from aclue_pipeline.preferences.training import fit, train
-from aclue_pipeline.preferences.weighing import CHANCE, _best, weighed
+from aclue_pipeline.preferences.weighing import CHANCE, surely_best, weighed
 from benchmarks.weighing import USUAL, World, planted
 
 NOT_THERE = [3, 4, 5, 7]  # a look, feedback and strengths
@@ -45,9 +45,9 @@ def test_thrown_dice_move_no_weight() -> None:
 def test_what_one_user_gains_is_chance_however_much_and_what_all_gain_is_not() -> None:
     usual = np.full(500, 20.0)
     one, all_of_them = usual - 19.9 * (np.arange(500) == 7), usual - 0.1
-    assert _best((1.0, 4.0), [usual, one], CHANCE) == (1.0, (1.0, 4.0))
-    assert _best((1.0, 4.0), [usual, all_of_them], CHANCE) == (4.0, (4.0, 4.0))
-    assert _best((1.0, 4.0), [usual, usual - 0.01], CHANCE)[0] == 1.0, "thrown dice gain as much"
+    assert surely_best((1.0, 4.0), [usual, one], CHANCE) == (1.0, (1.0, 4.0))
+    assert surely_best((1.0, 4.0), [usual, all_of_them], CHANCE) == (4.0, (4.0, 4.0))
+    assert surely_best((1.0, 4.0), [usual, usual - 0.01], CHANCE)[0] == 1.0, "thrown dice gain as much"
 
 
 def test_without_enough_to_ask_for_the_weights_are_the_usual_ones_and_the_card_says_that_anything_goes() -> None:
