@@ -135,7 +135,7 @@ def fit(
     about = judged.take(~judged.price_only)
     like_rate = _like_rate(about)
     content = _content(items, vocabulary)
-    offset, (coefficients, intercept) = _biases(about, content, like_rate, spreads)
+    offset, _, (coefficients, intercept) = _biases(about, content, like_rate, spreads)
     vector, content_vector = _vectors(residuals(judged, offset, spreads.users), offset, content, seed)
     items = replace(items, offset=offset, count=sums(about.item, about.evidence, len(items)), vector=vector)
     edges, rate, seen = _prices(judged, items, like_rate)
@@ -184,47 +184,55 @@ def _like_rate(about: Judgements) -> float:
 
 
 def _biases(
-    about: Judgements, content: sparse.csr_matrix, like_rate: float, spreads: Spreads
-) -> tuple[Floats, tuple[Floats, float]]:
+    about: Judgements, content: sparse.csr_matrix, like_rate: float, spreads: Spreads | None
+) -> tuple[Floats, Spreads, tuple[Floats, float]]:
     """Item offsets beside user base rates, by alternating Newton steps on the log odds; an item's prior mean is what its content says.
+    Without spreads the likeliest are learned along the way (EM).
 
-    (offsets, (content coefficients, intercept))."""
+    (offsets, spreads, (content coefficients, intercept))."""
     n_items = content.shape[0]
     prior = np.full(n_items, logit(like_rate))
     offset, base = prior.copy(), np.zeros(about.users)
     coefficients, intercept = np.zeros((content.shape[1], 1)), np.array([logit(like_rate)])
     seen = sums(about.item, about.evidence, n_items)
-    sure = seen / (seen + 4 / spreads.items)
+    met = np.bincount(about.user, minlength=about.users) > 0
+    by = spreads or Spreads()
     for number in range(ROUNDS):
         log_odds = offset[about.item] + base[about.user]
-        offset, _ = newton_step(about, about.item, log_odds, offset, prior, spreads.items)
+        offset, of_item = newton_step(about, about.item, log_odds, offset, prior, by.items)
         log_odds = offset[about.item] + base[about.user]
-        base, _ = newton_step(about, about.user, log_odds, base, 0.0, spreads.users)
+        base, of_user = newton_step(about, about.user, log_odds, base, 0.0, by.users)
+        if spreads is None:
+            by = Spreads(_likely(offset - prior, of_item, seen > 0), _likely(base, of_user, met))
         if number in CONTENT_ROUNDS:
-            coefficients, intercept = _ridge(content, offset[:, None], sure, 3.0)
+            coefficients, intercept = _ridge(content, offset[:, None], seen / (seen + 4 / by.items), 3.0)
             prior = np.asarray(content @ coefficients)[:, 0] + intercept[0]
     offset = np.where(seen > 0, offset, prior)
-    return offset, (coefficients[:, 0], float(intercept[0]))
+    return offset, by, (coefficients[:, 0], float(intercept[0]))
+
+
+def _likely(mode: Floats, variance: Floats, known: NDArray[np.bool_]) -> float:
+    return float(np.clip(np.mean((mode**2 + variance)[known]), 0.02, 4.0)) if known.any() else 0.5
 
 
 def _spreads(history: Events, future: Judgements, items: Items, vocabulary: Vocabulary) -> Spreads:
-    """What predicts the future best; the usual where no other is surely better. The likeliest (EM) is too narrow where most products or
-    users were judged a few times: strangers were told too little of the products."""
-    found = Spreads()
-    if len(future) < ENOUGH:
-        return found
+    """What predicts the future best; the likeliest (EM) where no other is surely better. That is too narrow where most products or users
+    were judged a few times: strangers were told too little of the products."""
     judged, content = judgements(history, Weighing(half_life_days=1.0).scaled(history)), _content(items, vocabulary)
     about = judged.take(~judged.price_only)
 
+    def biases(spreads: Spreads | None) -> tuple[Floats, Spreads]:
+        return _biases(about, content, _like_rate(about), spreads)[:2]
+
     def lost(spreads: Spreads) -> Floats:
-        offset, _ = _biases(about, content, _like_rate(about), spreads)
+        offset, _ = biases(spreads)
         base, variance = base_rates(about, offset, spreads.users)
         log_odds = (offset[future.item] + base[future.user]) / tempering(variance[future.user])
         return sums(future.user, np.logaddexp(0.0, log_odds) - future.like * log_odds, future.users)
 
-    for name in Spreads._fields:
-        usual = getattr(found, name)
-        tried = (usual, *(spread for spread in SPREADS if spread != usual))
+    _, found = biases(None)
+    for name in Spreads._fields if len(future) >= ENOUGH else ():
+        tried = (getattr(found, name), *SPREADS)
         spread, _ = surely_best(tried, [lost(found._replace(**{name: spread})) for spread in tried], 0.0)
         found = found._replace(**{name: spread})
     return found
