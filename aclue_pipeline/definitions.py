@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import (
@@ -22,6 +25,7 @@ from aclue_pipeline.defs import (
     staging,
     timetable,
 )
+from aclue_pipeline.settings import LOCATION
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
@@ -80,6 +84,10 @@ def run_job(
         tags = {timetable.RANGE_START: first.isoformat(), timetable.RANGE_END: last.isoformat()}
     job = build_defs(catalog, **overrides).resolve_job_def(name)
     run_id = str(uuid4())
+    origin = RemoteJobOrigin(
+        RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), SINGLETON_REPOSITORY_NAME), name
+    )
+    tags[REPOSITORY_LABEL_TAG] = origin.repository_origin.get_label()
     try:
         return job.execute_in_process(
             instance=instance,
@@ -94,3 +102,8 @@ def run_job(
         if instance and run and not run.is_finished:
             instance.report_run_canceled(run, "ended by Ctrl-C")
         raise KeyboardInterrupt from None
+    finally:
+        # With the tag the UI lists the run among its job's, with the origin it can run it again.
+        run = instance and instance.get_run_by_id(run_id)
+        if instance and run:
+            instance.run_storage.replace_job_origin(run, origin)

@@ -17,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from aclue_pipeline.errors import SettingsError
 
+#: The code location's name in every workspace. Dagster keeps by it which schedules are on, and whose a run was.
+LOCATION = "aclue_pipeline"
+
 #: Abbreviations that pass for zones: the server reads most of them as a fixed offset, without the summer time that IANA gives them.
 _PLACES = {
     "CET": "Europe/Brussels",

@@ -27,8 +27,8 @@ from typing import Any
 import psutil
 
 from aclue_pipeline.errors import ServerFailed
+from aclue_pipeline.settings import LOCATION
 
-LOCATION = "aclue_pipeline"
 MODULE = "aclue_pipeline.definitions"
 LOGS = "ui-logs"  # not `logs`: Dagster takes that for its telemetry's and deletes it
 

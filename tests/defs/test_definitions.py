@@ -78,7 +78,8 @@ def test_the_beta_apis_in_use_are_the_listed_ones() -> None:
 
 def test_the_location_has_one_name_everywhere() -> None:
     """Dagster keeps which schedules are on by location name: another one would switch off all of them (trap 14)."""
-    from aclue_pipeline.cli.supervisor import LOCATION, MODULE
+    from aclue_pipeline.cli.supervisor import MODULE
+    from aclue_pipeline.settings import LOCATION
 
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     location = workspace["load_from"][0]["python_module"]

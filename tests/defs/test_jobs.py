@@ -16,7 +16,7 @@ from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.preferences import pin
-from aclue_pipeline.settings import get_settings
+from aclue_pipeline.settings import LOCATION, get_settings
 from tests.support.catalogs import CATALOG
 
 from .conftest import Run, copy_of
@@ -461,8 +461,16 @@ def test_one_swipe_at_the_end_of_time_hides_no_staleness_and_stops_no_check(run,
     assert red["freshness"].metadata["hours old"].value > 24 * 300
 
 
-def test_an_empty_table_is_not_stale(deployed_db: Database, instance: dg.DagsterInstance) -> None:
+def test_an_empty_table_is_not_stale_and_a_run_by_hand_belongs_to_its_job(
+    deployed_db: Database, instance: dg.DagsterInstance
+) -> None:
     result = run_job("observe", instance, database=deployed_db)
+    # By this tag the UI lists the runs of a job, and by the origin it runs one again.
+    (run,) = instance.get_runs(
+        dg.RunsFilter([result.run_id], tags={".dagster/repository": "__repository__@aclue_pipeline"})
+    )
+    assert run.remote_job_origin is not None
+    assert (run.remote_job_origin.location_name, run.remote_job_origin.job_name) == (LOCATION, "observe")
     fresh = [e for e in result.get_asset_check_evaluations() if e.check_name == "freshness"]
     assert all(e.passed and "nothing to judge yet" in e.description for e in fresh)
 
