@@ -4,10 +4,11 @@ laterals and table functions to the tables it reads.
 A column rests *directly* on the columns whose values enter its value, *indirectly* on those that decide which rows or which of
 several values count: filters, joins, groups, CASE conditions, FILTER, window partitions. Where only conditions speak (a CASE of
 constants, row_number()), they are the value. `count(*)` rests on the key of what it counts, `exists` on the key of what it asks
-for; `to_jsonb(p) ->> 'x'` is the column p.x. Pure: a tree and the known tables in, sets out."""
+for; `to_jsonb(p) ->> 'x'` is the column p.x. A left join to a key's one row, and an aggregate's one row, neither take nor add rows:
+what they are found by decides about their own columns alone. Pure: a tree and the known tables in, sets out."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -45,12 +46,15 @@ class Basis:
 
 @dataclass(frozen=True)
 class Relation:
-    """Something in FROM: its columns, what decides which rows it has, and its key. `open`: answers any column name."""
+    """Something in FROM: its columns, what decides which rows it has, and its key. `open`: answers any column name. `unique`: of the
+    columns by whose values there is one row at most, none of them where there is one row in all; None where that is not known."""
 
     columns: dict[str, Basis]
     rows: frozenset[Pair] = NOTHING
     key: frozenset[Pair] = NOTHING
     open: Callable[[str], Basis] | None = None
+    unique: frozenset[str] | None = None
+    found_by: frozenset[Pair] = NOTHING
 
     def column(self, name: str) -> Basis | None:
         return self.columns.get(name) or (self.open(name) if self.open else None)
@@ -60,7 +64,20 @@ class Relation:
             return self
         values = list(self.columns.values())
         fresh = dict(zip(names, values, strict=False)) | dict(list(self.columns.items())[len(names) :])
-        return Relation(fresh, self.rows, self.key, self.open)
+        called = dict(zip(self.columns, fresh, strict=False))
+        unique = None if self.unique is None else frozenset(called[name] for name in self.unique)
+        return replace(self, columns=fresh, unique=unique)
+
+    def one_row(self, found_by: frozenset[Pair]) -> "Relation":
+        """This relation where it neither takes nor adds rows: what decides which row it is decides about its columns."""
+        found_by |= self.rows
+        columns = {name: Basis(basis.direct, basis.indirect | found_by) for name, basis in self.columns.items()}
+        return replace(self, columns=columns, rows=NOTHING, found_by=found_by)
+
+    @property
+    def whole(self) -> Basis:
+        """Its row: `p is null`, `count(p)`."""
+        return Basis(self.key, self.found_by)
 
 
 @dataclass
@@ -72,6 +89,7 @@ class Names:
     ctes: dict[str, Relation] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     windows: dict[str, Any] = field(default_factory=dict)
+    only: str = ""  # the relation of FROM, where what is joined to it neither takes nor adds rows
 
     def source(self, alias: str) -> Relation | None:
         return self.sources.get(alias) or (self.parent.source(alias) if self.parent else None)
@@ -171,7 +189,49 @@ class _Walk:
             key = on.direct or self._of_columns(columns.values()).direct
         else:
             key = names.key()
-        return Relation(columns, rows, key)
+        relation = Relation(columns, rows, key, unique=self._unique(node, names))
+        single = not node.args.get("group") and not any(node.args.get(part) for part in ("having", "limit", "offset"))
+        return relation.one_row(NOTHING) if relation.unique == frozenset() and single else relation
+
+    def _unique(self, node: exp.Query, names: Names) -> frozenset[str] | None:
+        """Of the columns: what is grouped by or told apart, or what tells the rows of the only relation apart; none of one row."""
+        limit, group, distinct = (node.args.get(part) for part in ("limit", "group", "distinct"))
+        on = distinct.args.get("on") if distinct is not None else None
+        only = names.sources.get(names.only)
+        if limit is not None and limit.expression.name == "1":
+            return frozenset()
+        if group is None and any(self._aggregates(p) for p in node.selects):
+            return frozenset()
+        if distinct is not None and on is None:
+            return frozenset(p.alias_or_name for p in node.selects)
+        if (by := group if group is not None else on) is not None:
+            wanted = by.expressions
+        elif only is not None and only.unique:
+            wanted = [exp.column(name, table=names.only) for name in only.unique]
+        else:
+            return None
+        called: dict[Any, str] = {}
+        for p in node.selects:
+            if p.is_star:
+                source = (p.table if isinstance(p, exp.Column) else "") or names.only
+                called |= {exp.column(name, table=source): name for name in names.sources[source].columns}
+            else:
+                called[p.this if isinstance(p, exp.Alias) else p] = p.alias_or_name
+        outputs = {name: name for name in called.values()}
+        found = [
+            node.selects[int(item.name) - 1].alias_or_name
+            if isinstance(item, exp.Literal) and item.is_int
+            else called.get(item) or ("" if item.text("table") else outputs.get(item.name, ""))
+            for item in wanted
+        ]
+        return frozenset(found) if found and all(found) else None
+
+    def _aggregates(self, node: exp.Expr) -> bool:
+        inside = (exp.Window, exp.Query)
+        return any(
+            isinstance(part, exp.AggFunc) and part.find_ancestor(*inside, exp.Select) is node.parent_select
+            for part in node.find_all(exp.AggFunc)
+        )
 
     def _projection(self, node: exp.Expr, n: int, names: Names) -> dict[str, Basis]:
         if isinstance(node, exp.Star):
@@ -199,9 +259,10 @@ class _Walk:
         rows = NOTHING
         for item in [*start, *node.args.get("laterals", ())]:
             rows |= self._source(item, names)
+        if len(names.sources) == 1:
+            names.only = next(iter(names.sources))
         for join in joins:
-            rows |= self._source(join.this, names)
-            rows |= self._basis(join.args.get("on"), names).all
+            rows |= self._join(join, names)
             for column in join.args.get("using") or ():
                 shared = (source.column(column.name) for source in names.sources.values())
                 rows |= self._of_columns(basis for basis in shared if basis).all
@@ -215,8 +276,39 @@ class _Walk:
         rows = relation.rows
         # `from (a join b on …) join c`: joins may hang on the first table itself.
         for join in node.args.get("joins") or ():
-            rows |= self._source(join.this, names) | self._basis(join.args.get("on"), names).all
+            rows |= self._join(join, names)
         return rows
+
+    def _join(self, join: exp.Expr, names: Names) -> frozenset[Pair]:
+        """Make what is joined known; what the join says of which rows there are."""
+        rows = self._source(join.this, names)
+        on = self._basis(join.args.get("on"), names).all
+        alias = join.this.alias_or_name
+        relation = names.sources.get(alias)
+        condition = join.args.get("on")
+        given = condition.flatten() if isinstance(condition, exp.And) else [condition]
+        equal = {
+            side.name
+            for one in given
+            if isinstance(one, exp.EQ | exp.NullSafeEQ)
+            for side, other in ((one.this, one.expression), (one.expression, one.this))
+            if isinstance(side, exp.Column)
+            and side.table == alias
+            and not any(
+                (c.table or c.name) == alias or not (c.table or c.name in names.sources)
+                for c in other.find_all(exp.Column)
+            )
+        }
+        if (
+            relation is None
+            or relation.unique is None
+            or join.args.get("side") != "LEFT"
+            or not relation.unique <= equal
+        ):
+            names.only = ""
+            return rows | on
+        names.sources[alias] = relation.one_row(on)
+        return NOTHING
 
     def _relation(self, node: exp.Expr, names: Names) -> Relation:
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
@@ -239,7 +331,9 @@ class _Walk:
         if table is None:
             return Relation({}, open=lambda name: Basis(frozenset({(key, name)})))
         columns = {column.name: Basis(frozenset({(key, column.name)})) for column in table.columns}
-        return Relation(columns, key=frozenset((key, name) for name in table.grain))
+        return Relation(
+            columns, key=frozenset((key, name) for name in table.grain), unique=frozenset(table.grain) or None
+        )
 
     # --- expressions: a basis each ---
 
@@ -323,7 +417,7 @@ class _Walk:
     def _column(self, node: exp.Column, names: Names) -> Basis:
         if node.is_star:
             relation = names.source(node.table)
-            return Basis(relation.key) if relation else Basis()
+            return relation.whole if relation else Basis()
         if node.table:
             relation = names.source(node.table)
             found = relation.column(node.name) if relation else None
@@ -331,7 +425,7 @@ class _Walk:
             found = names.bare(node.name)
             if found is None and (whole := names.source(node.name)) is not None:
                 # The whole row: `p is null`, `count(p)`; or a function that returns one value, named like its table.
-                found = whole.column(node.name) or Basis(whole.key)
+                found = whole.column(node.name) or whole.whole
             if found is None and node.name in names.outputs:
                 found = self._basis(names.outputs[node.name], names)
         if found is None:

@@ -81,7 +81,7 @@ select
     c.clicks_of_nobody as clicks_of_nobody -- Clicks of people that name neither user, visitor nor session; in no other column. Additive within a period.
 from counted as c
 join periods as p on p.number = c.number
-join begun as b on b.number = c.number
+left join begun as b on b.number = c.number
 
 -- query: weekly active people
 --   select r.period_start as week, r.people, r.first_time, r.returned, r.signed_in

@@ -53,6 +53,18 @@ def rests(select: str) -> dict[str, str]:
         ("select distinct on (y) x as c from public.a order by y, t", "c", "a.x | a.t a.y"),
         ("select t::date as d, sum(x) as c from public.a group by d", "c", "a.x | a.t"),
         ("select t::date as d, sum(x) as c from public.a group by 1", "d", "a.t |"),
+        # one row at most: it neither takes nor adds rows
+        ("select a.x as c from public.a left join public.b on b.id = a.y", "c", "a.x |"),
+        ("select b.z as c from public.a left join public.b on b.id = a.y and b.w > 0", "c", "b.z | a.y b.id b.w"),
+        ("select b is null as c from public.a left join public.b on b.id is not distinct from a.y", "c", "b.id | a.y"),
+        ("select a.x as c from public.a left join public.b on b.a_id = a.id", "c", "a.x | a.id b.a_id"),
+        ("select a.x as c from public.a join public.b on b.id = a.y", "c", "a.x | a.y b.id"),
+        ("select a.x as c from public.a left join (select a_id, max(z) from public.b group by 1) m on m.a_id = a.id", "c", "a.x |"),
+        ("select a.x as c from public.a left join (select distinct on (w) w as v from public.b order by w) m on m.v = a.y", "c", "a.x |"),
+        ("select m.z as c from public.a left join (select *, 1 as n from public.b where w > 0) m on m.id = a.y", "c", "b.z | a.y b.id b.w"),
+        ("select a.x as c from public.a left join lateral (select z from public.b where w = a.y limit 1) m on true", "c", "a.x |"),
+        ("select a.x as c from public.a, (select max(z) as z from public.b where w > 0) as m", "c", "a.x |"),
+        ("select a.x as c from public.a, (select max(z) as z from public.b where w > 0) as m where m.z > 1", "c", "a.x | b.w b.z"),
         # conditions
         ("select case when x > 1 then y else 0 end as c from public.a", "c", "a.y | a.x"),
         ("select case when x > 1 then 'much' else 'little' end as c from public.a", "c", "a.x |"),
