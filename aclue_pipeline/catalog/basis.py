@@ -47,7 +47,8 @@ class Basis:
 @dataclass(frozen=True)
 class Relation:
     """Something in FROM: its columns, what decides which rows it has, and its key. `open`: answers any column name. `unique`: of the
-    columns by whose values there is one row at most, none of them where there is one row in all; None where that is not known."""
+    columns by whose values there is one row at most, none of them where there is one row in all; None where that is not known.
+    `found_by`: what finds its row in a left join. `split`: what decides how often its rows are there, and not whether."""
 
     columns: dict[str, Basis]
     rows: frozenset[Pair] = NOTHING
@@ -55,6 +56,7 @@ class Relation:
     open: Callable[[str], Basis] | None = None
     unique: frozenset[str] | None = None
     found_by: frozenset[Pair] = NOTHING
+    split: frozenset[Pair] = NOTHING
 
     def column(self, name: str) -> Basis | None:
         return self.columns.get(name) or (self.open(name) if self.open else None)
@@ -89,6 +91,7 @@ class Names:
     ctes: dict[str, Relation] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     windows: dict[str, Any] = field(default_factory=dict)
+    split: frozenset[Pair] = NOTHING
     only: str = ""  # the relation of FROM, where what is joined to it neither takes nor adds rows
 
     def source(self, alias: str) -> Relation | None:
@@ -113,7 +116,8 @@ class Names:
 
 def of_query(tree: exp.Expr, tables: Mapping[str, Table]) -> Relation:
     """The relation that a SELECT is. Raises Unresolved naming a column that is nowhere to be found."""
-    return _Walk(tables).query(tree, Names())
+    relation = _Walk(tables).query(tree, Names())
+    return replace(relation, rows=relation.rows | relation.split)
 
 
 class _Walk:
@@ -158,7 +162,7 @@ class _Walk:
 
     def _together(self, one: Relation, two: Relation) -> Relation:
         columns = {name: a | b for (name, a), b in zip(one.columns.items(), two.columns.values(), strict=False)}
-        return Relation(columns, one.rows | two.rows, one.key | two.key)
+        return Relation(columns, one.rows | two.rows, one.key | two.key, split=one.split | two.split)
 
     def _values(self, node: exp.Values, names: Names) -> Relation:
         width = max((len(row.expressions) for row in node.expressions), default=0)
@@ -178,18 +182,28 @@ class _Walk:
         distinct = node.args.get("distinct")
         on = self._by(distinct.args.get("on"), node, names) if distinct else Basis()
         if node.args.get("limit") or node.args.get("offset") or on.direct:
-            rows |= self._by(node.args.get("order"), node, names).all
-        rows |= group.all | on.all
+            rows |= self._by(node.args.get("order"), node, names).all | names.split
+        if node.args.get("having"):
+            rows |= group.all | names.split
+        rows |= on.all
         columns: dict[str, Basis] = {}
         for n, projection in enumerate(node.selects):
-            columns |= self._projection(projection, n, names)
+            together = self._together_of(projection, n, node, group.all, names)
+            columns |= {
+                name: Basis(basis.direct, basis.indirect | together)
+                for name, basis in self._projection(projection, n, names).items()
+            }
         if node.args.get("group"):
             key = group.direct
         elif distinct:
             key = on.direct or self._of_columns(columns.values()).direct
         else:
             key = names.key()
-        relation = Relation(columns, rows, key, unique=self._unique(node, names))
+        unique = self._unique(node, names)
+        split = group.all if node.args.get("group") else NOTHING if unique == frozenset() else names.split
+        if distinct and not on.direct:
+            split |= self._of_columns(columns.values()).all
+        relation = Relation(columns, rows, key, unique=unique, split=split)
         single = not node.args.get("group") and not any(node.args.get(part) for part in ("having", "limit", "offset"))
         return relation.one_row(NOTHING) if relation.unique == frozenset() and single else relation
 
@@ -226,6 +240,26 @@ class _Walk:
         ]
         return frozenset(found) if found and all(found) else None
 
+    def _together_of(
+        self, node: exp.Expr, n: int, select: exp.Query, group: frozenset[Pair], names: Names
+    ) -> frozenset[Pair]:
+        """What decides which rows, and how often, enter a projection: a group's columns, and unless it asks for the least, the
+        largest, any or the different ones, what splits the rows."""
+        by = select.args.get("group")
+        items = by.expressions if by else []
+        value = node.this if isinstance(node, exp.Alias) else node
+        if any(item == value or item.name in (str(n + 1), node.alias) for item in items):
+            return NOTHING
+        window = names.split if node.find(exp.Window) else NOTHING
+        if not by and not self._aggregates(node):
+            return window
+        calls = list(value.find_all(exp.AggFunc))
+        steady = calls and all(
+            isinstance(call, exp.Min | exp.Max | exp.LogicalOr | exp.LogicalAnd) or isinstance(call.this, exp.Distinct)
+            for call in calls
+        )
+        return window | group | (NOTHING if steady else names.split)
+
     def _aggregates(self, node: exp.Expr) -> bool:
         inside = (exp.Window, exp.Query)
         return any(
@@ -259,6 +293,7 @@ class _Walk:
         rows = NOTHING
         for item in [*start, *node.args.get("laterals", ())]:
             rows |= self._source(item, names)
+            names.split |= names.sources[next(reversed(names.sources))].split
         if len(names.sources) == 1:
             names.only = next(iter(names.sources))
         for join in joins:
@@ -299,15 +334,15 @@ class _Walk:
                 for c in other.find_all(exp.Column)
             )
         }
-        if (
-            relation is None
-            or relation.unique is None
-            or join.args.get("side") != "LEFT"
-            or not relation.unique <= equal
-        ):
+        is_one = relation is not None and relation.unique is not None and relation.unique <= equal
+        if relation is None or relation.open or join.args.get("side") != "LEFT":
             names.only = ""
+            names.split |= relation.split if relation else NOTHING
             return rows | on
         names.sources[alias] = relation.one_row(on)
+        if not is_one:
+            names.only = ""
+            names.split |= on | rows | relation.split
         return NOTHING
 
     def _relation(self, node: exp.Expr, names: Names) -> Relation:
@@ -360,7 +395,7 @@ class _Walk:
             return Basis(asked.key or asked.rows, asked.rows)
         if isinstance(node, exp.Query):
             asked = self.query(node, names)
-            return self._of_columns(asked.columns.values()) | Basis(NOTHING, asked.rows)
+            return self._of_columns(asked.columns.values()) | Basis(NOTHING, asked.rows | asked.split)
         if (
             isinstance(node, exp.Count)
             and not isinstance(node.this, exp.Column)

@@ -65,6 +65,11 @@ def rests(select: str) -> dict[str, str]:
         ("select a.x as c from public.a left join lateral (select z from public.b where w = a.y limit 1) m on true", "c", "a.x |"),
         ("select a.x as c from public.a, (select max(z) as z from public.b where w > 0) as m", "c", "a.x |"),
         ("select a.x as c from public.a, (select max(z) as z from public.b where w > 0) as m where m.z > 1", "c", "a.x | b.w b.z"),
+        # what splits rows decides how often they are there
+        ("select m.d as c from (select x as d, y from public.a group by 1, 2) m group by 1", "c", "a.x |"),
+        ("select sum(m.n) as c from (select x, sum(t) as n from public.a group by x, y) m group by m.x", "c", "a.t | a.x a.y"),
+        ("select max(a.x) as c from public.a left join public.b on b.a_id = a.id group by a.y", "c", "a.x | a.y"),
+        ("select sum(a.x) as c from public.a left join public.b on b.a_id = a.id group by a.y", "c", "a.x | a.id a.y b.a_id"),
         # conditions
         ("select case when x > 1 then y else 0 end as c from public.a", "c", "a.y | a.x"),
         ("select case when x > 1 then 'much' else 'little' end as c from public.a", "c", "a.x |"),
