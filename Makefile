@@ -48,7 +48,7 @@ sbom: .venv/dev ## What production consists of (CycloneDX) and its licences, int
 
 clean: ## Stop the demo's server and remove the environment and the demo's data
 	@[ ! -x $(BIN)/aclue ] || $(BIN)/aclue db remove --yes
-	rm -rf .venv .aclue
+	rm -rf .venv
 
 # A stamp per lock file: installing again is skipped until the lock or the project's metadata changes.
 .venv/bin/python:

@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
             if not _pressed(error):
                 raise
             raise Interrupted(
-                "stopped; what was under way is rolled back, and the same command goes on from there"
+                "stopped; a transaction under way is rolled back, and the same command goes on from there"
             ) from None
 
 
@@ -87,7 +87,7 @@ def _pressed(error: BaseException | None) -> bool:
     """Whether Ctrl-C is where it began: a driver that was interrupted may then fail at taking back what was under way."""
     if error is None or isinstance(error, KeyboardInterrupt):
         return error is not None
-    return _pressed(error.__cause__) or _pressed(error.__context__)
+    return _pressed(error.__cause__ or error.__context__)
 
 
 @click.group(

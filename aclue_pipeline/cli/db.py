@@ -41,7 +41,8 @@ def stop(context: Context, as_json: bool) -> None:
 def remove(context: Context, yes: bool, as_json: bool) -> None:
     """Stop the server and delete the demo's data; a UI on it is to be ended first.
 
-    Of a data directory that ACLUE_HOME names only what is the embedded server's goes.
+    Of a data directory that ACLUE_HOME names only what is the embedded server's goes. The differences that were accepted of a
+    database (accepted.csv) always stay.
     """
     import shutil
 
@@ -49,8 +50,12 @@ def remove(context: Context, yes: bool, as_json: bool) -> None:
     from aclue_pipeline.settings import default_home, get_settings
 
     home = get_settings().home
-    parts = [home] if home == default_home() else [*home.glob("postgres-*"), home / "reports"]
-    parts = [part for part in parts if part.exists()]
+    if home != default_home():
+        parts = [part for part in (*home.glob("postgres-*"), home / "reports") if part.exists()]
+    elif (home / "accepted.csv").exists():
+        parts = sorted(part for part in home.iterdir() if part.name not in ("accepted.csv", "ui.lock"))
+    else:
+        parts = [home] if home.exists() else []
     if not parts:
         return print_json({"deleted": []}) if as_json else click.echo(f"there is nothing in {home}")
     said = ", ".join(map(str, parts))
@@ -62,7 +67,7 @@ def remove(context: Context, yes: bool, as_json: bool) -> None:
     with alone(home):
         context.server.stop()
         for part in parts:
-            shutil.rmtree(part)
+            shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
     print_json({"deleted": list(map(str, parts))}) if as_json else click.echo(f"deleted {said}")
 
 

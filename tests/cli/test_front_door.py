@@ -252,6 +252,10 @@ def test_the_demos_data_are_removed_but_under_a_running_ui(
     with alone(home):
         code, _, err = run(capsys, "db", "remove", "--yes")
     assert (code, "a UI is already running" in err, home.exists()) == (19, True, True)
+    (home / "accepted.csv").write_text("signed off")
+    assert run(capsys, "db", "remove", "--yes") == (0, f"deleted {home / 'reports'}\n", "")
+    assert (home / "accepted.csv").read_text() == "signed off"
+    (home / "accepted.csv").unlink()
     assert run(capsys, "db", "remove", "--yes") == (0, f"deleted {home}\n", "")
     assert not home.exists()
 
@@ -272,7 +276,9 @@ def test_make_clean_ends_where_the_data_are_in_use(code: int, left: set[str]) ->
     Path(".venv/bin").mkdir(parents=True)
     Path(".aclue").mkdir()
     command = Path(".venv/bin/aclue")
-    command.write_text(f'#!/bin/sh\n[ "$*" = "db remove --yes" ] && exit {code}\nexit 1\n')
+    command.write_text(
+        f'#!/bin/sh\n[ "$*" = "db remove --yes" ] || exit 1\n[ {code} = 0 ] && rm -r .aclue\nexit {code}\n'
+    )
     command.chmod(0o755)
     done = subprocess.run(["make", "-f", ROOT / "Makefile", "clean"], capture_output=True, text=True)
     assert (done.returncode == 0) == (code == 0), done.stderr
