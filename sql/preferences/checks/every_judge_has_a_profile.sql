@@ -3,10 +3,11 @@
 -- severity: error
 -- remedy: aclue preferences recalculate --full
 with judges as (
-    select s.user_id as user_id, min(s.at) as since
+    -- A swipe says when by the client's clock; no account judged before there was one.
+    select s.user_id as user_id, greatest(min(s.at), u.created_at) as since
     from pipeline.signals as s
-    where exists (select 1 from auth.users as u where u.id = s.user_id)
-    group by s.user_id
+    inner join auth.users as u on u.id = s.user_id
+    group by s.user_id, u.created_at
 ),
 found as (
     select
