@@ -269,7 +269,9 @@ def _words(pg: psycopg.Connection[Any], vocabulary: Vocabulary) -> tuple[tuple[I
     for kind in CONTEXT_KINDS:
         words = list(vocabulary.values[kind])
         rows = pg.execute(
-            "select hashtext(word), place from unnest(%s::text[]) with ordinality as w (word, place)", [words]
+            """select hashtext(word), place from unnest(%s::text[]) with ordinality as w (word, place)
+               where hashtext(word) <> 0  -- which stands for nothing said""",
+            [words],
         )
         pairs = sorted((hash_, int(vocabulary.start[kind]) + place - 1) for hash_, place in rows)
         found.append((np.array([h for h, _ in pairs], np.int64), np.array([c for _, c in pairs], np.int64)))

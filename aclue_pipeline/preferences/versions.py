@@ -42,7 +42,9 @@ _ROWS: Final = (
 )
 _TOLD_APART: Final = """
     select distinct on (hashtext(word)) word, users
-    from unnest(%s::text[], %s::bigint[]) as w (word, users) order by hashtext(word), users desc, word
+    from unnest(%s::text[], %s::bigint[]) as w (word, users)
+    where hashtext(word) <> 0  -- which stands for nothing said
+    order by hashtext(word), users desc, word
 """
 #: Parameters that are settings of a version: the scale and the ranges beside them follow from the data.
 _WEIGHING: Final = ("half_life_days", "source_weight", "time_gain", "time_half", "strength_slope")

@@ -19,8 +19,9 @@ from aclue_pipeline.derived import erasure
 from aclue_pipeline.errors import AlreadyRunning, MissingPrerequisite
 from aclue_pipeline.postgres import Database, claims, query
 from aclue_pipeline.postgres.locks import advisory_lock
-from aclue_pipeline.preferences import arrays, changed, signals, store
+from aclue_pipeline.preferences import arrays, changed, signals, store, versions
 from aclue_pipeline.preferences.baselines import BASELINES
+from aclue_pipeline.preferences.catalogue import vocabulary_of
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.figures import measured
 from aclue_pipeline.preferences.kernel import profiles
@@ -799,6 +800,15 @@ def test_a_word_that_few_say_takes_no_other_words_place(
     train(shop)
     preferences.recalculate(shop)
     assert {word for row in profiles_in(shop) for word in row["occasion_preferences"]} == {many}
+
+
+def test_a_word_whose_hash_stands_for_nothing_said_is_nobodys_word(shop: Database) -> None:
+    """Five accounts would put it into everybody's profile."""
+    with shop.psycopg() as pg:
+        assert pg.execute("select hashtext('cdpajyza')").fetchone() == (0,)
+        assert dict(pg.execute(versions._TOLD_APART, [["cdpajyza", "birthday"], [5, 5]]).fetchall()) == {"birthday": 5}
+        known = vocabulary_of([], {"occasion": {"cdpajyza": 5, "birthday": 5}})
+        assert [len(hashes) for hashes, _ in signals._words(pg, known)].count(1) == 1
 
 
 def test_a_word_goes_from_every_kept_version_with_its_users_and_no_profile_of_others_moves(shop: Database) -> None:
