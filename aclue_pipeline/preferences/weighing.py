@@ -21,6 +21,8 @@ ENDS: Final = 3
 #: Log-likelihood that is none however alike users gain it: by offsets, vectors and a link fitted anew, which all of them share, thrown
 #: dice gain up to seven, few users as well as many.
 CHANCE: Final = 10.0
+#: Users who decide nothing for all others, however much they gain: that many accounts are soon made.
+FEW: Final = 10
 ROUNDS: Final = 2  # over all weights: the best of one depends on the others
 LINK_STEPS: Final = 4  # of the regression that a step of the search makes
 
@@ -71,13 +73,15 @@ def weighed(model: TasteModel, history: Events, future: Judgements, seed: int) -
 
 def surely_best(tried: tuple[float, ...], losses: list[Floats], chance: float) -> tuple[float, tuple[float, float]]:
     """(what was tried with the least loss, but the first, which is the default, where that lies in the range; the range: from the least
-    to the most that are not worse than the best by more than two standard errors of the users' differences and by more than chance, all
-    without losses)."""
+    to the most that are not worse than the best by more than two standard errors of the users' differences and by more than chance, or
+    only by the few to whom it makes most; all without losses)."""
     if not losses:
         return tried[0], (min(tried), max(tried))
     best = int(np.argmin([loss.sum() for loss in losses]))
     worse = [loss - losses[best] for loss in losses]
-    near = [tried[n] for n, loss in enumerate(worse) if loss.sum() <= max(2.0 * np.sqrt(np.sum(loss**2)), chance)]
+    by_few = [np.sort(loss)[:-FEW].sum() <= 0 for loss in worse]
+    unsure = [loss.sum() <= max(2.0 * np.sqrt(np.sum(loss**2)), chance) for loss in worse]
+    near = [tried[n] for n in range(len(worse)) if unsure[n] or by_few[n]]
     least, most = min(near), max(near)
     return tried[0 if least <= tried[0] <= most else best], (least, most)
 

@@ -50,6 +50,13 @@ def test_what_one_user_gains_is_chance_however_much_and_what_all_gain_is_not() -
     assert surely_best((1.0, 4.0), [usual, usual - 0.01], CHANCE)[0] == 1.0, "thrown dice gain as much"
 
 
+@pytest.mark.parametrize("chance", [0.0, CHANCE])
+def test_a_few_accounts_that_gain_alike_decide_nothing_for_the_many_who_do_not_care(chance: float) -> None:
+    usual = np.full(1000, 20.0)
+    for few, found in ((5, 1.0), (10, 1.0), (40, 4.0)):
+        assert surely_best((1.0, 4.0), [usual, usual - 3.0 * (np.arange(1000) < few)], chance)[0] == found, few
+
+
 def test_without_enough_to_ask_for_the_weights_are_the_usual_ones_and_the_card_says_that_anything_goes() -> None:
     world = planted(6, seed=1)
     model = train(world.events, world.items, world.vocabulary, None, 3)
