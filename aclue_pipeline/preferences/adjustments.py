@@ -1,7 +1,7 @@
 """What users say of their taste by hand (pipeline.adjustments), for the kernel and for whoever asks why. What becomes of it in the
 published row is the publisher's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -26,7 +26,7 @@ _SELECT: Final = """
         case jsonb_typeof(a.value) when 'number' then to_jsonb(round((a.value #>> '{}')::numeric, 9)) else a.value end as value,
         a.computed, a.at
     from pipeline.adjustments a join public.user_preferences p on p.user_id = a.user_id and p.adjusted_at is not null
-    where a.ignored = 0 and (%(user)s::uuid is null or a.user_id = %(user)s)
+    where a.ignored = 0 and a.user_id = any(%(users)s::uuid[])
 """
 
 
@@ -42,10 +42,10 @@ class Adjustment:
     at: datetime
 
 
-def adjustments(pg: psycopg.Connection[Any], user: UUID | None = None) -> list[Adjustment]:
-    """Of one user, or of all; by user, column and key."""
+def adjustments(pg: psycopg.Connection[Any], users: Sequence[UUID | str]) -> list[Adjustment]:
+    """By user, column and key."""
     with pg.cursor(row_factory=class_row(Adjustment)) as cursor:
-        found = cursor.execute(_SELECT, {"user": user}).fetchall()
+        found = cursor.execute(_SELECT, {"users": list(users)}).fetchall()
     return sorted(found, key=lambda one: (one.user_id, one.column, one.key))
 
 

@@ -77,7 +77,7 @@ def explain(db: Database, user_id: UUID, product_id: UUID | None = None) -> Expl
         model, item = model_of(pg, db, profile(pg, user_id), [*asked, *(one for (one,) in judged)])
         item = item[: len(asked)]
         found = list(signals.blocks(pg, signals.ONE, Lookup(model.items.ids), model.vocabulary, {"user": user_id}))
-        said = adjustments(pg, user_id)
+        said = adjustments(pg, [user_id])
     if not found and not said:
         raise NothingFound(
             f"user {user_id} has neither swiped nor given feedback nor adjusted anything: nothing is there to explain"

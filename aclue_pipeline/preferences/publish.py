@@ -71,7 +71,7 @@ _SAID: Final = """
 #: more than FAR; by the version that they were computed with before.
 _DRIFT: Final = """
     select f.model_version, count(*), count(*) filter (where ({own}) is distinct from ({new})),
-        count(*) filter (where greatest({furthest}) > %s)
+        count(*) filter (where greatest({furthest}) > %s::numeric)
     from unnest(%s::uuid[], %s::integer[], %s::bigint[]) as n (user_id, events, marks)
     join pipeline.profile_fingerprints as f using (user_id, events, marks)
     join public.user_preferences as p using (user_id)
@@ -79,24 +79,28 @@ _DRIFT: Final = """
     where p.adjusted_at is null and coalesce(f.adjusted_at, 'epoch') = 'epoch'
     group by f.model_version
 """
-_FURTHEST: Final = "(select max(abs(n.value::float8 - (p.{0} ->> n.key)::float8)) from jsonb_each_text(b.{0}) as n)"
-#: The sums of one recalculation, which `measured_at` names; those of the one before go with its first block.
+#: A server may have written anything there: only numbers, of any size.
+_FURTHEST: Final = """(
+        select max(abs(n.value::numeric - (p.{0} -> n.key)::numeric)) from jsonb_each(b.{0}) as n
+        where jsonb_typeof(p.{0} -> n.key) = 'number'
+    )"""
+#: The sums of a passage, which runs that were interrupted share; by the same version those of one recalculation, which `measured_at` names.
 _DRIFTED: Final = """
     insert into pipeline.score_drift as d (version_before, model_version, measured_at, compared, moved, far)
     values (%s, %s, %s, %s, %s, %s)
     on conflict (version_before, model_version) do update set (measured_at, compared, moved, far) = row(
         excluded.measured_at,
-        excluded.compared + case when d.measured_at = excluded.measured_at then d.compared else 0 end,
-        excluded.moved + case when d.measured_at = excluded.measured_at then d.moved else 0 end,
-        excluded.far + case when d.measured_at = excluded.measured_at then d.far else 0 end
+        excluded.compared + d.compared * (d.version_before <> d.model_version or d.measured_at = excluded.measured_at)::integer,
+        excluded.moved + d.moved * (d.version_before <> d.model_version or d.measured_at = excluded.measured_at)::integer,
+        excluded.far + d.far * (d.version_before <> d.model_version or d.measured_at = excluded.measured_at)::integer
     )
 """
 FAR: Final = 0.1  # as sql/pipeline/score_drift.sql says
 _LOOKED_AT: Final = 300  # users of a block whose profiles are compared, at most
-#: Of a column that users adjust. What would be too long together is only what was written.
+#: Of a column that users adjust. What would be too long together is only what was written; what of that would be, only what was computed.
 _KEPT: Final = """
     case when p.adjusted_at is distinct from b.seen_at then p.{0} when b.said -> {1} is null then b.{0}
-        when octet_length(({2})::text) > 16384 then {3} else {2} end"""
+        when octet_length(({3})::text) > 16384 then b.{0} when octet_length(({2})::text) > 16384 then {3} else {2} end"""
 _WRITTEN: Final = "jsonb_strip_nulls(b.said -> {1})"
 _JSON: Final = "jsonb_strip_nulls(coalesce(b.{0}, '{{}}') || (b.said -> {1}))"
 #: What was computed of a range makes room for what was written.
@@ -297,6 +301,9 @@ class Publisher:
 
 def take_back(pg: psycopg.Connection[Any], user_id: UUID) -> bool:
     """Forget all that a user adjusted, for the next recalculation to compute; no other may run meanwhile. False where that is nothing."""
+    pg.execute(
+        "select from public.user_preferences where user_id = %s for update", [user_id]
+    )  # an adjustment under way comes first
     return pg.execute(_RESET, [user_id]).rowcount > 0
 
 

@@ -171,7 +171,7 @@ class _Run:
         ((_, known),) = self._reader.execute(changed.HORIZON).fetchall()
         of = signals.CHANGED if len(users.ids) <= known / _FEW else signals.ALL
         products = Lookup(model.items.ids)
-        said = by_hand(adjustments(self._reader, self._only), model.vocabulary)
+        said = by_hand(adjustments(self._reader, list(self._adjusted)), model.vocabulary)
         read = signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users)
         for block in read:
             made = profiles(block.events, model, said(block.users))

@@ -1,4 +1,4 @@
--- One row per pair of model versions, and one per version beside itself: how far published scores moved, of users whose events had not changed, when a recalculation last passed from one to the other.
+-- One row per pair of model versions, and one per version beside itself: how far published scores moved, of users whose events had not changed, when recalculations passed from one to the other, however often they were interrupted; by the same version, of the last one.
 -- kind: python
 -- owner: team:data
 -- lineage:
@@ -8,7 +8,7 @@
 create table pipeline.score_drift (
     version_before text not null,       -- Version that the profiles were computed with before.
     model_version text not null,        -- Version that they were computed with then; the same one: nothing may move.
-    measured_at timestamptz not null,   -- When that recalculation began.
+    measured_at timestamptz not null,   -- When the last recalculation that did so began.
     compared bigint not null,           -- Profiles compared, of users whose events were the same and who adjusted nothing: some hundred of each block of users.
     moved bigint not null,              -- Profiles of which anything came out different.
     far bigint not null,                -- Profiles of which a score of a facet moved by more than .1.

@@ -6,7 +6,8 @@
 
 -- Styles and colours are what the tags and the features (style, material, theme, colour) say, and what pipeline.taste_words
 -- knows of the title's words. A model version keeps these values as they were when it first met the product.
--- Every value is a key of somebody's profile: words are cut to 60 characters, names to 100; of a title the first 1,000 are read.
+-- Every value is a key of somebody's profile: words are cut to 60 characters, names to 100 or, beyond
+-- 240 bytes, to 60, so that 48 keys fit into their column; of a title the first 1,000 are read.
 with said as (
     select p.product_id as product_id, left(lower(btrim(t.tag)), 60) as word, 'style' as otherwise
     from staging.products as p
@@ -45,8 +46,8 @@ usual as (
 )
 select
     p.product_id as product_id,                                             -- The product.
-    nullif(btrim(regexp_replace(left(p.category, 100), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as category,  -- Its category: slug (catalogue shape A) or lower-case name (B); NULL: none given.
-    nullif(btrim(regexp_replace(left(p.brand, 100), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as brand,        -- Its brand as the catalogue spells it; NULL: none given.
+    nullif(btrim(regexp_replace(left(p.category, case when octet_length(left(p.category, 100)) <= 240 then 100 else 60 end), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as category,  -- Its category: slug (catalogue shape A) or lower-case name (B); NULL: none given.
+    nullif(btrim(regexp_replace(left(p.brand, case when octet_length(left(p.brand, 100)) <= 240 then 100 else 60 end), '[[:cntrl:][:space:]]+', ' ', 'g')), '') as brand,        -- Its brand as the catalogue spells it; NULL: none given.
     coalesce(f.style, '{}'::text[]) as style,                               -- Styles and materials, lower case, in order; empty: none known.
     coalesce(f.colour, '{}'::text[]) as colour,                             -- Colours, lower case, in order; empty: none known.
     case when p.price > 0 and p.price < 'infinity' then p.price::float8 end as price,  -- Price in the catalogue's currency units; NULL: none given, 0, or infinite.

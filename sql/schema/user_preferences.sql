@@ -165,6 +165,7 @@ comment on function pipeline.note_adjustment() is 'Trigger function: sets adjust
 
 -- What the user wrote where it differs from what stood there, key by key; a server that adjusts on a user's behalf sets adjusted_at. Whatever is written:
 -- what is no number, out of range, of another type, longer than 200 characters or beyond the 100th key of a column says nothing and is counted.
+-- A column that is of another type as a whole takes back what stood there, too: no more is kept than one row holds.
 -- After the row's CHECKs, so that nothing endless is read.
 create or replace function pipeline.keep_adjustments()
 returns trigger
@@ -255,7 +256,7 @@ begin
         delete from pipeline.adjustments a using touched t join ignored i using (name)
         where a.user_id = new.user_id and a.column_name = t.name and (a.key <> '' or i.keys = 0)
             and not exists (select from kept k where k.name = t.name and k.key = a.key and not k.is_beyond)
-            and (t.is_null or a.ignored > 0 or exists (select from judged j where j.name = t.name and j.key = a.key))
+            and (not t.is_readable or a.ignored > 0 or exists (select from judged j where j.name = t.name and j.key = a.key))
     )
     insert into pipeline.adjustments as a (user_id, column_name, key, value, computed, ignored, at)
     select new.user_id, k.name, k.key, case when k.kind in ('share', 'price') then to_jsonb(trim_scale(round((k.value #>> '{}')::numeric, 20))) else k.value end,
@@ -283,9 +284,10 @@ create or replace trigger user_preferences_keep_first_adjustments
     after insert on public.user_preferences
     for each row when (new.adjusted_at is not null)
     execute function pipeline.keep_adjustments();
+-- A server that adjusts twice in one transaction sets the same now() twice.
 create or replace trigger user_preferences_keep_adjustments
     after update on public.user_preferences
-    for each row when (new.adjusted_at is not null and new.adjusted_at is distinct from old.adjusted_at)
+    for each row when (new.adjusted_at is not null and (new.adjusted_at is distinct from old.adjusted_at or new.adjusted_at = now()))
     execute function pipeline.keep_adjustments();
 create or replace trigger user_preferences_forget_adjustments
     after delete on public.user_preferences

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import psycopg
@@ -12,6 +14,7 @@ import pytest
 from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import recalculation
+from aclue_pipeline.preferences.adjustments import Adjustment
 from aclue_pipeline.preferences.arrays import sigmoid
 from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.evidence import judgements
@@ -176,6 +179,30 @@ def test_an_apps_server_that_sets_adjusted_at_adjusts_for_the_user(shop: Databas
     preferences.recalculate(shop)
     assert "Theirs" in mine(shop)["liked_brands"]
     is_settled(shop)
+
+
+def test_a_server_adjusts_twice_in_one_transaction(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        for brand in ("First", "Second"):
+            pg.execute(
+                "update public.user_preferences set liked_brands = array[%s], adjusted_at = now() where user_id = %s",
+                [brand, ME],
+            )
+    assert told(shop)["liked_brands"].get("Second") is True
+    preferences.recalculate(shop)
+    assert mine(shop)["liked_brands"] == ["Second"]
+    is_settled(shop)
+
+
+@pytest.mark.parametrize("written", ['{"%s": "y"}', '{"%s": 1e400}', "[1]"])
+def test_whatever_a_server_wrote_in_a_score_a_full_run_computes_it(shop: Database, written: str) -> None:
+    before = mine(shop)
+    brand = min(before["brand_scores"])
+    with shop.psycopg() as pg:
+        value = written.replace("%s", brand)
+        pg.execute("update public.user_preferences set brand_scores = %s where user_id = %s", [value, ME])
+    preferences.recalculate(shop, full=True)
+    assert mine(shop) == before
 
 
 def test_a_user_without_any_event_is_what_the_adjustments_say(shop: Database) -> None:
@@ -383,6 +410,28 @@ def test_however_often_a_user_writes_at_most_100_keys_of_a_column_are_kept(shop:
     is_settled(shop)
 
 
+def test_what_is_unreadable_takes_back_what_stood_there_so_that_nobody_hoards(shop: Database) -> None:
+    for n in range(3):
+        adjust(shop, style_scores={f"{n}{key:02}" + "\U0001f9e6" * 190: 0.5 for key in range(20)})
+        if n < 2:
+            adjust(shop, style_scores="[1]")
+            assert "style_scores" not in told(shop)
+    assert preferences.recalculate(shop).users == 1
+    assert len(mine(shop)["style_scores"]) >= 20
+    is_settled(shop)
+
+
+def test_what_was_written_and_is_too_long_together_gives_way_to_what_is_computed(shop: Database) -> None:
+    before = mine(shop)["style_scores"]
+    for n in range(2):
+        adjust(shop, style_scores={f"{n}{key:02}" + "\U0001f9e6" * 190: 0.5 for key in range(20)})
+        with shop.psycopg() as pg:  # a server that writes over it
+            pg.execute("update public.user_preferences set style_scores = null where user_id = %s", [ME])
+    preferences.recalculate(shop)
+    assert mine(shop)["style_scores"] == before
+    is_settled(shop)
+
+
 def test_what_is_refused_adjusts_nothing(shop: Database) -> None:
     for column, value in (
         ("category_preferences", json.dumps({f"{n:06}": 0.5 for n in range(100_000)})),
@@ -420,6 +469,40 @@ def test_an_adjustment_made_while_its_users_profile_is_computed_is_not_lost(
     assert preferences.recalculate(shop).users == 1
     assert "Late" not in mine(shop)["brand_scores"]
     is_settled(shop)
+
+
+def test_an_adjustment_under_way_when_all_are_taken_back_is_taken_back_too(shop: Database) -> None:
+    adjust(shop, liked_brands=["Mine"])
+    with ThreadPoolExecutor(1) as pool, shop.psycopg() as pg:
+        write(pg, "authenticated", "user_preferences", {"brand_scores": '{"Late": 0.9}'}, where={"user_id": ME})
+        taken = pool.submit(preferences.reset, shop, UUID(ME))
+        while not scalar(shop, "select count(*) from pg_locks where not granted"):
+            assert not taken.done()
+        pg.commit()
+        assert taken.result()
+    assert told(shop) == {}
+    assert "Late" not in mine(shop)["brand_scores"]
+    is_settled(shop)
+
+
+def test_a_run_reads_only_what_those_adjusted_whom_it_computes(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    adjust(shop, liked_brands=["Mine"])
+    with shop.psycopg() as pg:
+        pg.execute(
+            "update public.user_preferences set liked_brands = '{Theirs}', adjusted_at = now() where user_id <> %s",
+            [ME],
+        )
+    preferences.recalculate(shop)
+    adjust(shop, liked_brands=["Mine", "Another"])
+    by_hand, users = recalculation.by_hand, set[str]()
+
+    def seen(said: list[Adjustment], *of: Any) -> Any:
+        users.update(str(one.user_id) for one in said)
+        return by_hand(said, *of)
+
+    monkeypatch.setattr(recalculation, "by_hand", seen)
+    preferences.recalculate(shop)
+    assert users == {ME}
 
 
 def test_another_version_publishes_what_was_written_and_going_back_gives_the_old_row(shop: Database) -> None:

@@ -17,7 +17,7 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import changed, signals, store
 from aclue_pipeline.preferences.arrays import EVENT_COLUMNS
 from aclue_pipeline.preferences.catalogue import UUID
-from aclue_pipeline.preferences.facets import CONTEXT_KINDS
+from aclue_pipeline.preferences.facets import CONTEXT_KINDS, PROFILE_LIMIT
 from aclue_pipeline.preferences.lookup import Lookup
 from tests.preferences.database import ME, MUG, TIP, Row, fingerprints_in, known, profiles_in, scalar, train, write
 from tests.support.catalogs import CATALOG
@@ -254,6 +254,23 @@ def test_one_product_stops_nobodys_profile(shop: Database, value: str) -> None:
         for product in (SOME, MUG):
             write(pg, "service_role", "products", counts_as, where={"id": product})
     is_the_same(shop)
+
+
+def test_a_catalogue_of_the_longest_names_stops_nobodys_profile(shop: Database) -> None:
+    with shop.psycopg() as pg:
+        pg.execute("delete from public.swipe_interactions where user_id = %s", [ME])
+        pg.execute(
+            """with made as (
+                   insert into public.products (title, brand) select 'Plain thing', n || repeat('🧦', 97)
+                   from generate_series(100, 159) as n returning id
+               )
+               insert into public.swipe_interactions (user_id, product_id, swipe_direction) select %s, id, 'right' from made""",
+            [ME],
+        )
+    train(shop)
+    preferences.recalculate(shop)
+    row = next(row for row in profiles_in(shop) if str(row["user_id"]) == ME)
+    assert len(row["brand_scores"]) == PROFILE_LIMIT
 
 
 def test_a_price_that_is_no_number_or_infinite_is_none_in_either_shape_of_the_catalogue(

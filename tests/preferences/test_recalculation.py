@@ -713,7 +713,13 @@ def test_how_far_scores_moved_where_nothing_happened_is_kept_and_judged(profiled
     second = train(profiled, half_life_days=3)
     with profiled.begin() as connection:
         query(connection, f"{stubborn} where version = :version", version=second.version)
-    preferences.recalculate(profiled)
+
+    def stop(line: str) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):  # the passage is finished by the next run
+        preferences.recalculate(profiled, block_events=300, progress=stop)
+    assert 0 < preferences.recalculate(profiled).users < users
     after = {row["user_id"]: row for row in profiles_in(profiled) if row["liked_brands"] != ["Mine"]}
     far = sum(
         any(
