@@ -7,11 +7,12 @@ from dataclasses import replace
 from sqlglot import exp
 
 from aclue_pipeline.catalog import basis, types
+from aclue_pipeline.catalog.relation import Pair, Unresolved
 from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import Column, Function, Source, Table
 from aclue_pipeline.errors import SqlFileError
 
-Pairs = tuple[list[basis.Pair], list[basis.Pair]]
+Pairs = tuple[list[Pair], list[Pair]]
 
 
 def resolved(
@@ -36,7 +37,7 @@ def resolved(
 def _followed(one: Table, tree: exp.Query, known: Mapping[str, Table]) -> Table:
     try:
         relation = basis.of_query(tree, known)
-    except basis.Unresolved as error:
+    except Unresolved as error:
         raise SqlFileError(f"{shown(one.path)}: none of its tables has the column {error}") from None
     columns = []
     for column in one.columns:
@@ -48,7 +49,7 @@ def _followed(one: Table, tree: exp.Query, known: Mapping[str, Table]) -> Table:
     return replace(one, columns=tuple(columns))
 
 
-def _sources(direct: Iterable[basis.Pair], indirect: Iterable[basis.Pair]) -> tuple[Source, ...]:
+def _sources(direct: Iterable[Pair], indirect: Iterable[Pair]) -> tuple[Source, ...]:
     """The pairs as sources; the server's own catalogue (findings about health read it) is nobody's table."""
     first = sorted(set(direct))
     second = sorted(set(indirect) - set(first))
@@ -91,7 +92,7 @@ def _pairs(sources: str, known: Mapping[str, Table], one: Table) -> Pairs:
     return _named(direct, known, one), _named(indirect, known, one)
 
 
-def _named(sources: str, known: Mapping[str, Table], one: Table) -> list[basis.Pair]:
+def _named(sources: str, known: Mapping[str, Table], one: Table) -> list[Pair]:
     pairs = []
     for key, *columns in (group.split() for group in sources.split(",") if group.strip()):
         for column in columns or [""]:

@@ -6,6 +6,7 @@ import pytest
 import sqlglot
 
 from aclue_pipeline.catalog import basis, lineage, resolve
+from aclue_pipeline.catalog.relation import Pair
 from aclue_pipeline.catalog.table import Column, Table
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from tests.support.shop import Shop
@@ -25,7 +26,7 @@ def rests(select: str) -> dict[str, str]:
     """Column → "direct sources | indirect sources" of a SELECT over a(id x y t j) and b(id a_id z w t)."""
     found = basis.of_query(sqlglot.parse_one(select, dialect="postgres"), TABLES)
 
-    def shown(pairs: frozenset[basis.Pair]) -> str:
+    def shown(pairs: frozenset[Pair]) -> str:
         return " ".join(sorted(f"{table.removeprefix('public.')}.{column}" for table, column in pairs))
 
     return {
