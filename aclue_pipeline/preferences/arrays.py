@@ -107,6 +107,11 @@ def sigmoid(x: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-x))
 
 
+def by_odds(share: Floats, factor: float) -> Floats:
+    """Shares whose odds are multiplied; 0 and 1 stay."""
+    return share * factor / (share * factor + (1.0 - share))
+
+
 def logit(p: float) -> float:
     return float(np.log(p) - np.log1p(-p))
 

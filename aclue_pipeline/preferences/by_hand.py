@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aclue_pipeline.preferences.arrays import Floats, Ints, sigmoid, sums
+from aclue_pipeline.preferences.arrays import Floats, Ints, by_odds, sigmoid, sums
 from aclue_pipeline.preferences.model import Parameters
 
 #: Judgements that what was said of a value counts as.
@@ -49,7 +49,8 @@ def with_what_is_said(
     key = np.union1d(before, said)
     place, at = np.searchsorted(key, before), np.searchsorted(key, said)
     gradient, curvature = (filled(column, place, len(key)) for column in (cells.gradient, cells.curvature))
-    gradient[at] += sums(of, BY_HAND * (by_hand.share - expected), len(said))
+    share = by_odds(by_hand.share, 1.0 / p.plain_odds)  # as it is published it is by head, what is expected by weight
+    gradient[at] += sums(of, BY_HAND * (share - expected), len(said))
     curvature[at] += sums(of, BY_HAND * expected * (1.0 - expected), len(said))
     is_said = np.zeros(len(key), bool)
     is_said[at] = True

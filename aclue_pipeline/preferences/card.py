@@ -33,7 +33,7 @@ def card_of(model: TasteModel, events: Events) -> dict[str, Any]:
         "first event": first.isoformat(),
         "last event": last.isoformat(),
         _HALF_LIFE: p.half_life_days,
-        "share of likes": _round(p.like_rate),
+        "share of likes": _round(float((events.value > 0).sum()) / max(int((events.value != 0).sum()), 1)),
         "products judged": int((model.items.count > 0).sum()),
         "words": {facet.name: len(values) for facet, values in zip(FACETS, model.vocabulary.values, strict=True)},
         "what one says": {name: _round(weight) for name, weight in zip(_SAYS, p.stated(), strict=True)},

@@ -16,6 +16,7 @@ from aclue_pipeline.preferences.arrays import (
     Ints,
     Items,
     Vocabulary,
+    by_odds,
     sigmoid,
     spread,
     sums,
@@ -224,7 +225,9 @@ def own_rates(cells: Cells, kind: Ints, users: int, p: Parameters) -> Floats:
 
 
 def _scores(cells: Cells, users: int, p: Parameters, kinds: Ints) -> tuple[Floats, Floats, Ints]:
-    """Posterior mean, confidence and verdict of each cell: facet value → the user's own rate → population."""
+    """Posterior mean, confidence and verdict of each cell: facet value → the user's own rate → population. A super-like weighs more than a
+    dislike, so that a share by weight says more likes than there are: the mean is told as a share by head, the odds being corrected as for
+    a sample in which likes are more frequent (King and Zeng 2001)."""
     kind = kinds[cells.code]
     own = own_rates(cells, kind, users, p)[cells.user * len(FACETS) + kind]
     strength = p.strength[kind]
@@ -232,7 +235,7 @@ def _scores(cells: Cells, users: int, p: Parameters, kinds: Ints) -> tuple[Float
     score = (cells.evidence * cells.rate + strength * own) / mass
     half_width = Z90 * np.sqrt(score * (1.0 - score) / (mass + 1.0))
     verdict = (score - half_width > own).astype(np.int64) - (score + half_width < own)
-    return score, cells.evidence / (mass + 1.0), verdict
+    return by_odds(score, p.plain_odds), cells.evidence / (mass + 1.0), verdict
 
 
 def _most_evidence(cells: Cells, kinds: Ints) -> NDArray[np.bool_]:

@@ -26,7 +26,8 @@ PARTS: Final = (*EVIDENCE, *(f"{name}_when_new" for name in EVIDENCE), "offset",
 class Parameters(Weighing):
     """The numbers of a model version; arrays are named for their axis."""
 
-    like_rate: float  # of the population
+    like_rate: float  # of the population, each judgement by its weight
+    plain_odds: float = 1.0  # the odds of a like where each judgement counts as one, over those by their weights
     base_variance: float  # of users' base rates, log odds
     base_strength: float  # judgements' worth of the population's rate in a user's own rate
     strength: Floats  # per facet: judgements' worth of the user's own rate in a facet value's score
@@ -53,7 +54,7 @@ class Parameters(Weighing):
         rank = len(stored["centres"][0])
         made: dict[str, Any] = {}
         for field in fields(cls):
-            if field.name == "plausible" and field.name not in stored:
+            if field.name in ("plausible", "plain_odds") and field.name not in stored:
                 continue  # of a version before any was told
             value = stored[field.name]
             columns = {"content_vector": rank, "centres": rank, "plausible": 2}

@@ -329,7 +329,14 @@ def _strengths(events: Events, model: TasteModel) -> Parameters:
     for number in range(len(FACETS)):
         mine = np.flatnonzero(kind == number)
         strength[number] = _likeliest(cells.evidence[mine], (cells.evidence * cells.rate)[mine], rate[cells.user[mine]])
-    return replace(p, strength=strength, band_strength=_band_strength(judged, items, p))
+    return replace(p, strength=strength, band_strength=_band_strength(judged, items, p), plain_odds=_plain_odds(about))
+
+
+def _plain_odds(about: Judgements) -> float:
+    def odds(worth: Floats) -> float:
+        return (float(np.sum(worth * about.like)) + 1.0) / (float(np.sum(worth * (1.0 - about.like))) + 1.0)
+
+    return odds(np.ones(len(about))) / odds(about.evidence)
 
 
 def _band_strength(judged: Judgements, items: Items, p: Parameters) -> float:

@@ -60,8 +60,9 @@ def scores(
     strength: float,
     base_strength: float,
     like_rate: float,
+    plain_odds: float,
 ) -> dict[str, tuple[float, float, int]]:
-    """{value: (score, confidence, verdict)} of one facet: facet value → the user's own rate → the population's."""
+    """{value: (score, confidence, verdict)} of one facet: facet value → the user's own rate → the population's; by head."""
     judged = [one for one in judgements(events, scale) if not one.price_only]
     if not judged:
         return {}
@@ -83,7 +84,8 @@ def scores(
         score = (n * rate[value] + strength * own) / (n + strength)
         half = Z90 * math.sqrt(score * (1 - score) / (n + strength + 1))
         verdict = 1 if score - half > own else -1 if score + half < own else 0
-        result[value] = (score, n / (n + strength + 1), verdict)
+        odds = plain_odds * score / (1 - score)
+        result[value] = (odds / (1 + odds), n / (n + strength + 1), verdict)
     return result
 
 

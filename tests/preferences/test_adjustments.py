@@ -15,7 +15,7 @@ from aclue_pipeline import preferences
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.preferences import recalculation
 from aclue_pipeline.preferences.adjustments import Adjustment
-from aclue_pipeline.preferences.arrays import sigmoid
+from aclue_pipeline.preferences.arrays import by_odds, sigmoid
 from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.evidence import judgements
 from aclue_pipeline.preferences.facets import KIND
@@ -262,6 +262,7 @@ def test_what_is_said_counts_as_ten_judgements_in_its_own_cell_and_moves_nothing
         expected = sigmoid(p.content_intercept + p.content_offset[code] + known.base[0])
         mine = (cells.user == 0) & (cells.code == code)
         gradient, curvature = cells.gradient[mine].sum(), cells.curvature[mine].sum()
+        share = float(by_odds(np.array(share), 1 / p.plain_odds))
         gradient, curvature = gradient + 10 * (share - expected), curvature + 10 * expected * (1 - expected)
         assert told[name] == pytest.approx(gradient / (curvature + 1 / p.facet_variance[KIND["category"]]), abs=1e-7)
     scores = {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events
+from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events, by_odds
 from aclue_pipeline.preferences.evidence import judgements
 from aclue_pipeline.preferences.facets import FACETS, KIND, PROFILE_LIMIT
 from aclue_pipeline.preferences.kernel import Profiles, profiles, sensitivity
@@ -260,10 +260,17 @@ def test_without_a_judgement_a_profile_is_the_population_with_confidence_0(world
     assert found.similarity[0] == pytest.approx(0.7)
 
 
+def test_scores_are_the_share_of_likes_whatever_a_signal_weighs(world: World) -> None:
+    found, judged = profiles(world.events, world.model), world.events.value != 0
+    likes = (world.events.value > 0)[judged].mean()
+    said = np.average(found.cell_score, weights=found.cell_confidence)
+    assert said == pytest.approx(likes, abs=0.04)
+
+
 def test_one_event_is_almost_the_prior(world: World) -> None:
     p = world.model.parameters
     found = profiles(one_user(world, [(1, 1.0)]), world.model)
-    assert np.all(np.abs(found.cell_score - p.like_rate) < 0.2)
+    assert np.all(np.abs(found.cell_score - by_odds(np.array(p.like_rate), p.plain_odds)) < 0.2)
     assert 0 < found.confidence[0] < 0.3
     nobody = profiles(one_user(world, [(1, 0.0)]), world.model)
     assert np.all(np.abs(found.price - nobody.price) / nobody.price < 0.2)
@@ -314,7 +321,14 @@ def test_scores_confidence_and_brands_are_what_the_rules_say(world: World, user:
             for n in range(len(world.items))
         }
         expected = oracle.scores(
-            plain(events), values, p.weight_scale, p.half_life_days, p.strength[kind], p.base_strength, p.like_rate
+            plain(events),
+            values,
+            p.weight_scale,
+            p.half_life_days,
+            p.strength[kind],
+            p.base_strength,
+            p.like_rate,
+            p.plain_odds,
         )
         mine = np.flatnonzero(kinds[found.cell_code] == kind)
         assert {names[found.cell_code[i]] for i in mine} == set(expected)
