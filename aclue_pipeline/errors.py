@@ -25,7 +25,7 @@ class DatabaseNotNamed(AclueError):
 
 
 class Unreachable(AclueError):
-    """No server answers at the address."""
+    """No server answers at the address, or the connection to it was cut."""
 
     exit_code = 5
 
@@ -182,7 +182,7 @@ class ReadOnlyServer(AclueError):
 
 
 class ConnectionLost(AclueError):
-    """The server or the network ended the connection in the middle of the work."""
+    """The server or the network ended the connection in the middle of a deployment."""
 
     exit_code = 31
 

@@ -82,7 +82,8 @@ class Settings(BaseSettings):
     funnel_window_days: int = Field(30, ge=1, le=365, description="Days from landing in which a funnel step counts.")
     half_life_days: float | None = Field(
         None,
-        gt=0,
+        ge=1,
+        le=36_500,
         allow_inf_nan=False,
         description="Days after which an event weighs half in a profile; unset: as fits the data best, else 180.",
     )

@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
             if not _pressed(error):
                 raise
             raise Interrupted(
-                "stopped; a transaction under way is rolled back, and the same command goes on from there"
+                "stopped; what it had not committed is rolled back, and the same command goes on from there"
             ) from None
 
 
@@ -145,12 +145,17 @@ def _run(arguments: list[str] | None, context: Context) -> int:
         raise FileUnusable(
             f"{error.filename or 'a file, or the output'}: {error.strerror}; make room, or name another place"
         ) from None
+    except Exception as error:
+        # A server's or DuckDB's full disk, whoever asked.
+        if getattr(error, "sqlstate", None) != "53100" and "No space left on device" not in str(error):
+            raise
+        raise FileUnusable(f"{str(error).splitlines()[0]}; make room, or name another place") from None
     return code if isinstance(code, int) else 0
 
 
 def _say(line: str, code: int, context: Context) -> int:
     click.secho(
-        f"aclue: {pasteable(line, context.demo)}",
+        f"aclue: {outlets.plain(pasteable(line, context.demo))}",
         err=True,
         fg="red",
         color=False if os.environ.get("NO_COLOR") else None,

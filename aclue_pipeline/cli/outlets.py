@@ -1,5 +1,5 @@
-"""Standard output and error as commands need them: who stops reading (`| head`) stops no work, and what a terminal's encoding
-lacks is replaced."""
+"""Standard output and error as commands need them: who stops reading (`| head`) stops no work, what a terminal's encoding lacks is
+replaced, and what strangers wrote steers no terminal."""
 
 import contextlib
 import io
@@ -18,6 +18,11 @@ class _Outlet(io.FileIO):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             return len(data)
+
+
+def plain(text: str) -> str:
+    """Text that a stranger may have written, with the characters that would steer the terminal as their escapes."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 @contextlib.contextmanager

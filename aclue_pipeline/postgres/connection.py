@@ -240,7 +240,7 @@ class Database:
             "server closed the connection|terminating connection|connection is lost|shutting down|starting up", text
         ):
             return Unreachable(
-                f"{self.label} closed the connection; what was under way is rolled back, so run it again"
+                f"{self.label} closed the connection; what was not committed is rolled back, so run it again"
             )
         if _SILENT.search(text):
             return Unreachable(

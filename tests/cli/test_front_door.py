@@ -44,6 +44,22 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return int(ended.value.code or 0), said.out, said.err
 
 
+@pytest.mark.parametrize("days", ["0.000000001", "1e300", "inf", "nan"])
+def test_a_half_life_that_no_taste_has_is_refused(capsys, monkeypatch: pytest.MonkeyPatch, days: str) -> None:
+    monkeypatch.setenv("ACLUE_HALF_LIFE_DAYS", days)
+    code, _, err = run(capsys, "--demo", "preferences", "versions")
+    assert (code, "ACLUE_HALF_LIFE_DAYS" in err) == (3, True), err
+
+
+def test_a_servers_or_duckdbs_full_disk_is_one_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError('could not write file "x": No space left on device\nmore')
+
+    monkeypatch.setattr("aclue_pipeline.catalog.lineage.split", full)
+    said = 'aclue: could not write file "x": No space left on device; make room, or name another place\n'
+    assert run(capsys, "lineage", "revenue_daily") == (40, "", said)
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "says"),
     [
@@ -55,6 +71,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("why revenue_daily 2026-02-30", 2, "'2026-02-30' is no date: write YYYY-MM-DD"),
         ("revenue close 2026-13", 2, "'2026-13' is no date: write YYYY-MM, as 2026-03."),
         ("why revenue_daily", 2, "Missing argument 'DAY'."),
+        ("lineage \x1b[31mred", 20, r"there is no table \x1b[31mred"),
         ("deploy --give-up 99999999999999h", 2, "is no length of time; write 45s, 10min or 2h"),
         ("revenue import --currency pounds", 2, "'pounds' is no currency: write its code, as GBP."),
         ("plan --adopt orders", 2, "'orders' is none of affiliate_clicks, product_views, "),
