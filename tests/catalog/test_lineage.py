@@ -66,6 +66,18 @@ def rests(select: str) -> dict[str, str]:
         ("select a.x as c from public.a left join lateral (select z from public.b where w = a.y limit 1) m on true", "c", "a.x |"),
         ("select a.x as c from public.a, (select max(z) as z from public.b where w > 0) as m", "c", "a.x |"),
         ("select a.x as c from public.a, (select max(z) as z from public.b where w > 0) as m where m.z > 1", "c", "a.x | b.w b.z"),
+        # by which nothing is unique
+        (
+            "select a.x as c from public.a left join (select a_id from public.b group by a_id, rollup(w)) m on m.a_id = a.id",
+            "c",
+            "a.x | a.id b.a_id b.w",
+        ),
+        (
+            "select a.x as c from public.a"
+            " left join (select a_id from public.b group by a_id, grouping sets ((w), ())) m on m.a_id = a.id",
+            "c",
+            "a.x | a.id b.a_id b.w",
+        ),
         # what splits rows decides how often they are there
         ("select m.d as c from (select x as d, y from public.a group by 1, 2) m group by 1", "c", "a.x |"),
         ("select sum(m.n) as c from (select x, sum(t) as n from public.a group by x, y) m group by m.x", "c", "a.t | a.x a.y"),
