@@ -16,7 +16,7 @@ from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
 from aclue_pipeline.derived.described import Change, describe, identifier
 from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
-from aclue_pipeline.derived.views import ensure_function, ensure_view
+from aclue_pipeline.derived.views import ensure_function, ensure_view, lacks_readers
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
@@ -118,7 +118,9 @@ def _stale(pg: Pg, wanted: list[Described]) -> list[Described]:
     return [
         one
         for one in wanted
-        if there.get(one.key) != one.fingerprint or set(reads.get(one.key, ())) - set(one.upstream)
+        if there.get(one.key) != one.fingerprint
+        or set(reads.get(one.key, ())) - set(one.upstream)
+        or (isinstance(one, Table) and lacks_readers(pg, one))
     ]
 
 

@@ -8,6 +8,9 @@ from aclue_pipeline.derived.described import Change, describe, describe_function
 from aclue_pipeline.derived.statement import Pg, is_there, one
 from aclue_pipeline.errors import CannotEvolve
 
+#: Roles of requests, who read a view where its file says so.
+_CLIENTS = ("anon", "authenticated", "service_role")
+
 
 def ensure_view(pg: Pg, catalog: Catalog, view: Table, dropped: list[Table]) -> list[Change]:
     """Replace the view; where its columns changed, drop it with our views on it and create it again."""
@@ -103,7 +106,26 @@ def _drop(pg: Pg, key: str, statement: sql.Composed) -> None:
 def _create_view(pg: Pg, view: Table) -> None:
     pg.execute(sql.SQL("create or replace view {} as {}").format(identifier(view.key), sql.SQL(view.sql)))
     describe(pg, view)
+    # Of those whom `aclue roles` and an operator granted it, nothing is taken away.
+    for role in map(sql.Identifier, {*_CLIENTS} - {*view.readers}):
+        if _is_role(pg, role):
+            pg.execute(sql.SQL("revoke all on {} from {}").format(identifier(view.key), role))
     for role in map(sql.Identifier, view.readers):
-        if one(pg, "select to_regrole(%s) is not null", [role.as_string(pg)]):
+        if _is_role(pg, role):
             pg.execute(sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(view.schema), role))
             pg.execute(sql.SQL("grant select on {} to {}").format(identifier(view.key), role))
+
+
+def _is_role(pg: Pg, role: sql.Identifier) -> bool:
+    return bool(one(pg, "select to_regrole(%s) is not null", [role.as_string(pg)]))
+
+
+def lacks_readers(pg: Pg, view: Table) -> bool:
+    """Whether a role that its file names may not read a view: it was made after the view."""
+    return bool(view.readers) and bool(
+        one(
+            pg,
+            "select exists (select from pg_roles where rolname = any(%s) and not has_table_privilege(oid, %s, 'select'))",
+            [list(view.readers), view.key],
+        )
+    )

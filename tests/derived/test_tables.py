@@ -181,6 +181,30 @@ def test_a_view_whose_columns_changed_is_created_again_with_the_views_on_it(shop
     assert list(columns(shop_db, "staging.orders"))[:2] == ["order_id", "one"]
 
 
+def test_a_view_is_read_by_those_whom_its_file_names_now(shop: Shop, shop_db: Database) -> None:
+    def write(readers: str) -> None:
+        shop.write(
+            "staging/shops.sql",
+            f"-- One row per shop.\n-- kind: view\n-- grain: shop\n-- owner: team:data\n{readers}select\n"
+            "    o.shop as shop  -- Its name.\nfrom staging.orders o group by 1",
+        )
+        derived.ensure_tables(shop_db, shop.catalog)
+
+    def may() -> object:
+        with shop_db.psycopg() as pg:
+            return pg.execute("select has_table_privilege('service_role', 'staging.shops', 'select')").fetchone()
+
+    write("-- readers: service_role, nobody_yet\n")
+    assert may() == (True,)
+    with shop_db.psycopg() as pg:
+        pg.execute("revoke select on staging.shops from service_role")  # as of a role that was made later
+    derived.ensure_tables(shop_db, shop.catalog)
+    assert may() == (True,), "whoever lacks it is granted it the next time"
+    assert derived.ensure_tables(shop_db, shop.catalog) == []
+    write("")
+    assert may() == (False,)
+
+
 def test_a_view_of_an_earlier_release_that_stands_in_the_way_is_made_anew(shop: Shop, shop_db: Database) -> None:
     head = "-- One row per shop.\n-- kind: view\n-- grain: shop\n-- owner: team:data\nselect\n    o.shop as shop  -- Its name.\n"
     shop.write("staging/shops.sql", head + "from staging.orders o group by 1")
