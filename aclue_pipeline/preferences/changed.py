@@ -46,7 +46,10 @@ FOUND: Final = f"({FINGERPRINTS}) as n full join pipeline.profile_fingerprints a
 
 #: The same for less, where it is so. Whoever has a row by a transaction that the last pass may not have seen is looked at one by one; all
 #: rows together, as one sum, tell whether those are all who changed: a row that is gone, or came from before, leaves it out of balance.
-HORIZON: Final = "select max(horizon), count(*) from pipeline.profile_fingerprints"
+#: A horizon still to come is of the server that was dumped: nothing would ever be new beside it.
+HORIZON: Final = """
+    select max(horizon) filter (where horizon <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint), count(*)
+    from pipeline.profile_fingerprints"""
 #: The round of one who has no fingerprint, or one of adjustments alone, waits for a signal.
 TOUCHED: Final = f"""
     create temp table touched_rows on commit drop as

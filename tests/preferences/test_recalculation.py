@@ -769,6 +769,18 @@ def test_a_version_of_an_earlier_release_is_replaced_and_all_profiles_of_it_comp
     assert {row["calculation_version"] for row in profiles_in(profiled)} == {trained.version}
 
 
+def test_horizons_of_a_server_that_was_further_on_are_left_out(profiled: Database) -> None:
+    """After a dump and restore its numbers of transactions are still to come: no new row would be above them."""
+    further_on = """update pipeline.profile_fingerprints set horizon = horizon + 1000000000
+                    where user_id in (select user_id from pipeline.profile_fingerprints order by user_id limit %s)"""
+    with profiled.psycopg() as pg:
+        before = pg.execute(changed.HORIZON).fetchone()
+        pg.execute(further_on, [1])
+        assert pg.execute(changed.HORIZON).fetchone() == before
+        pg.execute(further_on, [None])
+        assert pg.execute(changed.HORIZON).fetchone() == (None, before and before[1]), "all are looked up"
+
+
 def test_a_word_is_known_when_five_users_brought_it(shop: Database) -> None:
     said = """update public.swipe_sessions set occasion = 'housewarming'
               where user_id in (select md5('user' || n)::uuid from generate_series(1, :users) as n)"""
