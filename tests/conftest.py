@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,10 @@ from tests.support.shop import APP, Shop
 
 # Each worker has one core: threads of numpy and scipy would wait for each other. Read when those are imported, which is later.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+# Of a shell's job in the background Ctrl-C is ignored, and so it would be in what the tests start and press it in.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FAST = {
     "fsync": "off",

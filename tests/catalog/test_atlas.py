@@ -137,7 +137,7 @@ def test_a_trace_shows_what_is_lit_and_the_edges_between_by_kind_and_hides_the_r
     page.goto(page.url.partition("#")[0] + "#analytics.commission_daily.actual_commission")
     page.locator("li.chosen").wait_for()
     shown = page.locator(".table:visible").evaluate_all("boxes => boxes.map((b) => b.dataset.table)")
-    assert set(shown) == {"public.products", "public.affiliate_clicks", "staging.clicks", "staging.click_facts",
+    assert set(shown) == {"public.affiliate_clicks", "staging.clicks", "staging.click_facts",
                           "analytics.commission_daily", "analytics.commission_monthly"}  # fmt: skip
     edge = "path[data-from='staging.click_facts.{}'][data-to='{}']"
     assert (

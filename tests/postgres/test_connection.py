@@ -259,7 +259,7 @@ def test_a_cut_connection_is_one_line_however_it_was_used(
                 cut()
                 query(connection, "select 1")
 
-    with pytest.raises(Unreachable, match="closed the connection; what was under way is rolled back"):
+    with pytest.raises(Unreachable, match="closed the connection; what was not committed is rolled back"):
         use()
     assert caplog.text == "", "no traceback of the pool's"
     with db.psycopg() as pg:
