@@ -50,8 +50,11 @@ def chosen(number: int) -> list[tuple[Table, Column]]:
     return every[:: len(every) // number][:number]
 
 
-def named(pairs: list[tuple[Table, Column]]) -> list[str]:
-    return [f"{table.key}.{column.name}" for table, column in pairs]
+def asked(number: int, fast: int) -> list[Any]:
+    return [
+        pytest.param(table, column, id=f"{table.key}.{column.name}", marks=[pytest.mark.slow] if n >= fast else [])
+        for n, (table, column) in enumerate(chosen(number))
+    ]
 
 
 def listed(page: Any, title: str) -> set[str]:
@@ -101,7 +104,7 @@ def entered_by(name: str) -> set[str]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("table", "column"), chosen(20), ids=named(chosen(20)))
+@pytest.mark.parametrize(("table", "column"), asked(20, fast=4))
 def test_the_page_answers_as_the_catalogue_does(page, table: Table, column: Column) -> None:
     name = f"{table.key}.{column.name}"
     page.goto(page.url.partition("#")[0] + f"#{name}")

@@ -147,6 +147,7 @@ def days_of(db: Database, judged: Facts) -> tuple[dict[datetime, date], date, da
     return days, min(days.values()), max(days.values())
 
 
+@pytest.mark.slow
 def test_a_thousand_sales_are_shared_one_by_one_as_plain_python_shares_them(world_db: Database) -> None:
     judged = invented(1000)
     put(world_db, judged)

@@ -374,6 +374,7 @@ def test_ten_accounts_can_be_deleted(event: Event) -> None:
         assert fresh[table] == event.before[table], "computed from the cleared rows alone"
 
 
+@pytest.mark.slow
 def test_five_hundred_currencies_can_be_corrected(event: Event) -> None:
     clicked = BY_COMMISSION.format(500)
     correct = f"update public.products set currency = 'EUR' where id in ({clicked}) returning 1"

@@ -153,7 +153,7 @@ def test_giving_up_says_who_was_in_the_way_and_the_next_run_goes_on(app_db: Data
     "repair",
     [
         "drop policy product_views_read_own on product_views",
-        "drop trigger user_preferences_touch_updated_at on user_preferences",
+        pytest.param("drop trigger user_preferences_touch_updated_at on user_preferences", marks=pytest.mark.slow),
     ],
 )
 def test_altering_a_table_in_use_stops_neither_readers_nor_writers(app_db: Database, repair: str) -> None:
