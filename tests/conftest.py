@@ -6,6 +6,7 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,19 @@ def _memory() -> str | None:
     """A folder in memory, if there is room: a template is copied in five hundred files, which takes a disk ten times as long."""
     memory = Path("/dev/shm")
     return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 6 * 2**30 else None
+
+
+@contextmanager
+def copy_of(server: EmbeddedServer, template: str) -> Iterator[Database]:
+    """A copy that lives as long as the block; for a fixture of whatever scope, where `Databases` is a test's."""
+    name = f"{template}_copy_{uuid.uuid4().hex[:6]}"
+    server.create_database(name, template=template)
+    database = Database(server.url(name))
+    try:
+        yield database
+    finally:
+        database.close()
+        server.drop_database(name)
 
 
 class Databases:

@@ -103,7 +103,7 @@ def aclue(context: click.Context, demo: bool) -> None:
 
     The database is the one named in ACLUE_DATABASE_URL, or the demo's with --demo; nothing else is ever touched.
     """
-    context.color = False if os.environ.get("NO_COLOR") else None
+    context.color = _colour()
     context.obj = context.obj or Context()
     context.obj.demo = demo or context.invoked_subcommand in ("db", "demo")
     if any(name.startswith("ACLUE_") for name in os.environ):
@@ -146,18 +146,23 @@ def _run(arguments: list[str] | None, context: Context) -> int:
             f"{error.filename or 'a file, or the output'}: {error.strerror}; make room, or name another place"
         ) from None
     except Exception as error:
-        # A server's or DuckDB's full disk, whoever asked.
-        if getattr(error, "sqlstate", None) != "53100" and "No space left on device" not in str(error):
+        if "No space left on device" not in str(error):  # a server's or DuckDB's disk, whoever asked
             raise
         raise FileUnusable(f"{str(error).splitlines()[0]}; make room, or name another place") from None
     return code if isinstance(code, int) else 0
 
 
+def _colour() -> bool | None:
+    """No colours where NO_COLOR says so, else as the terminal has them."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _say(line: str, code: int, context: Context) -> int:
+    lines = pasteable(line, context.demo).split("\n")
     click.secho(
-        f"aclue: {outlets.plain(pasteable(line, context.demo))}",
+        "aclue: " + "\n".join(map(outlets.plain, lines)),
         err=True,
         fg="red",
-        color=False if os.environ.get("NO_COLOR") else None,
+        color=_colour(),
     )
     return code

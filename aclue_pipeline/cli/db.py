@@ -49,11 +49,11 @@ def remove(context: Context, yes: bool, as_json: bool) -> None:
     from aclue_pipeline.cli.ui import alone
     from aclue_pipeline.settings import default_home, get_settings
 
-    home = get_settings().home
+    home, accepted = get_settings().home, get_settings().accepted_file
     if home != default_home():
         parts = [part for part in (*home.glob("postgres-*"), home / "reports") if part.exists()]
-    elif (home / "accepted.csv").exists():
-        parts = sorted(part for part in home.iterdir() if part.name not in ("accepted.csv", "ui.lock"))
+    elif accepted.exists() and accepted.parent == home:
+        parts = sorted({*home.iterdir()} - {accepted, home / "ui.lock"})
     else:
         parts = [home] if home.exists() else []
     if not parts:

@@ -1,6 +1,7 @@
 """`aclue docs`, `aclue atlas` and `aclue lineage`: what the SQL files say, as pages, as a map and as trees. No database is needed, but
 where sql/schema changed: what its scripts make is asked of a server of its own."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,22 +29,18 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
     folder = to or dictionary.folder()
     changed = dictionary.outdated(context.catalog, folder) if check else dictionary.write(context.catalog, folder)
     names = [path.name for path in changed]
-    if to is None and declared.outdated():
-        names.append(declared.path().name)
-        if not check:
-            declared.write()
-    if to is None and writing.outdated():
-        names.append(writing.path().name)
-        if not check:
-            writing.write()
-    if to is None and page.outdated():
-        names.append(page.path().name)
-        if not check:
-            page.write()
-    if to is None and pages.outdated(context.catalog, pages.path()):
-        names.append(pages.path().name)
-        if not check:
-            pages.write(context.catalog, pages.path())
+    of_atlas = (context.catalog, pages.path())
+    others = (
+        (declared.path(), declared.outdated, declared.write),
+        (writing.path(), writing.outdated, writing.write),
+        (page.path(), page.outdated, page.write),
+        (pages.path(), partial(pages.outdated, *of_atlas), partial(pages.write, *of_atlas)),
+    )
+    for path, is_outdated, write in others if to is None else ():
+        if is_outdated():
+            names.append(path.name)
+            if not check:
+                write()
     if check and names:
         raise DocsOutdated(f"{', '.join(names)} differ from what sql/ says: run `aclue docs` and commit")
     if as_json:

@@ -22,7 +22,7 @@ class _Outlet(io.FileIO):
 
 def plain(text: str) -> str:
     """Text that a stranger may have written, with the characters that would steer the terminal as their escapes."""
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 @contextlib.contextmanager

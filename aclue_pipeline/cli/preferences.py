@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell_hint, waiting, yes_option
+from aclue_pipeline.cli.outlets import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -324,7 +325,7 @@ def explain(context: Context, user_id: Any, product_id: Any, as_json: bool) -> N
     for said in told.adjusted:
         what = " ".join(filter(None, (said.column, said.key)))
         value = "left out" if said.value is None else json.dumps(said.value)
-        click.echo(f"by hand: {_plain(what)} {value}, computed: {json.dumps(said.computed)}, on {_minute(said.at)}")
+        click.echo(f"by hand: {plain(what)} {value}, computed: {json.dumps(said.computed)}, on {_minute(said.at)}")
     click.echo(f"{'effect':>7} {'weight':>7}  {'on (UTC)':<16}  {'said':<10} product")
     for one in told.reasons[:20]:
         effect = "–" if one.effect is None else f"{one.effect:+.3f}"
@@ -344,7 +345,7 @@ def _titles(database: "Database", ids: list[Any]) -> "Callable[[Any], str]":
             connection, "select id, title from public.products where id = any(:ids)", ids=[one for one in ids if one]
         )
     found = {row["id"]: row["title"] for row in rows}
-    return lambda product: _plain(str(found.get(product, "(deleted)")))
+    return lambda product: plain(str(found.get(product, "(deleted)")))
 
 
 def _readable(name: str, value: Any) -> Any:
@@ -353,19 +354,14 @@ def _readable(name: str, value: Any) -> Any:
         return "for programs: see --json" if value else value
     if isinstance(value, dict):
         pairs = sorted(value.items(), key=lambda pair: _order(pair[1]), reverse=name != "price_range")
-        return _plain(", ".join(f"{of} {score}" for of, score in pairs))
-    return _plain(value) if isinstance(value, str) else value
+        return plain(", ".join(f"{of} {score}" for of, score in pairs))
+    return plain(value) if isinstance(value, str) else value
 
 
 def _order(score: Any) -> tuple[bool, float, str]:
     """By number; what a client wrote in the place of one, by how it reads."""
     is_number = isinstance(score, int | float) and not isinstance(score, bool)
     return (is_number, score, "") if is_number else (False, 0.0, str(score))
-
-
-def _plain(text: str) -> str:
-    """Text that a client wrote, with characters that would steer the terminal as their escapes."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _writable(context: Context, yes: bool) -> "Database":

@@ -1,7 +1,6 @@
 """A database with the demo's rows, once for all tests of the jobs; each test that writes takes a copy."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import dagster as dg
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from aclue_pipeline.definitions import run_job
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
+from tests.conftest import copy_of
 from tests.support.catalogs import CATALOG
 
 USERS, DAYS = 60, 25
@@ -32,17 +32,6 @@ def demo_template(server: EmbeddedServer) -> str:
     load(database, users=USERS, days=DAYS)
     database.close()
     return TEMPLATE
-
-
-@contextmanager
-def copy_of(server: EmbeddedServer, template: str) -> Iterator[Database]:
-    name = f"{template}_copy"
-    server.drop_database(name)
-    server.create_database(name, template=template)
-    database = Database(server.url(name))
-    yield database
-    database.close()
-    server.drop_database(name)
 
 
 @pytest.fixture

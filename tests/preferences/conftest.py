@@ -1,7 +1,6 @@
 """A small world for the kernel: products, users who like some categories, and a model trained on them, without a database; and a small
 shop in one."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from aclue_pipeline.preferences.catalogue import UUID, items_of, vocabulary_of
 from aclue_pipeline.preferences.facets import CONTEXT_KINDS, FACETS
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.training import train
-from tests.conftest import Databases
+from tests.conftest import Databases, copy_of
 from tests.preferences import database
 from tests.preferences.database import ME, MUG, TIP, stock, write
 
@@ -140,20 +139,13 @@ def stocked(server: Any) -> Iterator[str]:
     databases.close()
 
 
-def _copy(server: Any, template: str) -> Iterator[Database]:
-    name = f"{template}_copy_{uuid.uuid4().hex[:6]}"
-    server.create_database(name, template=template)
-    db = Database(server.url(name))
-    yield db
-    db.close()
-    server.drop_database(name)
-
-
 @pytest.fixture
 def shop(server: Any, stocked: str) -> Iterator[Database]:
-    yield from _copy(server, stocked)
+    with copy_of(server, stocked) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")
 def fuzzed(server: Any, stocked: str) -> Iterator[Database]:
-    yield from _copy(server, stocked)
+    with copy_of(server, stocked) as database:
+        yield database

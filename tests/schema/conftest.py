@@ -1,6 +1,5 @@
 """A database with the five tables and nothing derived from them: what this room is about, whatever other rooms do."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from aclue_pipeline import schema
 from aclue_pipeline.postgres import Database, app
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from tests.conftest import copy_of
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,5 @@ def schema_db(databases, five_tables: str) -> Database:  # type: ignore[no-untyp
 @pytest.fixture(scope="module")
 def standing(server: EmbeddedServer, five_tables: str) -> Iterator[Database]:
     """One copy for all tests of a file: each leaves it as it found it."""
-    name = f"standing_{uuid.uuid4().hex[:12]}"
-    server.create_database(name, template=five_tables)
-    database = Database(server.url(name))
-    yield database
-    database.close()
-    server.drop_database(name)
+    with copy_of(server, five_tables) as database:
+        yield database
