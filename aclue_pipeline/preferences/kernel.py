@@ -220,7 +220,7 @@ def own_rates(cells: Cells, kind: Ints, users: int, p: Parameters) -> Floats:
     says = cells.evidence * strength / (cells.evidence + strength)
     slot = cells.user * len(FACETS) + kind
     mass = sums(slot, says, users * len(FACETS)) + p.base_strength
-    liked = sums(slot, says * cells.rate, users * len(FACETS)) + p.base_strength * p.like_rate
+    liked = sums(slot, says * cells.rate, users * len(FACETS)) + p.base_strength * p.weighed_rate
     return liked / mass
 
 

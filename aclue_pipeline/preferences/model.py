@@ -26,8 +26,9 @@ PARTS: Final = (*EVIDENCE, *(f"{name}_when_new" for name in EVIDENCE), "offset",
 class Parameters(Weighing):
     """The numbers of a model version; arrays are named for their axis."""
 
-    like_rate: float  # of the population, each judgement by its weight
-    plain_odds: float = 1.0  # the odds of a like where each judgement counts as one, over those by their weights
+    like_rate: float  # of the population, each judgement by the usual weights, as products see it
+    weighed_rate: float  # the same by this version's weights, as users' rates are shrunk to it
+    plain_odds: float  # the odds of a like where each judgement counts as one, over those of weighed_rate
     base_variance: float  # of users' base rates, log odds
     base_strength: float  # judgements' worth of the population's rate in a user's own rate
     strength: Floats  # per facet: judgements' worth of the user's own rate in a facet value's score
@@ -52,9 +53,10 @@ class Parameters(Weighing):
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Parameters":
         rank = len(stored["centres"][0])
+        stored = {"weighed_rate": stored["like_rate"], "plain_odds": 1.0} | stored  # of a version that told neither
         made: dict[str, Any] = {}
         for field in fields(cls):
-            if field.name in ("plausible", "plain_odds") and field.name not in stored:
+            if field.name == "plausible" and field.name not in stored:
                 continue  # of a version before any was told
             value = stored[field.name]
             columns = {"content_vector": rank, "centres": rank, "plausible": 2}

@@ -142,6 +142,8 @@ def fit(
     parameters = Parameters(
         **vars(weighing.scaled(events)),
         like_rate=like_rate,
+        weighed_rate=like_rate,
+        plain_odds=1.0,
         base_variance=spreads.users,
         base_strength=_base_strength(about, like_rate),
         strength=np.full(len(FACETS), 10.0),
@@ -315,28 +317,35 @@ def _likeliest(evidence: Floats, liked: Floats, mean: "Floats | np.float64") -> 
 
 
 def _strengths(events: Events, model: TasteModel) -> Parameters:
-    """Empirical Bayes: how far rates of liking for facet values and price bands spread, given how far they seem to."""
+    """Empirical Bayes: how far rates of liking for facet values and price bands spread, given how far they seem to; all of it by the
+    weights by which users' rates are counted."""
     p, items = model.parameters, model.items
     judged = judgements(events, p)
     known = residuals(judged, items.offset, p.base_variance)
     about = known.about
+    weighed_rate = _like_rate(about)
+    p = replace(
+        p,
+        weighed_rate=weighed_rate,
+        plain_odds=_plain_odds(about, weighed_rate),
+        base_strength=_base_strength(about, weighed_rate),
+        band_rate=_prices(judged, items, weighed_rate)[1],
+    )
     cells = facet_cells(known, items, model.vocabulary)
     kind = model.vocabulary.kind[cells.code] if len(model.vocabulary) else np.zeros(0, np.int64)
-    rate = (sums(about.user, about.evidence * about.like, about.users) + p.base_strength * p.like_rate) / (
+    rate = (sums(about.user, about.evidence * about.like, about.users) + p.base_strength * p.weighed_rate) / (
         sums(about.user, about.evidence, about.users) + p.base_strength
     )
     strength = p.strength.copy()
     for number in range(len(FACETS)):
         mine = np.flatnonzero(kind == number)
         strength[number] = _likeliest(cells.evidence[mine], (cells.evidence * cells.rate)[mine], rate[cells.user[mine]])
-    return replace(p, strength=strength, band_strength=_band_strength(judged, items, p), plain_odds=_plain_odds(about))
+    return replace(p, strength=strength, band_strength=_band_strength(judged, items, p))
 
 
-def _plain_odds(about: Judgements) -> float:
-    def odds(worth: Floats) -> float:
-        return (float(np.sum(worth * about.like)) + 1.0) / (float(np.sum(worth * (1.0 - about.like))) + 1.0)
-
-    return odds(np.ones(len(about))) / odds(about.evidence)
+def _plain_odds(about: Judgements, weighed_rate: float) -> float:
+    plain_rate = (float(np.sum(about.like)) + 1.0) / (len(about) + 2.0)
+    return float(np.exp(logit(plain_rate) - logit(weighed_rate)))
 
 
 def _band_strength(judged: Judgements, items: Items, p: Parameters) -> float:

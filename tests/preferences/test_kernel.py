@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events, by_odds
-from aclue_pipeline.preferences.evidence import judgements
+from aclue_pipeline.preferences.evidence import Weighing, judgements
 from aclue_pipeline.preferences.facets import FACETS, KIND, PROFILE_LIMIT
 from aclue_pipeline.preferences.kernel import Profiles, profiles, sensitivity
 from aclue_pipeline.preferences.model import COUNTS, EVIDENCE, PARTS
@@ -260,17 +260,19 @@ def test_without_a_judgement_a_profile_is_the_population_with_confidence_0(world
     assert found.similarity[0] == pytest.approx(0.7)
 
 
-def test_scores_are_the_share_of_likes_whatever_a_signal_weighs(world: World) -> None:
-    found, judged = profiles(world.events, world.model), world.events.value != 0
+@pytest.mark.parametrize("dislike", [1.0, 0.25])
+def test_scores_are_the_share_of_likes_whatever_a_signal_weighs(world: World, dislike: float) -> None:
+    says = Weighing(half_life_days=180.0, source_weight=np.array([1.0, 1.6, dislike, 0.5, 1.0, 0.4]))
+    model = train(world.events, world.items, world.vocabulary, 180.0, 3, weighing=says)
+    found, judged = profiles(world.events, model), world.events.value != 0
     likes = (world.events.value > 0)[judged].mean()
-    said = np.average(found.cell_score, weights=found.cell_confidence)
-    assert said == pytest.approx(likes, abs=0.04)
+    assert found.cell_score.mean() == pytest.approx(likes, abs=0.03)
 
 
 def test_one_event_is_almost_the_prior(world: World) -> None:
     p = world.model.parameters
     found = profiles(one_user(world, [(1, 1.0)]), world.model)
-    assert np.all(np.abs(found.cell_score - by_odds(np.array(p.like_rate), p.plain_odds)) < 0.2)
+    assert np.all(np.abs(found.cell_score - by_odds(np.array(p.weighed_rate), p.plain_odds)) < 0.2)
     assert 0 < found.confidence[0] < 0.3
     nobody = profiles(one_user(world, [(1, 0.0)]), world.model)
     assert np.all(np.abs(found.price - nobody.price) / nobody.price < 0.2)
