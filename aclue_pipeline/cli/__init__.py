@@ -37,6 +37,7 @@ COMMANDS = {
     "docs": "docs:docs",
     "atlas": "docs:atlas",
     "health": "health:health",
+    "doctor": "doctor:doctor",
     "preferences": "preferences:preferences",
     "evaluate": "evaluate:evaluate",
     "revenue": "tables:revenue",

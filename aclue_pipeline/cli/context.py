@@ -196,7 +196,7 @@ def show(one: "Judgement") -> None:
     mark, colour = _MARKS.get(one.severity if one.outcome == "failed" else one.outcome, ("✗", "red"))
     of = f" {one.object}" if one.object not in ("schema", one.check) else ""
     click.echo(f"{click.style(mark, fg=colour)} {one.check}:{of} {one.says}")
-    if not one.passed:
+    if not one.passed and one.remedy:
         tell_hint(f"    remedy: {one.remedy}")
 
 

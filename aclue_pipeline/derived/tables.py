@@ -56,7 +56,7 @@ def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> l
     kept = (table for table in catalog.room("pipeline") if not table.readers)  # what others read stands on more
     closure = catalog.closure(*kept, *wanted)
     pg = _driver(connection)
-    _refuse_blindness(pg, catalog)
+    refuse_blindness(pg, catalog)
     if not _stale(pg, closure):
         return _keep_settings(pg, catalog)
     with wait_for_lock(connection, "catalog"), named_errors():
@@ -143,7 +143,7 @@ def _create_schemas(pg: Pg) -> None:
             pg.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(name), sql.Literal(says)))
 
 
-def _refuse_blindness(pg: Pg, catalog: Catalog) -> None:
+def refuse_blindness(pg: Pg, catalog: Catalog) -> None:
     """Whom row level security binds without a policy that shows all rows, reads less than there is, and is not told."""
     read = [key for key, table in catalog.tables.items() if table.kind in ("app", "deployed")]
     hidden = [name for (name,) in pg.execute(_HIDDEN, [read]).fetchall()]
