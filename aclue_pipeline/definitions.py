@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import DagsterMaxRetriesExceededError
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
@@ -62,6 +63,13 @@ def defs() -> dg.Definitions:
     return build_defs()
 
 
+def _began(error: BaseException) -> BaseException:
+    """What a step raised before it became a failure, or a request to try again."""
+    while not isinstance(error, dg.Failure) and (before := error.__cause__ or error.__context__):
+        error = before
+    return error.__cause__ or error
+
+
 def run_job(
     name: str,
     instance: dg.DagsterInstance | None = None,
@@ -96,6 +104,8 @@ def run_job(
             raise_on_error=raise_on_error,
             run_id=run_id,
         )
+    except (dg.Failure, DagsterMaxRetriesExceededError) as error:
+        raise _began(error) from None
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         # Before its first event nobody else would end the run: the UI would wait for it.
         run = instance and instance.get_run_by_id(run_id)

@@ -11,6 +11,9 @@ class AclueError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    #: Whether it passes by itself, so that trying again helps.
+    transient = False
+
 
 class SettingsError(AclueError):
     """A setting has a value that cannot be used."""
@@ -28,6 +31,7 @@ class Unreachable(AclueError):
     """No server answers at the address, or the connection to it was cut."""
 
     exit_code = 5
+    transient = True
 
 
 class WrongPassword(AclueError):
@@ -179,12 +183,6 @@ class ReadOnlyServer(AclueError):
     """A replica, or a database that was made read-only."""
 
     exit_code = 30
-
-
-class ConnectionLost(AclueError):
-    """The server or the network ended the connection in the middle of a deployment."""
-
-    exit_code = 31
 
 
 class Drifted(AclueError):

@@ -10,6 +10,7 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Check, Judgement, of_file
 from aclue_pipeline.defs.metadata import escaped, key_of, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.postgres import Database
 
 #: What a room's file builds: its assets, and its checks.
@@ -26,11 +27,15 @@ def checks_of(catalog: Catalog, room: str) -> list[dg.AssetChecksDefinition]:
 
 
 def asset_checks(
-    name: str, checks: Sequence[Check], together: Callable[[Database], Iterable[Judgement]] | None = None
+    name: str,
+    checks: Sequence[Check],
+    together: Callable[[Database], Iterable[Judgement]] | None = None,
+    pool: str | None = None,
 ) -> dg.AssetChecksDefinition:
-    """One op that judges these checks: `together`, where one look answers all of them, else one by one."""
+    """One op that judges these checks: `together`, where one look answers all of them, else one by one. `pool`: whose turns it takes."""
 
-    @dg.multi_asset_check(name=name, specs=[spec(check) for check in checks], can_subset=True)
+    @dg.multi_asset_check(name=name, specs=[spec(check) for check in checks], can_subset=True, **step(pool))
+    @clearly
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
         each = (check.judge(database) for check in checks if check.judge and key(check.object, check.name) in wanted)

@@ -12,6 +12,7 @@ from aclue_pipeline.defs import describe
 from aclue_pipeline.defs.checks import Built, result, spec
 from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.tables import look
 from aclue_pipeline.derived import ensure
 from aclue_pipeline.health.findings import CHECK
@@ -32,7 +33,9 @@ def finding_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
         specs=[describe.spec(catalog, table)],
         name=describe.op_name(table),
         check_specs=[spec(Check(CHECK, table.key, "error", _SAYS))],
+        **step(),
     )
+    @clearly
     def finding(database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         from aclue_pipeline.health import examine, summed
 
@@ -56,7 +59,8 @@ def _line(one: "Judgement") -> dict[str, str]:
 def sizes_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     """How large every table is today: what growth is told from."""
 
-    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table), **step(GROUP))
+    @clearly
     def sizes(database: DatabaseResource) -> dg.MaterializeResult[None]:
         from aclue_pipeline.health import measure
 

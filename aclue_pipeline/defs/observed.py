@@ -9,6 +9,7 @@ import dagster as dg
 from aclue_pipeline.defs import beta
 from aclue_pipeline.defs.metadata import metadata
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -25,6 +26,7 @@ def observe(
     """
 
     @beta.observable(specs, name)
+    @clearly
     def observed(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.ObserveResult]:
         with database.begin() as connection:
             for asset in specs:

@@ -12,6 +12,7 @@ from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of
 from aclue_pipeline.defs.metadata import metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.tables import look, view_asset
 from aclue_pipeline.derived import ensure
 
@@ -46,7 +47,10 @@ class TrainConfig(dg.Config):
 
 
 def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=[_spec(catalog, _MODELS, _FEATURES, _SIGNALS, kinds=("scikitlearn",))], name="taste_model")
+    @dg.multi_asset(
+        specs=[_spec(catalog, _MODELS, _FEATURES, _SIGNALS, kinds=("scikitlearn",))], name="taste_model", **step(GROUP)
+    )
+    @clearly
     def taste_model(
         context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
@@ -81,7 +85,8 @@ def _card(database: "Database", version: str) -> dict[str, Any]:
 
 
 def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _MODELS, _SIGNALS)], name="preference_quality")
+    @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _MODELS, _SIGNALS)], name="preference_quality", **step(GROUP))
+    @clearly
     def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
         """Measured and judged once a model version: on judgements held out in time, against the current version and what knows less.
         Shown every time."""
@@ -150,7 +155,10 @@ class RecalculateConfig(dg.Config):
 
 
 def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=[_spec(catalog, _PROFILES, _QUALITY, _SIGNALS, kinds=("numpy",))], name="user_preferences")
+    @dg.multi_asset(
+        specs=[_spec(catalog, _PROFILES, _QUALITY, _SIGNALS, kinds=("numpy",))], name="user_preferences", **step(GROUP)
+    )
+    @clearly
     def user_preferences(
         context: dg.AssetExecutionContext, config: RecalculateConfig, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:

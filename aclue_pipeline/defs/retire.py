@@ -8,6 +8,7 @@ from pydantic import Field
 
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.schema import observed
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database
 
@@ -51,7 +52,8 @@ class PurgeConfig(Named):
     discard_data: bool = Field(False, description="Drop tables that hold rows, too; the rows are gone.")
 
 
-@dg.op(name="rollback", tags={"kind": "postgres"})
+@dg.op(name="rollback", tags={"kind": "postgres"}, **step("schema"))
+@clearly
 def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -62,7 +64,8 @@ def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database
     observed(context, database, {"retired": ", ".join(done.tables) or "nothing", "into": done.schema})
 
 
-@dg.op(name="restore", tags={"kind": "postgres"})
+@dg.op(name="restore", tags={"kind": "postgres"}, **step("schema"))
+@clearly
 def restore_op(context: dg.OpExecutionContext, config: RestoreConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -71,7 +74,8 @@ def restore_op(context: dg.OpExecutionContext, config: RestoreConfig, database: 
     observed(context, database, {"restored": ", ".join(back) or "nothing"})
 
 
-@dg.op(name="purge", tags={"kind": "postgres"})
+@dg.op(name="purge", tags={"kind": "postgres"}, **step("schema"))
+@clearly
 def purge_op(context: dg.OpExecutionContext, config: PurgeConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -84,7 +88,6 @@ def purge_op(context: dg.OpExecutionContext, config: PurgeConfig, database: Data
 
 @dg.job(
     description="Retire the deployed tables of the named database with their rows; `restore_schema` brings them back.",
-    tags={"aclue/room": "schema"},
     executor_def=dg.in_process_executor,
 )
 def rollback_schema() -> None:
@@ -93,7 +96,6 @@ def rollback_schema() -> None:
 
 @dg.job(
     description="Bring back what a rollback retired, in the database that the configuration names.",
-    tags={"aclue/room": "schema"},
     executor_def=dg.in_process_executor,
 )
 def restore_schema() -> None:
@@ -102,7 +104,6 @@ def restore_schema() -> None:
 
 @dg.job(
     description="Drop what rollbacks retired in the database that the configuration names; rows only where it says so.",
-    tags={"aclue/room": "schema"},
     executor_def=dg.in_process_executor,
 )
 def purge_schema() -> None:

@@ -6,6 +6,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs.checks import Built
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.tables import build_room
 from aclue_pipeline.defs.timetable import CLOSE
 
@@ -15,7 +16,8 @@ def build(catalog: Catalog) -> Built:
 
 
 def close_month(catalog: Catalog) -> dg.JobDefinition:
-    @dg.op(name="close", description=CLOSE.does, tags={"kind": "postgres"})
+    @dg.op(name="close", description=CLOSE.does, tags={"kind": "postgres"}, **step("revenue"))
+    @clearly
     def close(context: dg.OpExecutionContext, database: DatabaseResource) -> None:
         from aclue_pipeline.revenue import closing
 
@@ -26,7 +28,7 @@ def close_month(catalog: Catalog) -> dg.JobDefinition:
         done = closing.close(database, catalog, month, f"run {context.run_id}")
         context.log.info(f"{month:%Y-%m} is closed: {len(done.amounts)} currencies and networks")
 
-    @dg.job(name=CLOSE.job, description=CLOSE.does, tags={"aclue/room": "revenue"})
+    @dg.job(name=CLOSE.job, description=CLOSE.does)
     def job() -> None:
         close()
 

@@ -17,6 +17,7 @@ from aclue_pipeline.defs.checks import Built, asset_checks, result
 from aclue_pipeline.defs.metadata import Markdown, metadata, tabular
 from aclue_pipeline.defs.observed import look_at_table, observe
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.timetable import SCHEMA, sentence
 from aclue_pipeline.errors import (
     DeploymentIncomplete,
@@ -122,7 +123,7 @@ drift = asset_checks(
 )
 
 #: The success criteria of a deployment, performance targets and security validation, judged on the database.
-success_criteria = asset_checks("success_criteria", checks(), together=verify)
+success_criteria = asset_checks("success_criteria", checks(), together=verify, pool=GROUP)
 
 
 # --- deploying --------------------------------------------------------------------------------------------------------
@@ -147,7 +148,9 @@ class DeployConfig(dg.Config):
     name="deploy",
     description="Deploy what is missing, observe `schema`, judge the success criteria.",
     tags={"kind": "postgres"},
+    **step(GROUP),
 )
+@clearly
 def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -214,7 +217,6 @@ def judge(context: dg.OpExecutionContext, judgements: Sequence[Judgement]) -> No
 
 @dg.job(
     description="Deploy the five tables to the database that the configuration names; ends with an observation of `schema` and its checks.",
-    tags={"aclue/room": "schema"},
     executor_def=dg.in_process_executor,
 )
 def deploy_schema() -> None:

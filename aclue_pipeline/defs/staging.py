@@ -6,6 +6,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs.checks import Built
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.tables import build_room
 from aclue_pipeline.defs.timetable import CLEAR
 
@@ -15,13 +16,14 @@ def build(catalog: Catalog) -> Built:
 
 
 def clear_erased(catalog: Catalog) -> dg.JobDefinition:
-    @dg.op(name="clear", description=CLEAR.does, tags={"kind": "postgres"})
+    @dg.op(name="clear", description=CLEAR.does, tags={"kind": "postgres"}, **step("staging"))
+    @clearly
     def clear(context: dg.OpExecutionContext, database: DatabaseResource) -> None:
         from aclue_pipeline.derived import erasure
 
         context.log.info(erasure.sentence(erasure.clear(database, catalog)))
 
-    @dg.job(name=CLEAR.job, description=CLEAR.does, tags={"aclue/room": "staging"})
+    @dg.job(name=CLEAR.job, description=CLEAR.does)
     def job() -> None:
         clear()
 

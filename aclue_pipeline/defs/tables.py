@@ -13,6 +13,7 @@ from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of, result, spec
 from aclue_pipeline.defs.metadata import key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.derived import ensure, glance, outdated_days, replace_days, replace_whole, restated
 from aclue_pipeline.derived import sync as sync_facts
 from aclue_pipeline.errors import DaysFailed
@@ -47,7 +48,8 @@ def build_room(catalog: Catalog, room: str) -> Built:
 def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     """The asset of a view: brings it up to date, counts it."""
 
-    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table), **step())
+    @clearly
     def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
         with database.begin() as connection:
             changes = ensure(connection, catalog, table)
@@ -80,7 +82,8 @@ class SyncConfig(dg.Config):
 def facts_asset(catalog: Catalog, tables: Sequence[Table]) -> dg.AssetsDefinition:
     """The facts, which one step keeps together, in one transaction, whichever of them is asked for."""
 
-    @dg.multi_asset(specs=[describe.spec(catalog, table) for table in tables], name="sync", can_subset=True)
+    @dg.multi_asset(specs=[describe.spec(catalog, table) for table in tables], name="sync", can_subset=True, **step())
+    @clearly
     def sync(
         context: dg.AssetExecutionContext, config: SyncConfig, database: DatabaseResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -102,7 +105,9 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
         partitions_def=days(),
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[spec(Check("same_sql", table.key, "warn", _SAME_SQL))],
+        **step(table.room),
     )
+    @clearly
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         keys = context.partition_key_range
         run_id = context.run.run_id
@@ -133,7 +138,8 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
 
 
 def whole_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table))
+    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table), **step(table.room))
+    @clearly
     def whole(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
         done = replace_whole(database, catalog, table, run_id=context.run.run_id)
         moves = restated(database, table, run_id=context.run.run_id)

@@ -11,6 +11,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs.metadata import key_of
 from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.defs.steps import RETRIES
 from aclue_pipeline.derived import dirty_days, needed, today
 from aclue_pipeline.settings import get_settings
 
@@ -145,7 +146,7 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
             entry.job,
             selections[entry.job] if entry.job in selections else _selection(catalog, entry),
             description=entry.does,
-            tags={"aclue/room": "+".join(entry.rooms) or entry.job},
+            op_retry_policy=RETRIES,  # of observations, which have none of their own
         )
         for entry in TIMETABLE
         if entry not in (SYNC_ALL, CLOSE, CLEAR)  # another time of the same job; no assets

@@ -2,6 +2,7 @@
 the named errors. SQLAlchemy 2.1 over psycopg 3; Dagster's own storage (psycopg2) does not pass here."""
 
 import ipaddress
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from aclue_pipeline.errors import (
     Unreachable,
     WrongPassword,
 )
+
+# Of a connection that is cut in a COPY or a pipeline it warns besides that it cannot end those: the error says all.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 _CONNECTING: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
@@ -38,6 +42,9 @@ _URL = re.compile(
 _SILENT = re.compile(
     "refused|No such file|unreachable|No route|timed out|timeout expired|could not translate host|failed to resolve host"
 )
+_TLS = re.compile(r"certificate|private key|sslmode|\b(SSL|TLS)\b")
+_CUT = ("08", "57P")  # classes of SQLSTATE: connection exceptions, shutting down, crashed, starting up
+_TRY_AGAIN = {"40001", "40P01", "53300"}  # serialization failure, deadlock, too many connections
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # bytes that are no UTF-8
 _LOOKS_LIKE = "it looks like postgresql://USER:PASSWORD@HOST:5432/NAME"
 
@@ -152,10 +159,11 @@ class Database:
     def apart(self) -> Iterator[psycopg.Connection[Any]]:
         """The driver's own connection in autocommit, closed afterwards, that was told nothing: no option, no SET."""
         _, address = self.engine.dialect.create_connect_args(self._url)
-        with self._named_errors():
+        with self._named_errors(connecting=True):
             pg = psycopg.connect(**{**_CONNECTING, **address}, autocommit=True)
         try:
-            yield pg
+            with self._named_errors():
+                yield pg
         finally:
             pg.close()
 
@@ -182,22 +190,24 @@ class Database:
             self.engine.dispose()
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def _named_errors(self, connecting: bool = False) -> Iterator[None]:
+        """`connecting`: no statement is sent inside, so that whatever fails is the connection."""
         try:
             yield
         except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
-            named = self._named(error.orig)
+            # Of what failed before there was a connection SQLAlchemy knows neither.
+            named = self._named(error.orig, error.statement is None and not error.connection_invalidated)
             if named is None:
                 raise
             raise named from None
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-            named = self._named(error)
+            named = self._named(error, connecting)
             if named is None:
                 raise
             raise named from None
 
-    def _named(self, error: BaseException | None) -> AclueError | None:
-        """The named error for a failure to connect; None for a failure of a statement."""
+    def _named(self, error: BaseException | None, connecting: bool) -> AclueError | None:
+        """The named error for a connection that failed or was cut; None for a failure of a statement."""
         text = str(error)
         if re.search("bad value for|invalid (connection option|sslmode|integer value)", text):
             return SettingsError(f"the database URL has an option that does not exist ({text.splitlines()[0].strip()})")
@@ -207,21 +217,29 @@ class Database:
             return FileUnusable(
                 f"the server of {self.label} has no room left on its disk; make some, then run it again"
             )
-        return self._refused(text) or self._lost(text)
+        if _is_cut(error) and not connecting:
+            return Unreachable(
+                f"{self.label} closed the connection; what was not committed is rolled back, so run it again"
+            )
+        return self._insecure(text) or self._refused(text) or self._silent(text) if connecting else None
+
+    def _insecure(self, text: str) -> AclueError | None:
+        if "does not support SSL" in text:
+            return InsecureConnection(
+                f"{self.host} speaks no TLS, which sslmode= in the URL asks for; switch it on there"
+            )
+        if "no encryption" in text:
+            return InsecureConnection(f"{self.host} takes connections by TLS alone: add sslmode=require to the URL")
+        why = next((line for line in text.splitlines() if re.search(_TLS, line)), None)
+        if why is None:
+            return None
+        said = why.rsplit("failed: ", 1)[-1].strip()
+        return InsecureConnection(f"{self.host}: TLS failed ({said}); see sslmode= and sslrootcert= in the URL")
 
     def _refused(self, text: str) -> AclueError | None:
         if "no password supplied" in text:
             return WrongPassword(
                 f"{self.label} asks for a password, and the URL has none; it stands behind the user, USER:PASSWORD@"
-            )
-        if "does not support SSL" in text:
-            return InsecureConnection(
-                f"{self.host} speaks no TLS, which sslmode= in the URL asks for; switch it on there"
-            )
-        if "certificate" in text:
-            why = next(line for line in text.splitlines() if "certificate" in line)
-            return InsecureConnection(
-                f"{self.host}: TLS failed ({why.rsplit('failed: ', 1)[-1].strip()}); see sslmode= and sslrootcert= in the URL"
             )
         if (
             "password authentication failed" in text
@@ -233,23 +251,33 @@ class Database:
             )
         return None
 
-    def _lost(self, text: str) -> Unreachable | None:
+    def _silent(self, text: str) -> Unreachable:
         if "database" in text and "does not exist" in text:
-            return Unreachable(f"there is no database {self.name} on {self.host}; check the URL in ACLUE_DATABASE_URL")
-        if re.search(
-            "server closed the connection|terminating connection|connection is lost|shutting down|starting up", text
-        ):
-            return Unreachable(
-                f"{self.label} closed the connection; what was not committed is rolled back, so run it again"
-            )
+            missing = f"there is no database {self.name} on {self.host}; check the URL in ACLUE_DATABASE_URL"
+            error = Unreachable(missing)
+            error.transient = False
+            return error
         if _SILENT.search(text):
             return Unreachable(
                 f"no server answers at {self.host} (database {self.name}); is it running, and is the URL right?"
             )
-        if "connection failed" in text or "connection is bad" in text:
-            why = text.splitlines()[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
-            return Unreachable(f"{self.label} takes no such connection ({why}); is the URL right?")
-        return None
+        why = text.partition("\n")[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
+        return Unreachable(f"{self.label} takes no such connection ({why}); is the URL right?")
+
+
+def _is_cut(error: psycopg.OperationalError) -> bool:
+    """By the state that the server gave; where there is none, no server has answered. Its words are in its own language."""
+    return error.sqlstate is None or error.sqlstate.startswith(_CUT)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether an error passes by itself: no connection, a server that shuts down or starts, a deadlock."""
+    if isinstance(error, AclueError):
+        return error.transient
+    of_driver = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if not isinstance(of_driver, psycopg.OperationalError):
+        return False
+    return _is_cut(of_driver) or of_driver.sqlstate in _TRY_AGAIN
 
 
 def script(connection: sa.Connection, text: str) -> None:

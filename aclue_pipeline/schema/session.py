@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from aclue_pipeline.errors import AlreadyRunning, ConnectionLost, PooledConnection, ReadOnlyServer
+from aclue_pipeline.errors import AlreadyRunning, PooledConnection, ReadOnlyServer, Unreachable
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import hold
 
@@ -48,7 +48,7 @@ def session(database: Database, lock: bool = True) -> Iterator[psycopg.Connectio
     """A connection in autocommit, closed afterwards, that holds the deployers' lock unless told not to. The lock and the work end
     together, so that nobody starts while a killed deployer's last statement still runs.
 
-    Raises PooledConnection, ReadOnlyServer, AlreadyRunning; ConnectionLost where it ends before the block does.
+    Raises PooledConnection, ReadOnlyServer, AlreadyRunning; Unreachable where it ends before the block does.
     """
     with database.apart() as pg:
         try:
@@ -61,7 +61,7 @@ def session(database: Database, lock: bool = True) -> Iterator[psycopg.Connectio
         except Exception as error:
             if pg.broken:
                 said = str(error).strip().partition("\n")[0]
-                raise ConnectionLost(
+                raise Unreachable(
                     f"{database.label} ended the connection ({said}); what was under way is rolled back or found by the next run:"
                     " run it again"
                 ) from error

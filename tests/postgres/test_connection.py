@@ -1,15 +1,23 @@
 """Connections: which URLs are accepted, what a failure is called, and that no secret shows."""
 
 import re
+import socket
+import ssl
+import subprocess
 import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
+import psycopg
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aclue_pipeline.errors import InsecureConnection, SettingsError, Unreachable, WrongPassword
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, is_transient, query, script
 from aclue_pipeline.postgres.connection import parse_url
 from aclue_pipeline.postgres.locks import advisory_lock
 from tests.conftest import Databases
@@ -234,7 +242,9 @@ def test_a_statement_that_fails_keeps_its_own_error(empty_db: Database) -> None:
 
 
 @pytest.mark.database
-@pytest.mark.parametrize("how", ["begin", "psycopg", "autocommit", "a lock"])
+@pytest.mark.parametrize(
+    "how", ["begin", "psycopg", "autocommit", "apart", "a lock", "COPY in", "COPY out", "a pipeline"]
+)
 def test_a_cut_connection_is_one_line_however_it_was_used(
     databases: Databases, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
@@ -247,10 +257,30 @@ def test_a_cut_connection_is_one_line_however_it_was_used(
             query(connection, ended, name=db.name)
 
     def use() -> None:
-        if how == "psycopg":
-            with db.psycopg() as pg:
+        if how in ("psycopg", "apart"):
+            with getattr(db, how)() as pg:
                 cut()
                 pg.execute("select 1")
+        elif how == "COPY in":
+            with db.psycopg() as pg:
+                pg.execute("create temporary table t (a text)")
+                with pg.cursor().copy("copy t from stdin") as copy:
+                    cut()
+                    for _ in range(10_000):
+                        copy.write("x" * 1000 + "\n")
+        elif how == "COPY out":
+            with (
+                db.psycopg() as pg,
+                pg.cursor().copy("copy (select repeat('x', 1000) from generate_series(1, 1e5)) to stdout") as copy,
+            ):
+                cut()
+                list(copy)
+        elif how == "a pipeline":
+            with db.psycopg() as pg, pg.pipeline() as pipeline:
+                pg.execute("select 1")
+                pipeline.sync()
+                cut()
+                pg.execute("select 2")
         elif how == "a lock":
             with db.autocommit() as connection, advisory_lock(connection, "anything"):
                 cut()
@@ -259,8 +289,99 @@ def test_a_cut_connection_is_one_line_however_it_was_used(
                 cut()
                 query(connection, "select 1")
 
-    with pytest.raises(Unreachable, match="closed the connection; what was not committed is rolled back"):
+    with pytest.raises(Unreachable, match="closed the connection; what was not committed is rolled back") as raised:
         use()
+    assert is_transient(raised.value)
+    assert "\n" not in str(raised.value)
     assert caplog.text == "", "no traceback of the pool's"
     with db.psycopg() as pg:
         assert pg.execute("select 1").fetchone() == (1,)
+
+
+@pytest.mark.database
+def test_what_passes_by_itself_is_told_by_the_servers_state_in_any_language(empty_db: Database) -> None:
+    def cut(state: str) -> Exception:
+        with pytest.raises(Unreachable) as failed, empty_db.psycopg() as pg:
+            pg.execute(f"do $$ begin raise exception 'Verbindung beendet' using errcode = '{state}'; end $$")
+        return failed.value
+
+    assert all(is_transient(cut(state)) for state in ("57P01", "57P02", "57P03", "08006"))
+    with pytest.raises(psycopg.errors.DeadlockDetected) as deadlock, empty_db.psycopg() as pg:
+        pg.execute("do $$ begin raise exception 'Stillstand' using errcode = '40P01'; end $$")
+    assert is_transient(deadlock.value)
+    with pytest.raises(psycopg.errors.DivisionByZero) as ours, empty_db.psycopg() as pg:
+        pg.execute("do $$ begin raise exception 'terminating connection' using errcode = '22012'; end $$")
+    assert not is_transient(ours.value)
+    with pytest.raises(Unreachable) as missing:
+        _connect(empty_db.url + "_not_there")
+    assert not is_transient(missing.value), "no database of that name comes by waiting"
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate of its own signature, for another host."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    made = (
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=elsewhere.example -keyout {path} -out {path}.crt"
+    )
+    subprocess.run(made.split(), check=True, capture_output=True)
+    return path
+
+
+def _hung_up(_client: socket.socket, _certificate: Path) -> None:
+    """Says that it speaks TLS, and does not."""
+
+
+def _speaks(client: socket.socket, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{certificate}.crt", certificate)
+    with suppress(OSError):
+        context.wrap_socket(client, server_side=True).recv(1)
+
+
+def _only_tls(client: socket.socket, _certificate: Path) -> None:
+    said = (
+        b'SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host "10.0.0.9", user "u", database "x", no encryption\0\0'
+    )
+    client.sendall(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "said"),
+    [
+        (
+            _speaks,
+            "sslmode=verify-full&sslrootcert={certificate}.crt",
+            r"server certificate for .elsewhere.example. does not match",
+        ),
+        (_speaks, "sslmode=verify-ca&sslrootcert=system", "weak sslmode"),
+        (_speaks, "sslmode=verify-full", "root certificate file .* does not exist"),
+        (_speaks, "sslmode=verify-full&sslrootcert=system", "certificate verify failed"),
+        (_hung_up, "sslmode=require", "SSL"),
+        (_only_tls, "sslmode=disable", "by TLS alone: add sslmode=require"),
+    ],
+)
+def test_where_tls_fails_the_line_says_what_failed_and_not_that_nobody_answers(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, options: str, said: str
+) -> None:
+    monkeypatch.setenv("HOME", str(certificate.parent))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                client, _ = server.accept()
+                client.recv(8192)
+                if answer is not _only_tls:
+                    client.sendall(b"S")
+                answer(client, certificate)
+                client.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"postgresql://u:p@127.0.0.1:{server.getsockname()[1]}/x?{options.format(certificate=certificate)}"
+        with pytest.raises(InsecureConnection, match=said) as raised:
+            _connect(address)
+    assert "\n" not in str(raised.value)
+    assert not is_transient(raised.value)

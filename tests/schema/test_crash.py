@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from aclue_pipeline import schema
-from aclue_pipeline.errors import ConnectionLost, NothingFound
+from aclue_pipeline.errors import NothingFound, Unreachable
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.declared import declared
@@ -229,7 +229,7 @@ def test_ended_before_any_statement_it_is_closed_and_whole_and_running_it_again_
         if database is None:
             database = databases.copy(start.name)
         began = cutter.written()
-        with cutter.before(number) as sent, suppress(ConnectionLost):
+        with cutter.before(number) as sent, suppress(Unreachable):
             case.act(database)
         assert cutter.locks(database) == []
         written = cutter.written() - began

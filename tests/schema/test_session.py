@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from aclue_pipeline import schema
-from aclue_pipeline.errors import ConnectionLost, PooledConnection, ReadOnlyServer
+from aclue_pipeline.errors import PooledConnection, ReadOnlyServer, Unreachable
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import FAST
@@ -154,7 +154,7 @@ def test_a_lost_connection_is_named_and_the_next_run_finishes(databases, app_db:
                    where datname = current_database() and pid <> pg_backend_pid() and application_name = 'aclue'""",
             )
 
-    with pytest.raises(ConnectionLost, match=r"terminating connection due to administrator command.*run it again"):
+    with pytest.raises(Unreachable, match=r"terminating connection due to administrator command.*run it again"):
         schema.deploy(app_db, progress=end)
     assert schema.deploy(app_db).changed
     assert not schema.deploy(app_db).changed

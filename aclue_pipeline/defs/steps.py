@@ -1,0 +1,47 @@
+"""What all our steps share: which of them take turns, and what becomes of an error. One that passes by itself (a connection that was
+cut, a deadlock) is tried again; any other ends the run at once, with its one line as the run's failure."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from aclue_pipeline.errors import AclueError
+from aclue_pipeline.postgres import is_transient
+
+#: A server that is restarted answers again within half a minute.
+RETRIES = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def step(pool: str | None = None) -> dict[str, Any]:
+    """Arguments of every asset, op and check: `pool` is the room whose rows it writes. dagster.yaml lets one run at a time into each
+    pool, whatever started it: schedules, backfills, an asset's page. The sync of facts, which most jobs begin with, has none: its lock
+    is held for seconds, and nobody should wait for a long rebuild."""
+    return {"pool": pool, "retry_policy": RETRIES}
+
+
+def clearly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a step's function, below Dagster's own: its errors become failures with one line that a person can read."""
+    if not inspect.isgeneratorfunction(function):
+        return _failures()(function)
+
+    @functools.wraps(function)
+    def generated(*arguments: Any, **named: Any) -> Iterator[Any]:
+        with _failures():
+            yield from function(*arguments, **named)
+
+    return generated
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except (dg.Failure, dg.RetryRequested):
+        raise
+    except Exception as error:
+        line = str(error) if isinstance(error, AclueError) else f"{type(error).__name__}: {error}"
+        raise dg.Failure(line, allow_retries=is_transient(error)) from error
