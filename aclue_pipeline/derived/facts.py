@@ -5,6 +5,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from psycopg import sql
+
 from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.derived.needed import DAY, spans
 from aclue_pipeline.derived.statement import Pg, filled, local_day, named_errors, one, row
@@ -103,6 +105,7 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     for path in sorted((catalog.root / "staging" / "sync").glob("[0-9]*.sql")):
         pg.execute(filled(pg, path.read_text(encoding="utf-8"), values))
     if full:
+        _count(pg, catalog)
         first, until = _days_of_events(pg)
     else:
         until = local_day(pg)
@@ -112,6 +115,15 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     for begin, end in [] if full else spans(_days_of_late_views(pg, first)):
         _look(pg, catalog, "views", begin, end - DAY, now)
     return _remember(pg, full, rules, now)
+
+
+def _count(pg: Pg, catalog: Catalog) -> None:
+    """Let the server know what was just filled: until autovacuum comes by, everything that follows would be planned for empty tables."""
+    filled_tables = [table.key for table in catalog.room("staging", "facts")]
+    filled_tables += ["pipeline.person_numbers", "pipeline.session_numbers"]
+    pg.execute(
+        sql.SQL("analyze {}").format(sql.SQL(", ").join(sql.Identifier(*key.split(".")) for key in filled_tables))
+    )
 
 
 def make_secret(pg: Pg) -> None:

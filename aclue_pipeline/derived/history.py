@@ -121,14 +121,21 @@ def _restate(
     execute(
         pg,
         """create temporary table aclue_causes on commit drop as
-           select {noted_day}, d.cause, d.cell from pipeline.dirty d
-           where d.table_name = {key} and {is_of_it}
-           union
-           -- What moved the tables that a whole one is made of moved it.
-           select null, unnest(r.causes), r.cell from analytics.restatements r
-           where r.table_name = any({upstream})
-             and r.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})""",
+           with noted as (
+               select {noted_day}, d.cause, d.cell from pipeline.dirty d
+               where d.table_name = {key} and {is_of_it}
+               union
+               -- What moved the tables that a whole one is made of moved it.
+               select null, unnest(r.causes), r.cell from analytics.restatements r
+               where r.table_name = any({upstream})
+                 and r.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})
+           )
+           -- By the table's own dimensions alone: thousands of causes become a few, and each cell is compared with all of them.
+           select distinct n.day, n.cause, k.cell from noted n cross join lateral (
+               select coalesce(jsonb_object_agg(e.key, e.value), '{{}}') as cell from jsonb_each(n.cell) e where e.key = any({dimensions})
+           ) as k""",
         table,
+        dimensions=list(table.grain),
         noted_day=sql.SQL("d.day" if table.clock else "null::date as day"),
         is_of_it=sql.SQL("d.day in (select m.{} from aclue_moved m)").format(sql.Identifier(table.clock))
         if table.clock

@@ -21,6 +21,7 @@ from psycopg import sql
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.days import rebuild
+from aclue_pipeline.derived.statement import one
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.conftest import Databases
@@ -236,6 +237,18 @@ def test_a_day_whose_only_views_went_is_flagged_though_it_is_the_first(unbounded
     pg.execute("delete from public.product_views")
     facts.sync(db, CATALOG, full=True)
     assert pg.execute("select lost from pipeline.days").fetchall() == [(3,)]
+
+
+def test_what_the_first_sync_fills_is_known_to_the_planner_before_anything_reads_it(
+    unbounded: tuple[Database, Pg],
+) -> None:
+    db, pg = unbounded
+    histories.begin(pg)
+    _many(pg, 3)
+    number = "select reltuples from pg_class where oid = 'staging.session_facts'::regclass"
+    assert one(pg, number) <= 0
+    facts.sync(db, CATALOG)
+    assert one(pg, number) == one(pg, "select count(*) from staging.session_facts") > 0
 
 
 def test_a_late_view_is_noticed_once_though_the_next_sync_reads_its_hour_again(
