@@ -86,6 +86,7 @@ def statements(pg: psycopg.Connection) -> Iterator[Statement]:
     yield _grant("service_role", "usage", "schema", "pipeline", "calls pipeline.likely, reads pipeline.reasons")
     yield from _deployer(pg)
     yield _member(PIPELINE, "service_role", "does what the server may")
+    yield _member(PIPELINE, "pg_read_all_stats", "finds slow statements, also of others")
     yield from _on_what_is_there(pg)
 
 

@@ -1,0 +1,69 @@
+"""Every scheduled job as the role that `aclue roles` makes for it, which owns no deployed table and is no superuser."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+import psycopg
+import pytest
+
+from aclue_pipeline import schema
+from aclue_pipeline.definitions import run_job
+from aclue_pipeline.defs import timetable
+from aclue_pipeline.demo.load import load
+from aclue_pipeline.derived import today
+from aclue_pipeline.postgres import Database, app, script
+from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from aclue_pipeline.schema import connected, roles
+from aclue_pipeline.settings import get_settings
+from tests.support.catalogs import CATALOG
+
+pytestmark = [pytest.mark.database, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def pipeline(server: EmbeddedServer) -> Iterator[Database]:
+    name = "pipelines_own"
+    server.create_database(name)
+    app.install(server.url(name, SUPERUSER), shape="a")
+    owner, admin = Database(server.url(name)), Database(server.url(name, SUPERUSER))
+    schema.deploy(owner)
+    roles.roles(admin)
+    load(owner, users=25, days=15)
+    with admin.begin() as connection:
+        script(connection, f"alter role {roles.PIPELINE} password 'narrow'")
+    yield Database(owner.url.replace(owner.url[13:].partition("@")[0], f"{roles.PIPELINE}:narrow"))
+    for database in (owner, admin):
+        database.close()
+    server.drop_database(name)
+    with psycopg.connect(server.url("postgres", SUPERUSER), autocommit=True) as pg:  # roles are the whole server's
+        for role in (roles.ANALYST, roles.PIPELINE, roles.DEPLOYER):
+            pg.execute(f"drop role {role}")
+
+
+#: Its probes act as clients do, which the deployer may.
+DEPLOYERS = "verify_schema"
+
+
+def test_every_scheduled_job_does_its_work_as_the_role_that_is_made_for_it(pipeline: Database) -> None:
+    judged = {one.check: one for one in connected.of_app(pipeline, CATALOG)}
+    assert all(one.passed for one in judged.values()), judged
+    yesterday = today(pipeline) - timedelta(days=1)
+    days = (yesterday - timedelta(days=4), yesterday)
+    with pytest.MonkeyPatch.context() as patched, dg.DagsterInstance.ephemeral() as instance:
+        patched.setenv("ACLUE_FIRST_DAY", days[0].isoformat())
+        get_settings.cache_clear()
+        for entry in timetable.TIMETABLE:
+            if entry is timetable.SYNC_ALL:  # the same job at another time
+                continue
+            result = run_job(
+                entry.job, instance, days if entry.job == timetable.REBUILD.job else None,
+                database=pipeline, catalog=CATALOG, raise_on_error=False,
+            )  # fmt: skip
+            red = {one.check_name: one.description for one in result.get_asset_check_evaluations() if not one.passed}
+            if entry.job == DEPLOYERS:
+                assert all("not judged" in said for said in red.values()), red
+            else:
+                assert (result.success, red) == (True, {}), entry.job
+        patched.undo()
+        get_settings.cache_clear()
