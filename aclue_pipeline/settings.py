@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     )
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI; the next free one if taken.")
     ui_hosts: str = Field("", description="Names the UI answers to besides localhost, comma separated.")
+    ui_prefix: str = Field(
+        "", pattern=r"^(/[A-Za-z0-9_.~-]+)*$", description="Path under which a proxy serves the UI, such as /pipeline."
+    )
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
     pg_bin: Path | None = Field(None, description="Folder of other server binaries for the embedded server.")
     schema_owner: str = Field(

@@ -5,16 +5,12 @@ guard it answers to its own names only, to no other site's page, and changes not
 import re
 from collections.abc import Set
 from functools import cache
-from pathlib import Path
+from typing import Any
 
 import click
-import uvicorn
-from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import WorkspaceFileTarget
-from dagster._utils.log import configure_loggers
+from dagster_webserver import cli as webserver
 from dagster_webserver.app import create_app_from_workspace_process_context
-from dagster_webserver.version import __version__
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
@@ -23,11 +19,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aclue_pipeline.catalog import Catalog, atlas
+from aclue_pipeline.cli.ui import name_instance
 from aclue_pipeline.settings import get_settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-POLL_MILLISECONDS = 2000  # how often an open page asks again
-STATEMENT_TIMEOUT, POOL_RECYCLE, MAX_OVERFLOW = 15_000, 3600, 20  # the webserver's own defaults: ms, s, connections
 
 
 class Guard:
@@ -107,24 +102,21 @@ def _atlas_page(_request: Request) -> HTMLResponse:
     return HTMLResponse(_atlas())
 
 
-@click.command()
-@click.option("--host", required=True)
-@click.option("--port", type=int, required=True)
-@click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--read-only", is_flag=True)
-def main(host: str, port: int, workspace: Path, read_only: bool) -> None:
-    """What `dagster-webserver` does with its own options, with the guard around its application."""
-    configure_loggers()
-    names = LOOPBACK | {host} | get_settings().ui_host_names
-    with DagsterInstance.get() as instance:
-        instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, MAX_OVERFLOW)
-        target = WorkspaceFileTarget(paths=[str(workspace)])
-        with WorkspaceProcessContext(instance, target, version=__version__, read_only=read_only) as context:
-            app = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MILLISECONDS)
-            app.router.routes.insert(
-                0, Route(atlas.ADDRESS, _atlas_page)
-            )  # before the webserver's own, which answers any address
-            uvicorn.run(Guard(app, names), host=host, port=port, log_level="warning", lifespan="off")
+def _guarded(process: WorkspaceProcessContext, path_prefix: str = "", *rest: Any, **more: Any) -> Guard:
+    """The webserver's application, with the atlas, behind the guard."""
+    app = create_app_from_workspace_process_context(process, path_prefix, *rest, **more)
+    # Before the webserver's own routes, which answer any address.
+    app.router.routes.insert(0, Route(path_prefix + atlas.ADDRESS, _atlas_page))
+    return Guard(app, LOOPBACK | {click.get_current_context().params["host"]} | get_settings().ui_host_names)
+
+
+def main() -> None:
+    """`dagster-webserver` with all its options, its application behind the guard."""
+    name_instance()
+    webserver.create_app_from_workspace_process_context = _guarded  # type: ignore[assignment]
+    # With an hour, as it is by default, the pages of a restarted database end in errors for as long.
+    defaults = {"db_pool_recycle": 60, "path_prefix": get_settings().ui_prefix}
+    webserver.dagster_webserver(auto_envvar_prefix="DAGSTER_WEBSERVER", default_map=defaults)
 
 
 if __name__ == "__main__":

@@ -1,90 +1,45 @@
-"""The family of processes behind `aclue ui`: code server, webserver, daemon. They start together, come back when one dies,
-and end together: runs are cancelled first, and nobody is left behind. What they serve is not decided here.
+"""The family of processes behind `aclue ui`: code server, webserver, daemon. They start together, come back when one dies or no longer
+answers, and end together: runs are cancelled first, and nobody is left behind. What they serve is not decided here.
 
 Why not `dagster dev`: it starts a code server each for webserver and daemon (10.6 s to the first answer against 4.2 s here,
 two cores), dies with its daemon, leaves runs and code servers alive when it ends, and cannot be ended by SIGTERM where a
 shell started it in the background."""
 
 import contextlib
-import ctypes
+import errno
 import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 
-from aclue_pipeline.errors import ServerFailed
+from aclue_pipeline.cli.answers import ask, code_answers, loaded
+from aclue_pipeline.cli.member import Member
+from aclue_pipeline.errors import AclueError, ServerFailed
 from aclue_pipeline.settings import LOCATION
 
 MODULE = "aclue_pipeline.definitions"
 LOGS = "ui-logs"  # not `logs`: Dagster takes that for its telemetry's and deletes it
 
 GRACE_SECONDS = 30.0  # for runs to end by themselves once they are cancelled
-_EXIT_SECONDS = 5.0  # for a process to end after SIGTERM
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+_LOOK_SECONDS, _DOUBT_SECONDS = 10.0, 2.0  # until they are asked again whether they answer, and where one did not
+_REFUSALS = 2  # in a row, and who did not answer is replaced
 _STEADY_SECONDS = 20.0  # a member that lived this long did start
 _MAX_FALSE_STARTS = 5
 
-_UNFINISHED = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
-
-
-@dataclass
-class Member:
-    """One process with a process group of its own, so that its children can be found when it is gone."""
-
-    name: str
-    command: list[str]
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
-    started: float = 0.0
-    false_starts: int = 0
-
-    def start(self, environment: Mapping[str, str]) -> None:
-        self.started = time.monotonic()
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True, preexec_fn=_end_with_parent,
-            )  # fmt: skip
-
-    @property
-    def died(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
-
-    def signal(self, number: int) -> None:
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                os.killpg(self.process.pid, number)
-
-    @property
-    def gone(self) -> bool:
-        """Whether nobody of its group is left."""
-        if self.process is None:
-            return True
-        self.process.poll()  # reaps the leader, which would count as a member for ever
-        try:
-            os.killpg(self.process.pid, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    def last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return lines[-1].strip() if lines else "it left no log"
+#: What a question to the webserver raises that is not answered.
+_SILENCE = (OSError, ValueError, KeyError, TypeError)
+_RUNNING = ["STARTING", "STARTED", "CANCELING"]
 
 
 @dataclass
@@ -95,17 +50,23 @@ class Family:
     """
 
     home: Path
+    host: str
     port: int
+    prefix: str
     environment: Mapping[str, str]
     read_only: bool = False
     grace: float = GRACE_SECONDS
     say: Callable[[str], None] = print
     ready: Callable[[str], None] = print
     _signals: list[int] = field(default_factory=list)
+    _forbidden: list[AclueError] = field(default_factory=list)
+    _looked: float = 0.0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+        return f"http://{host}:{self.port}{self.prefix}"
 
     def run(self) -> None:
         """Raises ServerFailed where a member dies again and again; the others are ended then, too."""
@@ -114,47 +75,63 @@ class Family:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._received)
         private = Path(tempfile.mkdtemp(prefix="aclue-ui-"))  # short and 0700: a socket's path has at most 107 bytes
-        members = self._members(private)
+        code_socket = private / "code.sock"
+        members = self._members(code_socket)
         try:
-            self._serve(members, private / "code.sock")
+            self._serve(members, code_socket)
         finally:
-            self._end(members)
+            self._end(members, code_socket)
             shutil.rmtree(private, ignore_errors=True)
+        if self._forbidden:
+            raise self._forbidden[0]
+
+    def forbid(self, why: AclueError) -> None:
+        """From another thread: end, and `run` raises `why`."""
+        self._forbidden.append(why)
+        self._signals.append(signal.SIGTERM)
 
     def _received(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(number)
 
-    def _members(self, private: Path) -> dict[str, Member]:
-        code_socket, workspace = private / "code.sock", private / "workspace.yaml"
+    def _members(self, code_socket: Path) -> dict[str, Member]:
+        workspace = code_socket.with_name("workspace.yaml")
         workspace.write_text(f"load_from: [{{grpc_server: {{socket: {code_socket}, location_name: {LOCATION}}}}}]\n")
-        logs = self.home / LOGS
+        logs = self._logs
         logs.mkdir(parents=True, exist_ok=True)
         serve = ["-m", MODULE, "-a", "defs", "--location-name", LOCATION, "--socket", str(code_socket)]
         look = ["-w", str(workspace)]
-        web = ["--host", "127.0.0.1", "--port", str(self.port), *(["--read-only"] if self.read_only else [])]
+        web = ["--host", self.host, "--port", str(self.port), *(["--read-only"] if self.read_only else [])]
         commands = {
             "code-server": ["dagster", "code-server", "start", *serve],
-            "webserver": ["aclue_pipeline.cli.guard", "--workspace", str(workspace), *web],
-            "daemon": ["dagster._daemon", "run", *look],
+            "webserver": ["aclue_pipeline.cli.guard", *look, *web],
+            # The lock that a daemon takes is ours already.
+            **({} if self.read_only else {"daemon": ["aclue_pipeline.cli.daemon", "--supervised", "run", *look]}),
         }
-        for name in commands:
-            (logs / f"{name}.log").write_bytes(b"")
-        return {
+        members = {
             name: Member(name, [sys.executable, "-m", *command], logs / f"{name}.log")
             for name, command in commands.items()
         }
+        for member in members.values():
+            member.turn_log(longer_than=0)
+        return members
+
+    @property
+    def _logs(self) -> Path:
+        return self.home / (f"{LOGS}-read-only" if self.read_only else LOGS)
 
     def _serve(self, members: dict[str, Member], code_socket: Path) -> None:
         members["code-server"].start(self.environment)
         # Everybody imports Dagster for seconds; but who looks for the code before it is served logs a stack trace.
-        self._until(members, lambda: _answers(code_socket))
+        self._until(members, lambda: _listens(code_socket))
         members["webserver"].start(self.environment)
         self._until(members, self._is_loaded)
         if not self._signals:
-            members["daemon"].start(self.environment)  # last, since nobody waits for it
+            if not self.read_only:
+                members["daemon"].start(self.environment)  # last, since nobody waits for it
             self.ready(self.url)
         while not self._signals:
             self._restart_the_dead(members)
+            self._look(members, code_socket)
             time.sleep(_POLL_SECONDS)
 
     def _until(self, members: dict[str, Member], done: Callable[[], bool]) -> None:
@@ -162,100 +139,130 @@ class Family:
         while not self._signals and not done():
             self._restart_the_dead(members)
             if time.monotonic() > deadline:
-                raise ServerFailed(
-                    f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self.home / LOGS}"
-                )
+                raise ServerFailed(f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self._logs}")
             time.sleep(_POLL_SECONDS)
 
     def _restart_the_dead(self, members: dict[str, Member]) -> None:
         """Whoever died comes back, unless it keeps dying."""
         for member in members.values():
-            if not member.died:
-                continue
-            member.false_starts = 1 + (
-                member.false_starts if time.monotonic() - member.started < _STEADY_SECONDS else 0
-            )
-            if member.false_starts >= _MAX_FALSE_STARTS:
-                raise ServerFailed(f"the {member.name} keeps dying: {member.last_words()} (its log is {member.log})")
-            self.say(f"the {member.name} died; starting it again")
-            _end_group(member)
-            member.start(self.environment)
+            if member.died:
+                self._replace(member, "died")
+
+    def _replace(self, member: Member, why: str) -> None:
+        member.false_starts = 1 + (member.false_starts if time.monotonic() - member.started < _STEADY_SECONDS else 0)
+        if member.false_starts >= _MAX_FALSE_STARTS:
+            raise ServerFailed(f"the {member.name} keeps dying: {member.last_words()} (its log is {member.log})")
+        self.say(f"the {member.name} {why}; starting it again")
+        member.kill()
+        member.start(self.environment)
+
+    def _look(self, members: dict[str, Member], code_socket: Path) -> None:
+        """A process that lives may be deaf, or have lost the child that knew the answers (to the kernel, when memory ran out)."""
+        doubt = any(member.refusals for member in members.values())
+        if time.monotonic() - self._looked < (_DOUBT_SECONDS if doubt else _LOOK_SECONDS):
+            return
+        for name, answers in {
+            "code-server": lambda: code_answers(code_socket),
+            "webserver": self._lists_assets,
+        }.items():
+            member = members[name]
+            member.turn_log()
+            if answers():
+                member.refusals = 0
+            elif time.monotonic() - member.started > _STEADY_SECONDS:
+                member.refusals += 1
+                if member.refusals >= _REFUSALS:
+                    self._replace(member, "no longer answers")
+        self._looked = time.monotonic()
+
+    def _lists_assets(self) -> bool:
+        try:
+            return loaded(self.url)[0]
+        except _SILENCE:
+            return False
+
+    def _is_loaded(self) -> bool:
+        """Whether the UI shows our definitions, or, where they cannot be loaded, the reason (which is then said here, too)."""
+        try:
+            done, why, _ = loaded(self.url)
+        except _SILENCE:
+            return False
+        if why:
+            self.say(f"the definitions do not load: {why}")
+        return done
 
     # --- the end
 
-    def _end(self, members: dict[str, Member]) -> None:
-        _end_group(members["daemon"])  # first: it would start what is queued
-        if not members["webserver"].died and members["webserver"].process is not None:
-            self._cancel_runs()
+    def _end(self, members: dict[str, Member], code_socket: Path) -> None:
+        if "daemon" in members:
+            members["daemon"].end()  # first: it would start what is queued
+            if not members["webserver"].died and members["webserver"].process is not None:
+                self._cancel_runs(members["code-server"], code_socket)
         for member in members.values():
             member.signal(signal.SIGTERM)
         for member in members.values():
-            _end_group(member)
+            member.end()
 
-    def _cancel_runs(self) -> None:
-        """Ask every unfinished run to end; after the grace, or a second signal, record it as cancelled all the same."""
+    def _cancel_runs(self, code_server: Member, code_socket: Path) -> None:
+        """Ask every run of ours to end; after the grace, or a second signal, record it as cancelled all the same."""
         impatient = len(self._signals) + 1
         try:
-            runs = self._unfinished_runs()
+            runs = self._our_runs(code_socket)
             if not runs:
                 return
             self.say(f"cancelling {len(runs)} run{'s' if len(runs) > 1 else ''} (up to {self.grace:.0f} s)")
             self._terminate(runs, "SAFE_TERMINATE")
+            code_server.signal_former(signal.SIGTERM)
             deadline = time.monotonic() + self.grace
-            while (runs := self._unfinished_runs()) and time.monotonic() < deadline and len(self._signals) < impatient:
+            while (
+                (runs := self._our_runs(code_socket)) and time.monotonic() < deadline and len(self._signals) < impatient
+            ):
                 time.sleep(_POLL_SECONDS)
             if runs:
                 self._terminate(runs, "MARK_AS_CANCELED_IMMEDIATELY")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _SILENCE as error:
             self.say(f"the webserver no longer answers ({error}); runs are ended by signal")
 
-    def _unfinished_runs(self) -> list[str]:
-        answer = self._ask(
-            "query($s: [RunStatus!]) { runsOrError(filter: {statuses: $s}) { ... on Runs { results { runId } } } }",
-            s=_UNFINISHED,
-        )
-        return [run["runId"] for run in answer["runsOrError"]["results"]]
+    def _our_runs(self, code_socket: Path) -> list[str]:
+        """Those of our code server, by the tag that the launcher gives them, and what is queued, unless another one schedules it.
+        Others are somebody else's, such as a command's in another shell."""
+        launched = {"key": ".dagster/grpc_info", "value": json.dumps({"host": "localhost", "socket": str(code_socket)})}
+        filters = [{"statuses": _RUNNING, "tags": [launched]}]
+        if not self._forbidden:
+            filters.append({"statuses": ["QUEUED"]})
+        found = [
+            ask(
+                self.url,
+                "query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId } } } }",
+                f=one,
+            )
+            for one in filters
+        ]
+        return [run["runId"] for answer in found for run in answer["runsOrError"]["results"]]
 
     def _terminate(self, runs: list[str], policy: str) -> None:
-        self._ask(
+        ask(
+            self.url,
             "mutation($r: [String!]!, $p: TerminateRunPolicy) { terminateRuns(runIds: $r, terminatePolicy: $p) { __typename } }",
             r=runs,
             p=policy,
         )
 
-    # --- the webserver's answers
 
-    def _is_loaded(self) -> bool:
-        """Whether the UI shows our definitions, or, where they cannot be loaded, the reason (which is then said here, too)."""
-        try:
-            entries = self._ask(
-                """{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
-                       __typename ... on PythonError { message } } } } } }"""
-            )["workspaceOrError"]["locationEntries"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        loaded = [entry["locationOrLoadError"] for entry in entries if entry["loadStatus"] == "LOADED"]
-        for location in loaded:
-            if location and location["__typename"] == "PythonError":
-                self.say(f"the definitions do not load: {location['message'].strip().splitlines()[0]}")
-        return bool(loaded)
-
-    def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as response:
-            answer: dict[str, Any] = json.load(response)["data"]
-        return answer
-
-
-def free_port(wanted: int) -> int:
-    """`wanted`, or the next port that nobody listens on. Raises ServerFailed where a hundred are taken."""
+def free_port(wanted: int, host: str = "127.0.0.1") -> int:
+    """`wanted`, or the next port that nobody listens on. Raises ServerFailed where a hundred are taken, or `host` is elsewhere."""
     for port in range(wanted, min(wanted + 100, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):  # somebody has it: that is what is asked
-                probe.bind(("127.0.0.1", port))
+        try:
+            [(family, *_, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
                 return port
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise ServerFailed(
+                    f"nothing can listen on {host}: {error.strerror}; is it an address of this machine?"
+                ) from None
     raise ServerFailed(f"no port from {wanted} on is free; name another with --port or ACLUE_UI_PORT")
 
 
@@ -268,25 +275,10 @@ def holder(port: int) -> str:
     return "somebody else"
 
 
-def _answers(path: Path) -> bool:
+def _listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
         except OSError:
             return False
         return True
-
-
-def _end_group(member: Member) -> None:
-    member.signal(signal.SIGTERM)
-    deadline = time.monotonic() + _EXIT_SECONDS
-    while not member.gone:
-        if time.monotonic() > deadline:
-            member.signal(signal.SIGKILL)
-        time.sleep(0.05)
-
-
-def _end_with_parent() -> None:
-    """In the child: should the supervisor be killed outright, the kernel (Linux) ends the child as well."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 = PR_SET_PDEATHSIG

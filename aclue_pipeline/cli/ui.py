@@ -5,14 +5,14 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
 import click
 
 from aclue_pipeline.cli.context import Context
-from aclue_pipeline.errors import AclueError, ServerFailed, SettingsError
+from aclue_pipeline.errors import AclueError, DatabaseNotNamed, ServerFailed, SettingsError
 from aclue_pipeline.settings import checkout, get_settings
 
 ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell needs to speak to the same instance
@@ -24,37 +24,48 @@ ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell ne
     type=click.IntRange(1, 65535),
     help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
 )
-@click.option("--read-only", is_flag=True, help="For looking only: nothing can be started or switched from the UI.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; a name goes to ACLUE_UI_HOSTS."
+)
+@click.option(
+    "--read-only",
+    is_flag=True,
+    help="For looking only, also beside a UI that schedules: nothing can be started or switched, no daemon runs.",
+)
 @click.pass_obj
-def ui(context: Context, port: int | None, read_only: bool) -> None:
+def ui(context: Context, port: int | None, host: str, read_only: bool) -> None:
     """Serve the Dagster UI until Ctrl-C, which also cancels what is running.
 
-    Dagster's own tables live in the database that ACLUE_DAGSTER_URL names, which is never the app's.
+    Dagster's own tables live in the database that ACLUE_DAGSTER_URL names, which is never the app's. On one storage
+    one UI schedules; any number look on.
     """
-    serve(context, port, read_only)
+    serve(context, port, host, read_only)
 
 
-def serve(context: Context, port: int | None = None, read_only: bool = False) -> None:
+def serve(context: Context, port: int | None = None, host: str = "127.0.0.1", read_only: bool = False) -> None:
     """The UI in the foreground, on the database of `context`; returns when a signal has ended it.
 
-    Raises DatabaseNotNamed, SettingsError (no ACLUE_DAGSTER_URL, or the app's database), ServerFailed.
+    Raises DatabaseNotNamed, SettingsError (no ACLUE_DAGSTER_URL, or the app's database), AlreadyRunning, ServerFailed.
     """
     from aclue_pipeline.catalog.atlas import ADDRESS
+    from aclue_pipeline.cli.scheduler import schedule_alone
     from aclue_pipeline.cli.supervisor import Family, free_port, holder
 
     context.database().close()  # names the demo's databases, or raises DatabaseNotNamed
     settings = get_settings()
     home = settings.make_home()
     environment = instance_environment(context.demo)
-    with alone(home):
+    with nullcontext() if read_only else alone(home):
         _keep_copy(home, environment)
         wanted = port or settings.ui_port
-        free = free_port(wanted)
+        free = free_port(wanted, host)
         if free != wanted:
             click.echo(f"port {wanted} is taken by {holder(wanted)}; the UI takes {free}", err=True)
         family = Family(
             home=home,
+            host=host,
             port=free,
+            prefix=settings.ui_prefix,
             environment={**os.environ, **environment},
             read_only=read_only,
             say=lambda line: click.echo(line, err=True),
@@ -62,6 +73,8 @@ def serve(context: Context, port: int | None = None, read_only: bool = False) ->
                 f"Dagster UI: {url}   (what each column rests on: {url}{ADDRESS}; Ctrl-C ends it; logs in {home / 'ui-logs'})"
             ),
         )
+        if not read_only:
+            schedule_alone(environment["ACLUE_DAGSTER_URL"], family.say, family.forbid)
         click.echo("starting the Dagster UI …", err=True)
         family.run()
 
@@ -76,7 +89,8 @@ def instance_environment(demo: bool) -> dict[str, str]:
         raise SettingsError(
             "Dagster's own storage is not named: set ACLUE_DAGSTER_URL to a database of its own (create database dagster), not the app's"
         )
-    assert settings.database_url is not None
+    if settings.database_url is None:
+        raise DatabaseNotNamed("no database is named: set ACLUE_DATABASE_URL")
     storage = _storage_url(settings.dagster_url.get_secret_value(), settings.database_url.get_secret_value())
     _link_instance(settings.make_home())
     first_day = os.environ.get("ACLUE_FIRST_DAY")
@@ -90,6 +104,15 @@ def instance_environment(demo: bool) -> dict[str, str]:
         # Backfills write one event per day; in batches they take a tenth of the time.
         "DAGSTER_EVENT_BATCH_SIZE": "500",
     }
+
+
+def name_instance() -> None:
+    """For a process that nobody started for us, as in a container: Dagster's instance is the one in ACLUE_HOME, unless DAGSTER_HOME
+    holds another, complete one."""
+    url, home = get_settings().dagster_url, os.environ.get("DAGSTER_HOME")
+    ready = url is None or url.get_secret_value().startswith("postgresql+psycopg2:")
+    if not (home and ready and (Path(home) / "dagster.yaml").exists()):
+        os.environ.update(instance_environment(demo=False))
 
 
 def _storage_url(url: str, app_url: str) -> str:
@@ -122,13 +145,12 @@ def _storage_url(url: str, app_url: str) -> str:
 
 def _link_instance(home: Path) -> None:
     """dagster.yaml in the data directory: a link to the checkout's, a copy of the wheel's."""
-    target = home / "dagster.yaml"
-    target.unlink(missing_ok=True)
-    root = checkout()
+    root, new = checkout(), home / f"dagster.yaml.{os.getpid()}"
     if root is not None:
-        target.symlink_to(root / "dagster.yaml")
+        new.symlink_to(root / "dagster.yaml")
     else:
-        shutil.copyfile(Path(__file__).resolve().parent.parent / "dagster.yaml", target)
+        shutil.copyfile(Path(__file__).resolve().parent.parent / "dagster.yaml", new)
+    new.replace(home / "dagster.yaml")  # at once: another process may be reading it
 
 
 def _keep_copy(home: Path, environment: dict[str, str]) -> None:

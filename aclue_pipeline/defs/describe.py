@@ -11,6 +11,7 @@ from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import SELECTED
 from aclue_pipeline.defs import beta, timetable
 from aclue_pipeline.defs.metadata import Markdown, key_of, value_of
+from aclue_pipeline.settings import get_settings
 
 _LINKS = 4  # more of them and the sentence before them is lost
 
@@ -59,7 +60,7 @@ def description(table: Table, sentence: str) -> str:
         parts.append(f"**Day:** {table.clock_says}.")
     if table.grain:
         parts.append(f"**Grain:** {', '.join(table.grain)}.")
-    parts += [sentence, f"[What each column rests on]({atlas.ADDRESS}#{table.key})"]
+    parts += [sentence, f"[What each column rests on]({get_settings().ui_prefix}{atlas.ADDRESS}#{table.key})"]
     return "\n\n".join(parts)
 
 
@@ -123,7 +124,7 @@ def link(catalog: Catalog, source: Source) -> str:
     name = f"{source.table.split('.')[-1]}.{source.column}"
     if not is_asset(catalog, source.table):
         return name
-    return f"[{name}](/assets/{source.table.replace('.', '/')}?view=overview)"
+    return f"[{name}]({get_settings().ui_prefix}/assets/{source.table.replace('.', '/')}?view=overview)"
 
 
 def column_lineage(catalog: Catalog, table: Table) -> dg.TableColumnLineage:

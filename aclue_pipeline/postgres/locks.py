@@ -12,7 +12,8 @@ from aclue_pipeline.postgres.connection import Database, query
 
 _TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _HOLDER = """
-select a.pid, to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS TZ') as since
+select a.pid, to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS TZ') as since,
+    a.application_name
 from pg_locks l join pg_stat_activity a using (pid)
 where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname = current_database())
     and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(%s, 0)
@@ -39,9 +40,14 @@ def hold(pg: psycopg.Connection[Any], name: str) -> None:
     """
     got = pg.execute(_TRY, [f"aclue:{name}"]).fetchone()
     if got != (True,):
-        holder = pg.execute(_HOLDER, [f"aclue:{name}"]).fetchone()
-        who = "pid {}, since {}".format(*holder) if holder else "another session"
+        found = holder(pg, name)
+        who = "pid {}, since {}".format(*found) if found else "another session"
         raise AlreadyRunning(f"{name} is being done by {who}; wait for it to end, then run this again")
+
+
+def holder(pg: psycopg.Connection[Any], name: str) -> tuple[int, str, str | None] | None:
+    """Who has the lock `aclue:<name>`: pid, since when, and what its session calls itself."""
+    return pg.execute(_HOLDER, [f"aclue:{name}"]).fetchone()
 
 
 @contextmanager

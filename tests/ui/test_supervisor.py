@@ -1,25 +1,36 @@
 """The family of processes: it mends itself, it is alone, and it ends whole."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from aclue_pipeline.cli.scheduler import schedule_alone
 from aclue_pipeline.cli.supervisor import free_port as next_free_port
 from aclue_pipeline.cli.supervisor import holder
-from aclue_pipeline.errors import ServerFailed, SettingsError, Unreachable
+from aclue_pipeline.errors import AlreadyRunning, ServerFailed, SettingsError, Unreachable
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 
 ACLUE = "from aclue_pipeline.cli import main; main()"
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def pid_of(ui, part: str) -> int:
@@ -37,12 +48,9 @@ def test_no_child_ignores_ctrl_c(ui) -> None:
 
 
 def test_a_daemon_that_dies_comes_back(ui) -> None:
-    dead = pid_of(ui, "dagster._daemon")
+    dead = pid_of(ui, "cli.daemon")
     os.kill(dead, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while not any(pid != dead for pid, command in ui.family().items() if "dagster._daemon" in command):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: any(pid != dead for pid, command in ui.family().items() if "cli.daemon" in command))
     assert "the daemon died; starting it again" in ui.said()
     assert ui.ask("{ version }")["version"]
 
@@ -56,6 +64,52 @@ def test_a_second_ui_on_the_same_data_directory_is_refused(ui) -> None:
     assert done.returncode == ServerFailed.exit_code
     assert "already running" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_second_scheduler_on_the_same_storage_is_refused(ui, tmp_path: Path) -> None:
+    """From any machine: by a lock in the storage. Two daemons fired every tick twice."""
+    storage = ui.database.url.rsplit("/", 1)[0] + "/ui_dagster"
+    environment = {
+        **os.environ,
+        "ACLUE_HOME": str(tmp_path),
+        "ACLUE_DATABASE_URL": ui.database.url,
+        "ACLUE_DAGSTER_URL": storage,
+    }
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", ACLUE, "ui"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == AlreadyRunning.exit_code
+    pid, host = ui.process.pid, re.escape(socket.gethostname())
+    assert re.fullmatch(
+        rf"aclue: process {pid} on {host} since 20\S+ \S+ UTC schedules on Dagster's storage ui_dagster already;"
+        r" end it first, or look only: aclue ui --read-only\n",
+        done.stderr,
+    ), done.stderr
+    assert time.monotonic() - begin < 10
+
+
+def test_a_lock_lost_with_its_connection_is_taken_again_or_given_up(server: EmbeddedServer) -> None:
+    url, said, lost = server.url("postgres"), [], []
+    database, other = Database(url), Database(url)
+    schedule_alone(url, said.append, lambda why: lost.append(str(why)), every=0.05)
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'aclue scheduler %' and datname = 'postgres'"
+    with database.apart() as pg, other.apart() as waiting:
+        pg.execute(cut)
+        until(lambda: said == ["the connection that held the scheduler's lock was cut; the lock is taken again"])
+        one_more = threading.Thread(
+            target=waiting.execute, args=["select pg_advisory_lock(hashtextextended('aclue:scheduler', 0))"]
+        )
+        one_more.start()
+        until(lambda: pg.execute("select 1 from pg_locks where not granted and locktype = 'advisory'").fetchone())
+        pg.execute(cut)
+        until(lambda: lost)
+        one_more.join()
+    assert lost == [
+        "another session schedules on Dagster's storage postgres already; end it first, or look only: aclue ui --read-only"
+    ]
+    database.close()
+    other.close()
 
 
 @pytest.mark.slow
