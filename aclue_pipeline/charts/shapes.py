@@ -51,17 +51,19 @@ def by_currency(rows: Rows, amount: str, draw: Callable[[Rows], Any], alone: int
 # --- day by day -------------------------------------------------------------------------------------------------------
 
 
-def time_chart(rows: Rows, names: Sequence[str], money: Rows = ()) -> alt.VConcatChart:
-    """The named columns in one panel, a line each; below it commission (`day`, `series`, `value`), a line per currency."""
+def time_chart(rows: Rows, names: Sequence[str], money: Rows = (), open_since: date | None = None) -> alt.VConcatChart:
+    """The named columns in one panel, a line each; below it commission (`day`, `series`, `value`), a line per currency. The days from
+    `open_since` on are shaded."""
     counts = [{"day": row["day"], "series": name, "value": row[name]} for name in names for row in rows]
-    panels = [_lines(counts, "a day", list(names))]
+    panels = [_lines(counts, "", list(names), open_since)]
     if money:
-        panels.append(_lines(money, "actual commission a day", sorted({row["series"] for row in money})))
+        currencies = sorted({row["series"] for row in money})
+        panels.append(_lines(money, "actual commission a day", currencies, open_since))
     return alt.vconcat(*panels).resolve_scale(color="independent")
 
 
-def _lines(values: Rows, title: str, series: list[str]) -> alt.Chart:
-    return (
+def _lines(values: Rows, title: str, series: list[str], open_since: date | None) -> Any:
+    lines = (
         alt.Chart(data(values))
         .mark_line()
         .encode(
@@ -69,8 +71,17 @@ def _lines(values: Rows, title: str, series: list[str]) -> alt.Chart:
             y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4)),
             color=alt.Color("series:N", sort=series, legend=alt.Legend(title=None, orient="top")),
         )
-        .properties(width=WIDTH, height=150, title=title)
     )
+    last = max(row["day"] for row in values)
+    if open_since is None or open_since >= last:
+        return lines.properties(width=WIDTH, height=150, title=title)
+    first = max(open_since, min(row["day"] for row in values))
+    base = alt.Chart(data([{"first": first, "last": last, "says": "what these days led to is not final"}])).encode(
+        x="first:T"
+    )
+    shade = base.mark_rect(color=GREY, opacity=0.12).encode(x2="last:T")
+    says = base.mark_text(align="left", dx=4, color=GREY).encode(y=alt.value(8), text="says:N")
+    return alt.layer(shade, lines, says).properties(width=WIDTH, height=150, title=title)
 
 
 #: The parts of a day's bar, from below, and their colours.

@@ -17,23 +17,30 @@ except ImportError:
 WIDTH: Final = 660
 
 BLUE, TEAL, RED, ORANGE, VIOLET, GREY = "#4c6ef5", "#0ca678", "#e03131", "#f08c00", "#9c36b5", "#868e96"
-#: One colour a series, in the order of the series.
-SERIES: Final = [BLUE, ORANGE, TEAL, VIOLET, RED, GREY]
+#: One colour a series, in the order of the series: as many as any chart of ours has, so that no two of them look alike.
+SERIES: Final = [BLUE, ORANGE, TEAL, VIOLET, RED, GREY, "#15aabf", "#74513b", "#82c91e", "#f06595"]
+_FONT: Final = "Arial, Liberation Sans, Helvetica, sans-serif"  # of one width, by which words are measured
 
 
 def svg(chart: alt.TopLevelMixin, *, page: bool = False) -> str:
     """The drawing. On a `page` it has no ground of its own and takes the page's colour of text, so that it is light or dark with it.
 
-    What a screen reader would be told of each mark is left out: a table beside the chart says it better.
+    What a screen reader would be told of each mark is left out: a table beside the chart says it better. So is what says nothing.
     """
     spec = chart.to_dict()
     spec["padding"] = 12  # a reader's font may be wider than the one that was measured with
     spec["config"] = _config("currentColor" if page else "#343a40", None if page else "white")
     drawn: str = vl_convert.vegalite_to_svg(spec)
-    drawn = re.sub(r' (?:aria-\w+|role|class)="[^"]*"', "", drawn)
+    drawn = _SILENT.sub("", drawn).replace("<svg ", f'<svg font-family="{_FONT}" ', 1)
+    drawn = re.sub(r'( opacity="0\.\d\d)\d+', r"\1", drawn)
     return _PLACE.sub(lambda place: re.sub(r"(\.\d)\d+", r"\1", place[0]), drawn)
 
 
+#: What a mark is called, what it is anyway, and its font, which is said once.
+_SILENT = re.compile(
+    r' (?:aria-\w+|role|class|pointer-events|font-family|version|xmlns:xlink)="[^"]*"'
+    r'| (?:opacity|stroke-width)="1"| transform="translate\(0,0\)"|<path d="[^"]*" pointer-events="none"(?: display="none")?/>'
+)
 #: Where something stands, for which a tenth of a pixel is exact enough: not what is written there.
 _PLACE = re.compile(r' (?:d|transform|[xy][12]?|width|height)="[^"]*"')
 
@@ -45,7 +52,7 @@ def _config(ink: str, ground: str | None) -> dict[str, Any]:
     lines = {"domainColor": ink, "tickColor": ink, "gridColor": ink}
     return {
         "background": ground,
-        "font": "Arial, Liberation Sans, Helvetica, sans-serif",  # of one width, by which words are measured
+        "font": _FONT,
         "view": {"stroke": None},
         "axis": {**words, **lines, "gridOpacity": 0.14, "domainOpacity": 0.5, "tickOpacity": 0.5},
         "legend": {**words, "columnPadding": 18},

@@ -1,15 +1,15 @@
-"""Pictures in an asset's metadata: a sparkline that stands on its page without a click, and charts behind one. Charts are drawn only
-when numbers moved (of a view, which cannot tell, at each run), since every one is kept in the event log for ever; none is larger than
-50 kB. What they show, the charts' room says."""
+"""Pictures in an asset's metadata: sparklines that stand on its page without a click, and charts behind one, drawn at each run, so that
+the latest event has them whether or not anything changed. What they show, the charts' room says."""
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from aclue_pipeline.catalog import Table
-from aclue_pipeline.defs.metadata import INLINE, Markdown, tabular
+from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.defs.metadata import INLINE, Markdown, escaped, tabular
 from aclue_pipeline.derived import glance
 
 if TYPE_CHECKING:
@@ -17,32 +17,64 @@ if TYPE_CHECKING:
     import dagster as dg
     import sqlalchemy as sa
 
-MAX_BYTES = 50_000
-
 _SPARK_DAYS = 60
 _TABLE_ROWS = 60
 _WIDTH, _HEIGHT = 240, 40
 _BLUE = "#4c6ef5"
 
 
-def of_daily(connection: "sa.Connection", table: Table, moved: bool) -> dict[str, Any]:
-    """Sparkline of a daily table's newest days, where there is something to show day by day; where numbers moved the charts."""
+def of_daily(connection: "sa.Connection", catalog: Catalog, table: Table) -> dict[str, Any]:
+    """How a daily table's newest days look: its money first, then what is counted."""
     rows = glance.per_day(connection, table)
     if not rows:
-        return sections(connection, table) if moved else {}
-    names = [name for name in rows[0] if name != "day"]
-    first = names[0]
-    recent = [row[first] for row in rows[-_SPARK_DAYS:]]
-    since, last = rows[-len(recent)]["day"], rows[-1]["day"]
-    metadata: dict[str, Any] = {f"{first} a day": sparkline(recent, f"{first} a day, {since} to {last}")}
-    if not moved:
-        return metadata
+        return sections(connection, table)
     from aclue_pipeline.charts import shapes
 
-    metadata["chart"] = embedded(
-        lambda days: shapes.time_chart(days, names, glance.money_per_day(connection, table)), rows[::-1], table.name
+    names = [name for name in rows[0] if name != "day"]
+    money, open_since = glance.money_per_day(connection, table), glance.open_since(connection, catalog, table)
+    days = [row["day"] for row in rows[-_SPARK_DAYS:]]
+    span = f"{days[0].day} {days[0]:%b} to {days[-1].day} {days[-1]:%b %Y}"
+    figures: dict[str, Any] = {}
+    if money:
+        figures |= _commission(money, days, span, open_since)
+    drawn = sections(connection, table, days[0], days[-1])
+    counts = [row[names[0]] for row in rows[-_SPARK_DAYS:]]
+    says = f"{span}: {counts[-1]:,.0f} on the last day, {max(counts):,.0f} on the highest"
+    figures |= {f"{names[0]} a day": sparkline(counts, f"{names[0]} a day", says), **drawn}
+    beside = [] if drawn else money  # else a section of its own says better what money there is
+    title = f"{_listed(names)} a day" + (", and actual commission" if beside else "")
+    figures[title] = embedded(
+        lambda days: shapes.time_chart(days, names, beside, open_since), rows[::-1], f"{title}, to {days[-1]}"
     )
-    return metadata | sections(connection, table, since, last)
+    return figures
+
+
+def _commission(
+    money: Sequence[Mapping[str, Any]], days: Sequence[date], span: str, open_since: date | None
+) -> dict[str, Markdown]:
+    """In the currency in which there is most; never a sum of several."""
+    sums = Counter[str]()
+    for row in money:
+        sums[row["series"]] += row["value"]
+    currency = max(sums, key=lambda currency: (sums[currency], currency))
+    of = {row["day"]: row["value"] for row in money if row["series"] == currency}
+    values = [of.get(day, 0.0) for day in days]
+    unfinished = sum(day >= open_since for day in days) if open_since else 0
+    says = (
+        f"{span}: {sum(values):,.2f} {escaped(currency[:_UNIT])} in all, {max(values):,.2f} on the highest day, {values[-1]:,.2f} on the"
+        f" last{'; pale: not final, sales may still be reported' if unfinished else ''}"
+    )
+    return {"actual commission a day": sparkline(values, "actual commission a day", says, unfinished)}
+
+
+_UNIT = 12  # characters of a currency's name, which a client may have written
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a, b and c; of many the first and the last."""
+    if len(names) > 4:
+        return f"{names[0]} … {names[-1]}"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def sections(
@@ -65,22 +97,26 @@ def sections(
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
-def sparkline(values: Sequence[float], title: str, last: str = "on the last day", form: str = ",.0f") -> Markdown:
-    """A line of at most 1,000 characters, Markdown included: the UI shows it without a click. `last` says what the last value is."""
+def sparkline(values: Sequence[float], title: str, says: str, unfinished: int = 0) -> Markdown:
+    """A line, and below it the sentence: at most 1,000 characters, Markdown included, so that the UI shows it without a click. The last
+    values are pale where they are `unfinished`."""
     low, high = min(0.0, *values), max(1e-9, *values)
     step = _WIDTH / max(len(values) - 1, 1)
-    points = " ".join(
+    points = [
         f"{n * step:.0f},{_HEIGHT - 2 - (value - low) / (high - low) * (_HEIGHT - 4):.0f}"
         for n, value in enumerate(values)
-    )
-    svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>"
-        f"<polyline fill='none' stroke='{_BLUE}' points='{points}'/></svg>"
-    )
-    picture = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})"
-    text = f"{picture}\n\n{values[-1]:{form}} {last}, at most {high:{form}}"
+    ]
+    known = len(points) - unfinished
+    lines = f"<path stroke='{_BLUE}' d='{_path(points[:known])}'/>" if known else ""
+    lines += f"<path stroke='{_BLUE}' opacity='.4' d='{_path(points[max(known - 1, 0) :])}'/>" if unfinished else ""
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>{lines}</svg>"
+    text = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})\n\n{says}"
     assert len(text) < INLINE, f"a sparkline of {len(text)} characters"
     return Markdown(text)
+
+
+def _path(points: Sequence[str]) -> str:
+    return "M" + "L".join(points)
 
 
 _SAFE = "/:=',-!."  # characters that a data URI inside Markdown may hold as they are
@@ -88,15 +124,12 @@ _SAFE = "/:=',-!."  # characters that a data URI inside Markdown may hold as the
 
 def embedded(
     draw: "Callable[[Sequence[Mapping[str, Any]]], alt.TopLevelMixin]", rows: Sequence[Mapping[str, Any]], title: str
-) -> "Markdown | str | dg.MetadataValue[Any]":
-    """The rows' chart as an SVG image inside Markdown; a sentence instead where it would be too large, and where nothing draws
-    (the extra [charts] is not installed) a table of the first of them."""
+) -> "Markdown | dg.MetadataValue[Any]":
+    """The rows' chart as an SVG image inside Markdown, the title in it; where nothing draws (the extra [charts] is not installed) a table
+    of the first of them."""
     from aclue_pipeline.charts import style
 
     if not style.CAN_DRAW:
         return tabular(rows[:_TABLE_ROWS])
-    drawing = style.svg(draw(rows))
-    text = f"![{title}](data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()})"
-    if len(text) > MAX_BYTES:
-        return f"the chart is left out: {len(text):,} bytes are too many for the event log"
-    return Markdown(text)
+    drawing = style.svg(draw(rows).properties(title=title))
+    return Markdown(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()})")

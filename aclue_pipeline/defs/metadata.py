@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 #: Markdown up to here stands on the asset's page; longer text hides behind a "Show Markdown" button.
 INLINE = 1000
 
+#: Bytes of all that one event says, which the event log keeps: what comes first has them first.
+MOST = 48_000
+
 _CELL = 400  # characters: a sentence stays whole, what a client wrote does not grow without bounds
+_TEXT = 4_000
+_DAY = 12  # characters of a heading under which a day is not broken at its hyphens
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,31 @@ def key_of(table: str) -> dg.AssetKey:
 
 
 def metadata(values: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
-    """Every value as a MetadataValue, whatever SQL, numpy or pandas made of it."""
-    return {name: value_of(value) for name, value in values.items()}
+    """Every value as a MetadataValue, whatever SQL, numpy or pandas made of it, and all of them within bounds."""
+    made: dict[str, dg.MetadataValue[Any]] = {}
+    left = MOST - sum(_OF_AN_ENTRY + len(name) for name in values)
+    for name, value in values.items():
+        made[name] = _within(value_of(value), left)
+        left -= _size(made[name])
+    return made
+
+
+_OF_AN_ENTRY = 200  # bytes for the name, and for what is said where a value was too long
+
+
+def _size(value: dg.MetadataValue[Any]) -> int:
+    return len(dg.serialize_value(value).encode())  # type: ignore[arg-type]
+
+
+def _within(value: dg.MetadataValue[Any], most: int) -> dg.MetadataValue[Any]:
+    """The value, or as much of it as there is room for."""
+    size = _size(value)
+    if size <= max(most, _OF_AN_ENTRY):
+        return value
+    if isinstance(value, dg.TableMetadataValue) and len(value.records) > 1:
+        kept = len(value.records) // 2
+        return _within(dg.MetadataValue.table(list(value.records)[:kept], value.schema), most)
+    return dg.MetadataValue.text(f"left out: {size:,} bytes are too many for the event log")
 
 
 def value_of(value: Any) -> dg.MetadataValue[Any]:
@@ -64,7 +92,7 @@ def value_of(value: Any) -> dg.MetadataValue[Any]:
         case float(number):
             return dg.MetadataValue.float(number)
         case str(text):
-            return dg.MetadataValue.text(text)
+            return dg.MetadataValue.text(_cut(text, _TEXT))
         case collection:
             return dg.MetadataValue.json(collection)
 
@@ -113,10 +141,16 @@ def tabular(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> d
     """Rows as Dagster's own table, whose cells are text to the UI. `columns`: those of the first row, unless named."""
     rows = list(rows)
     names = list(columns) or (list(rows[0]) if rows else [])
-    table_rows = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows]
+    headed = {name: _heading(name, any(type(row.get(name)) is date for row in rows)) for name in names}
+    table_rows = [dg.TableRecord({headed[name]: _cell(row.get(name)) for name in names}) for row in rows]
     return dg.MetadataValue.table(
         table_rows, None if table_rows else dg.TableSchema([dg.TableColumn(name) for name in names])
     )
+
+
+def _heading(name: str, of_days: bool) -> str:
+    """Wide enough for the days below it, which the UI would break in two otherwise."""
+    return name.center(_DAY, "\u00a0") if of_days else name
 
 
 def _cell(value: Any) -> str | int | float | bool | None:
@@ -131,7 +165,11 @@ def _cell(value: Any) -> str | int | float | bool | None:
             pass
         case other:
             text = json.dumps(other, ensure_ascii=False)
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return _cut(text, _CELL)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 #: What begins something in one line of Markdown; a name_with_underscores does not.

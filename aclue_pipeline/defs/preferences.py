@@ -1,7 +1,6 @@
 """Preferences: words → item features → taste model → quality → user_preferences, signals into those that read them. How they are
 computed stands in aclue_pipeline/preferences; here are the assets, and what each says about itself. Views are as in staging."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,7 +9,7 @@ from pydantic import Field
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of
-from aclue_pipeline.defs.metadata import metadata, tabular
+from aclue_pipeline.defs.metadata import key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.tables import look, view_asset
@@ -63,22 +62,42 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
         context.log.info(
             f"{'trained' if trained.is_new else 'newest'} version {trained.version}: {trained.events:,} signals"
         )
-        card = _card(database, trained.version)
-        return dg.MaterializeResult(
-            metadata=metadata({**asdict(trained), **card, **_looked(catalog, database, _MODELS)})
-        )
+        of_version = _of_version(database, trained.version)
+        card = of_version.pop("card")
+        figures = {
+            **of_version,
+            "trained": "now" if trained.is_new else "before; no new version is due",
+            "signals it learned from": trained.events,
+            "users it learned from": trained.users,
+            "products it knows": trained.products,
+            **_looked(catalog, database, _MODELS),
+            "card": card,
+        }
+        return dg.MaterializeResult(metadata=metadata(figures))
 
     return taste_model
 
 
-def _card(database: "Database", version: str) -> dict[str, Any]:
-    """Whether a version may be used, and what stands on its card."""
+def _of_version(database: "Database", version: str) -> dict[str, Any]:
+    """Whether profiles are computed with a version, and what stands on its card."""
     from aclue_pipeline.preferences import kept_versions
     from aclue_pipeline.preferences.card import entries
 
-    (one,) = (one for one in kept_versions(database) if one["version"] == version)
-    said = tabular({"what": name, "is": value} for name, value in entries(one["card"] or {}))
-    return {"version": version, "status": one["status"], "current": one["is_current"], "card": said}
+    kept = kept_versions(database)
+    one = next(one for one in kept if one["version"] == version)
+    current = next((other["version"] for other in kept if other["is_current"]), "none")
+    is_used = "profiles are computed with it" if one["is_current"] else f"profiles are computed with {current}"
+    card = one["card"] or {}
+    judged = {
+        "candidate": "candidate until preference_quality has judged it",
+        "refused": f"refused: {card.get('refused because', 'see its card')}",
+    }.get(one["status"], one["status"])
+    return {
+        "version": version,
+        "status": f"{judged}{', pinned' if one['pinned_at'] else ''}; {is_used}",
+        "trained at": one["trained_at"],
+        "card": tabular({"what": name, "is": value} for name, value in entries(card)),
+    }
 
 
 # --- how good it is ----------------------------------------------------------------------------------------------------
@@ -87,7 +106,7 @@ def _card(database: "Database", version: str) -> dict[str, Any]:
 def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
     @dg.multi_asset(specs=[_spec(catalog, _QUALITY, _MODELS, _SIGNALS)], name="preference_quality", **step(GROUP))
     @clearly
-    def preference_quality(database: DatabaseResource) -> dg.MaterializeResult[None]:
+    def preference_quality(context: dg.AssetExecutionContext, database: DatabaseResource) -> dg.MaterializeResult[None]:
         """Measured and judged once a model version: on judgements held out in time, against the current version and what knows less.
         Shown every time."""
         from aclue_pipeline.preferences import ensure_judged, kept_versions
@@ -95,11 +114,19 @@ def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
 
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_QUALITY])
-        when = "now" if ensure_judged(database) else "before, for this version of the model"
-        rows, said = measured(database), _card(database, kept_versions(database)[0]["version"])
-        return dg.MaterializeResult(
-            metadata=metadata({**said, "measured": when, **_scores(rows), **_looked(catalog, database, _QUALITY)})
-        )
+        is_new = ensure_judged(database)
+        of_newest = _of_version(database, kept_versions(database)[0]["version"])
+        if is_new:  # the model's own page said candidate
+            context.log_event(dg.AssetObservation(key_of(_MODELS), metadata=metadata(of_newest)))
+        when = "now" if is_new else "before, for this version of the model"
+        figures = {
+            **_scores(measured(database)),
+            "newest version": of_newest["version"],
+            "newest version is": of_newest["status"],
+            "measured": when,
+            **_looked(catalog, database, _QUALITY),
+        }
+        return dg.MaterializeResult(metadata=metadata(figures))
 
     return preference_quality
 
@@ -112,37 +139,32 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
     if not rows:
         return {}
     of_all = {row["predictor"]: row for row in rows if row["users_group"] == "all"}
+    profile = of_all["profile"]
     figures: dict[str, Any] = {
-        "scores are of": rows[0]["model_version"],
-        "scores": tabular(
-            {name: row[name] for name in row if name not in ("reliability", "intercepts")} for row in rows
-        ),
-        "log_loss": of_all["profile"]["log_loss"],
+        "log_loss": profile["log_loss"],
         "log_loss of the user's own rate": of_all["user_rate"]["log_loss"],
+        "scores are of version": rows[0]["model_version"],
     }
-    intercepts = of_all["profile"]["intercepts"]
-    if intercepts:
-        figures["more liked than predicted"] = charts.sparkline(
-            intercepts,
-            "log odds by which likes were more than predicted, by block of the calendar",
-            "in the latest block",
-            "+.2f",
-        )
-    bins = of_all["profile"]["reliability"]
-    if bins:
-        points = [{**row, "n": row["judgements"]} for row in bins]
-        figures["reliability"] = charts.embedded(
-            lambda rows: shapes.calibration_chart(rows, "predicted share of likes", "observed share of likes"),
-            points,
-            "predicted against observed share of likes",
-        )
+    if profile["reliability"]:
+        bins = [{**row, "n": row["judgements"]} for row in profile["reliability"]]
         figures["observed by predicted"] = charts.sparkline(
             [row["observed"] for row in bins],
-            "observed share of likes by predicted share",
-            "observed in the highest bin",
-            ".2f",
+            "share liked by predicted share",
+            f"share that was liked: of what was predicted least {bins[0]['observed']:.0%}, of what was most {bins[-1]['observed']:.0%}",
         )
-    return figures
+        figures["reliability: liked as often as predicted?"] = charts.embedded(
+            lambda rows: shapes.calibration_chart(rows, "predicted share of likes", "observed share of likes"),
+            bins,
+            "Reliability: on the diagonal as much was liked as was predicted",
+        )
+    if profile["intercepts"]:
+        figures["more liked than predicted"] = charts.sparkline(
+            profile["intercepts"],
+            "log odds by which likes were more than predicted, by block of the calendar",
+            f"log odds by which more was liked than predicted, by block of the calendar; in the latest {profile['intercepts'][-1]:+.2f}",
+        )
+    hidden = ("reliability", "intercepts", "model_version")
+    return figures | {"scores": tabular({name: row[name] for name in row if name not in hidden} for row in rows)}
 
 
 # --- the profiles -----------------------------------------------------------------------------------------------------
@@ -168,32 +190,44 @@ def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_SIGNALS], catalog.tables["pipeline.reasons"])
         done = recalculate(database, full=config.full, progress=context.log.info)
-        did = asdict(done)
-        did |= did.pop("published")
-        figures = {**_portrait(database, moved=done.published.written > 0), **did}
-        return dg.MaterializeResult(metadata=metadata({**figures, **_looked(catalog, database, _PROFILES)}))
+        did = {
+            "recalculated": "all users" if done.full else "users whose events, feedback or model version changed",
+            "users recalculated": done.users,
+            "signals read": done.signals,
+            "profiles written": done.published.written,
+            "profiles that came out the same": done.published.unchanged,
+            "profiles removed": done.published.removed,
+            "profiles with adjustments of their user's": done.published.adjusted,
+            "feedback taken in": done.published.feedback,
+            "by model version": done.model_version,
+            "seconds": round(done.seconds, 2),
+        }
+        return dg.MaterializeResult(
+            metadata=metadata({**_portrait(database), **_looked(catalog, database, _PROFILES), **did})
+        )
 
     return user_preferences
 
 
-def _portrait(database: "Database", moved: bool) -> dict[str, Any]:
-    """How sure the profiles are: a sparkline of the distribution; where they moved, the chart by segment behind a click."""
+def _portrait(database: "Database") -> dict[str, Any]:
+    """How sure the profiles are."""
+    from aclue_pipeline.charts import shapes
     from aclue_pipeline.preferences.figures import confidence_bins
 
     rows = confidence_bins(database)
     if not rows:
         return {}
-    profiles = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
-    figures: dict[str, Any] = {
-        "confidence of profiles": charts.sparkline(
-            profiles, "profiles by confidence, 0 to 1", "profiles with full confidence"
-        )
+    bins = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
+    fullest = bins.index(max(bins))
+    says = (
+        f"{sum(bins):,} profile{'' if sum(bins) == 1 else 's'}, from no confidence (left) to full confidence (right); the most,"
+        f" {bins[fullest]:,}, at {fullest / 20:.2f} to {(fullest + 1) / 20:.2f}"
+    )
+    title = "profiles by confidence and segment"
+    return {
+        "profiles by confidence": charts.sparkline(bins, "profiles by confidence, 0 to 1", says),
+        title: charts.embedded(shapes.confidence_chart, rows, title),
     }
-    if moved:
-        from aclue_pipeline.charts import shapes
-
-        figures["chart"] = charts.embedded(shapes.confidence_chart, rows, "profiles by confidence and segment")
-    return figures
 
 
 def build(catalog: Catalog) -> Built:

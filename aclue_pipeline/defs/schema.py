@@ -99,8 +99,23 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> t
         "server": ".".join(map(str, connection.dialect.server_version_info or ())),
         "tables": len(deployed),
         "deployed": tabular(deployed) if deployed else "nothing: run the job deploy_schema",
-        "differs": [line for line, _ in todo.lines()],
-        "last_deployment": next(iter(history.deployments(pg)), None),
+        "differs from what is declared": "\n".join(line for line, _ in todo.lines()) or "nothing",
+        **_last(next(iter(history.deployments(pg)), None)),
+    }
+
+
+def _last(deployment: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What was done last, and each step of it with the file that declares the table."""
+    if deployment is None:
+        return {}
+    took = "not ended" if deployment["seconds"] is None else f"took {deployment['seconds']:.1f} s"
+    outcome = deployment["outcome"] or {}
+    steps = [{"step": step, "outcome": said.removeprefix(f"{step}: ")} for step, said in outcome.items()]
+    return {
+        "last deployment": f"number {deployment['deployment']}: {deployment['action']} by {deployment['done_by']}, {took}",
+        "last deployment at": deployment["began_at"],
+        "steps of the last deployment": tabular(steps) if steps else "none: everything was as declared",
+        **({"brings back what it closed": "\n".join(back)} if (back := deployment["brings_back"]) else {}),
     }
 
 

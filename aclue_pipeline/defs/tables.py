@@ -1,6 +1,7 @@
 """Derived tables as assets, one factory per kind, whatever the room: a new file in sql/ is an asset without a line of Python. Daily
 ones are partitioned: a range of days in one run, one line per day in the metadata. What the numbers mean stands in the files."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 
 _SAME_SQL = "Every computed day was computed by the SQL and the settings there are now; names the days that were not."
 
-#: Lines of the per-day table that are shown; a year's backfill has more than anybody reads.
-_DAYS_SHOWN = 400
+#: Lines that are shown of a table with one for each day; a year's backfill has more than anybody reads.
+_DAYS_SHOWN = 31
+
+#: Currencies of which a day's commission is told, those with the most; and characters of their names, which clients may have written.
+_CURRENCIES, _UNIT = 3, 12
 
 
 def days() -> dg.DailyPartitionsDefinition:
@@ -122,16 +126,18 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
                     dg.AssetMaterialization(
                         key_of(table.key),
                         partition=done.day.isoformat(),
-                        metadata=metadata(of_day(done, [])),
+                        metadata=metadata(of_day(done, [], {})),
                     )
                 )
             raise
-        moves = restated(database, table, run_id=run_id)
-        for done in results:
-            of_its_own = [move for move in moves if move["day"] == done.day]
-            context.add_asset_metadata(metadata(of_day(done, of_its_own)), partition_key=done.day.isoformat())
+        moves, money = restated(database, table, run_id=run_id), earned(database, table, results)
         # What is about the whole range stands on its last day, once, not on each of hundreds of events.
-        context.add_asset_metadata(metadata(of_range(database, table, results, moves)), partition_key=keys.end)
+        context.add_asset_metadata(
+            metadata(of_range(database, catalog, table, results, moves, money)), partition_key=keys.end
+        )
+        for done in results:
+            said = of_day(done, [move for move in moves if move["day"] == done.day], money[done.day])
+            context.add_asset_metadata(metadata(said), partition_key=done.day.isoformat())
         yield dg.MaterializeResult(check_results=[result(_same_sql(database, catalog, table))])
 
     return daily
@@ -144,60 +150,88 @@ def whole_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
         done = replace_whole(database, catalog, table, run_id=context.run.run_id)
         moves = restated(database, table, run_id=context.run.run_id)
         with database.begin() as connection:
-            drawn = charts.sections(connection, table) if done.changed else {}
-            rows = {"dagster/row_count": done.rows, "changed": done.changed, **drawn, **look(connection, table)}
+            rows = {**charts.sections(connection, table), "changed": done.changed, **look(connection, table)}
         yield dg.MaterializeResult(metadata=metadata({**rows, **_moved(moves)}))
 
     return whole
 
 
-def of_day(result: "DayResult", moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def of_day(result: "DayResult", moves: Sequence[Mapping[str, Any]], money: Mapping[str, float]) -> dict[str, Any]:
     now = {name: after or 0 for name, (_, after) in result.headline.items()}
     lost = {"source rows lost": result.lost} if result.lost else {}
-    return {"dagster/partition_row_count": result.rows, "changed": result.changed, **lost, **now, **_moved(moves)}
+    rows = {"dagster/partition_row_count": result.rows, "changed": result.changed}
+    return {**money, **now, **rows, **lost, **_moved(moves)}
+
+
+Money = Mapping[date, Mapping[str, float]]
+
+
+def earned(database: "Database", table: Table, results: Sequence["DayResult"]) -> Money:
+    """Day → its actual commission in each of the currencies with the most: numbers, of which the UI draws a line."""
+    with database.begin() as connection:
+        rows = glance.money_per_day(connection, table, [result.day for result in results])
+    sums: dict[str, float] = defaultdict(float)
+    for row in rows:
+        sums[row["series"]] += row["value"]
+    largest = sorted(sums, key=lambda currency: (-sums[currency], currency))[:_CURRENCIES]
+    found: dict[date, dict[str, float]] = {result.day: {} for result in results}
+    for row in rows:
+        if row["series"] in largest and row["day"] in found:
+            found[row["day"]][f"actual commission, {row['series'][:_UNIT]}"] = row["value"]
+    return found
 
 
 def of_range(
-    database: "Database", table: Table, results: Sequence["DayResult"], moves: Sequence[Mapping[str, Any]]
+    database: "Database",
+    catalog: Catalog,
+    table: Table,
+    results: Sequence["DayResult"],
+    moves: Sequence[Mapping[str, Any]],
+    money: Money,
 ) -> dict[str, Any]:
-    """The line per day, how published numbers moved, the table's rows and, where numbers moved, how they look now."""
+    """How the newest days look, what this run did, and a line for each of its days."""
     with database.begin() as connection:
         return {
-            **charts.of_daily(connection, table, moved=any(result.changed for result in results)),
-            "summary": summary(results),
-            "days": tabular(map(line, _worth_showing(results))),
-            **_moved(moves[-_DAYS_SHOWN:]),
+            **charts.of_daily(connection, catalog, table),
+            "this run": summary(results),
             **look(connection, table),
+            **_moved(moves),
+            "days of this run": _lines(
+                [line(result, money[result.day]) for result in _worth_showing(results)], len(results)
+            ),
         }
 
 
 def _moved(moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How published numbers moved: a line per day, currency and column."""
+    """How published numbers moved: a line per day, currency and column, the newest day first."""
     if not moves:
         return {}
-    return {
-        "restated": tabular(
-            {
-                "day": move["day"],
-                "currency": move["currency"] or "",
-                "column": move["column"],
-                "before → after": f"{_short(move['before'])} → {_short(move['after'])}",
-                "causes": ", ".join(move["causes"]),
-            }
-            for move in moves
-        )
-    }
+    lines = [
+        {
+            "day": move["day"],
+            "currency": move["currency"] or "",
+            "column": move["column"],
+            "before → after": f"{_short(move['before'])} → {_short(move['after'])}",
+            "causes": ", ".join(move["causes"]),
+        }
+        for move in reversed(moves[-_DAYS_SHOWN:])
+    ]
+    return {"published numbers that moved": _lines(lines, len(moves))}
+
+
+def _lines(lines: Sequence[Mapping[str, Any]], of: int) -> dg.MetadataValue[Any]:
+    """As a table that ends with what is not in it."""
+    left = [{next(iter(lines[0])): f"… and {of - len(lines):,} more"}] if of > len(lines) else []
+    return tabular([*lines, *left])
 
 
 def _worth_showing(results: Sequence["DayResult"]) -> Sequence["DayResult"]:
-    """All of them; of a very long range the changed ones first in line, and the newest."""
-    if len(results) <= _DAYS_SHOWN:
-        return results
-    kept = [result for result in results if result.changed][-_DAYS_SHOWN:]
-    return kept or results[-_DAYS_SHOWN:]
+    """The newest first; of a long range those that changed, where any did."""
+    kept = [result for result in results if result.changed] if len(results) > _DAYS_SHOWN else results
+    return (kept or results)[: -_DAYS_SHOWN - 1 : -1]
 
 
-def line(result: "DayResult") -> Mapping[str, Any]:
+def line(result: "DayResult", money: Mapping[str, float]) -> Mapping[str, Any]:
     """A day's line: before → after where a headline number moved."""
     heads = {
         name: f"{_short(before)} → {_short(after)}"
@@ -205,7 +239,7 @@ def line(result: "DayResult") -> Mapping[str, Any]:
         else _short(after)
         for name, (before, after) in result.headline.items()
     }
-    return {"day": result.day, "rows": result.rows, "written": "yes" if result.changed else "", **heads}
+    return {"day": result.day, **money, **heads, "rows": result.rows, "written": "yes" if result.changed else "no"}
 
 
 def _short(value: Any) -> str:
@@ -214,11 +248,12 @@ def _short(value: Any) -> str:
 
 def summary(results: Sequence["DayResult"]) -> str:
     changed = [result.day for result in results if result.changed]
-    span = f"{results[0].day} to {results[-1].day}" if len(results) > 1 else f"{results[0].day}"
+    first, last, rows = results[0].day, results[-1].day, sum(result.rows for result in results)
+    span = f"{first} to {last}: {len(results)} days" if len(results) > 1 else f"{first}"
     wrote = "none came out different" if not changed else f"{len(changed)} written ({changed[0]} … {changed[-1]})"
-    return (
-        f"{span}: {len(results)} day{'s' if len(results) > 1 else ''}, {sum(r.rows for r in results):,} rows; {wrote}"
-    )
+    if len(results) == 1:
+        wrote = "written" if changed else "it came out the same"
+    return f"{span}, {rows:,} row{'' if rows == 1 else 's'}; {wrote}"
 
 
 def _same_sql(database: "Database", catalog: Catalog, table: Table) -> Judgement:

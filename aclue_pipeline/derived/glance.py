@@ -1,18 +1,22 @@
 """A first look at a table that is there: how many rows, a few of them, its headline day by day. Reads only, and briefly."""
 
-from datetime import date
+import re
+from collections.abc import Collection
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
-from aclue_pipeline.catalog import Table
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.statement import local_day
+from aclue_pipeline.settings import get_settings
 
 COUNT_SECONDS = 5
 
 _SAMPLE = 5
 _DAYS = 120
+_MONEY = re.compile("^(actual_|expected_)?commission(_to_date)?$")
 
 
 def today(connection: sa.Connection) -> date:
@@ -39,13 +43,19 @@ def count(connection: sa.Connection, table: Table) -> int | None:
 
 
 def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]], list[str]]:
-    """A few rows, of a daily table the newest, and the names of their columns: without personal data and bookkeeping."""
-    names = [column.name for column in table.columns if not column.pii and not column.bookkeeping]
-    columns: list[sa.ColumnElement[Any]] = [sa.column(name) for name in names]
-    some = sa.select(*columns).select_from(_of(table)).limit(_SAMPLE)
-    if table.clock:
-        some = some.order_by(sa.column(table.clock).desc(), *map(sa.column, table.grain[1:]))
-    return [dict(row) for row in connection.execute(some).mappings()], names
+    """A few rows, the newest first and of these the largest, and the names of their columns: what tells rows apart, the headline, money.
+    Without personal data."""
+    named = [*table.grain, *table.headline, *(c.name for c in table.columns if _MONEY.search(c.name))]
+    pii = {column.name for column in table.columns if column.pii}
+    names = [name for name in dict.fromkeys(named) if name not in pii]
+    columns: dict[str, sa.ColumnElement[Any]] = {column.name: sa.column(column.name) for column in table.columns}
+    first, *others = (columns[name] for name in table.grain)
+    if table.column(table.grain[0]).type == "date":
+        first = first.desc().nulls_last()
+    largest = [columns[name].desc().nulls_last() for name in table.headline[:1]]
+    some = sa.select(*(columns[name] for name in names)).select_from(_of(table)).order_by(first, *largest, *others)
+    rows = connection.execute(some.limit(_SAMPLE)).mappings()
+    return [dict(row) for row in rows], names
 
 
 def per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
@@ -83,8 +93,9 @@ def _steps_per_day(connection: sa.Connection, table: Table) -> list[dict[str, An
     return [days[day] for day in sorted(days)]
 
 
-def money_per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
-    """Actual commission per day and currency, where the table has both: money is never summed across currencies."""
+def money_per_day(connection: sa.Connection, table: Table, days: Collection[date] = ()) -> list[dict[str, Any]]:
+    """Actual commission per day and currency, of these days or the newest, where the table has both: money is never summed across
+    currencies."""
     if not {"currency", "actual_commission"} <= {column.name for column in table.columns}:
         return []
     day: sa.ColumnClause[Any] = sa.column(table.clock)
@@ -95,11 +106,26 @@ def money_per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any
             day.label("day"), currency.label("series"), sa.func.sum(sa.column("actual_commission")).label("value")
         )
         .select_from(_of(table))
-        .where(day.in_(newest))
+        .where(day.between(min(days), max(days)) if days else day.in_(newest))
         .group_by(day, currency)
         .order_by(day, currency)
     )
     return [{"day": r.day, "series": r.series, "value": float(r.value or 0)} for r in rows]
+
+
+def open_since(connection: sa.Connection, catalog: Catalog, table: Table) -> date | None:
+    """The first of the newest days of which more may still be reported; None where a day is final once it is over."""
+    if "funnel_window_days" in catalog.settings_of(table):
+        days = get_settings().funnel_window_days
+    elif "actual_commission" in {column.name for column in table.columns}:
+        of = "validation_days" if "sale_day" in table.reads else "attribution_window_days"
+        if connection.execute(sa.text("select to_regclass('staging.networks') is null")).scalar_one():
+            return None
+        networks = sa.table("networks", schema="staging")
+        days = connection.execute(sa.select(sa.func.max(sa.column(of))).select_from(networks)).scalar_one()
+    else:
+        return None
+    return today(connection) - timedelta(days=days)
 
 
 def _of(table: Table) -> sa.TableClause:

@@ -15,7 +15,7 @@ from aclue_pipeline.charts import sections, style
 from aclue_pipeline.charts.page import report
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.defs import charts
-from aclue_pipeline.defs.metadata import Markdown
+from aclue_pipeline.defs.metadata import MOST, Markdown
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.settings import get_settings
@@ -124,13 +124,11 @@ def test_each_section_shows_the_demo_and_hangs_at_its_asset(demo: Database, sect
             return
         table = CATALOG.table(section.asset or section.of)
         hung = (
-            charts.of_daily(connection, table, moved=True)
-            if table.kind == "daily"
-            else charts.sections(connection, table)
+            charts.of_daily(connection, CATALOG, table) if table.kind == "daily" else charts.sections(connection, table)
         )
     picture = hung[section.title]
     assert isinstance(picture, Markdown), picture
-    assert len(picture.source) < charts.MAX_BYTES
+    assert len(picture.source) < MOST
 
 
 def test_first_published_and_what_moved_since_are_told_apart(databases: Databases) -> None:
