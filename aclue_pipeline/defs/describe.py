@@ -36,14 +36,13 @@ def spec(
     deps: Iterable[str | dg.AssetKey] | None = None,
     kinds: Iterable[str] = (),
 ) -> dg.AssetSpec:
-    """The asset of a table, in the group of its room unless another is said. `deps`: what it waits for, unless that is all that its SQL or
-    its lineage names."""
+    """The asset of a table, in the group of its room unless another is said. `deps`: what it waits for, unless that is what is next
+    to it."""
     group = group or table.room
-    read = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
-    upstream = [key for key in sorted(read) if key in catalog.tables and is_asset(catalog, key)]
+    upstream = next_to(catalog, table) if deps is None else deps
     return dg.AssetSpec(
         key=key_of(table.key),
-        deps=[dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in (upstream if deps is None else deps)],
+        deps=[dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in upstream],
         description=description(table, timetable.sentence(group, table.kind)),
         group_name=group,
         owners=[table.owner or "team:data"],
@@ -52,6 +51,25 @@ def spec(
         code_version=None if table.key in catalog.observed else table.code_version,
         metadata=table_metadata(catalog, table),
     )
+
+
+def read_by(catalog: Catalog, table: Table) -> set[str]:
+    """Keys of the assets that the table's SQL or its lineage names."""
+    named = {*table.upstream, *(source.table for column in table.columns for source in column.lineage)} - {table.key}
+    return {key for key in named if key in catalog.tables and is_asset(catalog, key)}
+
+
+def next_to(catalog: Catalog, table: Table) -> list[str]:
+    """What it reads, less what is read by something else that it reads: such an edge would order nothing, and each takes a lane of the
+    graph for itself. The lineage of columns names all."""
+    read = read_by(catalog, table)
+    behind: set[str] = set()
+    waiting = [*read]
+    while waiting:
+        further = read_by(catalog, catalog.tables[waiting.pop()]) - behind
+        behind |= further
+        waiting += further
+    return sorted(read - behind)
 
 
 def description(table: Table, sentence: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 
 from aclue_pipeline.catalog.table import SELECTED, Source
 from aclue_pipeline.definitions import build_defs
-from aclue_pipeline.defs import beta
+from aclue_pipeline.defs import beta, describe
 from tests.support.catalogs import CATALOG
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,6 +147,34 @@ def test_every_derived_column_shows_where_it_comes_from() -> None:
                 assert "](/assets/" in told[column.name] or not any(map(shown, column.direct))
 
 
+def ancestors(key: dg.AssetKey) -> set[dg.AssetKey]:
+    return GRAPH.get_ancestor_asset_keys(key)
+
+
+#: From left to right.
+ROOMS = [{"app", "schema"}, {"staging"}, {"preferences", "revenue", "funnel", "health"}]
+
+
+def test_the_graph_reads_from_left_to_right() -> None:
+    """An asset depends on what is next to it, in its own room or one before."""
+    column = {room: n for n, rooms in enumerate(ROOMS) for room in rooms}
+    transitive = set()
+    for node in GRAPH.asset_nodes:
+        for parent in node.parent_keys:
+            assert column[GRAPH.get(parent).group_name] <= column[node.group_name], (parent, node.key)
+            if any(parent in ancestors(other) for other in node.parent_keys):
+                transitive.add((parent.path[-1], node.key.path[-1]))
+    # What is learnt from is shown at each that learns from it or judges by it.
+    assert transitive == {("signals", "preference_quality"), ("signals", "user_preferences")}
+
+
+def test_an_asset_comes_after_all_that_it_reads() -> None:
+    for key, table in CATALOG.tables.items():
+        if table.room not in ("pipeline", "app", "schema"):
+            read = {dg.AssetKey(one.split(".")) for one in describe.read_by(CATALOG, table)}
+            assert read <= ancestors(dg.AssetKey(key.split("."))), key
+
+
 def test_the_assets_of_preferences_are_a_line() -> None:
     edges = {
         (parent.path[-1], node.key.path[-1])
@@ -204,11 +232,15 @@ def test_a_resource_can_be_replaced() -> None:
 
 
 def upstream_steps(job: str) -> dict[str, set[str]]:
-    """Step → steps that it waits for, as Dagster plans the job."""
+    """Step → steps that it waits for, however far up, as Dagster plans the job."""
     from dagster._core.execution.api import create_execution_plan
 
     plan = create_execution_plan(DEFS.resolve_job_def(job))
-    return {step.key: set(step.get_execution_dependency_keys()) for step in plan.get_all_steps_in_topo_order()}
+    waits: dict[str, set[str]] = {}
+    for step in plan.get_all_steps_in_topo_order():
+        needs = step.get_execution_dependency_keys()
+        waits[step.key] = needs.union(*(waits[need] for need in needs))
+    return waits
 
 
 def test_observed_sources_keep_the_order_of_a_run() -> None:
@@ -228,6 +260,17 @@ def test_what_reads_a_source_waits_for_its_contract(job: str) -> None:
         }
         if sources:
             assert needs & {"app_contract", "events_contract"}, f"{name} does not wait for the contract of {sources}"
+
+
+@pytest.mark.parametrize("job", ["refresh_preferences", "rebuild_revenue_and_funnel", "check_health"])
+def test_a_step_waits_for_all_that_it_reads(job: str) -> None:
+    """Also where the graph leaves out the edge, since something lies between."""
+    layer, waits = DEFS.resolve_job_def(job).asset_layer, upstream_steps(job)
+    step_of = {key: str(layer.get_op_output_handle(key).node_handle) for key in layer.selected_asset_keys}
+    for key, step in step_of.items():
+        table = CATALOG.tables[".".join(key.path)]
+        read = {step_of.get(dg.AssetKey(one.split("."))) for one in describe.read_by(CATALOG, table)}
+        assert read - {None, step} <= waits[step], key
 
 
 @pytest.mark.parametrize("job", ["refresh_preferences", "rebuild_revenue_and_funnel"])
