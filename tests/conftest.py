@@ -37,6 +37,7 @@ FAST = {
 
 #: What shares something that is costly to start (a UI, a wheel, months of clicks) runs on one worker.
 TOGETHER = (
+    "tests/deploy/test_processes.py",
     "tests/ui/",
     "tests/upgrade/",
     "tests/wheel/",
