@@ -41,7 +41,7 @@ LOCKED = uv pip compile pyproject.toml --universal --python-version 3.11 --gener
 lock: ## Write the lock files anew (needs uv): what production installs, that with the demo and charts, that with the tools
 	$(LOCKED) -o requirements.lock
 	$(LOCKED) --extra demo --extra charts -c requirements.lock -o requirements-demo.lock
-	$(LOCKED) --extra demo --extra charts --extra dev -c requirements-demo.lock -o requirements-dev.lock
+	$(LOCKED) --extra demo --extra charts --extra celery --extra kubernetes --extra dask --extra dev -c requirements-demo.lock -o requirements-dev.lock
 
 sbom: .venv/dev ## What production consists of (CycloneDX) and its licences, into dist/
 	@$(BIN)/python .ci/sbom.py requirements.lock dist

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
         "", pattern=r"^(/[A-Za-z0-9_.~-]+)*$", description="Path under which a proxy serves the UI, such as /pipeline."
     )
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
+    executor: Literal["in_process", "multiprocess", "celery", "kubernetes"] = Field(
+        "in_process", description="Where the steps of a run are computed; see docs/scaling.md."
+    )
+    broker_url: SecretStr | None = Field(None, description="Celery's broker, such as redis://broker:6379/0.")
+    result_backend: SecretStr | None = Field(None, description="Where Celery keeps results; unset: the broker.")
     pg_bin: Path | None = Field(None, description="Folder of other server binaries for the embedded server.")
     schema_owner: str = Field(
         "",
