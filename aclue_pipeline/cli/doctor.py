@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,8 @@ def doctor(context: Context, as_json: bool) -> None:
         ("storage", _storage),
     ):
         judged, error = _all(check, look)
+        if error and errors and str(error) == str(errors[0]):  # settings that cannot be read are told once
+            judged, error = [replace(judged[-1], outcome="not judged", sentence="as the settings cannot be used")], None
         found += judged
         errors += [error] if error else []
         if not as_json:

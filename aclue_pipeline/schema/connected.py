@@ -31,7 +31,7 @@ def of_app(db: Database, catalog: Catalog) -> Iterator[Judgement]:
         yield _clock(pg, db)
         preflight(pg, acts=False)
         yield Judgement("app", db.label, "passed", "error", "what the app and Supabase bring is there")
-        missing = [name for name in declared().tables if not _there(pg, f"public.{name}")]
+        missing = [name for name in declared().tables if not _there(pg, name)]
         yield Judgement(
             "deployed", db.label, "failed" if missing else "passed", "warn",
             f"{', '.join(missing)} not deployed" if missing else f"all {len(declared().tables)} tables are there",
@@ -50,7 +50,7 @@ def of_storage(db: Database) -> Iterator[Judgement]:
     with session(db, lock=False) as pg:
         yield _server(pg, db)
         yield _needless(pg, "a role that owns this one database is enough")
-        if not _there(pg, "public.runs") and not _ask(pg, "select has_schema_privilege('public', 'create')"):
+        if not _there(pg, "runs") and not _ask(pg, "select has_schema_privilege('public', 'create')"):
             raise MissingPrivilege(
                 f"{pg.info.user} may not make Dagster's tables in {db.label}; its owner grants it by: grant create on schema public to it"
             )
@@ -130,7 +130,14 @@ where relnamespace = to_regnamespace('public') and relname = 'user_preferences'
 
 
 def _there(pg: psycopg.Connection[Any], name: str) -> bool:
-    return bool(_ask(pg, "select to_regclass(%s) is not null", name))
+    # By the catalogue: to_regclass() fails where a schema may not be entered.
+    return bool(
+        _ask(
+            pg,
+            "select exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = %s)",
+            name,
+        )
+    )
 
 
 def _ask(pg: psycopg.Connection[Any], question: str, *values: Any) -> Any:

@@ -117,6 +117,15 @@ def test_an_instance_of_another_version_is_to_be_migrated(settings, storage: Dat
     assert "dagster instance migrate" in instance.remedy
 
 
+def test_a_setting_that_cannot_be_used_is_told_once(capsys, settings) -> None:
+    settings.setenv("ACLUE_TIMEZONE", "Europe/Camelot")
+    settings.setattr("aclue_pipeline.definitions.defs", lambda: [get_settings()])
+    code, out, _ = run(capsys)
+    assert (code, out.count("Camelot")) == (SettingsError.exit_code, 1), out
+    assert out.count("not judged: as the settings cannot be used") == 4
+    assert "✓ packages" in out
+
+
 def test_packages_of_other_versions_are_named(settings) -> None:
     settings.setattr(doctor, "requires", lambda _: ["dagster==0.1", "not-installed>=2", 'other>=9; extra == "dev"'])
     (one,) = doctor._packages()
