@@ -91,6 +91,7 @@ class Memory:
         }
         for product, currency in currencies.items():
             self.products.setdefault(product, {"currency": currency})["is_gone"] = False
+        self._stand_in(source["erasures"])
         clicks = [row for row in source["clicks"] if new(row)]
         fresh = {row["id"] for row in clicks} - set(self.clicks)
         for row in clicks:
@@ -128,6 +129,13 @@ class Memory:
             number = next(iter(self.numbers))
             self.names[identity] = self.person[number] = number
         return self.names[identity]
+
+    def _stand_in(self, erasures: list[Row]) -> None:
+        """What stands for an erased person in rows that were not read before is that person, as long as anything is known of them."""
+        for row in erasures:
+            user, token = f"u:{row['user_id']}", f"a:{row['token']}"
+            if user in self.names and token not in self.names:
+                self.person[self._number(token)] = self.person[self.names[user]]
 
     def _stitch(self) -> None:
         """A visitor ever seen with one user is that user; seen with several it is nobody's, for good."""

@@ -211,7 +211,8 @@ def begin(pg: Pg) -> None:
 
 def source(pg: Pg) -> Mapping[str, list[Row]]:
     with pg.cursor(row_factory=dict_row) as cursor:
-        return {name: cursor.execute(f"select * from {table}").fetchall() for name, table in SOURCES.items()}
+        tables = SOURCES | {"erasures": "pipeline.erasures"}
+        return {name: cursor.execute(f"select * from {table}").fetchall() for name, table in tables.items()}
 
 
 def happen(pg: Pg, step: Step) -> None:
