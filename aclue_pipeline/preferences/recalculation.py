@@ -3,10 +3,12 @@ while the server takes in one block, the next one is computed. What a profile is
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from itertools import starmap
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -15,11 +17,10 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import changed, signals
 from aclue_pipeline.preferences.adjustments import adjustments, by_hand
-from aclue_pipeline.preferences.kernel import profiles
 from aclue_pipeline.preferences.lookup import Lookup
 from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.publish import Adjusted, Published, Publisher, take_back
-from aclue_pipeline.preferences.rows import lines
+from aclue_pipeline.preferences.rows import profile_lines
 from aclue_pipeline.preferences.store import (
     has_new_products,
     load_model,
@@ -58,8 +59,10 @@ CHANGED_USERS = """
 _FEW, _FEW_AT_LEAST = 5, 1000  # up to a fifth of the users, or a thousand, are looked up one by one
 _TO_RECALCULATE = "select user_id, events, marks from pg_temp.changed_users where not is_gone"
 
-
 _LOCK = "recalculation of preferences"
+
+#: What calls a function with each block's arguments and gives its results in order, as itertools.starmap does.
+Over: TypeAlias = Callable[[Callable[..., bytes], Iterable[tuple[Any, ...]]], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,17 @@ def recalculate(
     full: bool = False,
     progress: Callable[[str], None] | None = None,
     block_events: int | None = None,
+    over: Over = starmap,
 ) -> Recalculation:
     """Bring public.user_preferences up to date: the users that changed, or all of them.
 
     Each block of users is one transaction with its fingerprints and feedback marks; a run that ends half-way is finished by
-    the next one. `block_events`: signals that a block (so memory and a transaction) holds; whole users always.
+    the next one. `block_events`: signals that a block (so memory and a transaction) holds; whole users always. `over`: where
+    the blocks are computed, in this process or by `cluster.over(client)` on others.
     Raises MissingPrerequisite before the first training, AlreadyRunning while another recalculation runs.
     """
     with db.autocommit() as lock, advisory_lock(lock, _LOCK):
-        return _recalculated(db, full, progress or (lambda line: None), block_events or signals.BLOCK_EVENTS)
+        return _recalculated(db, full, progress or (lambda line: None), block_events or signals.BLOCK_EVENTS, over=over)
 
 
 def reset(db: Database, user_id: UUID) -> bool:
@@ -109,10 +114,11 @@ def _recalculated(
     say: Callable[[str], None] = lambda line: None,
     block_events: int = signals.BLOCK_EVENTS,
     only: UUID | None = None,
+    over: Over = starmap,
 ) -> Recalculation:
     started = time.monotonic()
     with db.psycopg() as reader, db.psycopg() as one, db.psycopg() as another:
-        done = _Run(reader, (one, another), full, say, only).run(block_events)
+        done = _Run(reader, (one, another), full, say, only).run(block_events, over)
     return Recalculation(**done, full=full, seconds=time.monotonic() - started)
 
 
@@ -146,14 +152,14 @@ class _Run:
             self._writers[0].commit()
         return model
 
-    def run(self, block_events: int) -> dict[str, Any]:
+    def run(self, block_events: int, over: Over) -> dict[str, Any]:
         users, events = 0, 0
         gone, others = self._changed()
         done = self._publishers[0].forget(*gone)
         is_due = others or has_new_products(self._reader, self._version)
         with ThreadPoolExecutor(len(self._publishers), "publisher") as pool:
             under_way: deque[Future[Published]] = deque()
-            for number, computed in enumerate(self._computed(block_events) if is_due else ()):
+            for number, computed in enumerate(self._computed(block_events, over) if is_due else ()):
                 if len(under_way) == len(self._publishers):  # the one whose turn it is has finished, in order
                     done += under_way.popleft().result()
                 publisher = self._publishers[number % len(self._publishers)]
@@ -164,7 +170,7 @@ class _Run:
                 done += future.result()
         return {"model_version": self._version, "users": users, "signals": events, "published": done}
 
-    def _computed(self, block_events: int) -> Iterator[tuple[signals.Block, signals.Fingerprints, bytes]]:
+    def _computed(self, block_events: int, over: Over) -> Iterator[tuple[signals.Block, signals.Fingerprints, bytes]]:
         """Block after block of the users to recalculate, with their profiles as text."""
         model = self._model()
         users = signals.users_of(self._reader, signals.ALL, fingerprints=_TO_RECALCULATE)
@@ -172,10 +178,16 @@ class _Run:
         of = signals.CHANGED if len(users.ids) <= known / _FEW else signals.ALL
         products = Lookup(model.items.ids)
         said = by_hand(adjustments(self._reader, list(self._adjusted)), model.vocabulary)
-        read = signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users)
-        for block in read:
-            made = profiles(block.events, model, said(block.users))
-            yield block, block.fingerprints, lines(block.users, made, model)
+        waiting: deque[signals.Block] = deque()
+
+        def read() -> Iterator[tuple[Any, ...]]:
+            for block in signals.blocks(self._reader, of, products, model.vocabulary, None, block_events, users):
+                waiting.append(block)
+                yield block.users, block.events, said(block.users)
+
+        for text in over(partial(profile_lines, model=model), read()):
+            block = waiting.popleft()
+            yield block, block.fingerprints, text
 
     def _is_balanced(self) -> bool:
         """Whether those whose rows are new since the last pass, few, are all who can have changed."""

@@ -10,9 +10,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from aclue_pipeline.preferences.arrays import Floats, Ints, Vocabulary
+from aclue_pipeline.preferences.arrays import Events, Floats, Ints, Vocabulary
+from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, KIND, SCORE_DECIMALS
-from aclue_pipeline.preferences.kernel import Profiles, sensitivity
+from aclue_pipeline.preferences.kernel import Profiles, profiles, sensitivity
 from aclue_pipeline.preferences.model import TasteModel
 
 #: In the order in which `lines` writes them; neighbours of one type are formatted together.
@@ -37,6 +38,12 @@ COLUMNS: Final = (
     "confidence_level",
     "calculation_version",
 )
+
+
+def profile_lines(users: NDArray[np.void], events: Events, by_hand: ByHand | None, model: TasteModel) -> bytes:
+    """The profiles of a block of users: columns in, lines out, and nothing else is asked, so that any process on any machine may do
+    it. The bits are the same whatever other users are in the block."""
+    return lines(users, profiles(events, model, by_hand), model)
 
 
 def lines(users: NDArray[np.void], profiles: Profiles, model: TasteModel) -> bytes:

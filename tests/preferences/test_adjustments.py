@@ -1,7 +1,7 @@
 """What a user adjusts in the own profile, key by key: under the app's policies, as its clients write."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
@@ -450,23 +450,20 @@ def test_what_is_refused_adjusts_nothing(shop: Database) -> None:
 # --- at any time -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_adjustment_made_while_its_users_profile_is_computed_is_not_lost(
-    shop: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines, writes = recalculation.lines, iter([{"brand_scores": {"Late": 0.9}}, {"brand_scores": None}])
+def test_an_adjustment_made_while_its_users_profile_is_computed_is_not_lost(shop: Database) -> None:
+    writes = iter([{"brand_scores": {"Late": 0.9}}, {"brand_scores": None}])
 
-    def meanwhile(*of: Any) -> bytes:
-        adjust(shop, **next(writes))
-        return lines(*of)
+    def meanwhile(compute: Callable[..., bytes], blocks: Iterable[Any]) -> Iterator[bytes]:
+        for block in blocks:
+            adjust(shop, **next(writes))
+            yield compute(*block)
 
-    monkeypatch.setattr(recalculation, "lines", meanwhile)
     for late in ({"Late": 0.9}, None):
         swipe_left(shop, 5)
         total = mine(shop)["total_swipes"]
-        preferences.recalculate(shop)
+        preferences.recalculate(shop, over=meanwhile)
         row = mine(shop)
         assert (row["brand_scores"], row["total_swipes"]) == (late, total + 5)
-    monkeypatch.undo()
     assert preferences.recalculate(shop).users == 1
     assert "Late" not in mine(shop)["brand_scores"]
     is_settled(shop)
