@@ -15,6 +15,7 @@ from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import (
     app,
+    automation,
     beta,
     executors,
     funnel,
@@ -50,8 +51,8 @@ def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitio
             staging.clear_erased(catalog),
             *timetable.jobs(catalog),
         ],
-        schedules=timetable.schedules(catalog),
-        sensors=timetable.sensors(catalog),
+        schedules=automation.schedules(catalog),
+        sensors=automation.sensors(catalog),
         resources={"database": resources.database, **overrides},
         executor=executors.executor(),
     )

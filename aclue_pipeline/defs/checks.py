@@ -3,11 +3,13 @@ how, stands in aclue_pipeline/checks.py and in the rooms."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Check, Judgement, of_file
+from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.metadata import escaped, key_of, metadata
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
@@ -23,7 +25,14 @@ def checks_of(catalog: Catalog, room: str) -> list[dg.AssetChecksDefinition]:
     for file in catalog.checks:
         if file.room == room:
             found[file.asset].append(of_file(file))
-    return [asset_checks(f"checks_of_{asset.replace('.', '__')}", checks) for asset, checks in found.items()]
+    return [
+        asset_checks(
+            f"checks_of_{asset.replace('.', '__')}",
+            checks,
+            condition=automation.condition(catalog, catalog.tables[asset], room),
+        )
+        for asset, checks in found.items()
+    ]
 
 
 def asset_checks(
@@ -31,10 +40,12 @@ def asset_checks(
     checks: Sequence[Check],
     together: Callable[[Database], Iterable[Judgement]] | None = None,
     pool: str | None = None,
+    condition: dg.AutomationCondition[Any] | None = None,
 ) -> dg.AssetChecksDefinition:
-    """One op that judges these checks: `together`, where one look answers all of them, else one by one. `pool`: whose turns it takes."""
+    """One op that judges these checks: `together`, where one look answers all of them, else one by one. `pool`: whose turns it takes,
+    `condition`: what starts it besides its job."""
 
-    @dg.multi_asset_check(name=name, specs=[spec(check) for check in checks], can_subset=True, **step(pool))
+    @dg.multi_asset_check(name=name, specs=[spec(check, condition) for check in checks], can_subset=True, **step(pool))
     @clearly
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
@@ -50,13 +61,14 @@ def key(table: str, check: str) -> dg.AssetCheckKey:
     return dg.AssetCheckKey(key_of(table), check)
 
 
-def spec(check: Check) -> dg.AssetCheckSpec:
+def spec(check: Check, condition: dg.AutomationCondition[Any] | None = None) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         check.name,
         asset=key_of(check.object),
         blocking=check.severity == "blocking",
         description=check.says,
         metadata={"source": check.source} if check.source else {},
+        automation_condition=condition,
     )
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog, Column, Source, Table, atlas
 from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import SELECTED
-from aclue_pipeline.defs import beta, timetable
+from aclue_pipeline.defs import automation, beta, timetable
 from aclue_pipeline.defs.metadata import Markdown, key_of, value_of
 from aclue_pipeline.settings import get_settings
 
@@ -49,6 +49,8 @@ def spec(
         kinds={"postgres", _KINDS.get(table.kind, "table"), *kinds},
         tags={"aclue/room": group},
         code_version=None if table.key in catalog.observed else table.code_version,
+        freshness_policy=automation.freshness(catalog, table, group),
+        automation_condition=automation.condition(catalog, table, group),
         metadata=table_metadata(catalog, table),
     )
 

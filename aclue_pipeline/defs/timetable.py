@@ -1,19 +1,16 @@
 """When things are computed: each job with its rooms, its schedule and the sentence that asset, schedule and docs show. Every asset
-is refreshed by exactly one of them. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it)."""
+is refreshed by exactly one of them. All stand still until somebody starts them, or ACLUE_AUTOSTART=1 does (the demo sets it). What
+starts by itself besides, and what each asks first, stands in automation.py."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs.metadata import key_of
-from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import RETRIES
-from aclue_pipeline.derived import dirty_days, needed, today
-from aclue_pipeline.settings import get_settings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
@@ -40,10 +37,18 @@ class Entry(NamedTuple):
 OBSERVE = Entry(
     "observe",
     ("app", "schema"),
-    "Look at `schema` and every source table: versions, rows, freshness, contracts.",
+    "Look at `schema` and every source table: versions and rows.",
     "observe_sources",
     "*/15 * * * *",
-    "Every quarter of an hour: are the sources there, fresh, and as agreed?",
+    "Every quarter of an hour: are the sources there, and did they change?",
+)
+CONTRACTS = Entry(
+    "check_sources",
+    (),
+    "Judge the sources' contracts and freshness.",
+    "hourly_contracts",
+    "5 * * * *",
+    "Every hour: are the sources fresh, and as agreed?",
 )
 # Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics of a
 # large table say that it was written to.
@@ -69,22 +74,17 @@ REFRESH = Entry(
     "Recompute the profiles of users whose events changed, and say how good they are.",
     "hourly_preferences",
     "20 * * * *",
-    "Every hour: profiles whose events changed.",
+    "Once an observation finds a new version of a source; every hour the profiles that still wait, if any do.",
     "the sensor `take_in_feedback` starts it sooner where feedback waits",
 )
 SYNC = Entry(
     "sync_facts",
     (),
     "Judge the clicks and sessions that changed since the last time, keep them as facts, mark the published days they reach.",
-    "sync_what_changed",
-    "*/15 * * * *",
-    "Every quarter of an hour: which events are new or changed, and which published days do they reach?",
-    "the schedule `sync_everything` looks at every row once a week, also for those that are gone",
-)
-SYNC_ALL = SYNC._replace(
-    schedule="sync_everything",
-    cron="10 3 * * 0",
-    when="Every week: all events, also for those that are gone or were loaded without a time of change.",
+    "sync_everything",
+    "10 3 * * 0",
+    "Once an observation finds a new version of a source, and before each rebuild; every week all events, also those that are gone or"
+    " were loaded without a time of change.",
     config={"ops": {"sync": {"config": {"full": True}}}},
 )
 REBUILD = Entry(
@@ -120,16 +120,20 @@ HEALTH = Entry(
     "0 6 * * *",
     "Every morning: what would slow the database down.",
 )
-TIMETABLE = (OBSERVE, DRIFT, VERIFY, SYNC, SYNC_ALL, REFRESH, REBUILD, CLOSE, CLEAR, HEALTH)
+TIMETABLE = (OBSERVE, CONTRACTS, DRIFT, VERIFY, SYNC, REFRESH, REBUILD, CLOSE, CLEAR, HEALTH)
 
 
 def sentence(room: str, kind: str = "") -> str:
     """What starts an asset of this room, and the net beneath it."""
     if kind == "view" and room != "health":
         return "Brought up to date by every job that it is part of; a view is always current."
-    entry = SYNC if kind == "facts" else next(entry for entry in TIMETABLE if room in entry.rooms)
+    entry = SYNC if kind == "facts" else entry_of(room)
     net = f"; {entry.net}" if entry.net else ""
     return f"{entry.when} (Job `{entry.job}`, schedule `{entry.schedule}`{net}.)"
+
+
+def entry_of(room: str) -> Entry:
+    return next(entry for entry in TIMETABLE if room in entry.rooms)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
@@ -138,9 +142,16 @@ def sentence(room: str, kind: str = "") -> str:
 def jobs(catalog: Catalog) -> "list[AssetJob]":
     drift = dg.AssetSelection.checks(dg.AssetCheckKey(SCHEMA, "drift"))
     of_schema = dg.AssetSelection.checks_for_assets(SCHEMA)
-    sources = dg.AssetSelection.assets(SCHEMA, *map(key_of, catalog.observed)) - of_schema
+    observed = dg.AssetSelection.assets(*map(key_of, catalog.observed))
+    sources = (dg.AssetSelection.assets(SCHEMA) | observed).without_checks()
     facts = dg.AssetSelection.assets(*(key_of(table.key) for table in catalog.room("staging", "facts")))
-    selections = {OBSERVE.job: sources, DRIFT.job: drift, VERIFY.job: of_schema - drift, SYNC.job: facts}
+    selections = {
+        OBSERVE.job: sources,
+        CONTRACTS.job: dg.AssetSelection.checks_for_assets(*map(key_of, catalog.observed)),
+        DRIFT.job: drift,
+        VERIFY.job: of_schema - drift,
+        SYNC.job: facts,
+    }
     return [
         dg.define_asset_job(
             entry.job,
@@ -149,7 +160,7 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
             op_retry_policy=RETRIES,  # of observations, which have none of their own
         )
         for entry in TIMETABLE
-        if entry not in (SYNC_ALL, CLOSE, CLEAR)  # another time of the same job; no assets
+        if entry not in (CLOSE, CLEAR)  # no assets
     ]
 
 
@@ -176,93 +187,3 @@ def _read_by(catalog: Catalog, rooms: Iterable[str]) -> list[str]:
                 read[upstream] = None
                 wanted.append(upstream)
     return [key for key in catalog.tables if key in read]
-
-
-# --- schedules and sensors --------------------------------------------------------------------------------------------
-
-
-def schedules(catalog: Catalog) -> list[dg.ScheduleDefinition]:
-    return [_nightly(catalog) if entry is REBUILD else _schedule(entry) for entry in TIMETABLE]
-
-
-def _status() -> dg.DefaultScheduleStatus:
-    return dg.DefaultScheduleStatus.RUNNING if get_settings().autostart else dg.DefaultScheduleStatus.STOPPED
-
-
-def _schedule(entry: Entry) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(
-        name=entry.schedule, job_name=entry.job, cron_schedule=entry.cron, description=entry.when, run_config=dict(entry.config),
-        execution_timezone=get_settings().timezone, default_status=_status(),
-    )  # fmt: skip
-
-
-#: Days between two that are to be rebuilt which are taken along: a run costs more than finding that they are the same.
-_GAP = timedelta(days=7)
-
-
-def _requests(days: Iterable[date], key: str) -> list[dg.RunRequest]:
-    """A run for each stretch of days; it writes only those that come out different."""
-    stretches: list[list[date]] = []
-    for day in sorted(days):
-        if stretches and day - stretches[-1][-1] <= _GAP:
-            stretches[-1].append(day)
-        else:
-            stretches.append([day])
-    return [
-        dg.RunRequest(
-            run_key=f"{key}-{first}-{last}", tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
-        )
-        for first, last in ((stretch[0], stretch[-1]) for stretch in stretches)
-    ]
-
-
-def _daily(catalog: Catalog) -> list[Table]:
-    return [*catalog.room("revenue", "daily"), *catalog.room("funnel", "daily")]
-
-
-def _nightly(catalog: Catalog) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name=REBUILD.schedule, job_name=REBUILD.job, cron_schedule=REBUILD.cron, description=REBUILD.when,
-        execution_timezone=get_settings().timezone, default_status=_status(),
-    )  # fmt: skip
-    def nightly(
-        context: dg.ScheduleEvaluationContext, database: DatabaseResource
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        this_day = today(database, context.scheduled_execution_time)
-        last = this_day - timedelta(days=1)
-        days = {day for table in _daily(catalog) for day in needed(database, catalog, table, last=last)}
-        return _requests(days, f"night-{this_day}") or dg.SkipReason("no day needs to be rebuilt")
-
-    return nightly
-
-
-def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
-    @dg.sensor(
-        name="rebuild_dirty_days",
-        job_name=REBUILD.job,
-        minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus(_status().value),
-        description="Rebuilds the days that the sync of facts found changed, soon instead of by night; it reads pipeline.dirty alone.",
-    )
-    def dirty(database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
-        days = {
-            day: at for day, at in dirty_days(database, *_daily(catalog)).items() if day >= get_settings().first_day
-        }
-        # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
-        return _requests(days, f"dirty-{max(days.values(), default='')}") or dg.SkipReason("no published day is dirty")
-
-    @dg.sensor(
-        name="take_in_feedback",
-        job_name=REFRESH.job,
-        minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus(_status().value),
-        description="Recomputes the profiles of those whose feedback on recommendations waits, sooner than by the hour.",
-    )
-    def feedback(database: DatabaseResource) -> dg.RunRequest | dg.SkipReason:
-        from aclue_pipeline.preferences.figures import waiting_feedback
-
-        # The same feedback starts one run: where that fails, the hourly one tries again.
-        waiting, latest = waiting_feedback(database)
-        return dg.RunRequest(run_key=f"feedback-{latest}-{waiting}") if waiting else dg.SkipReason("no feedback waits")
-
-    return [dirty, feedback]

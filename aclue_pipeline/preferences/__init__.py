@@ -6,7 +6,7 @@ belong here."""
 
 from aclue_pipeline.preferences.explaining import Explanation, explain
 from aclue_pipeline.preferences.quality import Quality
-from aclue_pipeline.preferences.recalculation import Recalculation, recalculate, reset
+from aclue_pipeline.preferences.recalculation import Recalculation, recalculate, reset, waiting
 from aclue_pipeline.preferences.registry import kept_versions, pin, roll_back, unpin
 from aclue_pipeline.preferences.serving import Prediction, Recommendation, predict, recommend
 from aclue_pipeline.preferences.store import current_version, load_model
@@ -35,4 +35,5 @@ __all__ = [
     "roll_back",
     "train",
     "unpin",
+    "waiting",
 ]

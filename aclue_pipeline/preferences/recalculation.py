@@ -95,6 +95,20 @@ def recalculate(
         return _recalculated(db, full, progress or (lambda line: None), block_events or signals.BLOCK_EVENTS, over=over)
 
 
+def waiting(db: Database) -> int:
+    """How many users the next recalculation would take in; before the first training, how many signals there are to learn from."""
+    with db.psycopg() as pg:
+        if pg.execute("select to_regclass('pipeline.taste_models')").fetchone() == (None,):
+            return 0
+        statement = "select exists (select from pipeline.taste_models), (select count(*) from pipeline.signals)"
+        ((is_trained, events),) = pg.execute(statement).fetchall()
+    if not is_trained:
+        return int(events)
+    with db.psycopg() as reader:
+        (gone, _), others = _Run(reader, (), False, lambda line: None, None)._changed()
+    return len(gone) + others
+
+
 def reset(db: Database, user_id: UUID) -> bool:
     """Take back all that a user adjusted, and compute the profile from the events alone. False where nothing was adjusted.
 

@@ -437,10 +437,16 @@ def test_a_large_source_is_not_read_and_still_has_versions(
     run, demo_db: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aclue_pipeline.sources.version.READ_BELOW", -1)
-    run("observe")
+    told = run("observe").get_asset_observation_events()
     first = versions(instance)
-    run("observe")
+    again = run("observe").get_asset_observation_events()
     assert versions(instance) == first
+
+    def said(events: list[dg.DagsterEvent]) -> set[str]:
+        return {name for event in events for name in event.asset_observation_data.asset_observation.metadata}
+
+    assert said(told) > {"deployed", "rows are"}
+    assert said(again) == {"dagster/row_count", "tables"}, "what is as it was says how many rows there are, and no more"
     write_to_products(demo_db)
     run("observe")
     assert [table for table, version in versions(instance).items() if version != first[table]] == ["public.products"]
@@ -467,7 +473,7 @@ def test_a_missing_column_blocks_what_reads_it_and_names_the_repair(run, demo_db
 def test_stale_sources_warn_and_do_not_block(run, demo_db: Database) -> None:
     with demo_db.psycopg() as pg:
         pg.execute("update public.swipe_interactions set swipe_timestamp = swipe_timestamp - interval '1 year'")
-    result = run("observe")
+    result = run("check_sources")
     assert result.success
     [red] = [e for e in result.get_asset_check_evaluations() if not e.passed]
     assert (red.check_name, red.severity) == ("freshness", dg.AssetCheckSeverity.WARN)
@@ -483,7 +489,7 @@ def test_one_swipe_at_the_end_of_time_hides_no_staleness_and_stops_no_check(run,
                    select user_id, product_id, swipe_direction, %s from public.swipe_interactions limit 1""",
                 [at],
             )
-    result = run("observe")
+    result = run("check_sources")
     assert result.success
     red = {e.check_name: e for e in result.get_asset_check_evaluations() if not e.passed}
     assert red["freshness"].metadata["hours old"].value > 24 * 300
@@ -492,13 +498,13 @@ def test_one_swipe_at_the_end_of_time_hides_no_staleness_and_stops_no_check(run,
 def test_an_empty_table_is_not_stale_and_a_run_by_hand_belongs_to_its_job(
     deployed_db: Database, instance: dg.DagsterInstance
 ) -> None:
-    result = run_job("observe", instance, database=deployed_db)
+    result = run_job("check_sources", instance, database=deployed_db)
     # By this tag the UI lists the runs of a job, and by the origin it runs one again.
     (run,) = instance.get_runs(
         dg.RunsFilter([result.run_id], tags={".dagster/repository": "__repository__@aclue_pipeline"})
     )
     assert run.remote_job_origin is not None
-    assert (run.remote_job_origin.location_name, run.remote_job_origin.job_name) == (LOCATION, "observe")
+    assert (run.remote_job_origin.location_name, run.remote_job_origin.job_name) == (LOCATION, "check_sources")
     fresh = [e for e in result.get_asset_check_evaluations() if e.check_name == "freshness"]
     assert all(e.passed and "nothing to judge yet" in e.description for e in fresh)
 
@@ -515,7 +521,7 @@ def test_days_without_rows_are_computed_too(deployed_db: Database, instance: dg.
 
 @pytest.mark.slow
 def test_the_other_catalogue_shape_keeps_its_contract(deployed_db_b: Database, instance: dg.DagsterInstance) -> None:
-    result = run_job("observe", instance, database=deployed_db_b)
+    result = run_job("check_sources", instance, database=deployed_db_b)
     assert all(checks(result).values()), checks(result)
 
 

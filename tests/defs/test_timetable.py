@@ -14,7 +14,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from aclue_pipeline import derived, preferences
 from aclue_pipeline.definitions import build_defs
-from aclue_pipeline.defs import timetable
+from aclue_pipeline.defs import automation, timetable
 from aclue_pipeline.defs.tables import days
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
@@ -22,9 +22,12 @@ from tests.conftest import Databases
 from tests.preferences.database import give_feedback
 from tests.support.catalogs import CATALOG
 
+#: Nobody's runs.
+INSTANCE = dg.DagsterInstance.local_temp()
+
 
 def test_every_schedule_stands_still_until_somebody_starts_it() -> None:
-    assert {schedule.default_status for schedule in timetable.schedules(CATALOG)} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {schedule.default_status for schedule in automation.schedules(CATALOG)} == {dg.DefaultScheduleStatus.STOPPED}
 
 
 def test_autostart_starts_every_schedule() -> None:
@@ -46,15 +49,13 @@ def test_every_room_is_refreshed_by_one_job_and_its_assets_say_by_which() -> Non
         assert timetable.sentence(str(node.group_name), kind) in (node.description or ""), node.key
 
 
-def test_every_job_has_a_schedule_the_sync_two_and_what_moves_tables_none() -> None:
-    scheduled = [schedule.job_name for schedule in timetable.schedules(CATALOG)]
+def test_every_job_has_one_schedule_and_what_moves_tables_none() -> None:
+    scheduled = [schedule.job_name for schedule in automation.schedules(CATALOG)]
     jobs = {job.name for job in build_defs(CATALOG).resolve_all_job_defs() if not job.name.startswith("__")}
-    assert sorted(scheduled) == sorted(
-        [*jobs - {f"{verb}_schema" for verb in ("deploy", "rollback", "restore", "purge")}, "sync_facts"]
-    )
+    assert sorted(scheduled) == sorted(jobs - {f"{verb}_schema" for verb in ("deploy", "rollback", "restore", "purge")})
 
 
-[NIGHTLY] = [schedule for schedule in timetable.schedules(CATALOG) if schedule.name == "nightly_revenue_and_funnel"]
+[NIGHTLY] = [schedule for schedule in automation.schedules(CATALOG) if schedule.name == "nightly_revenue_and_funnel"]
 
 
 def ranges(tick: dg.RunRequest | dg.SkipReason | list[dg.RunRequest] | None) -> list[tuple[str, str]]:
@@ -64,7 +65,7 @@ def ranges(tick: dg.RunRequest | dg.SkipReason | list[dg.RunRequest] | None) -> 
 
 def night(db: Database, at: str) -> Any:
     moment = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(get_settings().timezone))
-    with dg.build_schedule_context(scheduled_execution_time=moment, resources={"database": db}) as context:
+    with dg.build_schedule_context(INSTANCE, scheduled_execution_time=moment, resources={"database": db}) as context:
         ticked = NIGHTLY.evaluate_tick(context)
         return ticked.run_requests or ticked.skip_message
 
@@ -93,10 +94,10 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     tables = [*CATALOG.room("revenue", "daily"), *CATALOG.room("funnel", "daily")]
     derived.rebuild(deployed_db, CATALOG, tables, derived.span(first, last))
     assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
-    [sensor, _] = timetable.sensors(CATALOG)
+    [sensor, *_] = automation.sensors(CATALOG)
 
     def dirty() -> Any:
-        with dg.build_sensor_context(resources={"database": deployed_db}) as context:
+        with dg.build_sensor_context(INSTANCE, resources={"database": deployed_db}) as context:
             return sensor.evaluate_tick(context)
 
     assert dirty().skip_message == "no published day is dirty"
@@ -120,11 +121,11 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
 @pytest.mark.database
 def test_feedback_that_waits_is_taken_in_by_one_run_and_none_starts_where_none_waits(databases: Databases) -> None:
     db = databases.copy("profiled_shop")
-    [_, sensor] = timetable.sensors(CATALOG)
+    [_, sensor, _] = automation.sensors(CATALOG)
     assert (sensor.job_name, sensor.default_status) == ("refresh_preferences", dg.DefaultSensorStatus.STOPPED)
 
     def tick(of: Database = db) -> Any:
-        with dg.build_sensor_context(resources={"database": of}) as context:
+        with dg.build_sensor_context(INSTANCE, resources={"database": of}) as context:
             return sensor.evaluate_tick(context)
 
     nothing = "no feedback waits"

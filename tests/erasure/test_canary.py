@@ -79,7 +79,7 @@ def planted(admin: Pg, user: Any) -> dict[str, str]:
 
 def everything(db: Database, instance: dg.DagsterInstance) -> None:
     catch_up(db, full=True)
-    for job in ("observe", "sync_facts", "refresh_preferences", "check_health"):
+    for job in ("observe", "check_sources", "sync_facts", "refresh_preferences", "check_health"):
         run_job(job, instance, database=db, catalog=CATALOG)
     days = (YESTERDAY - timedelta(days=2), YESTERDAY)
     run_job("rebuild_revenue_and_funnel", instance, days, database=db, catalog=CATALOG, raise_on_error=False)
