@@ -47,7 +47,7 @@ class Judgement:
     @property
     def identity(self) -> str:
         """The same for the same trouble, however its numbers change: what an alert hangs on."""
-        return f"{self.check}: {self.object}"
+        return "_".join(f"{self.check}:{self.object}".split())
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import (
+    alerts,
     app,
     automation,
     beta,
@@ -52,7 +53,7 @@ def build_defs(catalog: Catalog | None = None, **overrides: Any) -> dg.Definitio
             *timetable.jobs(catalog),
         ],
         schedules=automation.schedules(catalog),
-        sensors=automation.sensors(catalog),
+        sensors=[*automation.sensors(catalog), alerts.sensor(catalog)],
         resources={"database": resources.database, **overrides},
         executor=executors.executor(),
     )

@@ -245,6 +245,21 @@ class FileUnusable(AclueError):
     exit_code = 40
 
 
+class NotDelivered(AclueError):
+    """An address did not take its alert; the next sweep tries again."""
+
+    exit_code = 41
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{target} {why}" for target, why in refused.items()))
+
+
+class AlertsStand(AclueError):
+    """Something is wrong that nobody took on or silenced."""
+
+    exit_code = 42
+
+
 class Interrupted(AclueError):
     """Ended by Ctrl-C."""
 

@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     accepted: Path | None = Field(
         None, description="File of accepted differences (object,reason,until); empty: accepted.csv in ACLUE_HOME."
     )
+    alert_urls: SecretStr | None = Field(
+        None, description="Addresses that alerts go to, as apprise writes them, separated by blanks or lines."
+    )
     home: Path = Field(default_factory=default_home, description="Data directory: embedded server, Dagster's home.")
 
     @field_validator("timezone")
@@ -123,6 +126,18 @@ class Settings(BaseSettings):
         if value in _PLACES:
             raise ValueError(f"{value!r} is an abbreviation, which PostgreSQL reads otherwise; use {_PLACES[value]}")
         return value
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
+        for place, url in enumerate(value.get_secret_value().split() if value else (), 1):
+            if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", url):  # never repeated: it may be half of a secret
+                raise ValueError(f"the {place}. is no address: it begins like slack:// or mailtos://")
+        return value
+
+    @property
+    def alert_addresses(self) -> list[str]:
+        return self.alert_urls.get_secret_value().split() if self.alert_urls else []
 
     @field_validator("readers")
     @classmethod

@@ -38,6 +38,7 @@ COMMANDS = {
     "atlas": "docs:atlas",
     "health": "health:health",
     "doctor": "doctor:doctor",
+    "alerts": "alerts:alerts",
     "preferences": "preferences:preferences",
     "evaluate": "evaluate:evaluate",
     "revenue": "tables:revenue",

@@ -241,18 +241,18 @@ TABLE = TableName()
 
 
 class Duration(click.ParamType):
-    """A length of time as people write it: 45s, 10min, 2h."""
+    """A length of time as people write it: 45s, 10min, 2h, 3d."""
 
     name = "duration"
-    _UNITS = {"s": "seconds", "sec": "seconds", "m": "minutes", "min": "minutes", "h": "hours"}  # noqa: RUF012
+    _UNITS = {"s": "seconds", "sec": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}  # noqa: RUF012
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)", str(value).strip())
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)", str(value).strip())
         with contextlib.suppress(TypeError, OverflowError):
             return timedelta(**{self._UNITS[found[2]]: float(found[1])})  # type: ignore[index]
-        self.fail(f"{value} is no length of time; write 45s, 10min or 2h", param, ctx)
+        self.fail(f"{value} is no length of time; write 45s, 10min, 2h or 3d", param, ctx)
 
 
 give_up_option = click.option(

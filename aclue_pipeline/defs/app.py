@@ -15,6 +15,11 @@ GROUP = "app"
 _SHAPES = ({"price_min", "price_max", "category_id"}, {"price", "category"})
 _OPTIONAL = {"tags", "affiliate_network", "commission_rate", "availability_status", "retailer", "asin"}
 
+FRESH = [
+    freshness("public.swipe_interactions", "swipe_timestamp", timedelta(days=3)),
+    freshness("public.recommendations", "created_at", timedelta(days=7)),
+]
+
 
 def _contract(catalog: Catalog, table: Table) -> Check:
     """The columns that our results rest on: an installation may lack what nobody reads."""
@@ -29,14 +34,13 @@ def _contract(catalog: Catalog, table: Table) -> Check:
     )
 
 
+def contracts(catalog: Catalog) -> list[Check]:
+    return [_contract(catalog, table) for table in catalog.room(GROUP)]
+
+
 def build(catalog: Catalog) -> Built:
-    tables = catalog.room(GROUP)
-    specs = [describe.spec(catalog, table) for table in tables]
-    promises = [
-        freshness("public.swipe_interactions", "swipe_timestamp", timedelta(days=3)),
-        freshness("public.recommendations", "created_at", timedelta(days=7)),
-    ]
+    specs = [describe.spec(catalog, table) for table in catalog.room(GROUP)]
     return [observe(specs, "observe_app", look_at_table)], [
-        asset_checks("app_contract", [_contract(catalog, table) for table in tables]),
-        asset_checks("app_freshness", promises),
+        asset_checks("app_contract", contracts(catalog)),
+        asset_checks("app_freshness", FRESH),
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.checks import Check, Judgement, Outcome
 from aclue_pipeline.defs import beta, describe
 from aclue_pipeline.defs.checks import Built, asset_checks, result
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 GROUP = "schema"
 
 #: Clock of each event table, and how old its newest row may be before somebody should ask the app's people.
-_FRESH = [
+FRESH = [
     freshness("public.affiliate_clicks", "click_timestamp", timedelta(days=3)),
     freshness("public.product_views", "view_timestamp", timedelta(days=3)),
     freshness("public.session_analytics", "started_at", timedelta(days=3)),
@@ -119,7 +119,7 @@ def _last(deployment: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _drift(database: "Database") -> Judgement:
+def judge_drift(database: "Database") -> Judgement:
     """Whether what is deployed is what is declared; what a person accepted is named, and is no difference."""
     from aclue_pipeline.schema import plan
 
@@ -134,7 +134,8 @@ def _drift(database: "Database") -> Judgement:
 
 #: Whether somebody changed by hand what is deployed.
 drift = asset_checks(
-    "drift_of_schema", [Check("drift", "schema", "error", "What is deployed is what is declared, or accepted", _drift)]
+    "drift_of_schema",
+    [Check("drift", "schema", "error", "What is deployed is what is declared, or accepted", judge_drift)],
 )
 
 #: The success criteria of a deployment, performance targets and security validation, judged on the database.
@@ -238,16 +239,22 @@ def deploy_schema() -> None:
     deploy_op()
 
 
+def _events(catalog: Catalog) -> list[Table]:
+    return [table for table in catalog.room(GROUP) if table.key in catalog.observed]
+
+
+def contracts(catalog: Catalog) -> list[Check]:
+    return [contract(table, {c.name: c.type for c in table.columns}, "aclue deploy") for table in _events(catalog)]
+
+
 def build(catalog: Catalog) -> Built:
-    events = [table for table in catalog.room(GROUP) if table.key in catalog.observed]
-    specs = [describe.spec(catalog, table, deps=[SCHEMA]) for table in events]
-    contracts = [contract(table, {c.name: c.type for c in table.columns}, "aclue deploy") for table in events]
+    specs = [describe.spec(catalog, table, deps=[SCHEMA]) for table in _events(catalog)]
     return [
         observe([_schema_spec(catalog)], "observe_schema", look_at_schema),
         observe(specs, "observe_events", look_at_table),
     ], [
         success_criteria,
         drift,
-        asset_checks("events_contract", contracts),
-        asset_checks("events_freshness", _FRESH),
+        asset_checks("events_contract", contracts(catalog)),
+        asset_checks("events_freshness", FRESH),
     ]

@@ -1,0 +1,199 @@
+"""One sweep: ask every source, remember what is wrong, tell each address what it has not heard, note what arrived. One at a time;
+killed anywhere, the next one says at most one message again, and leaves none out."""
+
+import fcntl
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import sqlalchemy as sa
+
+from aclue_pipeline.alerts import memory
+from aclue_pipeline.alerts.alert import alerts
+from aclue_pipeline.alerts.decide import Notice, State, due, kept, message, noted, updated
+from aclue_pipeline.alerts.targets import Target, send
+from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.checks import Judgement
+from aclue_pipeline.derived import ensure
+from aclue_pipeline.errors import AclueError, AlreadyRunning, NothingFound
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres.locks import advisory_lock
+from aclue_pipeline.settings import get_settings
+
+
+class Source(NamedTuple):
+    """Something that judges: a room, or Dagster's storage. `every`: how long its last answer stands."""
+
+    name: str
+    judge: Callable[[], Iterable[Judgement]]
+    every: timedelta = timedelta(0)
+
+
+class Swept(NamedTuple):
+    """What a sweep found and did: lines for people, and the addresses that did not take their message, with the reason."""
+
+    states: Mapping[str, State]
+    says: Sequence[str]
+    refused: Mapping[str, str]
+
+
+#: Who judges whether the database can be used, and how long it must be so before anybody is told: a restart is over by then.
+_OUTAGE = "database"
+_RESTART = timedelta(minutes=2)
+
+_UNUSABLE = (AclueError, psycopg.Error, sa.exc.SQLAlchemyError)
+
+
+def sweep(
+    db: Database, catalog: Catalog, sources: Sequence[Source], targets: Sequence[Target], now: datetime | None = None
+) -> Swept:
+    """Judge, and tell what is new, worse, still so after some days, or over.
+
+    Where the database cannot be used that is what is told, and remembered beside it until it can. Raises AlreadyRunning.
+    """
+    now = now or datetime.now(UTC)
+    beside = get_settings().make_home() / "alerts.json"
+    with _alone(beside.with_suffix(".lock")):
+        try:
+            with db.autocommit() as connection, advisory_lock(connection, "alerts"):
+                return _sweep(db, catalog, sources, targets, now, beside)
+        except AlreadyRunning:
+            raise
+        except _UNUSABLE as error:
+            return _outage(db, error, targets, now, beside)
+
+
+def _sweep(
+    db: Database, catalog: Catalog, sources: Sequence[Source], targets: Sequence[Target], now: datetime, beside: Path
+) -> Swept:
+    with db.begin() as connection:
+        ensure(connection, catalog, *(catalog.tables[f"pipeline.{name}"] for name in ("alerts", "alert_sources")))
+        states = {**memory.load(connection), **memory.read_file(beside)}
+        last = memory.judged_at(connection)
+    # Half a minute more or less is no reason to wait for the next sweep.
+    soon = now + timedelta(seconds=30)
+    asked = [one for one in sources if one.name not in last or soon - last[one.name] >= one.every]
+    states = updated(states, _OUTAGE, {}, now)
+    for source in asked:
+        states = ask(states, source, now)
+    states = kept(states, [target.id for target in targets], now)
+
+    def keep(after: Mapping[str, State]) -> None:
+        with db.begin() as connection:
+            memory.save(connection, after)
+
+    keep(states)
+    with db.begin() as connection:
+        memory.note_judged(connection, [source.name for source in asked], now)
+    beside.unlink(missing_ok=True)
+    return _tell(states, targets, now, db.label, keep)
+
+
+def ask(states: Mapping[str, State], source: Source, now: datetime) -> dict[str, State]:
+    """The states once a source has judged; where it cannot, that is an alert of its own, and what it found before stands."""
+    blind = []
+    try:
+        found = alerts(source.judge())
+    except Exception as error:  # whatever a room, Dagster or a driver meets: the other sources are still worth asking
+        blind = [Judgement("judging", source.name, "not judged", "blocking", _why(error), remedy="aclue alerts")]
+    else:
+        states = updated(states, source.name, found, now)
+    return updated(states, f"judging {source.name}", alerts(blind), now)
+
+
+def _why(error: Exception) -> str:
+    """What a person may read: of an error that is not ours, whose text may repeat a row, its name."""
+    return str(error) if isinstance(error, AclueError) else type(error).__name__
+
+
+def _outage(db: Database, error: Exception, targets: Sequence[Target], now: datetime, beside: Path) -> Swept:
+    remedy = "see whether the server runs and this machine may reach it: aclue doctor"
+    judgement = Judgement("database_answers", db.name, "failed", "error", _why(error), remedy=remedy)
+    states = updated(memory.read_file(beside), _OUTAGE, alerts([judgement]), now)
+    states = kept(states, [target.id for target in targets], now)
+    memory.write_file(beside, states.values())
+    lasting = [state for state in states.values() if now - state.began_at >= _RESTART]
+    return _tell(
+        states, targets if lasting else [], now, db.label, lambda after: memory.write_file(beside, after.values())
+    )
+
+
+def _tell(
+    states: Mapping[str, State],
+    targets: Sequence[Target],
+    now: datetime,
+    of: str,
+    keep: Callable[[Mapping[str, State]], None],
+) -> Swept:
+    says, refused = [], {}
+    letters = []
+    for target in targets:
+        if notices := due(states.values(), target.id, now):
+            letters.append((target, *message(notices, now, of)))
+    with ThreadPoolExecutor(max(len(letters), 1)) as pool:
+        outcomes = pool.map(lambda letter: send(letter[0], letter[1], letter[2], _kind(letter[3])), letters)
+        for (target, title, _, fitted), outcome in zip(letters, outcomes, strict=True):
+            if outcome != "arrived":
+                refused[target.label] = outcome
+                continue
+            states = noted(states, target.id, fitted, now)
+            keep(states)
+            says.append(f"{target.label}: {title}")
+    return Swept(states, says, refused)
+
+
+def _kind(notices: Sequence[Notice]) -> str:
+    lasting = {state.severity for what, state in notices if what != "over"}
+    return "failure" if "error" in lasting else "warning" if lasting else "success"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One sweep on this machine, also while the database cannot be asked for a lock."""
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning("alerts are being told by another process; wait for it to end") from None
+        yield
+
+
+# --- what people say of an alert --------------------------------------------------------------------------------------
+
+
+def standing(db: Database, sources: Iterable[Source], now: datetime | None = None) -> list[State]:
+    """What is wrong now, the worst first, with what was told and said of it; only reads. Raises Unreachable."""
+    now = now or datetime.now(UTC)
+    with db.begin() as connection:
+        states = memory.load(connection)
+    for source in sources:
+        states = ask(states, source, now)
+    lasting = [state for state in states.values() if state.ended_at is None]
+    return sorted(lasting, key=lambda state: (state.severity != "error", state.key))
+
+
+_SILENCE = "update pipeline.alerts set silenced_until = :until where key = :key"
+_ACKNOWLEDGE = "update pipeline.alerts set acknowledged_at = now(), acknowledged_by = :by where key = :key"
+
+
+def silence(db: Database, key: str, until: datetime) -> None:
+    """Say nothing of an alert until then. Raises NothingFound."""
+    _mark(db, _SILENCE, key, until=until)
+
+
+def acknowledge(db: Database, key: str, by: str) -> None:
+    """Somebody took an alert on: it is told again only if it gets worse, and when it is over. Raises NothingFound."""
+    _mark(db, _ACKNOWLEDGE, key, by=by)
+
+
+def _mark(db: Database, statement: str, key: str, **values: object) -> None:
+    with db.begin() as connection:
+        states = memory.load(connection)
+        if key not in states:
+            known = ", ".join(sorted(states)) or "none"
+            raise NothingFound(f"no sweep has found an alert {key}; known are {known} (`aclue alerts send` sweeps)")
+        query(connection, statement, key=key, **values)

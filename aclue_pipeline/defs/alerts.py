@@ -1,0 +1,84 @@
+"""Alerts: who judges what somebody is told of, and the sensor that sweeps. What is told, to whom and how often, the room says."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from itertools import chain
+
+import dagster as dg
+
+from aclue_pipeline.alerts import Source, asked, numbers_only, sweep, targets
+from aclue_pipeline.catalog import Catalog, CheckFile
+from aclue_pipeline.checks import Judgement
+from aclue_pipeline.defs import app, happened, schema
+from aclue_pipeline.defs.resources import DatabaseResource
+from aclue_pipeline.errors import AlreadyRunning, NotDelivered
+from aclue_pipeline.health.findings import CHECK
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.settings import get_settings
+
+_HOURLY = timedelta(hours=1)
+
+
+def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable[Judgement]] | None) -> list[Source]:
+    """Everybody who judges. What is a cheap read is asked for here, so that it is told while Dagster stands still, too; the rest
+    are checks of runs, which `dagster` tells."""
+    here = [
+        Source("app", lambda: _promises(database, catalog)),
+        Source("schema", lambda: [schema.judge_drift(database)], _HOURLY),
+        Source("health", lambda: _health(database, catalog), _HOURLY),
+        Source("events", lambda: asked(database, _of_events(catalog)), _HOURLY),
+    ]
+    if dagster is None:
+        return here
+    told = {"contract", "freshness", "drift", CHECK, *(file.name for file in _of_events(catalog))}
+    return [*here, Source("dagster", lambda: (one for one in dagster() if one.check not in told))]
+
+
+def _promises(database: Database, catalog: Catalog) -> Iterator[Judgement]:
+    """What is promised of the tables that others write; how fresh one is, where it has its columns."""
+    kept = set()
+    for check in chain(app.contracts(catalog), schema.contracts(catalog)):
+        assert check.judge is not None
+        judgement = check.judge(database)
+        if judgement.passed:
+            kept.add(check.object)
+        yield judgement
+    yield from (check.judge(database) for check in [*app.FRESH, *schema.FRESH] if check.judge and check.object in kept)
+
+
+def _health(database: Database, catalog: Catalog) -> Iterator[Judgement]:
+    """What must be done now. What a finding says may repeat a statement, so that its numbers are told."""
+    from aclue_pipeline.health import examine
+
+    for one in examine(database, catalog):
+        if one.outcome == "failed" and one.severity == "error":
+            yield numbers_only(one, "must be seen to now, as `aclue health` says")
+
+
+def _of_events(catalog: Catalog) -> list[CheckFile]:
+    """Whether yesterday brought as much as that weekday does."""
+    return [file for file in catalog.checks if file.name.endswith("_as_usual")]
+
+
+def sensor(catalog: Catalog) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="send_alerts",
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING if get_settings().autostart else dg.DefaultSensorStatus.STOPPED,
+        description="Tells the addresses of ACLUE_ALERT_URLS what is newly wrong, has become worse, or is over; starts no run.",
+    )
+    def send_alerts(context: dg.SensorEvaluationContext, database: DatabaseResource) -> dg.SkipReason:
+        addresses, repository = targets(), context.repository_def
+        if not addresses:
+            return dg.SkipReason("ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong")
+        assert repository is not None
+        judges = sources(database, catalog, lambda: happened.all_of(context.instance, repository))
+        try:
+            swept = sweep(database, catalog, judges, addresses)
+        except AlreadyRunning as error:
+            return dg.SkipReason(str(error))
+        if swept.refused:
+            raise NotDelivered(swept.refused)
+        return dg.SkipReason("; ".join(swept.says) or "nothing new to tell")
+
+    return send_alerts

@@ -1,0 +1,152 @@
+"""What Dagster's own storage says is wrong, as judgements: checks that only runs make, runs that failed or never started, ticks that
+failed, tables that are older than promised. Only reads, and repeats nothing but names, numbers and our own words."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.definitions.freshness import FreshnessState
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState, TickStatus
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as CheckStatus
+from dagster._core.storage.tags import WILL_RETRY_TAG
+from dagster_shared.error import SerializableErrorInfo
+
+from aclue_pipeline.alerts import numbers_only
+from aclue_pipeline.catalog.table import Severity
+from aclue_pipeline.checks import Judgement
+
+#: After this a run that has not begun will not; one that waits for others may wait for a backfill.
+_BEGIN = timedelta(minutes=30)
+_QUEUE = timedelta(hours=6)
+
+#: Runs of no job, such as those from an asset's page, that are looked at: the newest of each selection counts.
+_LATEST = 200
+
+_FRESHNESS: dict[FreshnessState, Severity] = {FreshnessState.FAIL: "error", FreshnessState.WARN: "warn"}
+
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+
+
+def checks(instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec]) -> Iterator[Judgement]:
+    """The last word of every check, told in the words that say what must hold."""
+    by_key = {spec.key: spec for spec in specs}
+    storage = instance.event_log_storage
+    for key, record in storage.get_latest_asset_check_execution_by_key(list(by_key)).items():
+        if record.status == CheckStatus.PLANNED:  # under way, or its run ended before it
+            ended = storage.get_asset_check_execution_history(
+                key, limit=1, status={CheckStatus.SUCCEEDED, CheckStatus.FAILED}
+            )
+            record = next(iter(ended), record)
+        if isinstance(record.evaluation, AssetCheckEvaluation):
+            yield _judgement(by_key[key], record.evaluation)
+
+
+def _judgement(spec: dg.AssetCheckSpec, evaluation: AssetCheckEvaluation) -> Judgement:
+    numbers = (dg.IntMetadataValue, dg.FloatMetadataValue)
+    evidence = {name: value.value for name, value in evaluation.metadata.items() if isinstance(value, numbers)}
+    outcome, remedy = (evaluation.metadata.get(name, dg.TextMetadataValue("")).value for name in ("outcome", "remedy"))
+    judgement = Judgement(
+        spec.name,
+        ".".join(spec.asset_key.path),
+        "passed" if evaluation.passed else "not judged" if outcome == "not judged" else "failed",
+        "warn" if evaluation.severity == dg.AssetCheckSeverity.WARN else "blocking" if spec.blocking else "error",
+        "",
+        evidence,
+        str(remedy),
+    )
+    return numbers_only(judgement, str(spec.description))
+
+
+def failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[Judgement]:
+    """Jobs, and selections of assets, whose last run failed for good."""
+    latest: dict[str, dg.DagsterRun] = {}
+    for job in jobs:
+        whole = not job.startswith("__")
+        filters = dg.RunsFilter(job_name=job, statuses=_FINISHED)
+        for record in instance.get_run_records(filters, limit=1 if whole else _LATEST):
+            run = record.dagster_run
+            latest.setdefault(job if whole else _selected(run), run)
+    for name, run in latest.items():
+        if run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_RETRY_TAG) != "true":
+            says = f"the last run of {name} failed{_where(instance, run)}"
+            yield Judgement("run", name, "failed", "error", says, remedy=f"run {run.run_id[:8]} says why, in the UI")
+
+
+def _selected(run: dg.DagsterRun) -> str:
+    names = sorted(".".join(key.path) for key in run.asset_selection or ())
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or run.job_name
+
+
+def _where(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The step and the kind of error, never its text."""
+    failures = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
+    for record in failures:
+        event = record.event_log_entry.get_dagster_event()
+        return f" at {event.step_key} ({_kind(event.step_failure_data.error)})"
+    return ""
+
+
+def _kind(error: SerializableErrorInfo | None) -> str:
+    while error and error.cause:
+        error = error.cause
+    return (error and error.cls_name) or "unknown"
+
+
+def waiting_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Judgement]:
+    """Jobs of which a run waits for longer than any should."""
+    waiting = {
+        _BEGIN: [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING],
+        _QUEUE: [dg.DagsterRunStatus.QUEUED],
+    }
+    for bound, statuses in waiting.items():
+        filters = dg.RunsFilter(statuses=statuses, created_before=now - bound)
+        jobs: dict[str, int] = {}
+        for run in instance.get_runs(filters, limit=_LATEST):
+            jobs[run.job_name] = jobs.get(run.job_name, 0) + 1
+        for job, count in jobs.items():
+            says = f"{count} runs of {job} have waited for more than {bound.total_seconds() / 3600:g} h and not begun"
+            yield Judgement(
+                "run_waits", job, "failed", "error", says, remedy="see whether the daemon runs: aclue ui --health"
+            )
+
+
+def failed_ticks(instance: dg.DagsterInstance) -> Iterator[Judgement]:
+    """Schedules whose last tick failed, and sensors whose last two did: the next one comes in minutes."""
+    for state in instance.all_instigator_state():
+        if not state.is_running:
+            continue
+        needed = 1 if state.instigator_type == InstigatorType.SCHEDULE else 2
+        ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=needed, statuses=ended)
+        if len(ticks) == needed and all(tick.status == TickStatus.FAILURE for tick in ticks):
+            says = f"{_word(state)} {state.name} could not be asked what to start ({_kind(ticks[0].error)})"
+            yield Judgement(
+                "tick", state.name, "failed", "error", says, remedy=f"{state.name} says why, in the UI under Automation"
+            )
+
+
+def _word(state: InstigatorState) -> str:
+    return "the schedule" if state.instigator_type == InstigatorType.SCHEDULE else "the sensor"
+
+
+def stale_tables(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> Iterator[Judgement]:
+    """Tables that were not brought up to date within the time that their freshness policy promises."""
+    for key, record in instance.get_freshness_state_records(list(keys)).items():
+        severity = _FRESHNESS.get(record.freshness_state)
+        if severity is not None:
+            says = "is older than its freshness policy promises"
+            yield Judgement(
+                "fresh", ".".join(key.path), "failed", severity, says, remedy="see the last runs of its job, in the UI"
+            )
+
+
+def all_of(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Judgement]:
+    """Everything that Dagster's storage says is wrong with what this repository defines."""
+    graph = repository.asset_graph
+    yield from checks(instance, [graph.get_check_spec(key) for key in graph.asset_check_keys])
+    yield from failed_runs(instance, repository.job_names)
+    yield from waiting_runs(instance, datetime.now(UTC))
+    yield from failed_ticks(instance)
+    yield from stale_tables(instance, graph.materializable_asset_keys)

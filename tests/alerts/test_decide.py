@@ -1,0 +1,127 @@
+"""Whom to tell what, without a database: a week of sweeps, flapping, and that nothing of a person can be in what is told."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aclue_pipeline.alerts.alert import LENGTH, Alert, alerts, clean, numbers_only
+from aclue_pipeline.alerts.decide import LENGTH as ROOM
+from aclue_pipeline.alerts.decide import Notice, State, due, kept, message, noted, updated
+from aclue_pipeline.checks import Judgement
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+STEP = timedelta(minutes=5)
+
+
+def week(red_at: list[bool], key: str = "late:clicks") -> list[tuple[int, str]]:
+    """What an address hears of one trouble, sweep by sweep."""
+    states: dict[str, State] = {}
+    heard = []
+    for place, red in enumerate(red_at):
+        now = NOW + place * STEP
+        states = updated(states, "room", {key: Alert(key, "error", "is wrong", "")} if red else {}, now)
+        states = kept(states, ["team"], now)
+        notices = due(states.values(), "team", now)
+        heard += [(place, notice.what) for notice in notices]
+        states = noted(states, "team", notices, now)
+    return heard
+
+
+WEEK = 7 * 24 * 12
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 300)), min_size=1, max_size=60))
+def test_whatever_flaps_a_beginning_comes_before_an_end_and_every_end_after_a_quiet_time(
+    runs: list[tuple[bool, int]],
+) -> None:
+    red_at = [red for red, count in runs for _ in range(count)][: WEEK // 2]
+    heard = [what for _, what in week([*red_at, *[False] * 110]) if what != "still"]
+    assert heard == ["new", "over"] * (len(heard) // 2)
+    assert bool(heard) == any(red_at)
+
+
+@pytest.mark.parametrize("period", [1, 2, 6, 12, 48, 97, 200])
+def test_however_it_flaps_nobody_hears_more_than_three_messages_a_day(period: int) -> None:
+    heard = week([place // period % 2 == 0 for place in range(WEEK)])
+    assert len(heard) <= 21
+    assert heard[0] == (0, "new")
+
+
+def test_what_lasts_a_week_is_told_at_its_beginning_and_twice_again() -> None:
+    assert [what for _, what in week([True] * WEEK)] == ["new", "still", "still"]
+
+
+def test_a_message_is_bounded_and_what_finds_no_room_follows_with_the_next() -> None:
+    states = [
+        State(f"check:{n:03}", "room", "error" if n % 2 else "warn", "x" * LENGTH, "y" * LENGTH, NOW)
+        for n in range(200)
+    ]
+    told: dict[str, State] = {state.key: state for state in states}
+    heard: list[str] = []
+    while notices := due(told.values(), "team", NOW):
+        title, body, fitted = message(notices, NOW, "db")
+        assert fitted
+        assert len(title) < 200
+        assert len(body) < ROOM + 60
+        heard += [notice.state.key for notice in fitted]
+        told = noted(told, "team", fitted, NOW)
+    assert sorted(heard) == sorted(told)
+    assert heard[0] == "check:001", "the worst first"
+    assert "aclue: 1 over" in message([Notice("over", states[0])], NOW, "db")[0]
+
+
+# --- what is told -----------------------------------------------------------------------------------------------------
+
+PERSONAL = st.one_of(
+    st.uuids().map(str),
+    st.uuids().map(lambda one: one.hex),
+    st.emails(),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(lambda one: one.exploded),
+    st.just("postgresql://ann:pa55word@db.example.org/app"),
+    st.from_regex("[A-Za-z0-9]{20}[0-9][A-Za-z0-9]{20,60}", fullmatch=True),
+)
+
+
+@settings(max_examples=50)
+@given(PERSONAL, st.text(max_size=40), st.text(max_size=40))
+def test_nothing_of_a_person_and_no_secret_is_told(personal: str, before: str, after: str) -> None:
+    told = clean(f"{before} {personal} {after}")
+    assert personal not in told
+    assert "pa55word" not in told
+    assert not set(told) & set("\n\r<>@`")
+    assert len(told) <= LENGTH
+
+
+@given(st.text(max_size=2000), st.integers(), st.floats(allow_nan=False))
+def test_what_a_client_wrote_is_not_told_of_a_check_in_sql(text: str, count: int, share: float) -> None:
+    judgement = Judgement(
+        "no_page_explodes",
+        "analytics.x",
+        "failed",
+        "warn",
+        f"{text} has 9 values",
+        {"said": text, "rows": count, "share": share, "all": True},
+    )
+    told = numbers_only(judgement, "No page explodes.")
+    assert told.sentence == f"No page explodes. (rows {count}, share {share:g})"
+
+
+def test_the_worst_of_one_key_is_told_and_what_passed_or_is_worth_knowing_is_not() -> None:
+    said = [("warn", "failed"), ("error", "failed"), ("warn", "failed"), ("info", "failed"), ("error", "passed")]
+    found = alerts([Judgement(f"c{n // 3}", "t", outcome, severity, "s") for n, (severity, outcome) in enumerate(said)])
+    assert {key: alert.severity for key, alert in found.items()} == {"c0:t": "error"}
+    unjudged = [
+        Judgement("c", "a", "not judged", "error", "no clicks"),
+        Judgement("c", "b", "not judged", "blocking", "no clicks"),
+    ]
+    assert [(one.severity, one.sentence) for one in alerts(unjudged).values()] == [
+        ("warn", "not judged: no clicks"),
+        ("error", "not judged: no clicks"),
+    ]
+    one = str(uuid.uuid4())
+    assert list(alerts([Judgement("blocked", f"session of {one}", "failed", "error", "x")])) == ["blocked:session_of_…"]

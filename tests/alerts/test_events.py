@@ -1,0 +1,45 @@
+"""Yesterday against the same weekday before: swipes, clicks, sales, accounts."""
+
+import pytest
+
+from aclue_pipeline.checks import ask
+from aclue_pipeline.postgres import Database, script
+from tests.conftest import Databases
+from tests.support.catalogs import CATALOG
+
+CHECKS = ("swipes_as_usual", "clicks_as_usual", "conversions_as_usual", "registrations_as_usual")
+FILES = {file.name: file for file in CATALOG.checks}
+
+#: An event an hour before midnight of yesterday, and of the same weekday before; sales of last weeks were known at once.
+FILL = """
+create temporary table made as
+select gen_random_uuid() as id, (date_trunc('day', now() at time zone 'Europe/London') - interval '1 hour' - w * interval '7 days')
+    at time zone 'Europe/London' as at
+from generate_series(0, 8) as w, generate_series(1, case w when 0 then {yesterday} else 40 end);
+insert into public.swipe_interactions (swipe_timestamp, swipe_direction) select at, 'left' from made;
+insert into auth.users (id, created_at) select id, at from made;
+insert into staging.click_facts (
+    click_id, clicked_at, currency, affiliate_network, source_page, device_type, utm_source, utm_medium, utm_campaign, verdict,
+    is_converted, converted_at, counted_as_converted, first_seen_at, changed_at, rule_version
+) select id, at, '', '', '', '', '', '', '', 'valid', true, at, true, at + interval '10 minutes', at, '' from made;
+"""
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("yesterday", "outcome"), [(38, "passed"), (2, "failed"), (200, "failed")])
+def test_a_day_is_told_that_brought_half_or_twice_the_usual(
+    deployed_db: Database, databases: Databases, yesterday: int, outcome: str
+) -> None:
+    admin = databases.admin(deployed_db)
+    with admin.begin() as connection:
+        script(connection, FILL.format(yesterday=yesterday))
+    judgements = [ask(deployed_db, FILES[check]) for check in CHECKS]
+    assert [one.outcome for one in judgements] == [outcome] * 4
+    for one in judgements:
+        assert (one.evidence["counted"], one.evidence["usual"], one.evidence["weeks"]) == (yesterday, 40, 8)
+    with admin.begin() as connection:
+        script(connection, "update staging.click_facts set reported_at = now() - interval '1 minute'")
+    late = ask(deployed_db, FILES["conversions_as_usual"])
+    assert (late.outcome, late.evidence["weeks"]) == ("passed", 0), (
+        "what networks report late was not known then, either"
+    )

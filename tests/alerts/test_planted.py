@@ -1,0 +1,73 @@
+"""The sensor as Dagster asks it, on a whole database: nothing is told of a healthy one, and every planted trouble once."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from dagster._core.instance_for_test import instance_for_test
+from dagster._core.test_utils import create_run_for_test
+
+from aclue_pipeline.alerts import standing
+from aclue_pipeline.definitions import build_defs
+from aclue_pipeline.defs.alerts import sensor, sources
+from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.settings import get_settings
+from tests.alerts.conftest import Receiver
+from tests.conftest import Databases
+from tests.support.catalogs import CATALOG
+
+pytestmark = pytest.mark.database
+
+#: What somebody, or a flood, does to it, and the alert that it makes.
+TROUBLES = {
+    "contract:public.products": "alter table public.products rename column title to name",
+    "freshness:public.recommendations": "insert into public.recommendations (created_at) values (now() - interval '9 days')",
+    "drift:schema": "alter table public.product_views alter column view_source set default 'x'",
+    "unused_indexes:public.queue_once": "create table public.queue (id int); insert into public.queue values (1), (1)",
+    "swipes_as_usual:staging.swipes": """
+        insert into public.swipe_interactions (swipe_timestamp, swipe_direction)
+        select date_trunc('day', now() at time zone 'Europe/London') at time zone 'Europe/London' - interval '1 hour'
+            - weeks * interval '7 days', 'left'
+        from generate_series(0, 8) as weeks, generate_series(1, case weeks when 0 then 5000 else 40 end)""",
+}
+
+
+def test_where_no_address_is_named_the_sensor_says_so_and_asks_nobody(home: Path) -> None:
+    context = dg.build_sensor_context(resources={"database": Database("postgresql://nobody@127.0.0.1:9/aclue")})
+    ticked = sensor(CATALOG).evaluate_tick(context)
+    assert ticked.skip_message == (
+        "ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong"
+    )
+
+
+@pytest.mark.slow
+def test_nothing_is_told_of_a_healthy_database_and_each_planted_trouble_once(
+    deployed_db: Database, databases: Databases, receiver: Receiver, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACLUE_ALERT_URLS", receiver.url())
+    get_settings.cache_clear()
+    admin, repository = databases.admin(deployed_db), build_defs(CATALOG).get_repository_def()
+    with (
+        instance_for_test() as instance,
+        dg.build_sensor_context(instance, repository_def=repository, resources={"database": deployed_db}) as context,
+    ):
+
+        def tick() -> str | None:
+            return sensor(CATALOG).evaluate_tick(context).skip_message
+
+        assert (tick(), receiver.taken()) == ("nothing new to tell", [])
+        create_run_for_test(instance, "observe", status=dg.DagsterRunStatus.FAILURE)
+        with admin.begin() as connection:
+            script(connection, ";".join([*TROUBLES.values(), "delete from pipeline.alert_sources"]))
+        with admin.autocommit() as connection, pytest.raises(sa.exc.IntegrityError):
+            connection.exec_driver_sql("create unique index concurrently queue_once on public.queue (id)")
+        assert "new" in str(tick())
+        with admin.begin() as connection:
+            script(connection, "delete from pipeline.alert_sources")
+        assert tick() == "nothing new to tell"
+    [told] = receiver.taken()
+    planted = [*TROUBLES, "run:observe"]
+    assert {key: told.count(f": {key}: ") for key in planted} == dict.fromkeys(planted, 1)
+    assert told.startswith(f"aclue: {len(planted)} new")
+    assert len(standing(deployed_db, sources(deployed_db, CATALOG, None))) == len(planted)

@@ -1,0 +1,254 @@
+"""Sweeps on a real database and a real receiver: told once, over once, nothing lost where sending or the process fails."""
+
+import logging
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from aclue_pipeline.alerts import Source, acknowledge, silence, standing, sweep, targets
+from aclue_pipeline.alerts.targets import shown
+from aclue_pipeline.checks import Judgement
+from aclue_pipeline.errors import AlreadyRunning, MissingPrivilege, NothingFound
+from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres.locks import advisory_lock
+from aclue_pipeline.settings import get_settings
+from tests.alerts.conftest import SECRET, Receiver
+from tests.support.catalogs import CATALOG
+
+pytestmark = pytest.mark.database
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+class Judge:
+    """A room that says what a test makes it say."""
+
+    def __init__(self) -> None:
+        self.red: dict[str, str] = {}
+        self.error: Exception | None = None
+
+    def __call__(self) -> list[Judgement]:
+        if self.error:
+            raise self.error
+        return [
+            Judgement(check, "public.clicks", "failed", severity, "is wrong", remedy="mend it")
+            for check, severity in self.red.items()
+        ]  # type: ignore[arg-type]
+
+
+class Post:
+    """A database, its judge and addresses, swept at any minute."""
+
+    def __init__(self, db: Database, monkeypatch: pytest.MonkeyPatch, *urls: str) -> None:
+        self.db, self.judge, self.at = db, Judge(), NOW
+        self.source = Source("room", self.judge)
+        monkeypatch.setenv("ACLUE_ALERT_URLS", " ".join(urls))
+        get_settings.cache_clear()
+        self.targets = targets()
+
+    def sweep(self, minutes: float = 5, **red: str) -> dict[str, str]:
+        """The addresses that refused."""
+        self.at += timedelta(minutes=minutes)
+        self.judge.red = red
+        return dict(sweep(self.db, CATALOG, [self.source], self.targets, self.at).refused)
+
+
+@pytest.fixture
+def post(deployed_db: Database, receiver: Receiver, home: Path, monkeypatch: pytest.MonkeyPatch) -> Post:
+    return Post(deployed_db, monkeypatch, receiver.url())
+
+
+def test_a_trouble_is_told_once_its_worsening_once_its_end_once(post: Post, receiver: Receiver) -> None:
+    post.sweep()
+    assert receiver.taken() == []
+    post.sweep(late="warn")
+    [first] = receiver.taken()
+    assert first.splitlines() == [
+        f"aclue: 1 new ({post.db.label})",
+        "! new, warn: late:public.clicks: is wrong",
+        "    remedy: mend it",
+    ]
+    post.sweep(late="warn")
+    assert receiver.taken() == []
+    post.sweep(late="error", lost="error")
+    [worse] = receiver.taken()
+    assert worse.splitlines()[0] == f"aclue: 1 new, 1 worse ({post.db.label})"
+    assert "✗ worse, error: late:public.clicks (for 10 min): is wrong" in worse
+    post.sweep(lost="error")
+    assert receiver.taken() == [], "it may come back at once"
+    post.sweep(15, lost="error")
+    assert receiver.taken() == [f"aclue: 1 over ({post.db.label})\n✓ over: late:public.clicks, after 15 min"]
+    post.sweep(lost="error")
+    assert receiver.taken() == []
+
+
+@pytest.mark.slow
+def test_what_lasts_is_told_again_after_days_unless_somebody_took_it_on(post: Post, receiver: Receiver) -> None:
+    post.sweep(late="warn", lost="error")
+    receiver.taken()
+    acknowledge(post.db, "late:public.clicks", "ann")
+    post.sweep(71 * 60, late="warn", lost="error")
+    assert receiver.taken() == []
+    post.sweep(60, late="warn", lost="error")
+    [again] = receiver.taken()
+    assert again.startswith("aclue: 1 still")
+    assert "lost:public.clicks (for 3 days)" in again
+    post.sweep(late="error", lost="error")
+    assert "worse, error: late" in receiver.taken()[0], "what was taken on got worse"
+    post.sweep(), post.sweep(15)
+    assert receiver.taken()[0].startswith("aclue: 2 over")
+
+
+@pytest.mark.slow
+def test_what_is_silenced_is_not_told_until_then(post: Post, receiver: Receiver) -> None:
+    with pytest.raises(NothingFound, match="no sweep has found an alert late"):
+        silence(post.db, "late:public.clicks", NOW)
+    post.sweep(late="warn")
+    receiver.taken()
+    silence(post.db, "late:public.clicks", post.at + timedelta(hours=2))
+    post.sweep(late="error")
+    post.sweep()
+    post.sweep(60)
+    assert receiver.taken() == []
+    post.sweep(120)
+    assert "over: late:public.clicks" in receiver.taken()[0]
+
+
+@pytest.mark.slow
+def test_an_address_that_refuses_hears_it_next_time_and_the_other_does_not_hear_it_twice(
+    post: Post, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Post(post.db, monkeypatch, receiver.url("team"), receiver.url("boss"))
+    receiver.refuses.add("boss")
+    refused = both.sweep(late="error")
+    assert list(refused) == ["2. json://127.0.0.1"]
+    assert (len(receiver.taken("team")), receiver.taken("boss")) == (1, [])
+    receiver.refuses.clear()
+    assert both.sweep(late="error") == {}
+    assert (receiver.taken("team"), len(receiver.taken("boss"))) == ([], 1)
+    third = Post(post.db, monkeypatch, receiver.url("new"), receiver.url("team"))
+    third.at = both.at
+    third.sweep(late="error")
+    assert (receiver.taken("team"), len(receiver.taken("new"))) == ([], 1), "whoever comes later hears what lasts"
+
+
+def test_two_sweeps_at_once_tell_once(post: Post, receiver: Receiver) -> None:
+    with post.db.autocommit() as connection, advisory_lock(connection, "alerts"), pytest.raises(AlreadyRunning):
+        post.sweep(late="error")
+    assert receiver.taken() == []
+    post.sweep(late="error")
+    assert len(receiver.taken()) == 1
+
+
+@pytest.mark.slow
+def test_a_room_that_cannot_judge_is_told_and_ends_nothing(post: Post, receiver: Receiver) -> None:
+    post.sweep(late="error")
+    receiver.taken()
+    for post.judge.error in (
+        MissingPrivilege("may not read public.clicks"),
+        RuntimeError("ann@example.org said <!here>"),
+    ):
+        post.sweep(30, late="error")
+    [blind] = receiver.taken()
+    assert "✗ new, error: judging:room: not judged: may not read public.clicks" in blind
+    assert "over" not in blind
+    post.judge.error = None
+    post.sweep(late="error")
+    post.sweep(30, late="error")
+    assert receiver.taken() == [f"aclue: 1 over ({post.db.label})\n✓ over: judging:room, after 35 min"]
+    assert [state.key for state in standing(post.db, [post.source])] == ["late:public.clicks"]
+
+
+@pytest.mark.slow
+def test_a_source_that_was_asked_lately_is_not_asked_and_nothing_of_it_ends(post: Post, receiver: Receiver) -> None:
+    post.source = Source("room", post.judge, timedelta(hours=1))
+    post.sweep(late="error")
+    post.sweep()
+    post.sweep(30)
+    assert len(receiver.taken()) == 1
+    post.sweep(25)
+    post.sweep(60)
+    assert "over" in receiver.taken()[0]
+
+
+@pytest.mark.slow
+def test_a_database_that_does_not_answer_is_told_once_and_so_is_its_return(
+    post: Post, receiver: Receiver, home: Path
+) -> None:
+    there, away = post.db, Database("postgresql://nobody@127.0.0.1:9/aclue")
+    post.db = away
+    post.sweep()
+    assert receiver.taken() == [], "a restart is over by the next time"
+    post.sweep()
+    [out] = receiver.taken()
+    assert "✗ new, error: database_answers:aclue (for" not in out
+    assert "no server answers at" in out
+    post.sweep()
+    assert receiver.taken() == []
+    post.db = there
+    post.sweep()
+    assert not (home / "alerts.json").exists()
+    post.sweep(15)
+    assert "✓ over: database_answers:aclue, after 15 min" in receiver.taken()[0]
+    post.sweep()
+    assert receiver.taken() == []
+
+
+#: A process that sweeps as the cron job would, with a room that is red.
+SWEEPER = """
+import sys
+from datetime import datetime
+from aclue_pipeline.alerts import Source, sweep, targets
+from aclue_pipeline.checks import Judgement
+from aclue_pipeline.postgres import Database
+from tests.support.catalogs import CATALOG
+red = [Judgement("late", "public.clicks", "failed", "error", "is wrong")]
+sweep(Database(sys.argv[1]), CATALOG, [Source("room", lambda: red)], targets(), datetime.fromisoformat(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_between_sending_and_noting_it_is_told_once_more_and_never_lost(post: Post, receiver: Receiver) -> None:
+    sweeper = subprocess.Popen([sys.executable, "-c", SWEEPER, post.db.url, post.at.isoformat()])
+    receiver.arrives = sweeper.kill
+    assert sweeper.wait(60) == -signal.SIGKILL
+    receiver.arrives = lambda: None
+    assert len(receiver.taken()) == 1
+    post.sweep(late="error")
+    assert len(receiver.taken()) == 1
+    post.sweep(late="error")
+    assert receiver.taken() == []
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_of_an_address_scheme_and_host_are_shown_and_the_host_only_where_it_is_one() -> None:
+    tokens = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ tgram://123456789:abcdefg/12 ntfy://my-secret-topic pover://u@t"
+    assert [shown(url) for url in tokens.split()] == ["slack://…", "tgram://…", "ntfy://…", "pover://…"]
+    assert shown("mailtos://ann:pa%ss@mail.example.org?to=bob@example.org") == "mailtos://mail.example.org"
+    assert shown("https://hooks.slack.com/services/T1/B2/c3") == "https://hooks.slack.com"
+    assert shown("json://[broken") == "json://…"
+
+
+@pytest.mark.slow
+def test_no_address_is_in_a_log_an_error_or_the_database(
+    post: Post, receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    receiver.refuses.add("boss")
+    away = f"json://u:{SECRET}@127.0.0.1:9/{SECRET}"
+    both = Post(post.db, monkeypatch, receiver.url(), receiver.url("boss"), away, f"bogus://{SECRET}/{SECRET}")
+    refused = both.sweep(late="error")
+    assert refused == {
+        "2. json://127.0.0.1": refused["2. json://127.0.0.1"],
+        "3. json://127.0.0.1": refused["2. json://127.0.0.1"],
+        "4. bogus://…": "is no address that apprise knows",
+    }
+    with post.db.begin() as connection:
+        rows = query(connection, "table pipeline.alerts")
+    assert SECRET not in caplog.text + "".join(capfd.readouterr()) + repr(rows) + repr(both.targets) + repr(refused)
