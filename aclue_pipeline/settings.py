@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         30, ge=1, description="Days after which addresses and browsers of clicks without owner are cleared."
     )
+    database_limit_gb: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="What the app's database may take of the disk or the plan, in GB; unset: not judged.",
+    )
     ui_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI; the next free one if taken.")
     ui_hosts: str = Field("", description="Names the UI answers to besides localhost, comma separated.")
     ui_prefix: str = Field(

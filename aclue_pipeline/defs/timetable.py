@@ -115,10 +115,10 @@ CLEAR = Entry(
 HEALTH = Entry(
     "check_health",
     ("health",),
-    "Slow statements, missing, unused or invalid indexes, growth of tables.",
+    "Slow statements, indexes, whole reads, cache, row level security, growth, connections, vacuum.",
     "daily_health",
     "0 6 * * *",
-    "Every morning: what would slow the database down.",
+    "Every morning: what slows the database down, or will stop it.",
 )
 TIMETABLE = (OBSERVE, CONTRACTS, DRIFT, VERIFY, SYNC, REFRESH, REBUILD, CLOSE, CLEAR, HEALTH)
 

@@ -12,6 +12,7 @@ from psycopg import errors, sql
 from aclue_pipeline.catalog import Table, sqltext
 from aclue_pipeline.catalog.table import ADDED
 from aclue_pipeline.errors import MissingPrivilege, SchemaIncomplete, SqlFileError
+from aclue_pipeline.postgres import SIGNATURE
 from aclue_pipeline.settings import Settings, get_settings
 
 Pg = psycopg.Connection[Any]
@@ -36,7 +37,8 @@ def filled(pg: Pg, text: str, values: Mapping[str, Any]) -> sql.SQL:
             bound[name] = getattr(get_settings(), name)
         else:
             raise SqlFileError(f"the SELECT asks for :{name}, which is neither given nor a setting")
-    return sql.SQL(psycopg.ClientCursor(pg).mogrify(sqltext.bindable(text), bound))
+    signed = f"\n{SIGNATURE};\n".join(sqltext.statements(text))
+    return sql.SQL(psycopg.ClientCursor(pg).mogrify(sqltext.bindable(signed), bound))
 
 
 def compute(pg: Pg, table: Table, into: str, values: Mapping[str, Any], *, data: bool = True) -> None:
@@ -45,11 +47,11 @@ def compute(pg: Pg, table: Table, into: str, values: Mapping[str, Any], *, data:
     pg.execute(create.format(sql.Identifier(into), filled(pg, table.sql, values)))
 
 
-def row(pg: Pg, statement: str, values: Any = None) -> Any:
+def row(pg: Pg, statement: str | sql.SQL | sql.Composed, values: Any = None) -> Any:
     return pg.execute(statement, values).fetchone()
 
 
-def one(pg: Pg, statement: str, values: Any = None) -> Any:
+def one(pg: Pg, statement: str | sql.SQL | sql.Composed, values: Any = None) -> Any:
     """The first value of the first row."""
     return row(pg, statement, values)[0]
 

@@ -32,7 +32,7 @@ SCHEMAS = {
 }
 
 #: Settings that functions and views must know, which take no parameters.
-_KEPT_SETTINGS = ("timezone", "funnel_window_days", "first_day")
+_KEPT_SETTINGS = ("timezone", "funnel_window_days", "first_day", "database_limit_gb")
 
 _ADDED_TYPES = {"computed_at": "timestamp with time zone", "run_id": "text", "publication": "bigint"}
 

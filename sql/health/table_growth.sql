@@ -1,10 +1,9 @@
--- One row per table that grows fast, or that is swollen by dead rows, the largest first; or one row that says why growth cannot be told yet.
+-- One row per table that grows fast, the largest first; or one row that says why growth cannot be told yet.
 -- kind: view
 -- grain: object
 -- owner: team:data
 
 -- Fast: at the pace since a measurement that is a week old or older, half as large again within a week, and 16 MB at least.
--- Swollen: 100,000 dead rows at least (fewer are gone with the next autovacuum), and more than a fifth (warn) or as many (error) of the living.
 with before as (
     select distinct on (m.table_name)
         m.table_name as table_name,
@@ -15,52 +14,38 @@ with before as (
     where m.measured_at <= now() - interval '7 days'
     order by m.table_name, m.measured_at desc
 ),
-sizes as (
+grown as (
     select
-        format('%I.%I', s.schemaname, s.relname)::text as table_name,
-        pg_total_relation_size(s.relid)::bigint as bytes,
-        s.n_live_tup as living,
-        s.n_dead_tup as dead
-    from pg_catalog.pg_stat_user_tables as s
-    where s.schemaname in ('public', 'analytics', 'pipeline')
-),
-judged as (
-    select
-        n.table_name as table_name,
+        b.table_name as table_name,
         n.bytes as bytes,
-        n.living as living,
-        n.dead as dead,
         b.bytes as bytes_before,
         b.measured_at as measured_at,
         b.days as days,
-        coalesce((n.bytes - b.bytes) / b.days * 7 >= greatest(0.5 * b.bytes, 16 * 1024 * 1024), false) as fast,
-        n.dead >= 100000 and n.dead > 0.2 * n.living as swollen
-    from sizes as n
-    left join before as b on b.table_name = n.table_name
+        (n.bytes - b.bytes) / b.days as bytes_a_day
+    from before as b
+    cross join lateral (select pg_total_relation_size(to_regclass(b.table_name))::bigint as bytes) as n
+    -- Of a table that somebody holds alone, to ask for its size is to wait.
+    where not exists (
+        select 1 from pg_catalog.pg_locks as l where l.relation = to_regclass(b.table_name) and l.granted and l.mode = 'AccessExclusiveLock'
+    )
 )
 select
     'table_growth' as finding,                  -- Name of the finding: the file's.
-    case when j.swollen and j.dead >= j.living then 'error' else 'warn' end as severity,    -- error: as many dead rows as living; warn: the rest; info: nothing to judge yet.
-    j.table_name as object,                     -- Schema and name of the table.
-    concat_ws(
-        '; ',
-        case when j.fast then format('grew from %s to %s in %s days', pg_size_pretty(j.bytes_before), pg_size_pretty(j.bytes), round(j.days)) end,
-        case when j.swollen then format('holds %s dead rows beside %s living', j.dead, j.living) end
+    'warn' as severity,                         -- warn: it will hurt; info: nothing to judge yet.
+    g.table_name as object,                     -- Schema and name of the table.
+    format(
+        'grew from %s to %s in %s days; at this pace %s in 30 days',
+        pg_size_pretty(g.bytes_before), pg_size_pretty(g.bytes), round(g.days), pg_size_pretty(g.bytes + 30 * g.bytes_a_day)
     )::text as detail,                          -- What was found, as a sentence.
     jsonb_build_object(
-        'bytes', j.bytes,
-        'bytes_before', j.bytes_before,
-        'measured_before_at', j.measured_at,
-        'bytes_a_day', round((j.bytes - j.bytes_before) / j.days),
-        'rows', j.living,
-        'dead_rows', j.dead
-    )::jsonb as evidence,                       -- The numbers behind it: sizes in bytes with indexes, rows as the server estimates them; null without an earlier measurement.
-    case
-        when j.swollen then format('vacuum (analyze) %s; and see what keeps autovacuum from it (a long transaction?)', j.table_name)
-        else 'see who writes there, and agree how long rows are kept'
-    end::text as remedy                         -- What to do.
-from judged as j
-where j.fast or j.swollen
+        'bytes', g.bytes,
+        'bytes_before', g.bytes_before,
+        'measured_before_at', g.measured_at,
+        'bytes_a_day', round(g.bytes_a_day)
+    )::jsonb as evidence,                       -- The numbers behind it: sizes in bytes with indexes.
+    'see who writes there, and agree how long rows are kept' as remedy  -- What to do.
+from grown as g
+where g.bytes_a_day * 7 >= greatest(0.5 * g.bytes_before, 16 * 1024 * 1024)
 union all
 select
     'table_growth', 'info', 'analytics.table_sizes',

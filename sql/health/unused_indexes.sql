@@ -14,7 +14,7 @@ select
         else format(
             'never read since %s, while %I.%I was read %s times; it takes %s%s',
             coalesce(to_char(d.stats_reset at time zone 'UTC', 'YYYY-MM-DD'), 'the statistics began'), n.nspname, t.relname,
-            r.reads, pg_size_pretty(pg_relation_size(i.oid)), '. Its comment: ' || obj_description(i.oid, 'pg_class')
+            r.reads, pg_size_pretty(i.relpages::bigint * 8192), '. Its comment: ' || obj_description(i.oid, 'pg_class')
         )
     end::text as detail,                        -- What was found, as a sentence.
     jsonb_build_object(
@@ -22,7 +22,7 @@ select
         'valid', x.indisvalid,
         'scans', coalesce(u.idx_scan, 0),
         'reads_of_table', r.reads,
-        'bytes', pg_relation_size(i.oid),
+        'bytes', i.relpages::bigint * 8192,
         'definition', pg_get_indexdef(i.oid)
     )::jsonb as evidence,                       -- The numbers behind it: size in bytes, reads since the statistics began.
     case
@@ -41,13 +41,13 @@ left join lateral (
     from pg_catalog.pg_stat_user_tables as s
     where s.relid = x.indrelid
 ) as r on true
-where n.nspname in ('public', 'analytics', 'pipeline')
+where n.nspname in ('public', 'staging', 'analytics', 'history', 'pipeline')
     and (
         not x.indisvalid
         or (
             coalesce(u.idx_scan, 0) = 0
             and r.reads >= 100
-            and pg_relation_size(i.oid) >= 8 * 1024 * 1024
+            and i.relpages::bigint * 8192 >= 8 * 1024 * 1024
             and not x.indisunique
             and not x.indisexclusion
             and not x.indisreplident
@@ -57,4 +57,4 @@ where n.nspname in ('public', 'analytics', 'pipeline')
             )
         )
     )
-order by x.indisvalid, pg_relation_size(i.oid) desc
+order by x.indisvalid, i.relpages::bigint * 8192 desc

@@ -1,4 +1,4 @@
-"""`aclue health`: what it prints; its exit code is 0 whatever it finds."""
+"""`aclue health`: what it prints, and its exit code: 15 where somebody must act now."""
 
 import json
 
@@ -42,8 +42,8 @@ def test_a_finding_is_its_severity_its_object_and_its_remedy(named: Database, ca
         connection.exec_driver_sql("insert into public.queue values (0)")
         with pytest.raises(DataError, match="division by zero"):
             connection.exec_driver_sql("create index concurrently queue_broken on public.queue ((1 / id))")
-    code, out, _ = said(capsys, "unused_indexes")
-    assert code == 0
+    code, out, err = said(capsys, "unused_indexes")
+    assert (code, err) == (15, "aclue: unused_indexes: do as said above, then aclue health again\n")
     assert out.splitlines()[0].startswith("✗ unused_indexes: public.queue_broken invalid: building it on public.queue")
     assert out.splitlines()[1].startswith("    remedy: drop index concurrently public.queue_broken")
     [finding] = json.loads(said(capsys, "unused_indexes", "--json")[1])
@@ -56,6 +56,6 @@ def test_good_health_is_said(named: Database, capsys) -> None:
 
 
 def test_a_name_that_is_no_finding_is_one_line(named: Database, capsys) -> None:
-    code, _, err = said(capsys, "bloat")
+    code, _, err = said(capsys, "swelling")
     assert (code, len(err.splitlines())) == (20, 1)
-    assert "there are missing_indexes, slow_statements, table_growth, unused_indexes" in err
+    assert "there are bloat, blockers, cache_hits, connections" in err

@@ -1,0 +1,106 @@
+"""Policies that cost each request more than they must: found, measured, and mended by the remedy as it stands."""
+
+import pytest
+
+from aclue_pipeline import health
+from aclue_pipeline.health.policies import _compared, _wrapped
+from aclue_pipeline.postgres import Database
+from tests.support.troubles import judged, run
+
+pytestmark = pytest.mark.database
+
+NAMES = {"uid", "jwt", "current_setting", "is_member"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("(user_id = auth.uid())", "(user_id = (select auth.uid()))"),
+        ("(user_id = ( SELECT auth.uid() AS uid))", None),
+        (
+            "((auth.jwt() ->> 'a)b'::text) = role)",
+            "(((select auth.jwt()) ->> 'a)b'::text) = role)",
+        ),
+        ("(owner = current_setting('app.user_id'::text))", "(owner = (select current_setting('app.user_id'::text)))"),
+        ("is_member(org, auth.uid())", "is_member(org, (select auth.uid()))"),
+        ("public.is_member(org)", None),
+        (
+            "(EXISTS ( SELECT 1 FROM members m WHERE ((m.org = t.org) AND (m.user_id = auth.uid()))))",
+            "(EXISTS ( SELECT 1 FROM members m WHERE ((m.org = t.org) AND (m.user_id = (select auth.uid())))))",
+        ),
+        ("(guid() = my_uid())", None),
+        (None, None),
+    ],
+)
+def test_a_call_that_needs_nothing_of_the_row_is_asked_once(before: str | None, after: str | None) -> None:
+    assert _wrapped(before, NAMES, ["user_id", "org", "role", "owner"]) == (before if after is None else after)
+
+
+def test_what_must_equal_the_user_is_told_from_what_need_not() -> None:
+    columns = ["user_id", "org"]
+    assert _compared("(user_id = ( SELECT auth.uid() AS uid))", columns) == ["user_id"]
+    assert _compared("((user_id = auth.uid()) AND (org = current_setting('org'::text)))", columns) == ["user_id", "org"]
+    assert _compared("((user_id = auth.uid()) OR (user_id IS NULL))", columns) == []
+    assert _compared("is_active", columns) == []
+
+
+@pytest.fixture(scope="module")
+def notes(db: Database) -> Database:
+    run(
+        db,
+        "create table public.notes as select n as id, md5(mod(n, 500)::text)::uuid as user_id from generate_series(1, 10000) n",
+        "alter table public.notes enable row level security",
+        """create policy "Own notes" on public.notes to authenticated using (user_id = auth.uid()) with check (user_id = auth.uid())""",
+        "create table public.few (id int, user_id uuid)",
+        "alter table public.few enable row level security",
+        "create policy own on public.few using (user_id = auth.uid())",
+        "create table public.off (id int, user_id uuid)",
+        "create policy own on public.off using (user_id = auth.uid())",
+        "analyze public.notes",
+    )
+    return db
+
+
+def test_a_function_called_for_each_row_and_a_column_without_index_are_found(notes: Database) -> None:
+    found = {one.object: one for one in judged(notes, "policy_costs")}
+    assert {of: health.severity(one) for of, one in found.items()} == {
+        'public.notes: "Own notes"': "warn",
+        'public.notes: "Own notes" (user_id)': "warn",
+        "public.few: own": "info",
+    }
+    dear = found['public.notes: "Own notes"']
+    assert dear.sentence.startswith("calls uid() for each row; 10000 rows take ")
+    assert dear.evidence["ms_with"] > dear.evidence["ms_without"]
+    run(notes, *(one.remedy for one in found.values()))
+    assert judged(notes, "policy_costs") == []
+    with notes.psycopg() as pg:
+        [row] = pg.execute("select qual, with_check from pg_policies where policyname = 'Own notes'").fetchall()
+    assert row == ("(user_id = ( SELECT auth.uid() AS uid))",) * 2
+
+
+def test_a_policy_that_is_dear_for_another_reason_is_found_by_measuring(notes: Database) -> None:
+    run(
+        notes,
+        """create function public.may(id int) returns bool language plpgsql stable as
+           $$ begin perform from pg_catalog.pg_class c where c.oid = id; return true; end $$""",
+        "create policy dear on public.notes for select to authenticated using (public.may(id))",
+    )
+    [finding] = judged(notes, "policy_costs")
+    assert (health.severity(finding), finding.object) == ("warn", "public.notes: dear")
+    assert finding.sentence.startswith("is dear; 10000 rows take ")
+    run(notes, "drop policy dear on public.notes")
+
+
+def test_measuring_writes_nothing_and_is_no_more_than_the_tables_owner_may(notes: Database, admin: Database) -> None:
+    """A stranger's policy runs a stranger's function."""
+    run(
+        notes,
+        "create table public.booty (who text)",
+        """create function public.take(id int) returns bool language plpgsql volatile as
+           $$ begin insert into public.booty values (current_user); return true; end $$""",
+        "create policy trap on public.notes for select to authenticated using (public.take(id))",
+    )
+    assert judged(notes, "policy_costs") == []
+    with notes.psycopg() as pg:
+        assert pg.execute("select count(*) from public.booty").fetchone() == (0,)
+    run(notes, "drop policy trap on public.notes")
