@@ -24,7 +24,7 @@ _POOLED = "no lock, no setting and no deployment holds over it, and Dagster's st
 @json_option
 @click.pass_obj
 def doctor(context: Context, as_json: bool) -> None:
-    """Look at settings, packages, disk, both databases, the role and the definitions, and say of each what is wrong.
+    """Look at settings, packages, disk, alerts, both databases, the role and the definitions, and say of each what is wrong.
 
     Writes nothing, shows no password, and judges the rest where something is down. Exit code 0 where nothing or only warnings (!)
     are found, else that of the first ✗ (docs/exit-codes.md).
@@ -35,6 +35,7 @@ def doctor(context: Context, as_json: bool) -> None:
         ("settings", _settings),
         ("packages", _packages),
         ("disk", _disk),
+        ("alerts", _alerts),
         ("definitions", _definitions),
         ("database", lambda: _app(context)),
         ("storage", _storage),
@@ -122,6 +123,19 @@ def _disk() -> "Iterator[Judgement]":
     else:
         open_ = "make room" if free < _SOME_ROOM else ""
     yield Judgement("disk", str(home), "failed" if open_ else "passed", "warn", says, remedy=open_)
+
+
+def _alerts() -> "Iterator[Judgement]":
+    """Raises SettingsError for an address that nothing could be sent to."""
+    from aclue_pipeline.alerts import targets
+    from aclue_pipeline.checks import Judgement
+
+    told = [target.label for target in targets()]
+    yield Judgement(
+        "alerts", "alerts", "passed" if told else "failed", "warn",
+        f"told to {', '.join(told)}" if told else "nobody is told what is wrong",
+        remedy="name addresses in ACLUE_ALERT_URLS, then aclue alerts test",
+    )  # fmt: skip
 
 
 def _definitions() -> "Iterator[Judgement]":
