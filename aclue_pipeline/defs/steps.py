@@ -25,15 +25,21 @@ def step(pool: str | None = None) -> dict[str, Any]:
 
 def clearly(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator of a step's function, below Dagster's own: its errors become failures with one line that a person can read."""
-    if not inspect.isgeneratorfunction(function):
-        return _failures()(function)
+
+    @functools.wraps(function)
+    def plain(*arguments: Any, **named: Any) -> Any:
+        with _failures():
+            return function(*arguments, **named)
 
     @functools.wraps(function)
     def generated(*arguments: Any, **named: Any) -> Iterator[Any]:
         with _failures():
             yield from function(*arguments, **named)
 
-    return generated
+    wrapped: Any = generated if inspect.isgeneratorfunction(function) else plain
+    # Dagster links an asset's page to the file that this names.
+    wrapped.__code__ = wrapped.__code__.replace(co_filename=function.__code__.co_filename)
+    return wrapped
 
 
 @contextmanager
