@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Section:
     """`of`: what it is read from, by schema and name; `asset`: where its drawing hangs, if elsewhere. `sql` takes :first and :last, both
-    counted, where it is about days, and :zone. Without `draw` its table says it all."""
+    counted, where it is about days, and :zone. Without `draw` its table says it all. `line`: columns of when and of how much, which a line
+    as long as a word shows."""
 
     of: str
     title: str
@@ -28,6 +29,7 @@ class Section:
     sql: str
     draw: "Callable[[Rows], alt.TopLevelMixin] | None" = None
     asset: str = ""
+    line: tuple[str, str] | None = None
 
     def read(self, connection: sa.Connection, first: date, last: date) -> list[dict[str, Any]]:
         return query(connection, self.sql, first=first, last=last, zone=get_settings().timezone)
@@ -109,6 +111,7 @@ SECTIONS = (
             group by 1, 2
             order by 1 desc, 2""",
         draw=shapes.month_chart,
+        line=("month", "commission"),
     ),
     Section(
         of="analytics.revenue",
@@ -149,6 +152,7 @@ SECTIONS = (
             where p.period = 'week' and p.day between :first and :last
             order by 1 desc""",
         draw=shapes.people_chart,
+        line=("week", "people"),
     ),
     Section(
         of="analytics.retention_weekly",

@@ -14,12 +14,13 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aclue_pipeline.catalog import Catalog, atlas
 from aclue_pipeline.cli.ui import name_instance
+from aclue_pipeline.defs import pictures
 from aclue_pipeline.settings import get_settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -102,11 +103,26 @@ def _atlas_page(_request: Request) -> HTMLResponse:
     return HTMLResponse(_atlas())
 
 
+#: Asked for anew with each look at a page; opened by itself it runs nothing.
+_OF_A_PICTURE = {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+}
+
+
 def _guarded(process: WorkspaceProcessContext, path_prefix: str = "", *rest: Any, **more: Any) -> Guard:
-    """The webserver's application, with the atlas, behind the guard."""
+    """The webserver's application, with the atlas and the pictures, behind the guard."""
     app = create_app_from_workspace_process_context(process, path_prefix, *rest, **more)
+
+    def picture(request: Request) -> Response:
+        drawn = pictures.newest(process.instance, request.path_params["table"])
+        return Response(drawn, media_type="image/svg+xml", headers=_OF_A_PICTURE)
+
     # Before the webserver's own routes, which answer any address.
-    app.router.routes.insert(0, Route(path_prefix + atlas.ADDRESS, _atlas_page))
+    app.router.routes[:0] = [
+        Route(path_prefix + atlas.ADDRESS, _atlas_page),
+        Route(path_prefix + pictures.PICTURES + "/{table}", picture),
+    ]
     return Guard(app, LOOPBACK | {click.get_current_context().params["host"]} | get_settings().ui_host_names)
 
 

@@ -2,8 +2,8 @@
 the latest event has them whether or not anything changed. What they show, the charts' room says."""
 
 import base64
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -39,7 +39,7 @@ def of_daily(connection: "sa.Connection", catalog: Catalog, table: Table) -> dic
         figures |= _commission(money, days, span, open_since)
     drawn = sections(connection, table, days[0], days[-1])
     counts = [row[names[0]] for row in rows[-_SPARK_DAYS:]]
-    says = f"{span}: {counts[-1]:,.0f} on the last day, {max(counts):,.0f} on the highest"
+    says = f"{span}: {counts[-1]:,.0f} on the last day, at most {max(counts):,.0f}"
     figures |= {f"{names[0]} a day": sparkline(counts, f"{names[0]} a day", says), **drawn}
     beside = [] if drawn else money  # else a section of its own says better what money there is
     title = f"{_listed(names)} a day" + (", and actual commission" if beside else "")
@@ -52,22 +52,26 @@ def of_daily(connection: "sa.Connection", catalog: Catalog, table: Table) -> dic
 def _commission(
     money: Sequence[Mapping[str, Any]], days: Sequence[date], span: str, open_since: date | None
 ) -> dict[str, Markdown]:
-    """In the currency in which there is most; never a sum of several."""
-    sums = Counter[str]()
-    for row in money:
-        sums[row["series"]] += row["value"]
-    currency = max(sums, key=lambda currency: (sums[currency], currency))
-    of = {row["day"]: row["value"] for row in money if row["series"] == currency}
+    currency, of = _largest((row["series"], row["day"], row["value"]) for row in money)
     values = [of.get(day, 0.0) for day in days]
     unfinished = sum(day >= open_since for day in days) if open_since else 0
     says = (
-        f"{span}: {sum(values):,.2f} {escaped(currency[:_UNIT])} in all, {max(values):,.2f} on the highest day, {values[-1]:,.2f} on the"
-        f" last{'; pale: not final, sales may still be reported' if unfinished else ''}"
+        f"{span}: {sum(values):,.2f} {currency} in all, {values[-1]:,.2f} on the last day, at most {max(values):,.2f}"
+        f"{'; pale: not final' if unfinished else ''}"
     )
-    return {"actual commission a day": sparkline(values, "actual commission a day", says, unfinished)}
+    return {"actual commission a day": sparkline(values, "commission a day", says, unfinished)}
 
 
 _UNIT = 12  # characters of a currency's name, which a client may have written
+
+
+def _largest(money: Iterable[tuple[str, date, Any]]) -> tuple[str, dict[date, float]]:
+    """The currency in which there is most, for Markdown, and its amounts by day: there is no sum of several."""
+    of: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
+    for currency, day, amount in money:
+        of[currency][day] += float(amount or 0)
+    currency = max(of, key=lambda currency: (sum(of[currency].values()), currency))
+    return escaped(currency[:_UNIT]), of[currency]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -85,13 +89,27 @@ def sections(
 
     last = last or glance.today(connection)
     first = first or last - timedelta(days=182)
-    return {
-        section.title: embedded(section.draw, rows, section.title)
-        for section in charts.sections.of(table.key)
-        if section.draw
-        and charts.sections.is_there(connection, section)
-        and (rows := section.read(connection, first, last))
-    }
+    figures: dict[str, Any] = {}
+    for section in charts.sections.of(table.key):
+        if not section.draw or not charts.sections.is_there(connection, section):
+            continue
+        if rows := section.read(connection, first, last):
+            if section.line:
+                figures |= _by_period(rows, *section.line)
+            figures[section.title] = embedded(section.draw, rows, section.title)
+    return figures
+
+
+def _by_period(rows: Sequence[Mapping[str, Any]], period: str, what: str) -> dict[str, Markdown]:
+    """Of money, that in the currency with most."""
+    unit, of = _largest((row.get("currency", ""), row[period], row[what]) for row in rows if row[period])
+    form = ",.2f" if unit else ",.0f"
+    values = [of[at] for at in sorted(of)]
+    says = (
+        f"{min(of):%b %Y} to {max(of):%b %Y}: {values[-1]:{form}}{' ' if unit else ''}{unit} in the last {period}, at most"
+        f" {max(values):{form}}"
+    )
+    return {f"{what} a {period}": sparkline(values, f"{what} a {period}", says)}
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------

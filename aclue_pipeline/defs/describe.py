@@ -11,9 +11,15 @@ from aclue_pipeline.catalog.statement import shown
 from aclue_pipeline.catalog.table import SELECTED
 from aclue_pipeline.defs import automation, beta, timetable
 from aclue_pipeline.defs.metadata import Markdown, key_of, value_of
+from aclue_pipeline.defs.pictures import PICTURES
 from aclue_pipeline.settings import get_settings
 
 _LINKS = 4  # more of them and the sentence before them is lost
+
+_OWNER = "team:data"
+
+#: Rooms and tables whose runs draw something; where nothing was drawn, nothing is shown.
+_DRAWN = ("revenue", "funnel", "public.user_preferences", "analytics.preference_quality")
 
 _KINDS = {"view": "view", "python": "python"}  # of what is no plain table
 
@@ -45,7 +51,7 @@ def spec(
         deps=[dep if isinstance(dep, dg.AssetKey) else key_of(dep) for dep in upstream],
         description=description(table, timetable.sentence(group, table.kind)),
         group_name=group,
-        owners=[table.owner or "team:data"],
+        owners=[table.owner or _OWNER],
         kinds={"postgres", _KINDS.get(table.kind, "table"), *kinds},
         tags={"aclue/room": group},
         code_version=None if table.key in catalog.observed else table.code_version,
@@ -75,13 +81,20 @@ def next_to(catalog: Catalog, table: Table) -> list[str]:
 
 
 def description(table: Table, sentence: str) -> str:
-    parts = [table.description]
-    if table.clock_says:
-        parts.append(f"**Day:** {table.clock_says}.")
-    if table.grain:
-        parts.append(f"**Grain:** {', '.join(table.grain)}.")
-    parts += [sentence, f"[What each column rests on]({get_settings().ui_prefix}{atlas.ADDRESS}#{table.key})"]
-    return "\n\n".join(parts)
+    """What a row is, when it is computed, whose it is, where its SQL stands, and how its newest days look."""
+    prefix = get_settings().ui_prefix
+    owner = (table.owner or _OWNER).removeprefix("team:")
+    grain = f"**Grain:** {', '.join(table.grain)}." if table.grain else ""
+    day = f"**Day:** {table.clock_says}." if table.clock_says else ""
+    parts = [
+        table.description,
+        " ".join(filter(None, (grain, day))),
+        f"**When:** {sentence}",
+        f"**Owner:** {owner}. [SQL, and what each column rests on]({prefix}{atlas.ADDRESS}#{table.key})",
+    ]
+    if table.room in _DRAWN or table.key in _DRAWN:
+        parts.append(f"![How it looks now, drawn by aclue ui]({prefix}{PICTURES}/{table.key})")
+    return "\n\n".join(filter(None, parts))
 
 
 def table_metadata(catalog: Catalog, table: Table) -> dict[str, Any]:

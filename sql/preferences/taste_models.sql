@@ -1,4 +1,4 @@
--- One row per version of the taste model: all that a profile is computed from beside the user's own events and the products.
+-- One row per version of the taste model: all that a profile is computed from beside the user's own events and the products. One is trained once signals have grown by a quarter.
 -- kind: python
 -- owner: team:data
 -- lineage:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aclue_pipeline.defs.metadata import Markdown, escaped, metadata, plain, tabular
+from aclue_pipeline.defs import charts, pictures
+from aclue_pipeline.defs.metadata import MOST, Markdown, escaped, metadata, plain, tabular
 from aclue_pipeline.postgres import Database, query
 
 #: One value of every type a result of ours can have.
@@ -97,3 +98,42 @@ def test_escaped_text_has_no_mark_left() -> None:
     assert escaped("1. [a](b)\n\n# c_d") == r"1\. \[a](b) # c_d"
     assert escaped("1,200 of 3.5 (45%) - see sql/x_y.sql: ok!") == "1,200 of 3.5 (45%) - see sql/x_y.sql: ok!"
     assert not re.search(r"https://|www\.|a@b", escaped("https://x www.x a@b.c"))
+
+
+def test_no_event_says_more_than_the_event_log_is_meant_to_keep() -> None:
+    lines = [{"day": dt.date(2026, 1, 1) + dt.timedelta(days=n), "what": "x" * 300} for n in range(500)]
+    values = {"first": Markdown("y" * 30_000), "second": Markdown("z" * 30_000), "lines": tabular(lines)}
+    values |= {"text": "t" * 50_000, "many": list(range(50_000))}
+    kept = metadata(values)
+    assert kept.keys() == values.keys()
+    assert len(kept["first"].value) == 30_000, "what comes first is kept"
+    assert "left out: " in str(kept["second"].value)
+    assert 1 < len(kept["lines"].records) < 500
+    assert len(dg.serialize_value(dict(kept)).encode()) <= MOST
+
+
+def test_a_day_is_as_wide_as_its_heading() -> None:
+    [row] = tabular([{"day": dt.date(2026, 1, 1), "n": 1}]).records
+    assert row.data == {"day".center(12, "\u00a0"): "2026-01-01", "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "drawn"),
+    [
+        ({"line": charts.sparkline([1, 2], "sales", "2 < 3 \\[GBP]")}, "sales, 2 &lt; 3 [GBP]"),
+        ({"chart": Markdown("![c](data:image/svg+xml;base64,PHN2ZyBpZD0nYyc+)")}, "<svg id='c'>"),
+        ({"words of a client": "![c](data:image/svg+xml;base64,PHN2ZyBpZD0nYyc+)"}, "width='1' height='1'"),
+        ({}, "width='1' height='1'"),
+    ],
+    ids=["sparklines", "a chart", "text", "nothing"],
+)
+def test_the_newest_event_that_drew_something_is_the_picture_of_an_asset(told: dict, drawn: str) -> None:
+    @dg.asset(key=["analytics", "probe"])
+    def probe(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata=metadata(told if context.run.tags.get("draws") else {"n": 1}))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([probe], instance=instance, tags={"draws": "yes"})
+        dg.materialize([probe], instance=instance)
+        picture = pictures.newest(instance, "analytics.probe")
+    assert drawn in picture

@@ -146,5 +146,13 @@ def test_the_page_itself_is_served(ui) -> None:
 @pytest.mark.browser
 def test_the_description_of_an_asset_leads_to_its_place_in_the_atlas(ui, page) -> None:
     page.goto(f"{ui.url}/assets/analytics/revenue_daily?view=overview")
-    page.get_by_role("link", name="What each column rests on").first.click()
+    page.get_by_role("link", name="SQL, and what each column rests on").first.click()
     page.locator("#about h2").get_by_text("analytics.revenue_daily").wait_for()
+
+
+def test_the_picture_in_a_description_is_served_beside_dagsters_pages(ui) -> None:
+    [asset] = [one for one in ui.ask(ASSETS)["assetNodes"] if one["assetKey"]["path"][-1] == "revenue_daily"]
+    [address] = re.findall(r"!\[[^]]*\]\((/picture/[^)]*)\)", asset["description"])
+    with urllib.request.urlopen(ui.url + address) as response:
+        assert response.headers["content-type"] == "image/svg+xml"
+        assert response.read().startswith(b"<svg ")
