@@ -11,7 +11,7 @@ import dagster as dg
 
 #: Every beta API in use, and why there is no other way.
 APIS = {
-    "multi_observable_source_asset": "the living form of a source asset: observed, ordered within a run, owned and described",
+    "multi_observable_source_asset": "the living form of a source, and a view's: observed, ordered within a run, owned, described",
     "CodeReferencesMetadataValue": "links from an asset to its SQL file",
     "LocalFileCodeReference": "the same",
     "with_source_code_references": "links from an asset to its Python",

@@ -37,7 +37,7 @@ def observe(
             for asset in specs:
                 if asset.key in context.selected_asset_keys:
                     version, seen = look(connection, asset.key)
-                    if version == _known(context.instance, asset.key):
+                    if version == known_version(context.instance, asset.key):
                         seen = {name: seen[name] for name in _ROWS & seen.keys()}
                     yield dg.ObserveResult(
                         asset_key=asset.key, data_version=dg.DataVersion(version), metadata=metadata(seen)
@@ -46,9 +46,9 @@ def observe(
     return observed
 
 
-def _known(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
-    """The version that the last observation found."""
-    last = instance.get_latest_data_version_record(key, is_source=True)
+def known_version(instance: dg.DagsterInstance, key: dg.AssetKey, is_observed: bool = True) -> str | None:
+    """The version that the last observation found, or the last materialization made."""
+    last = instance.get_latest_data_version_record(key, is_source=is_observed)
     version = last and extract_data_version_from_entry(last.event_log_entry)
     return version.value if version else None
 

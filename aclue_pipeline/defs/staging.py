@@ -1,4 +1,4 @@
-"""Staging: what was really meant. Views, so always current; materialising one brings its definition up to date and counts it. And the
+"""Staging: what was really meant. Views, so always current; looking at one brings its definition up to date and counts it. And the
 job that clears what is not kept."""
 
 import dagster as dg

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.checks import Check, Judgement
-from aclue_pipeline.defs import charts, describe
+from aclue_pipeline.defs import beta, charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of, result, spec
 from aclue_pipeline.defs.metadata import key_of, metadata, tabular
+from aclue_pipeline.defs.observed import known_version
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.derived import ensure, glance, outdated_days, replace_days, replace_whole, restated
@@ -50,11 +51,13 @@ def build_room(catalog: Catalog, room: str) -> Built:
 
 
 def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
-    """The asset of a view: brings it up to date, counts it."""
+    """The asset of a view: brings it up to date, counts it. An observation, since a view is always current: as something that was
+    made it would be out of date ("Unsynced") with every row that comes in, and as one of Dagster's virtual assets whatever reads it
+    would be, with every look at a source."""
 
-    @dg.multi_asset(specs=[describe.spec(catalog, table)], name=describe.op_name(table), **step())
+    @beta.observable([describe.spec(catalog, table)], describe.op_name(table))
     @clearly
-    def view(database: DatabaseResource) -> dg.MaterializeResult[None]:
+    def view(context: dg.AssetExecutionContext, database: DatabaseResource) -> dg.ObserveResult:
         with database.begin() as connection:
             changes = ensure(connection, catalog, table)
             rows = {
@@ -62,7 +65,10 @@ def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
                 **look(connection, table),
                 "done": "; ".join(map(str, changes)) or "nothing: it was up to date",
             }
-        return dg.MaterializeResult(metadata=metadata(rows))
+        below = (catalog.tables[key] for key in describe.next_to(catalog, table))
+        read = (known_version(context.instance, key_of(one.key), one.kind != "facts") or "" for one in below)
+        version = sqltext.digest(catalog.version(table, get_settings()), *read)
+        return dg.ObserveResult(data_version=dg.DataVersion(version), metadata=metadata(rows))
 
     return view
 

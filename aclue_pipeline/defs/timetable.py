@@ -168,22 +168,27 @@ def _selection(catalog: Catalog, entry: Entry) -> dg.AssetSelection:
     """The rooms' assets and checks, the staging tables that they read (for published days all), and the contracts of the sources
     behind these: where a source lacks a column, what reads it is not computed."""
     read = _read_by(catalog, [*entry.rooms, *(["staging"] if entry is REBUILD else [])])
-    staging = {key for key in read if catalog.tables[key].room == "staging"}
-    staging |= {table.key for table in catalog.room("staging") if entry is REBUILD}
+    wanted = {key for key in read if catalog.tables[key].room == "staging"}
+    wanted |= {table.key for table in catalog.room("staging") if entry is REBUILD}
+    # A group selects nothing that is observed, as views are.
+    wanted |= {table.key for room in entry.rooms for table in catalog.room(room, "view")}
     contracts = [dg.AssetCheckKey(key_of(key), "contract") for key in read if key in catalog.observed]
     selection = dg.AssetSelection.groups(*entry.rooms) | dg.AssetSelection.checks(*contracts)
-    return selection | dg.AssetSelection.assets(*map(key_of, sorted(staging))) if staging else selection
+    return selection | dg.AssetSelection.assets(*map(key_of, sorted(wanted))) if wanted else selection
 
 
 def _read_by(catalog: Catalog, rooms: Iterable[str]) -> list[str]:
-    """Tables that the rooms' tables are made of, at any distance."""
+    """Tables that the rooms' tables are made of, at any distance, and all facts with one of them: one step keeps them, and one left out
+    would seem older than the views that the job looks at."""
+    facts = {table.key for table in catalog.room("staging", "facts")}
     wanted = [key for key, table in catalog.tables.items() if table.room in rooms]
     if "preferences" in rooms:
         wanted.append("public.user_preferences")
     read: dict[str, None] = {}
     while wanted:
-        for upstream in catalog.tables[wanted.pop()].upstream:
-            if upstream in catalog.tables and upstream not in read:
-                read[upstream] = None
-                wanted.append(upstream)
+        upstream = catalog.tables[wanted.pop()].upstream
+        for key in {*upstream, *(facts if facts & {*upstream} else ())}:
+            if key in catalog.tables and key not in read:
+                read[key] = None
+                wanted.append(key)
     return [key for key in catalog.tables if key in read]

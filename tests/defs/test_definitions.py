@@ -281,6 +281,18 @@ def test_a_job_refreshes_every_derived_table_that_it_reads(job: str) -> None:
         assert read <= refreshed, table.key
 
 
+@pytest.mark.parametrize("job", ["refresh_preferences", "rebuild_revenue_and_funnel"])
+def test_a_job_computes_all_that_is_kept_of_the_views_that_it_looks_at(job: str) -> None:
+    """What it left out would be marked as older than they are, though a job of its own keeps it."""
+    computed = DEFS.resolve_job_def(job).asset_layer.selected_asset_keys
+    kinds = {key: CATALOG.tables[".".join(key.path)].kind for key in KEYS if key != dg.AssetKey("schema")}
+    for key in computed:
+        if kinds[key] == "view":
+            # Of days each is marked by itself, or not at all.
+            kept = {child for child in GRAPH.get(key).child_keys if kinds[child] not in ("view", "daily")}
+            assert kept <= computed, key
+
+
 def test_every_asset_is_refreshed_by_a_job() -> None:
     scheduled: set[str] = set()
     for name in ("observe", "refresh_preferences", "rebuild_revenue_and_funnel", "check_health"):

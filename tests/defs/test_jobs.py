@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
-from aclue_pipeline.definitions import run_job
+from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.defs.metadata import INLINE
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database, query
@@ -431,6 +433,34 @@ def test_a_source_has_a_new_version_only_when_it_was_written_to(
     write_to_products(demo_db)
     run("observe")
     assert [table for table, version in versions(instance).items() if version != first[table]] == ["public.products"]
+
+
+def unsynced(instance: dg.DagsterInstance) -> set[str]:
+    """Tables that the UI marks as out of date."""
+    graph = build_defs(CATALOG).resolve_asset_graph()
+    statuses = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    keys = graph.get_all_asset_keys()
+    return {".".join(key.path) for key in keys if statuses.get_status(key) is StaleStatus.STALE}
+
+
+@pytest.mark.slow
+def test_no_view_is_ever_marked_as_out_of_date_and_what_is_kept_only_where_what_it_reads_changed(
+    run, demo_db: Database, instance: dg.DagsterInstance
+) -> None:
+    whole = build_defs(CATALOG, database=demo_db).resolve_implicit_global_asset_job_def()
+    views = [key(table.key) for table in CATALOG.room("staging", "view")]
+    run("observe")
+    assert whole.execute_in_process(
+        instance=instance, asset_selection=[*views, *(key(table.key) for table in CATALOG.room("staging", "facts"))]
+    ).success
+    run("observe")
+    run("sync_facts")
+    assert unsynced(instance) == set(), "looked at, and the same"
+    write_to_products(demo_db)
+    run("observe")
+    assert unsynced(instance) == set(), "a view shows what is there now"
+    whole.execute_in_process(instance=instance, asset_selection=views)
+    assert unsynced(instance) == {"staging.click_facts", "staging.product_facts"}, "kept since before"
 
 
 def test_a_large_source_is_not_read_and_still_has_versions(
