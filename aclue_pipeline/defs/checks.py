@@ -50,9 +50,14 @@ def asset_checks(
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
         each = (check.judge(database) for check in checks if check.judge and key(check.object, check.name) in wanted)
+        red = []
         for judgement in together(database) if together else each:
             if key(judgement.object, judgement.check) in wanted:
                 yield result(judgement)
+                if judgement.severity == "blocking" and not judgement.passed:
+                    red.append(f"{judgement.check} of {judgement.object}: {judgement.says} ({judgement.remedy})")
+        if red:  # Dagster's own failure would name the checks, and not what is wrong.
+            raise dg.Failure("; ".join(red), allow_retries=False)
 
     return judged
 

@@ -52,6 +52,19 @@ def test_modules_and_functions_stay_readable() -> None:
     assert not long, "\n".join(long)
 
 
+def test_the_verdicts_of_clicks_are_called_the_same_wherever_they_are_counted() -> None:
+    """Columns of published tables may say more: valid_clicks."""
+    says = CATALOG.tables["staging.click_facts"].column("verdict").description
+    verdicts = set(re.findall(r"\w+", says.partition(" by the rules")[0])) - {"or"}
+    assert verdicts == {"valid", "repeat", "machine", "no_date"}
+    for path in [*(ROOT / "sql").rglob("*.sql"), *MODULES]:
+        text = path.read_text()
+        assert set(re.findall(r"\bverdict (?:=|<>) '(\w+)'", text)) <= verdicts, path
+        if path.parent.name == "checks":
+            for verdict, name in re.findall(r"verdict = '(\w+)'\) as (\w+)", text):
+                assert name == verdict, f"{path}: {name} counts what is called {verdict}"
+
+
 #: Floors that start often, and rooms whose users would pay for what they do not need: `predict` is what a recommender imports.
 LAZY = {"cli": "", "defs": "", "demo": "", "definitions.py": "", "preferences": r"pandas|sklearn|scipy"}
 

@@ -491,6 +491,10 @@ def test_a_missing_column_blocks_what_reads_it_and_names_the_repair(run, demo_db
     [red] = [e for e in result.get_asset_check_evaluations() if not e.passed]
     assert (red.asset_key, red.check_name) == (key("public.swipe_sessions"), "contract")
     assert red.metadata["missing columns"].value == ["recipient_relationship"]
+    assert red.description == "missing: recipient_relationship"
+    [failed] = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+    assert "contract of public.swipe_sessions: missing: recipient_relationship (public" in failed.error.message
+    assert "swipe_sessions" in failed.user_failure_data.description
     assert "relationship" in red.metadata["further columns"].value
     assert red.metadata["remedy"].value
     skipped = {e.step_key for e in result.all_events if e.event_type_value in ("STEP_SKIPPED", "STEP_FAILURE")}

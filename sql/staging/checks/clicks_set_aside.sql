@@ -6,8 +6,8 @@ with judged as (
     select
         count(*) as clicks,
         count(*) filter (where f.verdict = 'valid') as valid,
-        count(*) filter (where f.verdict = 'repeat') as repeats,
-        count(*) filter (where f.verdict = 'machine') as machines,
+        count(*) filter (where f.verdict = 'repeat') as repeat,
+        count(*) filter (where f.verdict = 'machine') as machine,
         (select count(*) from staging.click_facts as u where u.verdict = 'no_date') as no_date
     from staging.click_facts as f
     where f.clicked_at >= now() - interval '30 days'
@@ -22,12 +22,15 @@ patterns as (
     ) as p
 )
 select
-    j.repeats <= 0.1 * j.clicks and j.machines <= 0.5 * j.clicks as passed,
-    format('%s of %s clicks set aside: %s repeated, %s by machines; %s without a date', j.repeats + j.machines, j.clicks, j.repeats, j.machines, j.no_date) as says,
+    j.repeat <= 0.1 * j.clicks and j.machine <= 0.5 * j.clicks as passed,
+    format(
+        '%s of %s clicks of the last 30 days set aside by their verdict: %s repeat, %s machine; of all clicks %s no_date',
+        j.repeat + j.machine, j.clicks, j.repeat, j.machine, j.no_date
+    ) as says,
     j.clicks as clicks,
     j.valid as valid,
-    j.repeats as repeats,
-    j.machines as machines,
+    j.repeat as repeat,
+    j.machine as machine,
     j.no_date as no_date,
-    p.counts as machines_by_pattern
+    p.counts as machine_by_pattern
 from judged as j, patterns as p
