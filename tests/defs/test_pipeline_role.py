@@ -7,14 +7,17 @@ import dagster as dg
 import psycopg
 import pytest
 
-from aclue_pipeline import schema
-from aclue_pipeline.definitions import run_job
-from aclue_pipeline.defs import timetable
+from aclue_pipeline import alerts, schema
+from aclue_pipeline.checks import Judgement
+from aclue_pipeline.definitions import build_defs, run_job
+from aclue_pipeline.defs import alerts as alerts_of
+from aclue_pipeline.defs import happened, timetable
 from aclue_pipeline.demo.load import load
 from aclue_pipeline.derived import today
 from aclue_pipeline.postgres import Database, app, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema import connected, roles
+from aclue_pipeline.schema.verify import checks
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 
@@ -63,5 +66,21 @@ def test_every_scheduled_job_does_its_work_as_the_role_that_is_made_for_it(pipel
                 assert all("not judged" in said for said in red.values()), red
             else:
                 assert (result.success, red) == (True, {}), job
+        _nobody_is_woken(pipeline, instance)
         patched.undo()
         get_settings.cache_clear()
+
+
+def _nobody_is_woken(pipeline: Database, instance: dg.DagsterInstance) -> None:
+    """A sweep as this role, after every job: all is well, but what only the deployer may judge."""
+    repository = build_defs(CATALOG).get_repository_def()
+    graph = repository.asset_graph
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+
+    def dagster() -> Iterator[Judgement]:
+        yield from happened.checks(instance, specs)
+        yield from happened.failed_runs(instance, repository.job_names)
+
+    states = alerts.sweep(pipeline, CATALOG, alerts_of.sources(pipeline, CATALOG, dagster), []).states.values()
+    of_deployer = {f"run:{DEPLOYERS}", *(f"{one.name}:schema" for one in checks())}
+    assert [state for state in states if state.key not in of_deployer] == []
