@@ -196,10 +196,12 @@ def _names(value: str) -> frozenset[str]:
 
 
 def unknown(names: Iterable[str]) -> Iterator[str]:
-    """A line for each name that begins like a setting's and is none; what Kubernetes makes of a service named aclue is let be."""
-    known = [f"ACLUE_{name.upper()}" for name in Settings.model_fields]
-    for name in sorted(set(names) - {*known}):
-        if name.startswith("ACLUE_") and not re.match("ACLUE_(SERVICE_|PORT($|_))", name):
+    """A line for each name that begins like a setting's and is none; what Kubernetes makes of services named aclue or aclue-… is let be."""
+    known, given = [f"ACLUE_{name.upper()}" for name in Settings.model_fields], set(names)
+    services = {name.removesuffix("SERVICE_HOST") for name in given if name.endswith("_SERVICE_HOST")} | {"ACLUE_"}
+    made = tuple(f"{service}{kind}_" for service in services for kind in ("SERVICE", "PORT"))
+    for name in sorted(given - {*known}):
+        if name.startswith("ACLUE_") and not f"{name}_".startswith(made):
             near = difflib.get_close_matches(name, known, 1)
             yield f"{name} is no setting{f'; did you mean {near[0]}?' if near else ''}"
 

@@ -56,7 +56,8 @@ def of_app(database: Database) -> dict[str, Any]:
 def test_with_both_databases_down_the_rest_is_judged_and_no_secret_is_shown(capsys, settings, tmp_path: Path) -> None:
     settings.setenv("ACLUE_DATABASE_URL", NOWHERE)
     settings.setenv("ACLUE_DAGSTER_URL", NOWHERE.replace("nowhere", "dagster"))
-    settings.setenv("ACLUE_PORT_80_TCP_ADDR", "made by Kubernetes")
+    for name in ("PORT_80_TCP_ADDR", "CODE_SERVICE_HOST", "CODE_PORT", "CODE_PORT_4000_TCP_PROTO"):
+        settings.setenv(f"ACLUE_{name}", "made by Kubernetes of services named aclue and aclue-code")
     settings.setenv("ACLUE_ALERT_URLS", "mailtos://somebody:hidden-word@mail.example.com")
     code, out, err = run(capsys, "--json")
     found = {one["check"]: one for one in json.loads(out)}
