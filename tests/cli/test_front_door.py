@@ -72,7 +72,7 @@ def test_a_servers_or_duckdbs_full_disk_is_one_line(capsys, monkeypatch: pytest.
         ("revenue close 2026-13", 2, "'2026-13' is no date: write YYYY-MM, as 2026-03."),
         ("why revenue_daily", 2, "Missing argument 'DAY'."),
         ("lineage \x1b[31mred", 20, r"there is no table \x1b[31mred"),
-        ("deploy --give-up 99999999999999h", 2, "is no length of time; write 45s, 10min or 2h"),
+        ("deploy --give-up 99999999999999h", 2, "is no length of time; write 45s, 10min, 2h or 3d"),
         ("revenue import --currency pounds", 2, "'pounds' is no currency: write its code, as GBP."),
         ("plan --adopt orders", 2, "'orders' is none of affiliate_clicks, product_views, "),
         ("deploy --give-up never", 2, "never is no length of time"),
@@ -305,7 +305,20 @@ def test_make_clean_ends_where_the_data_are_in_use(code: int, left: set[str]) ->
 # --- what there is ------------------------------------------------------------------------------------------------------
 
 #: What they print is itself a file or a page, or another program's.
-WITHOUT_JSON = {"signoff", "export person", "export supabase", "ui", "report", "extract", "db psql", "db url", "demo"}
+WITHOUT_JSON = {
+    "alerts ack",
+    "alerts send",
+    "alerts silence",
+    "signoff",
+    "export person",
+    "export supabase",
+    "ui",
+    "report",
+    "extract",
+    "db psql",
+    "db url",
+    "demo",
+}
 
 
 def test_every_command_that_tells_something_tells_it_to_machines_too() -> None:
