@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aclue_pipeline.cli.context import Context, Duration, json_option, print_json, tell_hint, waiting, yes_option
-from aclue_pipeline.errors import AlertsStand, NotDelivered, SettingsError
+from aclue_pipeline.errors import AlertsStand, AlreadyRunning, NotDelivered, SettingsError
 
 if TYPE_CHECKING:
     from aclue_pipeline.alerts import Source
@@ -83,9 +83,13 @@ def send(context: Context, yes: bool) -> None:
         return click.echo("ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong")
     database = context.database()
     context.confirm_write(database, yes)
-    with waiting("judging"):
-        swept = sweep(database, context.catalog, _sources(context, database), addresses)
-    database.close()
+    try:
+        with waiting("judging"):
+            swept = sweep(database, context.catalog, _sources(context, database), addresses)
+    except AlreadyRunning:
+        return click.echo("another sweep is under way: it tells what there is to tell")
+    finally:
+        database.close()
     for line in swept.says or ["nothing new to tell"]:
         click.echo(line)
     if swept.refused:

@@ -1,16 +1,17 @@
 """What Dagster's own storage says is wrong, as judgements: checks that only runs make, runs that failed or never started, ticks that
 failed, tables that are older than promised. Only reads, and repeats nothing but names, numbers and our own words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, TickStatus
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, ScheduleInstigatorData, TickStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as CheckStatus
 from dagster._core.storage.tags import WILL_RETRY_TAG
+from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_shared.error import SerializableErrorInfo
 
 from aclue_pipeline.alerts import numbers_only
@@ -20,6 +21,10 @@ from aclue_pipeline.checks import Judgement
 #: After this a run that has not begun will not; one that waits for others may wait for a backfill.
 _BEGIN = timedelta(minutes=30)
 _QUEUE = timedelta(hours=6)
+
+#: A daemon says every half minute that it lives; a restart, and what waits for it, may take some.
+_SILENT = timedelta(minutes=10)
+_ENDED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 
 #: Runs of no job, such as those from an asset's page, that are looked at: the newest of each selection counts.
 _LATEST = 200
@@ -112,23 +117,45 @@ def waiting_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Judgem
             )
 
 
-def failed_ticks(instance: dg.DagsterInstance) -> Iterator[Judgement]:
-    """Schedules whose last tick failed, and sensors whose last two did: the next one comes in minutes."""
-    for state in instance.all_instigator_state():
-        if not state.is_running:
-            continue
-        needed = 1 if state.instigator_type == InstigatorType.SCHEDULE else 2
-        ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=needed, statuses=ended)
+def scheduling(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, now: datetime) -> Iterator[Judgement]:
+    """Of the schedules and sensors that are on: whether a daemon lives, whether ticks are missing, and whether they failed. Where none
+    is on, there is nothing to judge."""
+    schedules = {one.name: one for one in repository.schedule_defs}
+    names = {*schedules, *(one.name for one in repository.sensor_defs)}
+    states = [state for state in instance.all_instigator_state() if state.is_running and state.name in names]
+    beats = {part: beat.timestamp for part, beat in instance.get_daemon_heartbeats().items()}
+    since = (now - _SILENT).timestamp()
+    silent = sorted(part for part in instance.get_required_daemon_types() if beats.get(part, 0) < since)
+    if states and silent:
+        parts = f"of the daemon's parts not {', '.join(silent)}" if len(silent) < len(beats) else "no daemon"
+        says = f"{len(states)} schedules and sensors are on, and {parts} has said for {_SILENT.seconds // 60} min that it lives"
+        remedy = "start it again: aclue ui, or the daemon's service; its log says why it ended"
+        yield Judgement("scheduling", "dagster", "failed", "error", says, remedy=remedy)
+        return  # ticks are missing for that
+    for state in states:
+        schedule = state.instigator_type == InstigatorType.SCHEDULE
+        word = f"the {'schedule' if schedule else 'sensor'} {state.name}"
+        needed = 1 if schedule else 2  # a sensor is asked again in minutes
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=needed, statuses=_ENDED)
         if len(ticks) == needed and all(tick.status == TickStatus.FAILURE for tick in ticks):
-            says = f"{_word(state)} {state.name} could not be asked what to start ({_kind(ticks[0].error)})"
-            yield Judgement(
-                "tick", state.name, "failed", "error", says, remedy=f"{state.name} says why, in the UI under Automation"
-            )
+            says = f"{word} could not be asked what to start ({_kind(ticks[0].error)})"
+            yield Judgement("tick", state.name, "failed", "error", says, remedy="the UI says why, under Automation")
+        if schedule and (missed := _missed(schedules[state.name], state, ticks, now)):
+            says = f"{word} was due {missed:%Y-%m-%d %H:%M} UTC and was not asked"
+            yield Judgement("tick_missed", state.name, "failed", "error", says, remedy="the daemon's log says why")
 
 
-def _word(state: InstigatorState) -> str:
-    return "the schedule" if state.instigator_type == InstigatorType.SCHEDULE else "the sensor"
+def _missed(
+    schedule: dg.ScheduleDefinition, state: InstigatorState, ticks: Sequence[InstigatorTick], now: datetime
+) -> datetime | None:
+    """The first tick that must have been taken by now, and was not."""
+    assert isinstance(state.instigator_data, ScheduleInstigatorData)
+    seen = max([state.instigator_data.start_timestamp or 0.0, *(tick.timestamp for tick in ticks)])
+    if not seen:
+        return None
+    due = schedule_execution_time_iterator(seen + 1, schedule.cron_schedule, schedule.execution_timezone)
+    first = next(due).astimezone(UTC)
+    return first if now - first > _SILENT else None
 
 
 def stale_tables(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> Iterator[Judgement]:
@@ -148,5 +175,5 @@ def all_of(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) ->
     yield from checks(instance, [graph.get_check_spec(key) for key in graph.asset_check_keys])
     yield from failed_runs(instance, repository.job_names)
     yield from waiting_runs(instance, datetime.now(UTC))
-    yield from failed_ticks(instance)
+    yield from scheduling(instance, repository, datetime.now(UTC))
     yield from stale_tables(instance, graph.materializable_asset_keys)

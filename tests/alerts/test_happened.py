@@ -1,6 +1,5 @@
 """What Dagster's storage says, on real runs of small definitions."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +16,7 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
 from aclue_pipeline.checks import Judgement
@@ -124,34 +124,78 @@ def test_a_run_that_never_began_is_told(world: World) -> None:
     )
 
 
-def test_ticks_that_failed_are_told_while_what_ticks_is_on() -> None:
+def beat(instance: dg.DagsterInstance, now: datetime, *without: str) -> None:
+    for part in instance.get_required_daemon_types():
+        if part not in without:
+            instance.add_daemon_heartbeat(DaemonHeartbeat(now.timestamp(), part, "daemon", []))
+
+
+def test_what_does_not_schedule_is_told_while_something_is_on() -> None:
+    @dg.op
+    def nothing() -> None: ...
+
+    job = dg.GraphDefinition("rebuild", node_defs=[nothing]).to_job()
+    nightly = dg.ScheduleDefinition(name="nightly", job=job, cron_schedule="0 4 * * *", execution_timezone="UTC")
+
+    @dg.sensor(name="often")
+    def often() -> None: ...
+
+    repository = dg.Definitions(jobs=[job], schedules=[nightly], sensors=[often]).get_repository_def()
+    began = datetime(2026, 3, 2, 9, tzinfo=UTC)
     with instance_for_test() as instance:  # an ephemeral one keeps no ticks
-        for kind, needed in ((InstigatorType.SCHEDULE, 1), (InstigatorType.SENSOR, 2)):
-            _ticks(instance, kind, needed)
+
+        def said(now: datetime) -> list[str]:
+            return [f"{one.identity} {one.sentence}" for one in happened.scheduling(instance, repository, now)]
+
+        assert said(began) == [], "nothing is on"
+        ticks = Ticks(instance, "nightly", ScheduleInstigatorData("0 4 * * *", began.timestamp()))
+        Ticks(instance, "gone", ScheduleInstigatorData("0 4 * * *", began.timestamp()))
+        assert said(began) == [
+            "scheduling:dagster 1 schedules and sensors are on, and no daemon has said for 10 min that it lives"
+        ]
+        beat(instance, began)
+        assert said(began) == []
+        later = began.replace(day=3, hour=4, minute=5)
+        beat(instance, later, "SENSOR")
+        assert "not SENSOR has said for 10 min" in said(later)[0]
+        beat(instance, later)
+        assert said(later) == [], "five minutes late"
+        later += timedelta(minutes=10)
+        beat(instance, later)
+        assert said(later) == [
+            "tick_missed:nightly the schedule nightly was due 2026-03-03 04:00 UTC and was not asked"
+        ]
+        ticks.tick(TickStatus.FAILURE, began.replace(day=3, hour=4))
+        assert said(later) == ["tick:nightly the schedule nightly could not be asked what to start (OperationalError)"]
+        ticks.turn(InstigatorStatus.STOPPED)
+        assert said(later) == []
+        sensor = Ticks(instance, "often", SensorInstigatorData())
+        sensor.tick(TickStatus.FAILURE, later), sensor.tick(TickStatus.STARTED, later + timedelta(seconds=1))
+        assert said(later) == [], "it is asked again soon"
+        sensor.tick(TickStatus.FAILURE, later + timedelta(seconds=2))
+        assert said(later) == ["tick:often the sensor often could not be asked what to start (OperationalError)"]
+        sensor.tick(TickStatus.SKIPPED, later + timedelta(seconds=3))
+        assert said(later) == []
 
 
-def _ticks(instance: dg.DagsterInstance, kind: InstigatorType, needed: int) -> None:
-    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("aclue_pipeline"), "__repository__")
-    origin = RemoteInstigatorOrigin(repository, kind.value)
-    data = ScheduleInstigatorData("0 4 * * *", 0.0) if kind == InstigatorType.SCHEDULE else SensorInstigatorData()
-    state = InstigatorState(origin, kind, InstigatorStatus.RUNNING, data)
-    instance.add_instigator_state(state)
+class Ticks:
+    """A schedule or a sensor as Dagster's storage keeps it, switched on."""
 
-    def tick(status: TickStatus) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, name: str, data: ScheduleInstigatorData | SensorInstigatorData
+    ) -> None:
+        self.instance = instance
+        self.kind = InstigatorType.SCHEDULE if isinstance(data, ScheduleInstigatorData) else InstigatorType.SENSOR
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("aclue_pipeline"), "__repository__")
+        origin = RemoteInstigatorOrigin(repository, name)
+        self.state = InstigatorState(origin, self.kind, InstigatorStatus.RUNNING, data)
+        instance.add_instigator_state(self.state)
+
+    def turn(self, status: InstigatorStatus) -> None:
+        self.instance.update_instigator_state(self.state.with_status(status))
+
+    def tick(self, status: TickStatus, at: datetime) -> None:
         error = SerializableErrorInfo(STRANGER, [], "OperationalError") if status == TickStatus.FAILURE else None
-        ids = state.instigator_origin_id, state.name
-        instance.create_tick(TickData(*ids, kind, status, time.time(), error=error, selector_id=state.selector_id))
-
-    tick(TickStatus.SKIPPED)
-    for _ in range(needed):
-        assert list(happened.failed_ticks(instance)) == []
-        tick(TickStatus.FAILURE)
-    tick(TickStatus.STARTED)
-    [red] = happened.failed_ticks(instance)
-    assert red.identity == f"tick:{kind.value}"
-    assert red.sentence.endswith(f"{kind.value} could not be asked what to start (OperationalError)")
-    tick(TickStatus.SKIPPED)
-    assert list(happened.failed_ticks(instance)) == []
-    tick(TickStatus.FAILURE), tick(TickStatus.FAILURE)
-    instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
-    assert list(happened.failed_ticks(instance)) == []
+        ids = self.state.instigator_origin_id, self.state.name, self.kind
+        tick = TickData(*ids, status, at.timestamp(), error=error, selector_id=self.state.selector_id)
+        self.instance.create_tick(tick)
