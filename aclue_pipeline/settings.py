@@ -103,6 +103,9 @@ class Settings(BaseSettings):
         "", pattern=r"^(/[A-Za-z0-9_.~-]+)*$", description="Path under which a proxy serves the UI, such as /pipeline."
     )
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
+    history_days: int = Field(
+        90, ge=1, description="Days for which Dagster keeps the events of ended runs, their logs and ticks."
+    )
     executor: Literal["in_process", "multiprocess", "celery", "kubernetes"] = Field(
         "in_process", description="Where the steps of a run are computed; see docs/scaling.md."
     )

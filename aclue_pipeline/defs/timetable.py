@@ -112,6 +112,15 @@ CLEAR = Entry(
     "50 3 * * *",
     "Every night: nothing is kept of erased people, and of visitors no address longer than it may be.",
 )
+PURGE = Entry(
+    "purge_history",
+    (),
+    "Delete from Dagster's own database, and its folder, what runs left that ended more than ACLUE_HISTORY_DAYS ago; assets, checks and"
+    " partitions keep their state.",
+    "daily_purge",
+    "40 5 * * *",
+    "Every morning: Dagster's history does not grow without end.",
+)
 HEALTH = Entry(
     "check_health",
     ("health",),
@@ -120,7 +129,7 @@ HEALTH = Entry(
     "0 6 * * *",
     "Every morning: what slows the database down, or will stop it.",
 )
-TIMETABLE = (OBSERVE, CONTRACTS, DRIFT, VERIFY, SYNC, REFRESH, REBUILD, CLOSE, CLEAR, HEALTH)
+TIMETABLE = (OBSERVE, CONTRACTS, DRIFT, VERIFY, SYNC, REFRESH, REBUILD, CLOSE, CLEAR, PURGE, HEALTH)
 
 
 def sentence(room: str, kind: str = "") -> str:
@@ -160,7 +169,7 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
             op_retry_policy=RETRIES,  # of observations, which have none of their own
         )
         for entry in TIMETABLE
-        if entry not in (CLOSE, CLEAR)  # no assets
+        if entry not in (CLOSE, CLEAR, PURGE)  # no assets
     ]
 
 

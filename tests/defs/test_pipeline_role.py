@@ -57,6 +57,8 @@ def test_every_scheduled_job_does_its_work_as_the_role_that_is_made_for_it(pipel
         patched.setenv("ACLUE_FIRST_DAY", days[0].isoformat())
         get_settings.cache_clear()
         for job in dict.fromkeys(entry.job for entry in timetable.TIMETABLE):
+            if job == timetable.PURGE.job:  # works on Dagster's own database
+                continue
             result = run_job(
                 job, instance, days if job == timetable.REBUILD.job else None,
                 database=pipeline, catalog=CATALOG, raise_on_error=False,
