@@ -28,8 +28,10 @@ _SPARKLINE = re.compile(r"!\[([^]]*)\]\(data:image/svg\+xml,([^)]+)\)\s*(.*)", r
 def newest(instance: dg.DagsterInstance, table: str) -> str:
     """The first sparklines of the newest event that has any, one below the other, else its first chart, as SVG; else nothing that one
     would see."""
-    for event in instance.fetch_materializations(key_of(table), limit=_EVENTS).records:
-        done = event.asset_materialization
+    made = instance.fetch_materializations(key_of(table), limit=_EVENTS).records
+    looked = instance.fetch_observations(key_of(table), limit=_EVENTS).records  # a view's
+    for event in sorted([*made, *looked], key=lambda event: event.storage_id, reverse=True):
+        done = event.asset_materialization or event.event_log_entry.asset_observation
         # Asked for by type: text may be a client's.
         texts = [str(value.value) for value in done.metadata.values() if isinstance(value, _MARKDOWN)] if done else []
         lines = [found for text in texts if (found := _SPARKLINE.match(text))]

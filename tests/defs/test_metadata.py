@@ -136,4 +136,6 @@ def test_the_newest_event_that_drew_something_is_the_picture_of_an_asset(told: d
         dg.materialize([probe], instance=instance, tags={"draws": "yes"})
         dg.materialize([probe], instance=instance)
         picture = pictures.newest(instance, "analytics.probe")
-    assert drawn in picture
+        assert drawn in picture
+        instance.report_runless_asset_event(dg.AssetObservation("view", metadata=metadata(told)))
+        assert drawn in pictures.newest(instance, "view")
