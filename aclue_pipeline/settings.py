@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     ui_prefix: str = Field(
         "", pattern=r"^(/[A-Za-z0-9_.~-]+)*$", description="Path under which a proxy serves the UI, such as /pipeline."
     )
+    git_url: str = Field(
+        "", description="Repository to which the UI's links to SQL and Python lead; empty: files of this machine."
+    )
     autostart: bool = Field(False, description="1: schedules are running from the start, instead of stopped.")
     history_days: int = Field(
         90, ge=1, description="Days for which Dagster keeps the events of ended runs, their logs and ticks."
@@ -180,6 +183,17 @@ class Settings(BaseSettings):
     @property
     def accepted_file(self) -> Path:
         return self.accepted or self.home / "accepted.csv"
+
+    @field_validator("git_url")
+    @classmethod
+    def _bare_repository(cls, value: str) -> str:
+        bare = value.removesuffix("/").removesuffix(".git")
+        if not re.fullmatch(r"(https?://[\w.:-]+(/[\w.~-]+){2,})?", bare):
+            # Not repeated: a token may stand in it.
+            raise ValueError(
+                "a repository's page is meant: write https://github.com/OWNER/NAME, without user or password"
+            )
+        return bare
 
     @field_validator("ui_hosts")
     @classmethod

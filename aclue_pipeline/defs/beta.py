@@ -5,9 +5,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
+
+from aclue_pipeline.defs import repository
+from aclue_pipeline.settings import get_settings
 
 #: Every beta API in use, and why there is no other way.
 APIS = {
@@ -15,6 +18,9 @@ APIS = {
     "CodeReferencesMetadataValue": "links from an asset to its SQL file",
     "LocalFileCodeReference": "the same",
     "with_source_code_references": "links from an asset to its Python",
+    "link_code_references_to_git": "both lead to the repository where a server has no editor",
+    "UrlCodeReference": "the same",
+    "FilePathMapping": "the same: sql/ is elsewhere in an installed package",
 }
 
 
@@ -45,7 +51,17 @@ def file_references(files: Sequence[tuple[str, Path]]) -> dg.CodeReferencesMetad
         )
 
 
+class _InRepository(dg.FilePathMapping):
+    def convert_to_source_control_path(self, local_path: Path) -> str:
+        return repository.path_of(Path(local_path))
+
+
 def with_python_references(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
-    """The same assets, each also linked to the Python that makes it."""
+    """The same assets, each also linked to the Python that makes it; where the repository is named, all links lead there."""
+    url = get_settings().git_url
     with quiet():
-        return dg.with_source_code_references(assets)
+        local = dg.with_source_code_references(assets)
+        if not url:
+            return local
+        platform: Literal["github", "gitlab"] = "gitlab" if "gitlab" in url else "github"
+        return dg.link_code_references_to_git(local, url, repository.commit(), _InRepository(), platform)

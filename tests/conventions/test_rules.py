@@ -85,6 +85,7 @@ def test_imports_stand_at_the_top_but_where_a_floor_or_a_heavy_module_is_only_as
 BY_NAME = {
     "cli/__init__.py": "a command is imported when it is run",
     "cli/doctor.py": "asks which versions are installed",
+    "defs/repository.py": "asks which commit was installed",
     "postgres/server.py": "asks whether the server's wheel is installed",
 }
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,12 +13,16 @@ import dagster as dg
 import pytest
 import yaml
 
+from aclue_pipeline import __version__
 from aclue_pipeline.catalog.table import SELECTED, Source
 from aclue_pipeline.definitions import build_defs
-from aclue_pipeline.defs import beta, describe
+from aclue_pipeline.defs import beta, describe, repository
+from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 
 ROOT = Path(__file__).resolve().parents[2]
+
+REPOSITORY = "https://github.com/aclue/pipeline"
 
 HEAVY = {"pandas", "numpy", "sklearn", "scipy", "altair", "vl_convert", "matplotlib"}
 
@@ -37,9 +42,11 @@ print(json.dumps({{"modules": sorted(sys.modules), "warnings": seen}}))
 """
 
 
-def imported(loud: bool = False) -> dict:
-    """A fresh interpreter that imports the definitions, with no setting in its environment."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ACLUE_", "DAGSTER_"))}
+def imported(loud: bool = False, **settings: str) -> dict:
+    """A fresh interpreter that imports the definitions, with no other setting in its environment."""
+    environment = settings | {
+        name: value for name, value in os.environ.items() if not name.startswith(("ACLUE_", "DAGSTER_"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", _IMPORT.format(loud=loud)],
         capture_output=True,
@@ -68,7 +75,9 @@ def test_no_warning_originates_in_our_code(quiet_import: dict) -> None:
 def test_the_beta_apis_in_use_are_the_listed_ones() -> None:
     """A beta API used elsewhere than in defs/beta.py warns above; one listed there and no longer used shows here."""
     said = " ".join(
-        message for name, message, _ in imported(loud=True)["warnings"] if name in ("BetaWarning", "PreviewWarning")
+        message
+        for name, message, _ in imported(loud=True, ACLUE_GIT_URL=REPOSITORY)["warnings"]
+        if name in ("BetaWarning", "PreviewWarning")
     )
     used = {name for name in beta.APIS if f"`{name}`" in said}
     assert used == set(beta.APIS)
@@ -128,6 +137,46 @@ def test_every_asset_says_all_about_itself(key: dg.AssetKey) -> None:
         assert columns
         for column in columns if key.path[0] != "auth" else ():  # Supabase's own, which we read and do not describe
             assert len(column.description) > len(column.name) + 2, f"{column.name} says no more than its name"
+
+
+@pytest.fixture
+def at_a_repository(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("ACLUE_GIT_URL", f"{REPOSITORY}.git")
+    get_settings.cache_clear()
+    yield REPOSITORY
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def test_where_the_repository_is_named_links_lead_to_the_installed_commit(at_a_repository: str) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    graph = build_defs(CATALOG).resolve_asset_graph()
+    for key in KEYS:
+        linked = [one.url for one in graph.get(key).metadata["dagster/code_references"].code_references]
+        assert {url.partition("#")[0].rpartition(".")[2] for url in linked} == {"sql", "py"}, key
+        for url in linked:
+            path, _, line = url.removeprefix(f"{at_a_repository}/tree/{commit}/").partition("#L")
+            assert (ROOT / path).is_file(), url
+            assert int(line) <= len((ROOT / path).read_text().splitlines()), url
+
+
+def test_an_installed_package_links_to_the_commit_that_pip_noted_else_to_its_tag(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(repository, "checkout", lambda: None)
+    noted = tmp_path / "aclue_pipeline-1.dist-info"
+    noted.mkdir()
+    (noted / "METADATA").write_text("Name: aclue-pipeline\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert repository.commit.__wrapped__() == f"v{__version__}"
+    (noted / "direct_url.json").write_text('{"url": "https://…", "vcs_info": {"vcs": "git", "commit_id": "4adf5b1"}}')
+    assert repository.commit.__wrapped__() == "4adf5b1"
+    # Its SQL is inside of the package.
+    inside = ROOT / "aclue_pipeline" / "sql"
+    monkeypatch.setattr(repository, "sql_folder", lambda: inside)
+    assert repository.path_of(inside / "revenue" / "revenue_daily.sql") == "sql/revenue/revenue_daily.sql"
 
 
 def test_every_table_of_the_catalog_but_our_bookkeeping_is_an_asset() -> None:
