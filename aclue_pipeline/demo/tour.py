@@ -21,12 +21,14 @@ from aclue_pipeline.demo.load import Loaded, install, load, loaded
 from aclue_pipeline.demo.report import write_report
 from aclue_pipeline.derived import ensure_tables, needed
 from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.preferences import waiting
 from aclue_pipeline.revenue.closing import next_to_close
 from aclue_pipeline.revenue.imports import import_report
 from aclue_pipeline.settings import get_settings
 
 EARLIER: Final = timedelta(weeks=3)  # before yesterday the first events end
 SYNC: Final = "sync_facts"
+REFRESH: Final = "refresh_preferences"
 REBUILD: Final = "rebuild_revenue_and_funnel"
 CLOSE: Final = "close_month"
 REPORT: Final = "network report"
@@ -34,7 +36,7 @@ REPORT: Final = "network report"
 JOBS: Final = {
     "observe": "looking at the sources: versions, rows, freshness, contracts",
     SYNC: "facts: what is new or changed among the events, and which published days it reaches",
-    "refresh_preferences": "preferences: signals, a taste model, a profile for every user",
+    REFRESH: "preferences: signals, a taste model, a profile for every user",
     REBUILD: "revenue and funnel: every day that was not computed yet, or changed since",
     "verify_schema": "judging the success criteria on the filled tables",
     "check_health": "health: slow statements, unused indexes, growth",
@@ -92,10 +94,13 @@ def tour(stage: Stage) -> Iterator[Step]:
     before = stage.loaded
     yield _load(stage, "sample data up to yesterday")
     for job, says in JOBS.items():
-        new = job == SYNC and stage.loaded != before
-        yield _rebuild(stage, says) if job == REBUILD else _run(stage, job, says, _FULL if new else None)
         if job == REBUILD:
+            yield _rebuild(stage, says)
             yield _import(stage)
+        elif job == REFRESH and not waiting(stage.database):
+            yield Step(job, "no profile waits")
+        else:
+            yield _run(stage, job, says, _FULL if job == SYNC and stage.loaded != before else None)
 
 
 def _load(stage: Stage, says: str, until: date | None = None) -> Step:
