@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -183,6 +184,10 @@ def _storage() -> "Iterator[Judgement]":
 
     settings = get_settings()
     if settings.dagster_url is None:
+        if (Path(os.environ.get("DAGSTER_HOME", "")) / "dagster.yaml").is_file():
+            says = "named in DAGSTER_HOME's dagster.yaml, as by Dagster's chart, and not in ACLUE_DAGSTER_URL"
+            yield Judgement("storage", "storage", "not judged", "warn", says, remedy="dagster instance info")
+            return
         raise SettingsError("ACLUE_DAGSTER_URL is not set: Dagster's own tables need a database of their own")
     url, app = settings.dagster_url.get_secret_value(), settings.database_url
     _storage_url(url, app.get_secret_value() if app else "postgresql://")

@@ -83,7 +83,7 @@ def storage(server: EmbeddedServer) -> Iterator[Database]:
 
 @pytest.mark.database
 def test_on_a_sound_installation_it_ends_well_also_where_something_is_unset(
-    capsys, settings, deployed_db: Database, storage: Database
+    capsys, settings, deployed_db: Database, storage: Database, tmp_path: Path
 ) -> None:
     settings.setenv("ACLUE_DATABASE_URL", deployed_db.url)
     settings.setenv("ACLUE_DAGSTER_URL", storage.url)
@@ -107,6 +107,9 @@ def test_on_a_sound_installation_it_ends_well_also_where_something_is_unset(
     get_settings.cache_clear()
     with pytest.raises(SettingsError, match="ACLUE_DAGSTER_URL is not set"):
         list(doctor._storage())
+    (tmp_path / "dagster.yaml").touch()
+    settings.setenv("DAGSTER_HOME", str(tmp_path))
+    assert [one.outcome for one in doctor._storage()] == ["not judged"], "the chart's pods"
 
 
 @pytest.mark.database

@@ -121,7 +121,7 @@ def test_pods_have_no_more_rights_than_they_need() -> None:
 def test_all_that_the_image_copies_is_let_through_and_there_and_no_data_are() -> None:
     copied = re.findall(r"^COPY (?!--from)(?:--\S+ )?(.*) \S+$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
     sources = {name for line in copied for name in line.split()}
-    let = set(re.findall(r"^!(.*)$", (ROOT / ".containerignore").read_text(), re.MULTILINE))
+    let = set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert sources == let
     assert all((ROOT / name).exists() for name in sources)
     built = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["web"]["build"]
