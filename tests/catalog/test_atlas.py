@@ -162,6 +162,7 @@ def test_a_search_finds_words_of_descriptions_and_is_used_by_keyboard_alone(page
     page.keyboard.type("retention_weekly cohort_week")
     page.keyboard.press("Enter")
     expect(page.locator("#about h2")).to_have_text("analytics.retention_weekly . cohort_week")
+    assert page.evaluate("document.activeElement.dataset.column") == "analytics.retention_weekly.cohort_week"
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("clicks whose sale happened on the day")
@@ -175,6 +176,13 @@ def test_a_search_finds_words_of_descriptions_and_is_used_by_keyboard_alone(page
     assert page.evaluate("document.activeElement.title") == second.get_attribute("data-table")
     page.keyboard.press("Enter")
     expect(page.locator("#about h2")).to_have_text(second.get_attribute("data-table"))
+
+
+def test_a_table_stands_right_of_what_it_is_made_of() -> None:
+    lane = {table.key: n for n, tables in enumerate(atlas.lanes(CATALOG).values()) for table in tables}
+    back = [(key, of) for of in CATALOG.tables for key in CATALOG.tables[of].upstream if lane.get(key, 0) > lane[of]]
+    assert not back
+    assert [t.name for t in atlas.lanes(CATALOG)["preferences"]].index("user_preferences") > 0
 
 
 @pytest.mark.browser

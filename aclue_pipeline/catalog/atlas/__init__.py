@@ -63,8 +63,9 @@ def lanes(catalog: Catalog) -> dict[str, list[Table]]:
     as near as that allows to what they are connected with in the rooms before (the median of its places; Sugiyama 1981)."""
     found: dict[str, list[Table]] = {}
     place: dict[str, float] = {}
+    lane_of = _lane_of(catalog)
     for room in ROOMS:
-        tables = catalog.room(room)
+        tables = [table for table in catalog.tables.values() if lane_of[table.key] == room]
         depth: dict[str, int] = {}
         for table in tables:
             depth[table.key] = 1 + max((depth.get(key, 0) for key in table.upstream), default=0)
@@ -72,6 +73,15 @@ def lanes(catalog: Catalog) -> dict[str, list[Table]]:
         place |= {table.key: n / len(ordered) for n, table in enumerate(ordered)}
         if ordered:
             found[room] = ordered
+    return found
+
+
+def _lane_of(catalog: Catalog) -> dict[str, str]:
+    """Key → the lane it stands in: its room's, but what we deploy and our bookkeeping where it is computed, right of what it is made of."""
+    found: dict[str, str] = {}
+    for table in catalog.tables.values():  # sources before what is made of them
+        behind = [found[key] for key in table.upstream if key in found] if table.room in ("schema", "pipeline") else []
+        found[table.key] = max((table.room, *behind), key=ROOMS.index)
     return found
 
 

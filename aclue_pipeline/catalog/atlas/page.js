@@ -171,6 +171,7 @@ function aboutAll() {
   status.textContent = `${tables.length} tables, ${columnOf.size} columns.`;
 }
 
+let landing = false;  // The focus follows who came by a result: from there the arrows go on.
 function show() {
   const name = decodeURIComponent(location.hash.slice(1));
   clear();
@@ -190,6 +191,8 @@ function show() {
     if (name) status.textContent = `There is no ${name} here.`;
   }
   document.title = name ? `${name} · atlas` : "aclue-pipeline: atlas";
+  if (landing) (rows.get(name)?.firstElementChild ?? boxes.get(name)?.querySelector("button"))?.focus();
+  landing = false;
 }
 
 // The edges of the box under the pointer or the focus, and of the chosen one.
@@ -225,7 +228,11 @@ map.addEventListener("click", (event) => {
   go(button.getAttribute("aria-expanded") === "true" || button.getAttribute("aria-current") ? "" : name);
 });
 for (const kind of ["pointerover", "focusin"]) map.addEventListener(kind, (event) => near(event.target.closest(".table")));
-results.addEventListener("click", leaveSearch);
+results.addEventListener("click", (event) => {
+  leaveSearch();
+  landing = true;
+  if (event.target.closest("a")?.hash === location.hash) show();
+});
 search.addEventListener("input", find);
 search.addEventListener("keydown", (event) => {
   const first = results.querySelector("a");
