@@ -1,7 +1,7 @@
 """`make bench ARGS="name …"`: each measurement is a module of this folder with `measure() -> list[Result]`; this prints them as one table.
 
-Speeds are ratios of two things done side by side in one run, on the embedded server; only start-up is in seconds. `name:size` measures at
-another of the sizes that the module knows."""
+Speeds are ratios of two things done side by side in one run, on the embedded server; only start-up and health are in seconds. `name:size`
+measures at another of the sizes that the module knows."""
 
 import sys
 from importlib import import_module
@@ -10,7 +10,18 @@ from rich.console import Console
 from rich.table import Table
 
 #: Without `weighing`, which trains fifteen times on 400,000 events: it is asked for by its name.
-MODULES = ("startup", "preferences", "revenue", "facts", "functions", "money", "attribution", "funnel", "people")
+MODULES = (
+    "startup",
+    "preferences",
+    "revenue",
+    "facts",
+    "functions",
+    "money",
+    "attribution",
+    "funnel",
+    "people",
+    "health",
+)
 
 
 def main(chosen: list[str]) -> None:

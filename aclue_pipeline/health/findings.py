@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import psycopg
 from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
@@ -77,6 +78,10 @@ def _ask(db: Database, catalog: Catalog, look: Table) -> list[Judgement]:
             return [_blind(look, error, "grant this role what it lacks, or connect as the owner of the tables")]
         except (errors.QueryCanceled, errors.LockNotAvailable) as error:
             return [_blind(look, error, "ask again at a quieter time")]
+        except psycopg.Error as error:
+            if pg.broken:
+                raise
+            return [_blind(look, error, "report it: no server should refuse this question")]
     return [_judgement(look, *row) for row in rows]
 
 

@@ -87,7 +87,7 @@ _OTHERS = r"""
 select s.queryid, r.rolname, s.query, s.calls
 from {}.pg_stat_statements s join pg_roles r on r.oid = s.userid
 where s.dbid = (select oid from pg_database where datname = current_database()) and s.toplevel and s.calls >= {}
-    and left(s.query, 5000) ~* '^(\s|--[^\n]*\n|/\*.*?\*/)*(select|insert|update|delete|merge|with)\M'
+    and left(s.query, 5000) ~* '^(\s|--[^\n]*\n|/\*([^*]|\*+[^*/])*\*+/)*(select|insert|update|delete|merge|with)\M'
     and right(s.query, 20) not like '%/* aclue */%' and r.rolname not in ('aclue_pipeline', 'aclue_deployer')
 order by s.total_exec_time desc limit {}
 """

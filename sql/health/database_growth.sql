@@ -3,22 +3,22 @@
 -- grain: object
 -- owner: team:data
 
--- The forecast: a straight line through what all tables together took on each of the last 30 days on which they were measured, a week's span at
--- least. Reached in 60 days or nine tenths full: warn; in 14 days or full: error. Where no limit is set there is nothing to reach.
+-- The forecast: for each table a straight line through its sizes of the last 30 days, a week's span at least; the sum of their slopes. Reached in 60 days or nine tenths full: warn; in 14 days or full: error. Where no limit is set there is nothing to reach.
 with allowed as (
     select nullif(pipeline.setting('database_limit_gb'), 'None')::numeric * 1073741824 as bytes
 ),
-days as (
-    select m.day as day, sum(m.total_bytes) as bytes
+slopes as (
+    select
+        regr_slope(m.total_bytes::double precision, (m.day - date '2000-01-01')::double precision)::numeric as bytes_a_day,
+        count(*) as days
     from analytics.table_sizes as m
     where m.day > current_date - 31
-    group by m.day
+    group by m.table_name
+    having max(m.day) - min(m.day) >= 7
 ),
 trend as (
-    select
-        case when max(d.day) - min(d.day) >= 7 then regr_slope(d.bytes::double precision, (d.day - date '2000-01-01')::double precision)::numeric end as bytes_a_day,
-        count(*) as days
-    from days as d
+    select sum(s.bytes_a_day) as bytes_a_day, coalesce(max(s.days), 0) as days
+    from slopes as s
 ),
 forecast as (
     select

@@ -45,15 +45,15 @@ found as (
             select array_to_tsvector(array[to_jsonb(s)::text])
             from (
                 select queryid::text as id,
-                       left(regexp_replace(regexp_replace(regexp_replace(regexp_replace(left(min(query), 5000),
-                           '/\*.*?\*/|--[^\n]*', ' ', 'g'), '(''|\$[a-z_]*\$).*', '…', 'i'),
-                           '(^|[^\w$.])\d[\d.]*\M', '\1?', 'g'), '\s+', ' ', 'g'), 250) as query,
+                       left(ltrim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(left(min(query), 5000),
+                           '/\*([^*]|\*+[^*/])*\*+/|--[^\n]*', ' ', 'g'), '(''|\$[a-z_]*\$).*', '…', 'i'),
+                           '(^|[^\w$.])\d[\d.]*\M', '\1?', 'g'), '\s+', ' ', 'g')), 250) as query,
                        sum(calls) as calls, sum(rows) as rows, sum(total_exec_time) as total_ms, max(max_exec_time) as max_ms,
                        max(stddev_exec_time) as deviation_ms
                 from %s
                 where dbid = (select oid from pg_catalog.pg_database where datname = current_database())
                     and toplevel
-                    and left(query, 5000) ~* '^(\s|--[^\n]*\n|/\*.*?\*/)*(select|insert|update|delete|merge|with)\M'
+                    and left(query, 5000) ~* '^(\s|--[^\n]*\n|/\*([^*]|\*+[^*/])*\*+/)*(select|insert|update|delete|merge|with)\M'
                     and right(query, 20) not like '%%/* aclue */%%'
                     and userid not in (select oid from pg_catalog.pg_roles where rolname in ('aclue_pipeline', 'aclue_deployer'))
                 group by queryid

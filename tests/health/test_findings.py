@@ -146,6 +146,25 @@ def test_what_is_ours_is_told_by_the_same_signs_everywhere() -> None:
         assert "rolname in ('aclue_pipeline', 'aclue_deployer')" in text
 
 
+def test_looking_asks_no_more_where_there_are_more_tables(deployed_db: Database, databases: Databases) -> None:
+    """What it costs on thousands, benchmarks/health.py measures."""
+    admin = databases.admin(deployed_db)
+
+    def asked() -> int:
+        counted = """select sum(calls) from extensions.pg_stat_statements
+            where dbid = (select oid from pg_database where datname = current_database())"""
+        with admin.psycopg() as pg:
+            before = pg.execute(counted).fetchall()[0][0]
+            judged(deployed_db)
+            return int(pg.execute(counted).fetchall()[0][0] - before)
+
+    judged(deployed_db)
+    few = asked()
+    many = [f"create table public.t{n} as select {n} as id; create index on public.t{n} (id)" for n in range(30)]
+    by_others(deployed_db, "; ".join(many))
+    assert asked() == few
+
+
 def test_a_name_that_is_no_finding_is_one_sentence(deployed_db: Database) -> None:
     with pytest.raises(NothingFound, match="there is no finding swelling; there are"):
         health.examine(deployed_db, CATALOG, ["swelling"])

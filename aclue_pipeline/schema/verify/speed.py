@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import errors, sql
 
-from aclue_pipeline.postgres import claims
+from aclue_pipeline.postgres import SIGNATURE, claims
 from aclue_pipeline.schema.verify.probes import CannotTry, first_line, rolled_back
 from aclue_pipeline.schema.verify.shape import Index, Shape
 from aclue_pipeline.schema.verify.site import Site
@@ -326,7 +326,7 @@ def _fill_a_copy(site: Site, table: str) -> None:
                 )
             )
     parts.append(sql.SQL("analyze {}").format(copy))
-    site.pg.execute(sql.SQL("; ").join(parts))
+    site.pg.execute(sql.SQL(f"\n{SIGNATURE};\n").join(parts))
 
 
 def _made_up(shape: Shape, column: str, unique: bool) -> str:
