@@ -2,6 +2,7 @@
 the latest event has them whether or not anything changed. What they show, the charts' room says."""
 
 import base64
+import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SPARK_DAYS = 60
 _TABLE_ROWS = 60
 _WIDTH, _HEIGHT = 240, 40
+_TEXT_WIDTH = 44  # characters, which a page of 1440 pixels shows beside the other columns of the metadata
 _BLUE = "#4c6ef5"
 
 
@@ -128,7 +130,8 @@ def sparkline(values: Sequence[float], title: str, says: str, unfinished: int = 
     lines = f"<path stroke='{_BLUE}' d='{_path(points[:known])}'/>" if known else ""
     lines += f"<path stroke='{_BLUE}' opacity='.4' d='{_path(points[max(known - 1, 0) :])}'/>" if unfinished else ""
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>{lines}</svg>"
-    text = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})\n\n{says}"
+    lines_of_text = "  \n".join(textwrap.wrap(says, _TEXT_WIDTH, break_on_hyphens=False))
+    text = f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})\n\n{lines_of_text}"
     assert len(text) < INLINE, f"a sparkline of {len(text)} characters"
     return Markdown(text)
 

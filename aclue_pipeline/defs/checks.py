@@ -2,7 +2,7 @@
 how, stands in aclue_pipeline/checks.py and in the rooms."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,7 +10,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Check, Judgement, of_file
 from aclue_pipeline.defs import automation
-from aclue_pipeline.defs.metadata import escaped, key_of, metadata
+from aclue_pipeline.defs.metadata import escaped, key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.postgres import Database
@@ -88,5 +88,20 @@ def result(judgement: Judgement) -> dg.AssetCheckResult:
         asset_key=key_of(judgement.object),
         severity=dg.AssetCheckSeverity.WARN if judgement.warns else dg.AssetCheckSeverity.ERROR,
         description=escaped(judgement.says),
-        metadata=metadata(evidence),
+        metadata=metadata({name: _shown(value) for name, value in evidence.items()}),
     )
+
+
+def _shown(value: Any) -> Any:
+    """Evidence as one reads it without a click: rows as a table, an empty list as a word."""
+    match value:
+        case []:
+            return "none"
+        case [Mapping(), *_]:
+            return tabular(value[:_SHOWN])
+        case Mapping() if value and all(isinstance(part, Mapping) for part in value.values()):
+            return tabular([{"of": name, **part} for name, part in list(value.items())[:_SHOWN]])
+    return value
+
+
+_SHOWN = 31

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-#: All that an observation says which found nothing new: a look every quarter of an hour is most of what the event log holds.
-_ROWS = {"dagster/row_count", "tables"}
+#: All that an observation says which found nothing new: a look every quarter of an hour is most of what the event log holds. What a
+#: reader of the page needs each time stays on it.
+_KEPT = {"dagster/row_count", "tables", "differs from what is declared", "last deployment", "last deployment at"}
 
 
 def observe(
@@ -38,7 +39,7 @@ def observe(
                 if asset.key in context.selected_asset_keys:
                     version, seen = look(connection, asset.key)
                     if version == known_version(context.instance, asset.key):
-                        seen = {name: seen[name] for name in _ROWS & seen.keys()}
+                        seen = {name: said for name, said in seen.items() if name in _KEPT}
                     yield dg.ObserveResult(
                         asset_key=asset.key, data_version=dg.DataVersion(version), metadata=metadata(seen)
                     )

@@ -66,4 +66,5 @@ def _line(sparkline: re.Match[str], top: int) -> str:
 
 
 def _unescaped(markdown: str) -> str:
-    return re.sub(r"\\(?=[^\w\s])", "", markdown).replace("\u2060", "")
+    text = re.sub(r"\\(?=[^\w\s])", "", markdown).replace("\u2060", "")
+    return " ".join(text.split())

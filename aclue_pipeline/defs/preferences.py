@@ -149,8 +149,8 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
         bins = [{**row, "n": row["judgements"]} for row in profile["reliability"]]
         figures["observed by predicted"] = charts.sparkline(
             [row["observed"] for row in bins],
-            "share liked by predicted share",
-            f"share that was liked: of what was predicted least {bins[0]['observed']:.0%}, of what was most {bins[-1]['observed']:.0%}",
+            "share that was liked",
+            f"from what was predicted least, {bins[0]['observed']:.0%}, to what was predicted most, {bins[-1]['observed']:.0%}",
         )
         figures["reliability: liked as often as predicted?"] = charts.embedded(
             lambda rows: shapes.calibration_chart(rows, "predicted share of likes", "observed share of likes"),
@@ -160,8 +160,8 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
     if profile["intercepts"]:
         figures["more liked than predicted"] = charts.sparkline(
             profile["intercepts"],
-            "log odds by which likes were more than predicted, by block of the calendar",
-            f"log odds by which more was liked than predicted, by block of the calendar; in the latest {profile['intercepts'][-1]:+.2f}",
+            "more liked than predicted",
+            f"log odds, by block of the calendar: {profile['intercepts'][-1]:+.2f} in the latest",
         )
     hidden = ("reliability", "intercepts", "model_version")
     return figures | {"scores": tabular({name: row[name] for name in row if name not in hidden} for row in rows)}
@@ -220,12 +220,12 @@ def _portrait(database: "Database") -> dict[str, Any]:
     bins = [sum(row["profiles"] for row in rows if row["bin"] == n) for n in range(1, 21)]
     fullest = bins.index(max(bins))
     says = (
-        f"{sum(bins):,} profile{'' if sum(bins) == 1 else 's'}, from no confidence (left) to full confidence (right); the most,"
-        f" {bins[fullest]:,}, at {fullest / 20:.2f} to {(fullest + 1) / 20:.2f}"
+        f"{sum(bins):,} profile{'' if sum(bins) == 1 else 's'}, from no confidence (left) to full (right); the most, {bins[fullest]:,}, at"
+        f" {fullest / 20:.2f} to {(fullest + 1) / 20:.2f}"
     )
     title = "profiles by confidence and segment"
     return {
-        "profiles by confidence": charts.sparkline(bins, "profiles by confidence, 0 to 1", says),
+        "profiles by confidence": charts.sparkline(bins, "profiles by confidence", says),
         title: charts.embedded(shapes.confidence_chart, rows, title),
     }
 

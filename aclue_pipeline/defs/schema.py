@@ -54,7 +54,7 @@ def _schema_spec(catalog: Catalog) -> dg.AssetSpec:
         description=(
             "What is deployed of our five tables: columns, keys, indexes, policies, triggers, grants and comments, as the database"
             " has them.\n\nIts data version is a fingerprint of all that, so a change by hand shows as a new version."
-            f" Deployed by the job `deploy_schema`. {sentence(GROUP)}"
+            f" Deployed by the job `deploy_schema`, whose observation has each step.\n\n**When:** {sentence(GROUP)}\n\n**Owner:** data."
         ),
         group_name=GROUP,
         owners=["team:data"],

@@ -255,11 +255,13 @@ def _short(value: Any) -> str:
 def summary(results: Sequence["DayResult"]) -> str:
     changed = [result.day for result in results if result.changed]
     first, last, rows = results[0].day, results[-1].day, sum(result.rows for result in results)
-    span = f"{first} to {last}: {len(results)} days" if len(results) > 1 else f"{first}"
-    wrote = "none came out different" if not changed else f"{len(changed)} written ({changed[0]} … {changed[-1]})"
-    if len(results) == 1:
-        wrote = "written" if changed else "it came out the same"
-    return f"{span}, {rows:,} row{'' if rows == 1 else 's'}; {wrote}"
+    wrote = "none came out different"
+    if changed:
+        wrote = (
+            f"{len(changed)} written ({changed[0]} … {changed[-1]})" if len(changed) > 1 else f"{changed[0]} written"
+        )
+    span = f"{len(results)} days, {first} to {last}" if len(results) > 1 else f"{first}"
+    return f"{wrote}, of {span}; {rows:,} row{'' if rows == 1 else 's'}"
 
 
 def _same_sql(database: "Database", catalog: Catalog, table: Table) -> Judgement:
@@ -273,5 +275,5 @@ def _same_sql(database: "Database", catalog: Catalog, table: Table) -> Judgement
     if not outdated:
         sentence = "every day comes from this SQL and these settings"
         return Judgement("same_sql", table.key, "passed", "warn", sentence, evidence)
-    sentence = f"{len(outdated)} days come from an older version of the SQL or the settings"
+    sentence = f"of an older version of the SQL or the settings: {len(outdated)} of the days"
     return Judgement("same_sql", table.key, "failed", "warn", sentence, evidence, f"aclue {table.room} rebuild")

@@ -43,18 +43,18 @@ def count(connection: sa.Connection, table: Table) -> int | None:
 
 
 def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]], list[str]]:
-    """A few rows, the newest first and of these the largest, and the names of their columns: what tells rows apart, the headline, money.
-    Without personal data."""
-    named = [*table.grain, *table.headline, *(c.name for c in table.columns if _MONEY.search(c.name))]
+    """A few rows, the newest first and of these the largest, and the names of their columns: when, the headline, money, then what else
+    tells rows apart. Without personal data."""
+    first, *others = table.grain
+    unit = [name for name in others if name == "currency"]
+    money = [column.name for column in table.columns if _MONEY.search(column.name)]
     pii = {column.name for column in table.columns if column.pii}
-    names = [name for name in dict.fromkeys(named) if name not in pii]
+    names = [name for name in dict.fromkeys([first, *unit, *table.headline, *money, *others]) if name not in pii]
     columns: dict[str, sa.ColumnElement[Any]] = {column.name: sa.column(column.name) for column in table.columns}
-    first, *others = (columns[name] for name in table.grain)
-    if table.column(table.grain[0]).type == "date":
-        first = first.desc().nulls_last()
+    newest = columns[first].desc().nulls_last() if table.column(first).type == "date" else columns[first]
     largest = [columns[name].desc().nulls_last() for name in table.headline[:1]]
-    some = sa.select(*(columns[name] for name in names)).select_from(_of(table)).order_by(first, *largest, *others)
-    rows = connection.execute(some.limit(_SAMPLE)).mappings()
+    some = sa.select(*(columns[name] for name in names)).select_from(_of(table)).limit(_SAMPLE)
+    rows = connection.execute(some.order_by(newest, *largest, *(columns[name] for name in others))).mappings()
     return [dict(row) for row in rows], names
 
 

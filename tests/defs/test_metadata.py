@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aclue_pipeline.defs import charts, pictures
+from aclue_pipeline.checks import Judgement
+from aclue_pipeline.defs import charts, checks, pictures
 from aclue_pipeline.defs.metadata import MOST, Markdown, escaped, metadata, plain, tabular
 from aclue_pipeline.postgres import Database, query
 
@@ -110,6 +111,15 @@ def test_no_event_says_more_than_the_event_log_is_meant_to_keep() -> None:
     assert "left out: " in str(kept["second"].value)
     assert 1 < len(kept["lines"].records) < 500
     assert len(dg.serialize_value(dict(kept)).encode()) <= MOST
+
+
+def test_the_evidence_of_a_check_is_read_without_a_click() -> None:
+    evidence = {"days": [], "lines": [{"n": 1}], "buckets": {"in days": {"rows": 2}}, "words": ["a"]}
+    told = checks.result(Judgement("c", "analytics.t", "passed", "warn", "says", evidence, "")).metadata
+    assert told["days"].value == "none"
+    assert [row.data for row in told["lines"].records] == [{"n": 1}]
+    assert [row.data for row in told["buckets"].records] == [{"of": "in days", "rows": 2}]
+    assert told["words"].value == ["a"]
 
 
 def test_a_day_is_as_wide_as_its_heading() -> None:
