@@ -41,7 +41,8 @@ def test_runs_and_schedules_are_there_again_after_dump_restore_and_migration(
 
     def name(database: str) -> Database:
         server.create_database(database)
-        monkeypatch.setenv("ACLUE_DAGSTER_URL", server.url(database))
+        # As the image wants it; the commands take it with and without the driver.
+        monkeypatch.setenv("ACLUE_DAGSTER_URL", server.url(database).replace("postgresql:", "postgresql+psycopg2:"))
         get_settings.cache_clear()
         ui._keep_copy(tmp_path, ui.instance_environment(demo=False))
         return Database(server.url(database))
@@ -54,11 +55,7 @@ def test_runs_and_schedules_are_there_again_after_dump_restore_and_migration(
         assert done.returncode == 0, done.stderr
 
     def instance() -> dg.DagsterInstance:
-        with monkeypatch.context() as patched:
-            patched.setenv(
-                "ACLUE_DAGSTER_URL", server.url(database.name).replace("postgresql:", "postgresql+psycopg2:")
-            )
-            return dg.DagsterInstance.from_config(str(tmp_path))
+        return dg.DagsterInstance.from_config(str(tmp_path))
 
     monkeypatch.setenv("ACLUE_HOME", str(tmp_path))
     monkeypatch.setenv("ACLUE_DATABASE_URL", server.url("elsewhere"))
