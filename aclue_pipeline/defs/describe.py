@@ -1,6 +1,7 @@
 """What an asset says about itself, taken from the catalog: key, owner, kinds, tags, columns with their links, lineage, sources.
 Nothing is typed twice; nothing here runs."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -176,17 +177,19 @@ def column_lineage(catalog: Catalog, table: Table) -> dg.TableColumnLineage:
 
 
 def lineage_table(catalog: Catalog, table: Table) -> str:
-    """| column | derived from | filtered by |: the values that enter, and the columns of filters and joins that decide which rows."""
+    """What decides about every row, once, then | columns | derived from | filtered by |: the values that enter, and what else decides
+    which of them do. Columns of which the same is to be said share a line."""
 
     def linked(sources: Iterable[Source]) -> str:
         return ", ".join(link(catalog, source) for source in sources)
 
     shared = table.filtered_by
-    lines = ["| column | derived from | filtered by |", "| --- | --- | --- |"]
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for column in table.columns:
         if column.lineage:
             own = [source for source in column.indirect if source not in shared]
-            lines.append(f"| {column.name} | {linked(column.direct)} | {linked(own)} |")
-    if shared:
-        lines += ["", f"Every column is also filtered by: {linked(shared)}."]
+            alike[linked(column.direct), linked(own)].append(column.name)
+    lines = [f"Every row is decided by {linked(shared)}.", ""] if shared else []
+    lines += ["| columns | derived from | filtered by |", "| --- | --- | --- |"]
+    lines += [f"| {', '.join(names)} | {direct} | {own} |" for (direct, own), names in alike.items()]
     return "\n".join(lines)

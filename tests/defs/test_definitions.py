@@ -249,6 +249,21 @@ def test_lineage_leads_to_assets_only() -> None:
     assert " closed_months.adjustments" in months
 
 
+def test_the_lineage_of_a_table_says_each_thing_once() -> None:
+    for table in CATALOG.tables.values():
+        if table.room == "pipeline" or not any(column.direct for column in table.columns):
+            continue
+        first, _, rows = describe.lineage_table(CATALOG, table).partition("| columns |")
+        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows.splitlines()[2:]]
+        names = [name for columns, _, _ in cells for name in columns.split(", ")]
+        assert sorted(names) == sorted(column.name for column in table.columns if column.lineage)
+        assert len({(direct, own) for _, direct, own in cells}) == len(cells), table.key
+        for source in table.filtered_by:
+            said = describe.link(CATALOG, source)
+            assert said in first
+            assert not any(said in own.split(", ") for _, _, own in cells), table.key
+
+
 def test_a_used_source_column_names_its_users() -> None:
     columns = GRAPH.get(dg.AssetKey(["public", "affiliate_clicks"])).metadata["dagster/column_schema"].columns
     told = {column.name: column.description for column in columns}
