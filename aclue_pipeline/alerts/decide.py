@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from aclue_pipeline.alerts.alert import SEVERITIES, Alert
 
+#: What is found is told once it has been so for this long: what a restart makes is over by the next sweep.
+CONFIRM = timedelta(minutes=2)
+
 #: What lasts and nobody took on is told again after this.
 REMIND = timedelta(days=3)
 
@@ -70,7 +73,9 @@ def updated(states: Mapping[str, State], source: str, found: Mapping[str, Alert]
         state = replace(old, source=source, severity=alert.severity, sentence=alert.sentence, remedy=alert.remedy)
         if old.ended_at is not None:
             state = replace(state, ended_at=None, returns=old.returns + 1)
-            if not old.told:  # whoever heard of it has heard of its end: this is another time
+            if (
+                not old.told and old.settles_at is not None and now >= old.settles_at
+            ):  # it was over: this is another time
                 state = replace(state, began_at=now, acknowledged_at=None, acknowledged_by=None)
         after[key] = state
     for key, state in states.items():
@@ -95,7 +100,7 @@ def _due(state: State, told: Told | None, now: datetime) -> str:
     if state.acknowledged_at is not None:
         return ""
     if told is None:
-        return "new"
+        return "new" if now - state.began_at >= CONFIRM else ""
     return "still" if now - told.at >= REMIND else ""
 
 

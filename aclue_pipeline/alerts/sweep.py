@@ -41,9 +41,8 @@ class Swept(NamedTuple):
     refused: Mapping[str, str]
 
 
-#: Who judges whether the database can be used, and how long it must be so before anybody is told: a restart is over by then.
+#: Who judges whether the database can be used.
 _OUTAGE = "database"
-_RESTART = timedelta(minutes=2)
 
 _UNUSABLE = (AclueError, psycopg.Error, sa.exc.SQLAlchemyError)
 
@@ -116,10 +115,7 @@ def _outage(db: Database, error: Exception, targets: Sequence[Target], now: date
     states = updated(memory.read_file(beside), _OUTAGE, alerts([judgement]), now)
     states = kept(states, [target.id for target in targets], now)
     memory.write_file(beside, states.values())
-    lasting = [state for state in states.values() if now - state.began_at >= _RESTART]
-    return _tell(
-        states, targets if lasting else [], now, db.label, lambda after: memory.write_file(beside, after.values())
-    )
+    return _tell(states, targets, now, db.label, lambda after: memory.write_file(beside, after.values()))
 
 
 def _tell(

@@ -130,6 +130,7 @@ def beat(instance: dg.DagsterInstance, now: datetime, *without: str) -> None:
             instance.add_daemon_heartbeat(DaemonHeartbeat(now.timestamp(), part, "daemon", []))
 
 
+@pytest.mark.slow
 def test_what_does_not_schedule_is_told_while_something_is_on() -> None:
     @dg.op
     def nothing() -> None: ...
