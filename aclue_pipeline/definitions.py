@@ -1,6 +1,8 @@
 """The code location: every asset, check, job and schedule, by name of its module (no folder is scanned: an installed wheel has no
 pyproject to scan from). Importing this reads nothing, opens no connection and loads neither pandas nor scikit-learn."""
 
+import os
+import socket
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,7 @@ from aclue_pipeline.defs import (
     staging,
     timetable,
 )
-from aclue_pipeline.settings import LOCATION
+from aclue_pipeline.settings import LOCATION, PROCESS_TAG
 
 if TYPE_CHECKING:
     from aclue_pipeline.postgres import Database
@@ -99,6 +101,7 @@ def run_job(
     origin = RemoteJobOrigin(
         RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), SINGLETON_REPOSITORY_NAME), name
     )
+    tags[PROCESS_TAG] = f"{os.getpid()}@{socket.gethostname()}"  # should it be killed, the daemon can tell
     tags[REPOSITORY_LABEL_TAG] = origin.repository_origin.get_label()
     try:
         return job.execute_in_process(

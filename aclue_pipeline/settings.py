@@ -21,6 +21,9 @@ from aclue_pipeline.errors import SettingsError
 #: The code location's name in every workspace. Dagster keeps by it which schedules are on, and whose a run was.
 LOCATION = "aclue_pipeline"
 
+#: A run's tag that says which process of which machine it is, PID@HOST: of those that a command runs by itself.
+PROCESS_TAG = "aclue/process"
+
 #: Abbreviations that pass for zones: the server reads most of them as a fixed offset, without the summer time that IANA gives them.
 _PLACES = {
     "CET": "Europe/Brussels",

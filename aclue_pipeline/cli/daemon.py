@@ -1,4 +1,5 @@
-"""Dagster's daemon, one per storage: it takes the scheduler's lock before it does anything, and ends where it lost it to another."""
+"""Dagster's daemon, one per storage: it takes the scheduler's lock before it does anything, and ends where it lost it to another.
+Beside it, runs whose process is gone are recorded."""
 
 import os
 import sys
@@ -7,6 +8,7 @@ import click
 from dagster import DagsterInstance
 from dagster._daemon.cli import create_dagster_daemon_cli
 
+from aclue_pipeline.cli import lost_runs
 from aclue_pipeline.cli.scheduler import schedule_alone
 from aclue_pipeline.cli.ui import name_instance
 from aclue_pipeline.errors import AclueError
@@ -18,6 +20,8 @@ def main(arguments: list[str]) -> None:
         name_instance()
         if arguments[:1] == ["run"]:
             _alone()
+        if "run" in arguments:
+            lost_runs.watch()
     except AclueError as error:
         click.echo(f"aclue: {error}", err=True)
         sys.exit(error.exit_code)

@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 
 import click
+import psycopg2
+import sqlalchemy as sa
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster_webserver import cli as webserver
 from dagster_webserver.app import create_app_from_workspace_process_context
@@ -126,11 +128,20 @@ def _guarded(process: WorkspaceProcessContext, path_prefix: str = "", *rest: Any
     return Guard(app, LOOPBACK | {click.get_current_context().params["host"]} | get_settings().ui_host_names)
 
 
+def _is_alive(connection: psycopg2.extensions.connection, _record: Any, _proxy: Any) -> None:
+    """A pooled connection to a server that has restarted since would end the first page that takes it."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error:
+        raise sa.exc.InvalidatePoolError from None
+
+
 def main() -> None:
     """`dagster-webserver` with all its options, its application behind the guard."""
     name_instance()
     webserver.create_app_from_workspace_process_context = _guarded  # type: ignore[assignment]
-    # With an hour, as it is by default, the pages of a restarted database end in errors for as long.
+    sa.event.listen(sa.pool.QueuePool, "checkout", _is_alive)
     defaults = {"db_pool_recycle": 60, "path_prefix": get_settings().ui_prefix}
     webserver.dagster_webserver(auto_envvar_prefix="DAGSTER_WEBSERVER", default_map=defaults)
 

@@ -20,7 +20,8 @@ _LOG_BYTES = 10 * 2**20  # a log that is longer becomes the one before
 
 @dataclass
 class Member:
-    """`former`: groups of those it replaced, in which runs may go on."""
+    """`answered`: whether it ever did since it started; `refusals`: how often in a row it did not. `former`: groups of those that it
+    replaced, in which runs may go on."""
 
     name: str
     command: list[str]
@@ -28,12 +29,13 @@ class Member:
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     false_starts: int = 0
+    answered: bool = False
     refusals: int = 0
     former: set[int] = field(default_factory=set)
 
     def start(self, environment: Mapping[str, str]) -> None:
         self.started = time.monotonic()
-        self.refusals = 0
+        self.answered, self.refusals = False, 0
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output,

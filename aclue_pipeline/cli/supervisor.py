@@ -96,7 +96,7 @@ class Family:
     def _members(self, code_socket: Path) -> dict[str, Member]:
         workspace = code_socket.with_name("workspace.yaml")
         workspace.write_text(f"load_from: [{{grpc_server: {{socket: {code_socket}, location_name: {LOCATION}}}}}]\n")
-        logs = self._logs
+        logs = self.logs
         logs.mkdir(parents=True, exist_ok=True)
         serve = ["-m", MODULE, "-a", "defs", "--location-name", LOCATION, "--socket", str(code_socket)]
         look = ["-w", str(workspace)]
@@ -116,7 +116,7 @@ class Family:
         return members
 
     @property
-    def _logs(self) -> Path:
+    def logs(self) -> Path:
         return self.home / (f"{LOGS}-read-only" if self.read_only else LOGS)
 
     def _serve(self, members: dict[str, Member], code_socket: Path) -> None:
@@ -139,7 +139,7 @@ class Family:
         while not self._signals and not done():
             self._restart_the_dead(members)
             if time.monotonic() > deadline:
-                raise ServerFailed(f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self._logs}")
+                raise ServerFailed(f"the UI does not answer after {_START_SECONDS:.0f} s; its logs are in {self.logs}")
             time.sleep(_POLL_SECONDS)
 
     def _restart_the_dead(self, members: dict[str, Member]) -> None:
@@ -168,8 +168,8 @@ class Family:
             member = members[name]
             member.turn_log()
             if answers():
-                member.refusals = 0
-            elif time.monotonic() - member.started > _STEADY_SECONDS:
+                member.refusals, member.answered = 0, True
+            elif member.answered or time.monotonic() - member.started > _START_SECONDS:
                 member.refusals += 1
                 if member.refusals >= _REFUSALS:
                     self._replace(member, "no longer answers")

@@ -7,14 +7,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context
-from aclue_pipeline.errors import AclueError, DatabaseNotNamed, ServerFailed, SettingsError
+from aclue_pipeline.cli.context import Context, json_option, tell
+from aclue_pipeline.errors import AclueError, DatabaseNotNamed, ServerFailed, SettingsError, Unreachable
 from aclue_pipeline.settings import checkout, get_settings
 
+if TYPE_CHECKING:
+    from aclue_pipeline.checks import Judgement
+
+LOCK_FILE = "ui.lock"  # in the data directory; holds the address of the UI that runs
 ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell needs to speak to the same instance
 
 
@@ -32,14 +36,40 @@ ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell ne
     is_flag=True,
     help="For looking only, also beside a UI that schedules: nothing can be started or switched, no daemon runs.",
 )
+@click.option(
+    "--health", is_flag=True, help="Start nothing; say whether the one that runs does its work, and exit 15 if not."
+)
+@json_option
 @click.pass_obj
-def ui(context: Context, port: int | None, host: str, read_only: bool) -> None:
+def ui(context: Context, port: int | None, host: str, read_only: bool, health: bool, as_json: bool) -> None:
     """Serve the Dagster UI until Ctrl-C, which also cancels what is running.
 
     Dagster's own tables live in the database that ACLUE_DAGSTER_URL names, which is never the app's. On one storage
     one UI schedules; any number look on.
+
+    --health asks the one of ACLUE_HOME, or at --host and --port: does the storage answer, do the daemons live, is the location
+    loaded, has each running schedule done what its cron says. A dead scheduler and a quiet night are told apart.
     """
+    if health:
+        return tell(list(_examined(context, host, port)), as_json, "aclue ui --health")
+    if as_json:
+        raise click.UsageError("--json is for --health")
     serve(context, port, host, read_only)
+
+
+def _examined(context: Context, host: str, port: int | None) -> "Iterator[Judgement]":
+    """Starts nothing, not even the demo's server."""
+    from aclue_pipeline.cli.ui_health import examine
+
+    settings = get_settings()
+    if context.demo and not context.server.status()["running"]:
+        raise Unreachable("the embedded server does not run: aclue --demo ui starts it")
+    if not context.demo and settings.dagster_url is None:
+        raise SettingsError("Dagster's own storage is not named: set ACLUE_DAGSTER_URL")
+    storage = context.server.url("dagster") if context.demo else settings.dagster_url.get_secret_value()  # type: ignore[union-attr]
+    told = (settings.home / LOCK_FILE).read_text() if port is None and (settings.home / LOCK_FILE).exists() else ""
+    here = {"0.0.0.0": "127.0.0.1"}.get(host, host)
+    yield from examine(told or f"http://{here}:{port or settings.ui_port}{settings.ui_prefix}", storage)
 
 
 def serve(context: Context, port: int | None = None, host: str = "127.0.0.1", read_only: bool = False) -> None:
@@ -55,12 +85,20 @@ def serve(context: Context, port: int | None = None, host: str = "127.0.0.1", re
     settings = get_settings()
     home = settings.make_home()
     environment = instance_environment(context.demo)
-    with nullcontext() if read_only else alone(home):
+    with nullcontext() if read_only else alone(home) as lock:
         _keep_copy(home, environment)
         wanted = port or settings.ui_port
         free = free_port(wanted, host)
         if free != wanted:
             click.echo(f"port {wanted} is taken by {holder(wanted)}; the UI takes {free}", err=True)
+
+        def ready(url: str) -> None:
+            if lock:
+                print(url, end="", file=lock, flush=True)
+            click.echo(
+                f"Dagster UI: {url}   (what each column rests on: {url}{ADDRESS}; Ctrl-C ends it; logs in {family.logs})"
+            )
+
         family = Family(
             home=home,
             host=host,
@@ -69,9 +107,7 @@ def serve(context: Context, port: int | None = None, host: str = "127.0.0.1", re
             environment={**os.environ, **environment},
             read_only=read_only,
             say=lambda line: click.echo(line, err=True),
-            ready=lambda url: click.echo(
-                f"Dagster UI: {url}   (what each column rests on: {url}{ADDRESS}; Ctrl-C ends it; logs in {home / 'ui-logs'})"
-            ),
+            ready=ready,
         )
         if not read_only:
             schedule_alone(environment["ACLUE_DAGSTER_URL"], family.say, family.forbid)
@@ -166,11 +202,14 @@ def _keep_copy(home: Path, environment: dict[str, str]) -> None:
 @contextmanager
 def alone(home: Path) -> Iterator[IO[str]]:
     """One UI per data directory: two daemons would start every schedule twice."""
-    with (home / "ui.lock").open("a+") as handle:
+    with (home / LOCK_FILE).open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            handle.seek(0)
             raise ServerFailed(
-                f"a UI is already running on the data directory {home}; end it first, or set ACLUE_HOME"
+                f"a UI is already running on the data directory {home} ({handle.read() or 'starting'}); end it first, or set ACLUE_HOME"
             ) from None
+        handle.truncate(0)
         yield handle
+        handle.truncate(0)
