@@ -12,15 +12,16 @@ import dagster as dg
 from aclue_pipeline.errors import AclueError
 from aclue_pipeline.postgres import is_transient
 
-#: A server that is restarted answers again within half a minute.
-RETRIES = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+#: A server that is restarted answers again within half a minute. Asked for by the step itself: a RetryPolicy would also do again what a
+#: person has ended, so that the run goes on.
+MAX_RETRIES, RETRY_SECONDS = 3, 10
 
 
 def step(pool: str | None = None) -> dict[str, Any]:
     """Arguments of every asset, op and check: `pool` is the room whose rows it writes. dagster.yaml lets one run at a time into each
     pool, whatever started it: schedules, backfills, an asset's page. The sync of facts, which most jobs begin with, has none: its lock
     is held for seconds, and nobody should wait for a long rebuild."""
-    return {"pool": pool, "retry_policy": RETRIES}
+    return {"pool": pool}
 
 
 def clearly(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,5 +50,15 @@ def _failures() -> Iterator[None]:
     except (dg.Failure, dg.RetryRequested):
         raise
     except Exception as error:
+        # A driver that was interrupted may then fail at taking back what was under way, which passes for a cut connection.
+        began: BaseException | None = error
+        while began is not None:
+            if isinstance(began, (dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
+                raise began from None
+            began = began.__cause__ or began.__context__
         line = str(error) if isinstance(error, AclueError) else f"{type(error).__name__}: {error}"
-        raise dg.Failure(line, allow_retries=is_transient(error)) from error
+        failure = dg.Failure(line, allow_retries=False)
+        if is_transient(error):
+            failure.__cause__ = error
+            raise dg.RetryRequested(MAX_RETRIES, RETRY_SECONDS) from failure
+        raise failure from error

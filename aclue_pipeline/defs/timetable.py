@@ -10,7 +10,6 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs.metadata import key_of
-from aclue_pipeline.defs.steps import RETRIES
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
@@ -166,7 +165,6 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
             entry.job,
             selections[entry.job] if entry.job in selections else _selection(catalog, entry),
             description=entry.does,
-            op_retry_policy=RETRIES,  # of observations, which have none of their own
         )
         for entry in TIMETABLE
         if entry not in (CLOSE, CLEAR, PURGE)  # no assets

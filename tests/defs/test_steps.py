@@ -23,13 +23,25 @@ def test_every_step_tries_again_and_fails_clearly_and_what_writes_rows_has_its_r
             assert isinstance(node, dg.OpDefinition)
             function = node.compute_fn.decorated_fn  # type: ignore[union-attr]
             assert hasattr(function, "__wrapped__"), f"{node.name}: decorate it with @clearly"
-            assert node.retry_policy or node.name.startswith("observe_"), f"{node.name}: give it **step()"
+            assert node.retry_policy is None, "it would do again what a person has ended"
             pools.setdefault(job.name, set()).update(node.pools)
     assert pools["rebuild_revenue_and_funnel"] == {"revenue", "funnel"}
     assert pools["refresh_preferences"] == {"preferences"}
     assert pools["close_month"] == {"revenue"}
     assert pools["deploy_schema"] == pools["verify_schema"] == pools["purge_schema"] == {"schema"}
     assert pools["observe"] == pools["watch_drift"] == set()
+
+
+def test_a_run_that_is_ended_is_not_tried_again_whatever_the_driver_says_then() -> None:
+    @steps.clearly
+    def step() -> None:
+        try:
+            raise dg.DagsterExecutionInterruptedError
+        finally:
+            raise Unreachable("the server closed the connection")
+
+    with pytest.raises(dg.DagsterExecutionInterruptedError):
+        step()
 
 
 @pytest.mark.slow
@@ -78,7 +90,8 @@ class Cut:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "RETRIES", dg.RetryPolicy(max_retries=2, delay=0))
+    monkeypatch.setattr(steps, "MAX_RETRIES", 2)
+    monkeypatch.setattr(steps, "RETRY_SECONDS", 0)
 
 
 @pytest.mark.usefixtures("at_once")
