@@ -65,23 +65,40 @@ def _judgement(spec: dg.AssetCheckSpec, evaluation: AssetCheckEvaluation) -> Jud
 
 
 def failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[Judgement]:
-    """Jobs, and selections of assets, whose last run failed for good."""
-    latest: dict[str, dg.DagsterRun] = {}
+    """Jobs whose last run failed for good; of runs of no job (a condition's, a backfill's, an asset's page) what was not made since."""
+    latest: dict[str, dg.RunRecord] = {}
     for job in jobs:
         whole = not job.startswith("__")
         filters = dg.RunsFilter(job_name=job, statuses=_FINISHED)
         for record in instance.get_run_records(filters, limit=1 if whole else _LATEST):
-            run = record.dagster_run
-            latest.setdefault(job if whole else _selected(run), run)
-    for name, run in latest.items():
-        if run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_RETRY_TAG) != "true":
+            latest.setdefault(job if whole else _selected(record.dagster_run), record)
+    for name, record in latest.items():
+        run = record.dagster_run
+        if run.status != dg.DagsterRunStatus.FAILURE or run.tags.get(WILL_RETRY_TAG) == "true":
+            continue
+        if run.job_name == name or not _mended(instance, record):
             says = f"the last run of {name} failed{_where(instance, run)}"
             yield Judgement("run", name, "failed", "error", says, remedy=f"run {run.run_id[:8]} says why, in the UI")
 
 
 def _selected(run: dg.DagsterRun) -> str:
-    names = sorted(".".join(key.path) for key in run.asset_selection or ())
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or run.job_name
+    keys = run.asset_selection or {check.asset_key for check in run.asset_check_selection or ()}
+    names = sorted(".".join(key.path) for key in keys)
+    return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")) or run.job_name
+
+
+def _mended(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """Whether everything that a run was to make or to judge was made or judged after its end."""
+    run, ended = record.dagster_run, record.end_time or 0
+    made = set()
+    for asset in instance.get_asset_records(list(run.asset_selection or ())):
+        events = asset.asset_entry.last_materialization_record, asset.asset_entry.last_observation_record
+        if any(event and event.timestamp > ended for event in events):
+            made.add(asset.asset_entry.asset_key)
+    judged = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(run.asset_check_selection or ()))
+    return made >= (run.asset_selection or set()) and all(
+        one.run_id != run.run_id and one.status != CheckStatus.PLANNED for one in judged.values()
+    )
 
 
 def _where(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:

@@ -109,6 +109,11 @@ def test_a_job_whose_last_run_failed_is_told_by_its_step_and_kind_until_a_run_su
     assert STRANGER not in str(world.said())
     world.error = None
     world.run()
+    assert world.said() == [], "the job made what the other run could not"
+    world.error = ValueError(STRANGER)
+    world.run("__ASSET_JOB")
+    assert [one.identity for one in world.said()] == ["run:analytics.sales"]
+    world.error = None
     world.run("__ASSET_JOB")
     assert world.said() == []
 
