@@ -13,6 +13,7 @@ from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.metadata import escaped, key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
+from aclue_pipeline.derived import ensure
 from aclue_pipeline.postgres import Database
 
 #: What a room's file builds: its assets, and its checks.
@@ -21,6 +22,12 @@ Built = tuple[list[dg.AssetsDefinition], list[dg.AssetChecksDefinition]]
 
 def checks_of(catalog: Catalog, room: str) -> list[dg.AssetChecksDefinition]:
     """The checks of a room's folder, one op for each asset they look at."""
+
+    def prepare(database: Database) -> None:
+        # After an upgrade a check may be asked before any job has brought the functions that it calls.
+        with database.begin() as connection:
+            ensure(connection, catalog, *catalog.functions.values())
+
     found: dict[str, list[Check]] = defaultdict(list)
     for file in catalog.checks:
         if file.room == room:
@@ -30,6 +37,7 @@ def checks_of(catalog: Catalog, room: str) -> list[dg.AssetChecksDefinition]:
             f"checks_of_{asset.replace('.', '__')}",
             checks,
             condition=automation.condition(catalog, catalog.tables[asset], room),
+            prepare=prepare,
         )
         for asset, checks in found.items()
     ]
@@ -41,14 +49,16 @@ def asset_checks(
     together: Callable[[Database], Iterable[Judgement]] | None = None,
     pool: str | None = None,
     condition: dg.AutomationCondition[Any] | None = None,
+    prepare: Callable[[Database], None] = lambda _: None,
 ) -> dg.AssetChecksDefinition:
     """One op that judges these checks: `together`, where one look answers all of them, else one by one. `pool`: whose turns it takes,
-    `condition`: what starts it besides its job."""
+    `condition`: what starts it besides its job, `prepare`: what comes first."""
 
     @dg.multi_asset_check(name=name, specs=[spec(check, condition) for check in checks], can_subset=True, **step(pool))
     @clearly
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
+        prepare(database)
         each = (check.judge(database) for check in checks if check.judge and key(check.object, check.name) in wanted)
         red = []
         for judgement in together(database) if together else each:

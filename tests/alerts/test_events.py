@@ -1,8 +1,10 @@
 """Yesterday against the same weekday before: swipes, clicks, sales, accounts."""
 
+import dagster as dg
 import pytest
 
 from aclue_pipeline.checks import ask
+from aclue_pipeline.defs.checks import checks_of
 from aclue_pipeline.postgres import Database, script
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
@@ -43,3 +45,14 @@ def test_a_day_is_told_that_brought_half_or_twice_the_usual(
     assert (late.outcome, late.evidence["weeks"]) == ("passed", 0), (
         "what networks report late was not known then, either"
     )
+
+
+@pytest.mark.database
+def test_after_an_upgrade_a_check_finds_its_function_before_any_job_has_run(deployed_db: Database) -> None:
+    with deployed_db.begin() as connection:
+        script(connection, "drop function pipeline.as_usual")
+    [checks] = [one for one in checks_of(CATALOG, "staging") if one.node_def.name == "checks_of_staging__click_facts"]
+    job = dg.define_asset_job("judge", dg.AssetSelection.all_asset_checks())
+    defs = dg.Definitions(asset_checks=[checks], jobs=[job], resources={"database": deployed_db})
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert defs.resolve_job_def("judge").execute_in_process(instance=instance, raise_on_error=False).success
