@@ -117,7 +117,7 @@ def _guarded(process: WorkspaceProcessContext, path_prefix: str = "", *rest: Any
     app = create_app_from_workspace_process_context(process, path_prefix, *rest, **more)
 
     def picture(request: Request) -> Response:
-        drawn = pictures.newest(process.instance, request.path_params["table"])
+        drawn = pictures.newest(process.instance, request.path_params["table"], "large" in request.query_params)
         return Response(drawn, media_type="image/svg+xml", headers=_OF_A_PICTURE)
 
     # Before the webserver's own routes, which answer any address.

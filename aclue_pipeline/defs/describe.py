@@ -94,7 +94,8 @@ def description(table: Table, sentence: str) -> str:
         f"**Owner:** {owner}. [SQL, and what each column rests on]({prefix}{atlas.ADDRESS}#{table.key})",
     ]
     if table.room in _DRAWN or table.key in _DRAWN:
-        parts.append(f"![How it looks now, drawn by aclue ui]({prefix}{PICTURES}/{table.key})")
+        picture = f"{prefix}{PICTURES}/{table.key}"
+        parts.append(f"[![How it looks now, drawn by aclue ui]({picture})]({picture}?large)")
     return "\n\n".join(filter(None, parts))
 
 

@@ -22,26 +22,34 @@ _INK = "#868e96"  # on white and on black
 
 _MARKDOWN = dg.MarkdownMetadataValue  # noqa: TID251  (read here, not made)
 _CHART = re.compile(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([\w+/=]+)\)")
+_SIZE = re.compile(r' width="(\d+)" height="(\d+)"')
 _SPARKLINE = re.compile(r"!\[([^]]*)\]\(data:image/svg\+xml,([^)]+)\)\s*(.*)", re.DOTALL)
 
 
-def newest(instance: dg.DagsterInstance, table: str) -> str:
-    """The first sparklines of the newest event that has any, one below the other, else its first chart, as SVG; else nothing that one
-    would see."""
+def newest(instance: dg.DagsterInstance, table: str, is_large: bool = False) -> str:
+    """The first sparklines of the newest event that has any, one below the other, else its first chart, made small, as SVG; else nothing
+    that one would see. Or, large, the first chart before all."""
     made = instance.fetch_materializations(key_of(table), limit=_EVENTS).records
     looked = instance.fetch_observations(key_of(table), limit=_EVENTS).records  # a view's
     for event in sorted([*made, *looked], key=lambda event: event.storage_id, reverse=True):
         done = event.asset_materialization or event.event_log_entry.asset_observation
         # Asked for by type: text may be a client's.
         texts = [str(value.value) for value in done.metadata.values() if isinstance(value, _MARKDOWN)] if done else []
-        lines = [found for text in texts if (found := _SPARKLINE.match(text))]
-        if lines:
-            drawn = "".join(_line(found, n * _OF_A_LINE) for n, found in enumerate(lines[:_LINES]))
-            return _svg(_WIDTH, _OF_A_LINE * len(lines[:_LINES]), drawn)
-        for text in texts:
-            if found := _CHART.match(text):
-                return base64.b64decode(found[1]).decode()
+        lines = [found for text in texts if (found := _SPARKLINE.match(text))][:_LINES]
+        chart = next((base64.b64decode(found[1]).decode() for text in texts if (found := _CHART.match(text))), "")
+        if lines and not (is_large and chart):
+            drawn = "".join(_line(found, n * _OF_A_LINE) for n, found in enumerate(lines))
+            return _svg(_WIDTH, _OF_A_LINE * len(lines), drawn)
+        if chart:
+            return chart if is_large else _small(chart)
     return _svg(1, 1)
+
+
+def _small(chart: str) -> str:
+    """As high as what is shown of a description without unfolding it."""
+    width, height = (int(size) for size in _SIZE.findall(chart)[0])
+    scale = min(1.0, _OF_A_LINE * _LINES / height)
+    return _SIZE.sub(f' width="{width * scale:.0f}" height="{height * scale:.0f}"', chart, count=1)
 
 
 def _svg(width: int, height: int, inside: str = "") -> str:

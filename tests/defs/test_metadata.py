@@ -1,5 +1,6 @@
 """Whatever SQL, numpy or pandas makes of a value, Dagster must take it: it refuses only after the work is done."""
 
+import base64
 import datetime as dt
 import re
 import uuid
@@ -127,12 +128,15 @@ def test_a_day_is_as_wide_as_its_heading() -> None:
     assert row.data == {"day".center(12, "\u00a0"): "2026-01-01", "n": 1}
 
 
+CHART = base64.b64encode(b'<svg width="800" height="400" viewBox="0 0 800 400">').decode()
+
+
 @pytest.mark.parametrize(
     ("told", "drawn"),
     [
         ({"line": charts.sparkline([1, 2], "sales", "2 < 3 \\[GBP]")}, "sales, 2 &lt; 3 [GBP]"),
-        ({"chart": Markdown("![c](data:image/svg+xml;base64,PHN2ZyBpZD0nYyc+)")}, "<svg id='c'>"),
-        ({"words of a client": "![c](data:image/svg+xml;base64,PHN2ZyBpZD0nYyc+)"}, "width='1' height='1'"),
+        ({"chart": Markdown(f"![c](data:image/svg+xml;base64,{CHART})")}, '<svg width="200" height="100" viewBox'),
+        ({"words of a client": f"![c](data:image/svg+xml;base64,{CHART})"}, "width='1' height='1'"),
         ({}, "width='1' height='1'"),
     ],
     ids=["sparklines", "a chart", "text", "nothing"],

@@ -152,7 +152,8 @@ def test_the_description_of_an_asset_leads_to_its_place_in_the_atlas(ui, page) -
 
 def test_the_picture_in_a_description_is_served_beside_dagsters_pages(ui) -> None:
     [asset] = [one for one in ui.ask(ASSETS)["assetNodes"] if one["assetKey"]["path"][-1] == "revenue_daily"]
-    [address] = re.findall(r"!\[[^]]*\]\((/picture/[^)]*)\)", asset["description"])
-    with urllib.request.urlopen(ui.url + address) as response:
-        assert response.headers["content-type"] == "image/svg+xml"
-        assert response.read().startswith(b"<svg ")
+    small, large = re.findall(r"\((/picture/[^)]*)\)", asset["description"])
+    for address in (small, large):
+        with urllib.request.urlopen(ui.url + address) as response:
+            assert response.headers["content-type"] == "image/svg+xml"
+            assert response.read().startswith(b"<svg ")
