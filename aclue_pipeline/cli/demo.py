@@ -94,7 +94,7 @@ def _summary(steps: "list[Step]", took: list[float], figures: dict[str, str], se
     for name, figure in figures.items():
         table.add_row(name, figure, "")
     Console().print(table)
-    for step in steps:
+    for step in {step.name: step for step in steps}.values():  # of a job that ran twice, what it says now
         for check in step.red:
             click.secho(f"red: {check} ({step.name})", fg="red")
         for check in step.warned:
