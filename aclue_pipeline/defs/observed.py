@@ -54,6 +54,12 @@ def known_version(instance: dg.DagsterInstance, key: dg.AssetKey, is_observed: b
     return version.value if version else None
 
 
+def forget_materializations(instance: dg.DagsterInstance, key: dg.AssetKey) -> None:
+    """Releases before 0.2.0 materialized views; Dagster would go on taking the last of these for what was read of a view since."""
+    if instance.fetch_materializations(key, limit=1).records:
+        instance.wipe_assets([key])
+
+
 def look_at_table(connection: "sa.Connection", key: dg.AssetKey) -> tuple[str, Mapping[str, Any]]:
     """Data version and row count of one table. Raises MissingPrerequisite where it is not there."""
     from aclue_pipeline.sources import version_of

@@ -13,7 +13,7 @@ from aclue_pipeline.checks import Check, Judgement
 from aclue_pipeline.defs import beta, charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of, result, spec
 from aclue_pipeline.defs.metadata import key_of, metadata, tabular
-from aclue_pipeline.defs.observed import known_version
+from aclue_pipeline.defs.observed import forget_materializations, known_version
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.derived import ensure, glance, outdated_days, replace_days, replace_whole, restated
@@ -65,6 +65,7 @@ def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
                 **look(connection, table),
                 "done": "; ".join(map(str, changes)) or "nothing: it was up to date",
             }
+        forget_materializations(context.instance, key_of(table.key))
         below = (catalog.tables[key] for key in describe.next_to(catalog, table))
         read = (known_version(context.instance, key_of(one.key), one.kind != "facts") or "" for one in below)
         version = sqltext.digest(catalog.version(table, get_settings()), *read)

@@ -451,6 +451,8 @@ def test_no_view_is_ever_marked_as_out_of_date_and_what_is_kept_only_where_what_
 ) -> None:
     whole = build_defs(CATALOG, database=demo_db).resolve_implicit_global_asset_job_def()
     views = [key(table.key) for table in CATALOG.room("staging", "view")]
+    for view in views:  # as releases before 0.2.0 left them
+        instance.report_runless_asset_event(dg.AssetMaterialization(view, tags={"dagster/data_version": "0.1.0"}))
     run("observe")
     assert whole.execute_in_process(
         instance=instance, asset_selection=[*views, *(key(table.key) for table in CATALOG.room("staging", "facts"))]
