@@ -177,7 +177,7 @@ def _storage() -> "Iterator[Judgement]":
     from dagster_postgres.utils import pg_alembic_config
 
     from aclue_pipeline.checks import Judgement
-    from aclue_pipeline.cli.ui import _storage_url
+    from aclue_pipeline.cli.ui import storage_url
     from aclue_pipeline.postgres import Database
     from aclue_pipeline.schema.connected import of_storage
     from aclue_pipeline.settings import get_settings
@@ -190,7 +190,7 @@ def _storage() -> "Iterator[Judgement]":
             return
         raise SettingsError("ACLUE_DAGSTER_URL is not set: Dagster's own tables need a database of their own")
     url, app = settings.dagster_url.get_secret_value(), settings.database_url
-    _storage_url(url, app.get_secret_value() if app else "postgresql://")
+    storage_url(url, app.get_secret_value() if app else "postgresql://")
     database = Database(url)
     try:
         yield from of_storage(database)

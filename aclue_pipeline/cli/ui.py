@@ -127,7 +127,7 @@ def instance_environment(demo: bool) -> dict[str, str]:
         )
     if settings.database_url is None:
         raise DatabaseNotNamed("no database is named: set ACLUE_DATABASE_URL")
-    storage = _storage_url(settings.dagster_url.get_secret_value(), settings.database_url.get_secret_value())
+    storage = storage_url(settings.dagster_url.get_secret_value(), settings.database_url.get_secret_value())
     _link_instance(settings.make_home())
     first_day = os.environ.get("ACLUE_FIRST_DAY")
     return {
@@ -151,7 +151,7 @@ def name_instance() -> None:
         os.environ.update(instance_environment(demo=False))
 
 
-def _storage_url(url: str, app_url: str) -> str:
+def storage_url(url: str, app_url: str) -> str:
     """The storage's URL for psycopg2, looked at: its tables must not land in `public` of an app's database.
 
     The server is asked, not the URL, since a pooler may drop `options=-csearch_path=…`.

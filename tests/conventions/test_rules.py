@@ -204,7 +204,7 @@ def _commands(page: Path) -> Iterator[list[str]]:
             yield words[1 : min(ends, default=None)]
 
 
-def _parse(words: list[str]) -> None:
+def parse(words: list[str]) -> None:
     """Raises a UsageError where there is no such command or option."""
     name, command, context = "aclue", aclue, None
     while True:
@@ -220,7 +220,7 @@ def test_every_command_on_a_page_is_one() -> None:
     for page in (path for path in _tracked() if path.suffix == ".md"):
         for words in _commands(page):
             try:
-                _parse(words)
+                parse(words)
             except click.ClickException as error:
                 if not re.search("does not exist|not a valid UUID", error.format_message()):  # the reader's own
                     wrong.append(f"{page.relative_to(ROOT)}: aclue {' '.join(words)}: {error.format_message()}")

@@ -1,7 +1,9 @@
 """What deploy/ holds, as far as it can be read without an engine, a cluster or a booted machine; what runs of it is in test_processes."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from aclue_pipeline.settings import unknown
+from tests.conventions.test_rules import parse
 from tests.deploy.chart import values
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +156,16 @@ def test_every_setting_that_is_proposed_is_one() -> None:
         names += re.findall(r"\b(ACLUE_\w+)\b", file.read_text())
     assert list(unknown(names)) == []
     assert len(set(names)) > 4
+
+
+def test_every_command_of_ours_that_a_file_calls_is_one() -> None:
+    texts = "".join(path.read_text() for path in DEPLOY.rglob("*") if path.is_file())
+    called = re.findall(r"^ExecStart=\S+/aclue (.*)$|ACLUE_UI_HOSTS=\S+ aclue (.*)$", texts, re.MULTILINE)
+    words = [shlex.split(ours or theirs) for ours, theirs in called]
+    words += [json.loads(line)[1:] for line in re.findall(r'CMD (\["aclue".*\])$', texts, re.MULTILINE)]
+    assert len(words) == 6
+    for one in words:
+        parse(one)
 
 
 # --- systemd ----------------------------------------------------------------------------------------------------------
