@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from aclue_pipeline.cli.ui_health import examine
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 
-from .conftest import ACLUE, Ui
+from .conftest import ACLUE, Ui, free_port
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 
@@ -76,6 +78,7 @@ def red(ui: Ui, storage: Database) -> dict[str, str]:
     return {one.check: one.sentence for one in examine(ui.url, storage.url) if not one.passed}
 
 
+@pytest.mark.slow
 def test_health_is_a_line_each_and_an_exit_code(ui: Ui, storage: Database) -> None:
     environment = {
         **os.environ,
@@ -174,3 +177,48 @@ def test_a_restarted_database_is_reached_again_by_everybody(ui: Ui, storage: Dat
     assert until(lambda: not red(ui, storage)) < 15
     ui.ask("{ runsOrError { ... on Runs { results { runId } } } }")
     until(lambda: "the connection that held the scheduler's lock was cut; the lock is taken again" in ui.said())
+
+
+# --- not faults, but other ways to run it --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def analysts(ui: Ui, storage: Database) -> Iterator[Ui]:
+    """A UI to look at, beside the one that schedules, under a path, by a user without a name or a home, as containers have them."""
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": "/", "ACLUE_UI_PREFIX": "/pipeline",
+        "ACLUE_HOME": str(ui.home), "ACLUE_DATABASE_URL": ui.database.url, "ACLUE_DAGSTER_URL": storage.url,
+    }  # fmt: skip
+    nameless = ["unshare", "--user", "--map-user=12345", "--map-group=12345"]
+    if subprocess.run([*nameless, "true"], capture_output=True).returncode:
+        nameless = []
+    said = ui.home / "said-to-analysts"
+    command = [*nameless, sys.executable, "-c", ACLUE, "ui", "--read-only", "--port", str(free_port())]
+    with said.open("w") as output:
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            until(lambda: "http://" in said.read_text() or process.poll() is not None)
+            url = re.search(r"http://\S+", said.read_text())
+            assert url, said.read_text()
+            yield Ui(ui.home, ui.database, process, output, url[0])
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+            assert not [one for one in ui.family().values() if "read-only" in one], "somebody is left behind"
+
+
+@pytest.mark.slow
+def test_analysts_look_on_beside_the_scheduler_under_a_path_and_change_nothing(ui: Ui, analysts: Ui) -> None:
+    daemons = [command for command in ui.family().values() if "cli.daemon" in command]
+    assert len(daemons) == 1
+    assert analysts.url.endswith("/pipeline")
+    with pytest.raises(AssertionError, match="UnauthorizedError"):
+        analysts.launch("watch_drift")
+    with urllib.request.urlopen(f"{analysts.url}/atlas", timeout=30) as page:
+        assert b"<title>" in page.read()
+    [node] = analysts.ask('{ assetNodes(assetKeys: [{path: ["analytics", "revenue_daily"]}]) { description } }')[
+        "assetNodes"
+    ]
+    assert "(/pipeline/atlas#analytics.revenue_daily)" in node["description"]
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(f"{analysts.url}/graphql?query=mutation%20%7Bx%7D", timeout=30)
