@@ -27,6 +27,9 @@ _FEW = 0.05
 #: A statement of others counts from so many calls on; so many are planned, the costliest first.
 _CALLS, _STATEMENTS = 20, 50
 
+#: Then the whole look is given up: to wait for each of a hundred plans is to hang.
+_WAITED = (errors.LockNotAvailable, errors.QueryCanceled)
+
 _MODES = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 
 
@@ -118,6 +121,8 @@ def _planned(pg: Pg, text: str, role: str, reader: str, calls: int) -> Iterator[
             count = one(pg, "select cardinality(parameter_types) from pg_prepared_statements where name = 'aclue_look'")
             values = f"({', '.join(['null'] * count)})" if count else ""
             plan = one(pg, f"explain (verbose, format json) execute aclue_look{values}")[0]["Plan"]
+    except _WAITED:
+        raise
     except errors.Error:
         return
     finally:
@@ -141,6 +146,8 @@ def _of_ours(pg: Pg, catalog: Catalog) -> Iterator[Scan]:
         try:
             with pg.transaction():
                 plan = one(pg, sql.SQL("explain (verbose, format json) ") + filled(pg, text, values))
+        except _WAITED:
+            raise
         except (errors.Error, SqlFileError):
             continue  # not deployed yet, or not readable by this role
         yield from _scans(pg, plan[0]["Plan"], f"aclue's {name}", 0)

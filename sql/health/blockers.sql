@@ -3,7 +3,7 @@
 -- grain: object
 -- owner: team:data
 
--- Waiting: for 30 seconds (warn) or five minutes (error). Who waits for whom is followed to its beginning. No statement is shown, since it
+-- Waiting: for 30 seconds (warn) or five minutes (error), whoever makes them wait, aclue as well. Who waits for whom is followed to its beginning. No statement is shown, since it
 -- holds values: the locks say what it is about. A prepared transaction that nobody ends has no session, and is named by its name.
 with recursive waiting as (
     select

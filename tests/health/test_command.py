@@ -5,9 +5,11 @@ import json
 import pytest
 from sqlalchemy.exc import DataError
 
+from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
+from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
 
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.database
 @pytest.fixture
 def named(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("ACLUE_DATABASE_URL", deployed_db.url)
+    monkeypatch.setattr(Catalog, "load", lambda: CATALOG)  # the same, once
     get_settings.cache_clear()
     yield deployed_db
     get_settings.cache_clear()
