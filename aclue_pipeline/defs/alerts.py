@@ -1,6 +1,6 @@
 """Alerts: who judges what somebody is told of, and the sensor that sweeps. What is told, to whom and how often, the room says."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import chain
 
@@ -12,11 +12,14 @@ from aclue_pipeline.checks import Judgement
 from aclue_pipeline.defs import app, happened, schema
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.errors import AlreadyRunning, NotDelivered
-from aclue_pipeline.health.findings import CHECK
+from aclue_pipeline.health.findings import CHECK, looks
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 
 _HOURLY = timedelta(hours=1)
+
+#: Findings of health that stop the app while they last, and cost next to nothing to look for.
+_NOW = {"blockers", "connections"}
 
 
 def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable[Judgement]] | None) -> list[Source]:
@@ -25,7 +28,8 @@ def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable
     here = [
         Source("app", lambda: _promises(database, catalog)),
         Source("schema", lambda: [schema.judge_drift(database)], _HOURLY),
-        Source("health", lambda: _health(database, catalog), _HOURLY),
+        Source("sessions", lambda: _health(database, catalog, _NOW)),
+        Source("health", lambda: _health(database, catalog, looks(catalog).keys() - _NOW), _HOURLY),
         Source("events", lambda: asked(database, _of_events(catalog)), _HOURLY),
     ]
     if dagster is None:
@@ -46,11 +50,11 @@ def _promises(database: Database, catalog: Catalog) -> Iterator[Judgement]:
     yield from (check.judge(database) for check in [*app.FRESH, *schema.FRESH] if check.judge and check.object in kept)
 
 
-def _health(database: Database, catalog: Catalog) -> Iterator[Judgement]:
+def _health(database: Database, catalog: Catalog, findings: Collection[str]) -> Iterator[Judgement]:
     """What must be done now. What a finding says may repeat a statement, so that its numbers are told."""
     from aclue_pipeline.health import examine
 
-    for one in examine(database, catalog):
+    for one in examine(database, catalog, sorted(findings)):
         if one.outcome == "failed" and one.severity == "error":
             yield numbers_only(one, "must be seen to now, as `aclue health` says")
 

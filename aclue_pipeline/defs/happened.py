@@ -84,7 +84,7 @@ def failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[J
 def _selected(run: dg.DagsterRun) -> str:
     keys = run.asset_selection or {check.asset_key for check in run.asset_check_selection or ()}
     names = sorted(".".join(key.path) for key in keys)
-    return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")) or run.job_name
+    return (",".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")) or run.job_name
 
 
 def _mended(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
@@ -129,9 +129,7 @@ def waiting_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Judgem
             jobs[run.job_name] = jobs.get(run.job_name, 0) + 1
         for job, count in jobs.items():
             says = f"{count} runs of {job} have waited for more than {bound.total_seconds() / 3600:g} h and not begun"
-            yield Judgement(
-                "run_waits", job, "failed", "error", says, remedy="see whether the daemon runs: aclue ui --health"
-            )
+            yield Judgement("run_waits", job, "failed", "error", says, remedy="the daemon's log says what it waits for")
 
 
 def scheduling(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, now: datetime) -> Iterator[Judgement]:

@@ -2,6 +2,6 @@
 -- kind: python
 -- owner: team:data
 create table pipeline.alert_sources (
-    source text primary key,            -- app, schema, health, events or dagster.
+    source text primary key,            -- app, schema, sessions, health, events or dagster.
     judged_at timestamptz not null      -- When it was last asked.
 )
