@@ -194,8 +194,9 @@ class Database:
     @contextmanager
     def psycopg(self) -> Iterator[psycopg.Connection[Any]]:
         """The driver's own connection in one transaction, for COPY and for composing identifiers."""
-        with self._named_errors():
+        with self._named_errors(connecting=True):
             pooled = self.engine.raw_connection()
+        with self._named_errors():
             pg: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
             try:
                 yield pg

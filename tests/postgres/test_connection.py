@@ -186,6 +186,13 @@ def test_a_failed_connection_is_one_named_line_without_the_password(server, chan
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("how", ["begin", "autocommit", "psycopg", "apart"])
+def test_a_server_that_is_not_there_is_called_silent_however_it_is_asked(how: str) -> None:
+    nobody = Database("postgresql://postgres:x@127.0.0.1:1/aclue")
+    with pytest.raises(Unreachable, match="no server answers at "), getattr(nobody, how)():
+        pass
+
+
 @pytest.mark.database
 @pytest.mark.parametrize("option", ["options=nonsense", "client_encoding=nope", "target_session_attrs=standby"])
 def test_a_server_that_refuses_is_not_called_silent(server, option: str) -> None:
