@@ -10,7 +10,7 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.derived.tables import refuse_blindness
 from aclue_pipeline.errors import MissingPrivilege
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.preflight import preflight
 from aclue_pipeline.schema.session import session
@@ -50,10 +50,19 @@ def of_storage(db: Database) -> Iterator[Judgement]:
     with session(db, lock=False) as pg:
         yield _server(pg, db)
         yield _needless(pg, "a role that owns this one database is enough")
-        if not _there(pg, "runs") and not _ask(pg, "select has_schema_privilege('public', 'create')"):
-            raise MissingPrivilege(
-                f"{pg.info.user} may not make Dagster's tables in {db.label}; its owner grants it by: grant create on schema public to it"
-            )
+    with db.begin() as connection:  # whose schema the URL may name, which the session has set aside
+        [found] = query(connection, _READY)
+    if not found["ready"]:
+        raise MissingPrivilege(
+            f"{found['role']} may not make Dagster's tables in {db.label}; its owner grants it by: grant create on schema"
+            f" {found['schema'] or 'public'} to {found['role']}"
+        )
+
+
+_READY = """
+select to_regclass('runs') is not null or coalesce(has_schema_privilege(current_schema(), 'create'), false) as ready,
+    quote_ident(current_schema()) as schema, quote_ident(current_user) as role
+"""
 
 
 def _server(pg: psycopg.Connection[Any], db: Database) -> Judgement:
