@@ -54,10 +54,12 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: TrainConfig, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         """The newest version, or a new one where it is due: a candidate until its quality is judged."""
-        from aclue_pipeline.preferences import ensure_model, train
+        from aclue_pipeline.preferences import ensure_model, nothing_yet, train
 
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_MODELS], catalog.functions["pipeline.likely"])
+        if nothing_yet(database):
+            return _nothing()
         trained = train(database) if config.retrain else ensure_model(database)
         context.log.info(
             f"{'trained' if trained.is_new else 'newest'} version {trained.version}: {trained.events:,} signals"
@@ -76,6 +78,11 @@ def _taste_model(catalog: Catalog) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=metadata(figures))
 
     return taste_model
+
+
+def _nothing() -> dg.MaterializeResult[None]:
+    """A project on which nobody has swiped yet is in good order, and says so."""
+    return dg.MaterializeResult(metadata=metadata({"nothing to learn from yet": "no user has judged a product"}))
 
 
 def _of_version(database: "Database", version: str) -> dict[str, Any]:
@@ -109,11 +116,13 @@ def _preference_quality(catalog: Catalog) -> dg.AssetsDefinition:
     def preference_quality(context: dg.AssetExecutionContext, database: DatabaseResource) -> dg.MaterializeResult[None]:
         """Measured and judged once a model version: on judgements held out in time, against the current version and what knows less.
         Shown every time."""
-        from aclue_pipeline.preferences import ensure_judged, kept_versions
+        from aclue_pipeline.preferences import ensure_judged, kept_versions, nothing_yet
         from aclue_pipeline.preferences.figures import measured
 
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_QUALITY])
+        if nothing_yet(database):
+            return _nothing()
         is_new = ensure_judged(database)
         of_newest = _of_version(database, kept_versions(database)[0]["version"])
         if is_new:  # the model's own page said candidate
@@ -185,10 +194,12 @@ def _user_preferences(catalog: Catalog) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: RecalculateConfig, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         """Profiles, each in one transaction with its fingerprint and the marks on the feedback that it took in."""
-        from aclue_pipeline.preferences import recalculate
+        from aclue_pipeline.preferences import nothing_yet, recalculate
 
         with database.begin() as connection:
             ensure(connection, catalog, catalog.tables[_SIGNALS], catalog.tables["pipeline.reasons"])
+        if nothing_yet(database):
+            return _nothing()
         done = recalculate(database, full=config.full, progress=context.log.info)
         did = {
             "recalculated": "all users" if done.full else "users whose events, feedback or model version changed",

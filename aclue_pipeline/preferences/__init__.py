@@ -10,7 +10,15 @@ from aclue_pipeline.preferences.recalculation import Recalculation, recalculate,
 from aclue_pipeline.preferences.registry import kept_versions, pin, roll_back, unpin
 from aclue_pipeline.preferences.serving import Prediction, Recommendation, predict, recommend
 from aclue_pipeline.preferences.store import current_version, load_model
-from aclue_pipeline.preferences.versions import Trained, cold_curve, ensure_judged, ensure_model, evaluate, train
+from aclue_pipeline.preferences.versions import (
+    Trained,
+    cold_curve,
+    ensure_judged,
+    ensure_model,
+    evaluate,
+    nothing_yet,
+    train,
+)
 
 __all__ = [
     "Explanation",
@@ -27,6 +35,7 @@ __all__ = [
     "explain",
     "kept_versions",
     "load_model",
+    "nothing_yet",
     "pin",
     "predict",
     "recalculate",

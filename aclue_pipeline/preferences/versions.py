@@ -80,6 +80,14 @@ def train(db: Database, half_life_days: float | None = None, seed: int = SEED) -
     return Trained(model.version, is_new, len(events), events.users, len(items))
 
 
+def nothing_yet(db: Database) -> bool:
+    """Whether nobody has judged a product yet, and no version is there from before: there is nothing to learn from."""
+    with db.psycopg() as pg:
+        statement = """select not exists (select from pipeline.taste_models)
+            and not exists (select from pipeline.signals where value <> 0)"""
+        return pg.execute(statement).fetchone() == (True,)
+
+
 def ensure_model(db: Database) -> Trained:
     """The newest version, trained anew where there is none, an earlier release made it, or signals have grown by a quarter since; that it
     was refused, or another one is pinned, is no reason to train again.

@@ -18,6 +18,7 @@ from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.preferences import pin
 from aclue_pipeline.settings import LOCATION, get_settings
+from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
 
 from .conftest import Run, copy_of
@@ -548,6 +549,33 @@ def test_an_empty_table_is_not_stale_and_a_run_by_hand_belongs_to_its_job(
     assert (run.remote_job_origin.location_name, run.remote_job_origin.job_name) == (LOCATION, "check_sources")
     fresh = [e for e in result.get_asset_check_evaluations() if e.check_name == "freshness"]
     assert all(e.passed and "nothing to judge yet" in e.description for e in fresh)
+
+
+@pytest.mark.slow
+def test_on_a_project_where_nothing_happened_yet_every_job_succeeds_and_the_first_swipe_is_learned_from(
+    deployed_db: Database, databases: Databases, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACLUE_FIRST_DAY", YESTERDAY.isoformat())
+    get_settings.cache_clear()
+    for job in dict.fromkeys(entry.job for entry in timetable.TIMETABLE):
+        if job == timetable.PURGE.job:  # works on Dagster's own database
+            continue
+        days = (YESTERDAY, YESTERDAY) if job == timetable.REBUILD.job else None
+        result = run_job(job, instance, days, database=deployed_db, catalog=CATALOG)
+        assert all(checks(result).values()), (job, checks(result))
+        if job == timetable.REFRESH.job:
+            for table in ("pipeline.taste_models", "analytics.preference_quality", "public.user_preferences"):
+                assert told(result, table)[None] == {"nothing to learn from yet": "no user has judged a product"}
+    with databases.admin(deployed_db).psycopg() as pg:
+        pg.execute("insert into auth.users (id) values (gen_random_uuid())")
+        pg.execute("insert into public.products (id, title) values (gen_random_uuid(), 'Soap')")
+        pg.execute(
+            """insert into public.swipe_interactions (user_id, product_id, swipe_direction, swipe_timestamp)
+               select u.id, p.id, 'right', now() - interval '1 hour' from auth.users u, public.products p"""
+        )
+    result = run_job(timetable.REFRESH.job, instance, database=deployed_db, catalog=CATALOG)
+    assert told(result, "public.user_preferences")[None]["users recalculated"] == 1
+    get_settings.cache_clear()
 
 
 @pytest.mark.slow
