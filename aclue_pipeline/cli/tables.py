@@ -174,16 +174,20 @@ def _outdated_command(room: str) -> click.Command:
     @json_option
     @click.pass_obj
     def outdated(context: Context, as_json: bool) -> None:
-        from aclue_pipeline.derived import outdated_days
+        from aclue_pipeline.derived import missing_days, outdated_days
 
         database = context.database()
         tables = context.catalog.room(room, "daily")
         found = {table.key: outdated_days(database, context.catalog, table) for table in tables}
+        missing = {table.key: missing_days(database, table) for table in tables}
         kept = {table.key: outdated_days(database, context.catalog, table, lost=True) for table in tables}
         database.close()
         if as_json:
-            print_json(found)
+            print_json({key: sorted([*days, *missing[key]]) for key, days in found.items()})
             return
+        for key, days in missing.items():
+            if days:
+                click.echo(f"{key}: {_counted(len(days), 'day')} never computed, {days[0]} to {days[-1]}")
         for key, days in found.items():
             if days:
                 click.echo(f"{key}: {_counted(len(days), 'day')} of another version, {days[0]} to {days[-1]}")
@@ -192,11 +196,11 @@ def _outdated_command(room: str) -> click.Command:
                 click.echo(
                     f"{key}: {_counted(len(days), 'day')} kept, since source rows are gone: {days[0]} to {days[-1]}"
                 )
-        stale = any(found.values())
+        stale = any(found.values()) or any(missing.values())
         remedy = f"    remedy: aclue {room} rebuild"
         tell_hint(remedy if stale else "every day that can be computed comes from the SQL and settings there are now")
 
-    outdated.help = f"List the days of {room} tables that another version of their SQL, or other settings, computed."
+    outdated.help = f"List the days of {room} tables that were never computed, or by another version of their SQL or other settings."
     return outdated
 
 

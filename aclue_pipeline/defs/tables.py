@@ -12,6 +12,7 @@ from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.checks import Check, Judgement
 from aclue_pipeline.defs import beta, charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of, result, spec
+from aclue_pipeline.defs.complete import standing
 from aclue_pipeline.defs.metadata import key_of, metadata, tabular
 from aclue_pipeline.defs.observed import forget_materializations, known_version
 from aclue_pipeline.defs.resources import DatabaseResource
@@ -47,7 +48,10 @@ def build_room(catalog: Catalog, room: str) -> Built:
     builders = {"daily": daily_asset, "whole": whole_asset, "view": view_asset}
     assets = [builders[table.kind](catalog, table) for table in catalog.room(room, *builders)]
     facts = catalog.room(room, "facts")
-    return [*assets, *([facts_asset(catalog, facts)] if facts else [])], checks_of(catalog, room)
+    return [*assets, *([facts_asset(catalog, facts)] if facts else [])], [
+        *checks_of(catalog, room),
+        *standing(catalog, room, days()),
+    ]
 
 
 def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:

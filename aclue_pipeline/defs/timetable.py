@@ -44,10 +44,10 @@ OBSERVE = Entry(
 CONTRACTS = Entry(
     "check_sources",
     (),
-    "Judge the sources' contracts and freshness.",
+    "Judge the sources' contracts and freshness, and whether any day of a table is missing or has failed.",
     "hourly_contracts",
     "5 * * * *",
-    "Every hour: are the sources fresh, and as agreed?",
+    "Every hour: are the sources fresh, and as agreed, and is every day there?",
 )
 # Not part of `observe`: judging writes rows and takes them back, which leaves dead ones behind and makes the statistics of a
 # large table say that it was written to.
@@ -155,7 +155,7 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
     facts = dg.AssetSelection.assets(*(key_of(table.key) for table in catalog.room("staging", "facts")))
     selections = {
         OBSERVE.job: sources,
-        CONTRACTS.job: dg.AssetSelection.checks_for_assets(*map(key_of, catalog.observed)),
+        CONTRACTS.job: dg.AssetSelection.checks_for_assets(*map(key_of, catalog.observed)) | _every_day(catalog),
         DRIFT.job: drift,
         VERIFY.job: of_schema - drift,
         SYNC.job: facts,
@@ -169,6 +169,11 @@ def jobs(catalog: Catalog) -> "list[AssetJob]":
         for entry in TIMETABLE
         if entry not in (CLOSE, CLEAR, PURGE)  # no assets
     ]
+
+
+def _every_day(catalog: Catalog) -> dg.AssetSelection:
+    daily = [table for table in catalog.tables.values() if table.kind == "daily"]
+    return dg.AssetSelection.checks(*(dg.AssetCheckKey(key_of(table.key), "every_day") for table in daily))
 
 
 def _selection(catalog: Catalog, entry: Entry) -> dg.AssetSelection:

@@ -42,6 +42,19 @@ def outdated_days(db: Database, catalog: Catalog, table: Table, *, lost: bool = 
     )
 
 
+def missing_days(db: Database, table: Table, last: date | None = None) -> list[date]:
+    """Days from ACLUE_FIRST_DAY to `last` (else yesterday) that were never computed."""
+    first, last = get_settings().first_day, last or today(db) - DAY
+    if not is_known(db):
+        return list(span(first, last))
+    return _days(
+        db,
+        """select s.day::date from generate_series(%s::date, %s::date, interval '1 day') as s (day)
+           where not exists (select from pipeline.days d where d.table_name = %s and d.day = s.day::date) order by 1""",
+        [first, last, table.key],
+    )
+
+
 def dirty_days(db: Database, *tables: Table) -> dict[date, datetime]:
     """Days of these tables that facts made dirty, each with the time of the newest change."""
     if not is_known(db):

@@ -139,15 +139,17 @@ def test_days_of_another_version_are_listed_with_the_remedy(
         script(
             connection,
             """update pipeline.days set version = 'old', lost = case day when '2026-11-05' then 3 else 0 end
-               where table_name = 'analytics.revenue_daily' and day <= '2026-11-05'""",
+               where table_name = 'analytics.revenue_daily' and day <= '2026-11-05';
+               delete from pipeline.days where table_name = 'analytics.commission_daily' and day = '2026-11-03'""",
         )
     _, out, _ = said(capsys, "revenue", "outdated")
     assert out == [
+        "analytics.commission_daily: 1 day never computed, 2026-11-03 to 2026-11-03",
         "analytics.revenue_daily: 4 days of another version, 2026-11-01 to 2026-11-04",
         "analytics.revenue_daily: 1 day kept, since source rows are gone: 2026-11-05 to 2026-11-05",
         "    remedy: aclue revenue rebuild",
     ]
-    said(capsys, *out[2].split("aclue ")[1].split(), "--yes")
+    said(capsys, *out[3].split("aclue ")[1].split(), "--yes")
     assert said(capsys, "revenue", "outdated")[1][1:] == [current]
     out = said(capsys, "revenue", "rebuild", "--yes", "--from", "2026-11-05", "--to", "2026-11-05")[1]
     assert "kept as published, since 3 source rows went" in out[0]
