@@ -3,7 +3,7 @@ finds, and the milliseconds of it, measured on rows of the table itself."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import errors, sql
 
@@ -34,60 +34,74 @@ order by 1, 2
 """
 
 
+class Policy(NamedTuple):
+    """`table` and `name` as SQL; `rows` as the server estimates them; `using` and `check` in the server's words, None where it has none;
+    all columns of the table, and those with which an index begins; functions that may give another answer the next time; `is_read`:
+    of what clients read."""
+
+    table: str
+    name: str
+    rows: int
+    schema: str
+    relation: str
+    owner: str
+    using: str | None
+    check: str | None
+    columns: list[str]
+    indexed: list[str]
+    functions: list[str]
+    is_read: bool
+
+
 def policy_costs(pg: Pg, _: Any) -> Iterator[Row]:
-    """A row per policy that costs more than it must."""
-    for policy in pg.execute(_POLICIES).fetchall():
-        yield from _judged(pg, policy)
+    """A row per policy that costs more than it must, and per column of one that lacks an index."""
+    for policy in map(Policy._make, pg.execute(_POLICIES).fetchall()):
+        yield from _dear(pg, policy)
+        yield from _unindexed(pg, policy)
 
 
-def _judged(pg: Pg, policy: tuple[Any, ...]) -> Iterator[Row]:
-    table, name, rows, schema, relation, owner, using, check, columns, indexed, functions, is_read = policy
-    names = {*functions, "current_setting"}
-    better = {"using": _wrapped(using, names, columns), "with check": _wrapped(check, names, columns)}
-    before = {"using": using, "with check": check}
-    clauses = [f"{kind} ({text})" for kind, text in better.items() if text != before[kind]]
-    took = _took(pg, owner, schema, relation, [None, using, better["using"]]) if using and rows >= _ROWS else None
-    cost = took[1] - took[0] if took else 0.0
-    evidence: dict[str, Any] = {"rows": rows}
+def _dear(pg: Pg, policy: Policy) -> Iterator[Row]:
+    names = [*policy.functions, "current_setting"]
+    using, check = (_wrapped(text, names, policy.columns) for text in (policy.using, policy.check))
+    if not _asks_for_each_row(using, names) and (using, check) == (policy.using, policy.check):
+        return
+    took = _took(pg, policy, [None, policy.using, using]) if policy.using and policy.rows >= _ROWS else None
+    without, with_it, once = took or (0.0, 0.0, 0.0)
+    evidence: dict[str, Any] = {"rows": policy.rows}
     if took:
-        measured = {"ms_without": took[0], "ms_with": took[1], "ms_asked_once": took[2]}
-        evidence |= {"rows_measured": _ROWS, **{of: round(ms, 2) for of, ms in measured.items()}}
-    by = f"; {_ROWS} rows take {took[1]:.1f} ms with it, {took[0]:.1f} without" if took else ""
-    lacks = (
-        [column for column in _compared(using, columns) if column not in indexed] if is_read and rows >= _ROWS else []
-    )
-    of = f"{table}: {name}"
-    if clauses:
-        called = ", ".join(f"{one}()" for one in sorted(names) if re.search(rf"\b{one}\(", f"{using} {check}"))
-        once = f", {took[2]:.1f} asked once" if took and cost > _MS else ""
-        severity = "warn" if rows >= _ROWS else "info"
-        yield (
-            severity,
-            of,
-            f"calls {called} for each row{by}{once}",
-            evidence,
-            f"alter policy {name} on {table} {' '.join(clauses)}",
-        )
-    elif cost > _MS:
-        yield "warn", of, f"is dear{by}", evidence, "let its function be asked once for all rows: column in (select … )"
-    if lacks:
-        says = f"no index begins with {lacks[0]}, so that all {rows} rows are looked at for each request"
-        remedy = sql.SQL("create index concurrently on {} ({})").format(
-            sql.Identifier(schema, relation), sql.Identifier(lacks[0])
-        )
-        yield "warn", f"{of} ({lacks[0]})", says, evidence, remedy.as_string(pg)
+        evidence |= {"rows_measured": _ROWS, "ms_without": without, "ms_with": with_it, "ms_asked_once": once}
+    measured = f"; {_ROWS} rows take {with_it:.1f} ms with it, {without:.1f} without" if took else ""
+    of = f"{policy.table}: {policy.name}"
+    if (using, check) != (policy.using, policy.check):
+        clauses = [
+            f"{kind} ({text})"
+            for kind, text, before in (("using", using, policy.using), ("with check", check, policy.check))
+            if text != before
+        ]
+        says = f"calls for each row what needs nothing of it{measured}" + (f", {once:.1f} asked once" if took else "")
+        remedy = f"alter policy {policy.name} on {policy.table} {' '.join(clauses)}"
+        yield "warn" if policy.rows >= _ROWS else "info", of, says, evidence, remedy
+    elif with_it - without > _MS and with_it > 2 * without:
+        yield "warn", of, f"is dear{measured}", evidence, "ask once for all rows: column in (select … )"
+
+
+def _unindexed(pg: Pg, policy: Policy) -> Iterator[Row]:
+    lacks = [column for column in _compared(policy.using, policy.columns) if column not in policy.indexed]
+    if lacks and policy.is_read and policy.rows >= _ROWS:
+        says = f"no index begins with {lacks[0]}, so that all {policy.rows} rows are looked at for each request"
+        relation, column = sql.Identifier(policy.schema, policy.relation), sql.Identifier(lacks[0])
+        remedy = sql.SQL("create index concurrently on {} ({})").format(relation, column).as_string(pg)
+        yield "warn", f"{policy.table}: {policy.name} ({lacks[0]})", says, {"rows": policy.rows}, remedy
 
 
 # --- what stands in it ------------------------------------------------------------------------------------------------
 
 
-def _wrapped(text: str | None, names: set[str], columns: list[str]) -> str | None:
+def _wrapped(text: str | None, names: list[str], columns: list[str]) -> str | None:
     """The expression with each call that needs nothing of the row as a sub-select, which is asked once."""
     if text is None:
         return None
-    asked_once = [_closing(text, found.start()) for found in re.finditer(r"\( SELECT ", text)]
-    spans = [(begin, end) for begin, end in asked_once if not re.search(r"\bFROM\b", text[begin:end])]
-    calls = []
+    spans, calls = _asked_once(text), []
     for found in re.finditer(rf'(?<![\w."])(?:\w+\.)?(?:{"|".join(map(re.escape, sorted(names)))})(?=\()', text):
         end = _closing(text, found.end())[1]
         own = re.sub(r"'(?:[^']|'')*'", "", text[found.end() : end])
@@ -97,6 +111,23 @@ def _wrapped(text: str | None, names: set[str], columns: list[str]) -> str | Non
     for begin, end in reversed(calls):
         text = f"{text[:begin]}(select {text[begin:end]}){text[end:]}"
     return text
+
+
+def _asks_for_each_row(text: str | None, names: list[str]) -> bool:
+    """Whether a function or another table is asked about each row."""
+    for begin, end in reversed(_asked_once(text or "")):
+        text = (text or "")[:begin] + (text or "")[end:]
+    return any(f"{name}(" in (text or "") for name in names) or " FROM " in (text or "")
+
+
+def _asked_once(text: str) -> list[tuple[int, int]]:
+    """Where sub-selects stand that read no table, the outer one of two."""
+    found: list[tuple[int, int]] = []
+    for select in re.finditer(r"\( ?select ", text, re.IGNORECASE):
+        begin, end = _closing(text, select.start())
+        if not re.search(r"\bFROM\b", text[begin:end]) and not (found and begin < found[-1][1]):
+            found.append((begin, end))
+    return found
 
 
 def _closing(text: str, begin: int) -> tuple[int, int]:
@@ -125,20 +156,21 @@ def _compared(text: str | None, columns: list[str]) -> list[str]:
 # --- what it takes ----------------------------------------------------------------------------------------------------
 
 
-def _took(pg: Pg, owner: str, schema: str, relation: str, conditions: list[str | None]) -> list[float] | None:
+def _took(pg: Pg, policy: Policy, conditions: list[str | None]) -> tuple[float, ...] | None:
     """Milliseconds for some of the table's rows, the better of two times, by each condition; as the table's owner, who made the policies
     or could have. None where this role may not be the owner, or the measuring was stopped."""
     ask = "explain (analyze, timing off, format json) select count(*) {} from (select * from {} limit {}) as {}"
     took = []
     try:
         with pg.transaction(force_rollback=True):
-            pg.execute("select set_config('role', %s, true), set_config('statement_timeout', '2s', true)", [owner])
+            pg.execute(
+                "select set_config('role', %s, true), set_config('statement_timeout', '2s', true)", [policy.owner]
+            )
             for condition in conditions:
                 kept = sql.SQL(f"filter (where {condition})" if condition else "")
-                statement = sql.SQL(ask).format(
-                    kept, sql.Identifier(schema, relation), sql.Literal(_ROWS), sql.Identifier(relation)
-                )
-                took.append(min(float(one(pg, statement)[0]["Execution Time"]) for _ in range(2)))
+                relation, alias = sql.Identifier(policy.schema, policy.relation), sql.Identifier(policy.relation)
+                statement = sql.SQL(ask).format(kept, relation, sql.Literal(_ROWS), alias)
+                took.append(round(min(float(one(pg, statement)[0]["Execution Time"]) for _ in range(2)), 2))
     except errors.Error:
         return None
-    return took
+    return tuple(took)

@@ -3,13 +3,13 @@
 import pytest
 
 from aclue_pipeline import health
-from aclue_pipeline.health.policies import _compared, _wrapped
+from aclue_pipeline.health.policies import _asks_for_each_row, _compared, _wrapped
 from aclue_pipeline.postgres import Database
 from tests.support.troubles import judged, run
 
 pytestmark = pytest.mark.database
 
-NAMES = {"uid", "jwt", "current_setting", "is_member"}
+NAMES = ["uid", "jwt", "current_setting", "is_member"]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,15 @@ NAMES = {"uid", "jwt", "current_setting", "is_member"}
 )
 def test_a_call_that_needs_nothing_of_the_row_is_asked_once(before: str | None, after: str | None) -> None:
     assert _wrapped(before, NAMES, ["user_id", "org", "role", "owner"]) == (before if after is None else after)
+
+
+def test_only_what_asks_for_each_row_is_measured() -> None:
+    assert not _asks_for_each_row("(user_id = ( SELECT auth.uid() AS uid))", NAMES)
+    assert not _asks_for_each_row("(is_active AND (at < now()))", NAMES)
+    assert not _asks_for_each_row("(user_id = ( SELECT ( SELECT auth.uid() AS uid) AS uid))", NAMES)
+    assert not _asks_for_each_row(None, NAMES)
+    assert _asks_for_each_row("is_member(org)", NAMES)
+    assert _asks_for_each_row("(EXISTS ( SELECT 1 FROM members m WHERE (m.org = t.org)))", NAMES)
 
 
 def test_what_must_equal_the_user_is_told_from_what_need_not() -> None:
@@ -69,7 +78,7 @@ def test_a_function_called_for_each_row_and_a_column_without_index_are_found(not
         "public.few: own": "info",
     }
     dear = found['public.notes: "Own notes"']
-    assert dear.sentence.startswith("calls uid() for each row; 10000 rows take ")
+    assert dear.sentence.startswith("calls for each row what needs nothing of it; 10000 rows take ")
     assert dear.evidence["ms_with"] > dear.evidence["ms_without"]
     run(notes, *(one.remedy for one in found.values()))
     assert judged(notes, "policy_costs") == []
