@@ -116,14 +116,13 @@ def noted(states: Mapping[str, State], target: str, notices: Iterable[Notice], n
 
 
 def kept(states: Mapping[str, State], targets: Iterable[str], now: datetime) -> dict[str, State]:
-    """The states that are worth remembering, without what addresses were told that are named no more."""
+    """The states that are worth remembering. What another sweeper's addresses were told is: here they may not be named."""
     known = set(targets)
-    after = {}
-    for key, state in states.items():
-        told = {target: one for target, one in state.told.items() if target in known}
-        if told or state.silent(now) or state.ended_at is None or now - state.ended_at < FORGET:
-            after[key] = replace(state, told=told)
-    return after
+    return {
+        key: state
+        for key, state in states.items()
+        if state.ended_at is None or now - state.ended_at < FORGET or state.silent(now) or known & state.told.keys()
+    }
 
 
 def message(notices: list[Notice], now: datetime, of: str) -> tuple[str, str, list[Notice]]:

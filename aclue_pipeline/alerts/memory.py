@@ -33,7 +33,7 @@ def load(connection: sa.Connection) -> dict[str, State]:
 
 def save(connection: sa.Connection, states: Mapping[str, State]) -> None:
     """Write what a sweep knows of these, delete what it no longer keeps; what people said of them meanwhile stays."""
-    gone = "delete from pipeline.alerts where key <> all(:keys) and silenced_until is null or silenced_until < now() and key <> all(:keys)"
+    gone = "delete from pipeline.alerts where key <> all(:keys) and coalesce(silenced_until < now(), true)"
     query(connection, gone, keys=list(states))
     if states:
         connection.execute(

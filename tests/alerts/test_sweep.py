@@ -142,6 +142,9 @@ def test_an_address_that_refuses_hears_it_next_time_and_the_other_does_not_hear_
     third.at = both.at
     third.sweep(late="error")
     assert (receiver.taken("team"), len(receiver.taken("new"))) == ([], 1), "whoever comes later hears what lasts"
+    both.at = third.at
+    both.sweep(late="error")
+    assert (receiver.taken("team"), receiver.taken("boss")) == ([], []), "a sweep that does not name it forgot nothing"
 
 
 @pytest.mark.slow
