@@ -93,6 +93,7 @@ def test_another_shell_that_reads_the_copy_forgets_what_libpq_would_read(ui) -> 
 
 @pytest.mark.browser
 def test_the_lineage_page_shows_every_group(ui, page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 3000})  # what is outside of the window is not drawn
     page.goto(f"{ui.url}/asset-groups")
     page.get_by_text("schema").first.wait_for()
     page.keyboard.press("Alt+E")
