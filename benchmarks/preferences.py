@@ -57,12 +57,12 @@ def _recalculate(database: Database, how: str = "changed") -> tuple[float, float
     return seconds, memory, users
 
 
-def _empty(database: Database) -> None:
+def empty(database: Database) -> None:
     with database.begin() as connection:
         script(connection, "truncate public.user_preferences, pipeline.profile_fingerprints")
 
 
-def _floor(database: Database) -> float:
+def floor_of(database: Database) -> float:
     rows = _finished_rows(database)
     with database.begin() as connection:
         script(connection, "drop table if exists public.same_rows")
@@ -123,10 +123,10 @@ def measure(size: str = "") -> list[Result]:
         load(database, "preferences_data.sql", users=users, products=products, swipes=swipes)
         one, other = _two_models(database)
         for run in range(RUNS):
-            _empty(database)
+            empty(database)
             preferences.pin(database, one)
             first, memory, _ = _recalculate(database, "full")
-            floor = _floor(database)
+            floor = floor_of(database)
             _tidy(database)
             note(first=first / floor, memory=memory)
             one_pass = _asked(database, ONE_PASS)
@@ -139,7 +139,7 @@ def measure(size: str = "") -> list[Result]:
             assert 0.5 < recalculated / (users / 100) < 1.5
             preferences.pin(database, other)
             again, _, _ = _recalculate(database, "full")
-            note(again=again / _floor(database))
+            note(again=again / floor_of(database))
     of = f"{users:,} users, {swipes:,} swipes"
     floor_is = f"{of} : binary COPY of the same columns out + COPY of the same rows in"
     return [

@@ -1,6 +1,6 @@
 """Steps as Celery tasks, for workers on other machines: the executor, and the app that `celery -A aclue_pipeline.defs.celery worker`
 serves. Both take the broker from the settings, so that they cannot mean two. What dagster-celery lacks is here: a worker that dies is
-missed within a minute, ending a run ends its steps, and no step is begun of a run that is over."""
+missed within two minutes, ending a run ends its steps, and no step is begun of a run that is over."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ from aclue_pipeline.postgres.connection import parse_url
 from aclue_pipeline.settings import get_settings
 
 ASK_SECONDS = 10.0  # between two questions whether a worker is there
-SILENT = 3  # questions without answer after which it is not
+SILENT = 6  # questions without answer after which it is not; on a machine that does far too much answers take seconds
 _LONGEST = 86_400  # seconds for which redis keeps from other workers what one has taken; beyond them it is done twice
 
 warnings.filterwarnings("ignore", "Task name 'execute_plan'")  # dagster-celery names its task again for each step
@@ -83,7 +83,7 @@ class _Task:
 
     def _is_lost(self) -> bool:
         if self._silent < SILENT and time.monotonic() - self._asked > ASK_SECONDS and (worker := self._worker()):
-            is_there = self._task.app.control.ping([worker], timeout=ASK_SECONDS / 2)
+            is_there = self._task.app.control.ping([worker], timeout=ASK_SECONDS)
             self._asked, self._silent = time.monotonic(), 0 if is_there else self._silent + 1
         return self._silent >= SILENT
 
