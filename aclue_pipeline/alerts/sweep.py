@@ -44,6 +44,9 @@ class Swept(NamedTuple):
 #: Who judges whether the database can be used.
 _OUTAGE = "database"
 
+#: Who judges whether an address takes its messages: each for itself, since it is tried only when there is something to say.
+_DELIVERY = "delivery to "
+
 _UNUSABLE = (AclueError, psycopg.Error, sa.exc.SQLAlchemyError)
 
 
@@ -76,7 +79,8 @@ def _sweep(
     # Half a minute more or less is no reason to wait for the next sweep.
     soon = now + timedelta(seconds=30)
     asked = [one for one in sources if one.name not in last or soon - last[one.name] >= one.every]
-    states = updated(states, _OUTAGE, {}, now)
+    for gone in [_OUTAGE, *_addresses(states) - {_DELIVERY + target.id for target in targets}]:
+        states = updated(states, gone, {}, now)
     for source in asked:
         states = ask(states, source, now)
     states = kept(states, [target.id for target in targets], now)
@@ -90,6 +94,10 @@ def _sweep(
         memory.note_judged(connection, [source.name for source in asked], now)
     beside.unlink(missing_ok=True)
     return _tell(states, targets, now, db.label, keep)
+
+
+def _addresses(states: Mapping[str, State]) -> set[str]:
+    return {state.source for state in states.values() if state.source.startswith(_DELIVERY)}
 
 
 def ask(states: Mapping[str, State], source: Source, now: datetime) -> dict[str, State]:
@@ -128,17 +136,21 @@ def _tell(
     says, refused = [], {}
     letters = []
     for target in targets:
-        if notices := due(states.values(), target.id, now):
+        others = [state for state in states.values() if state.source != _DELIVERY + target.id]
+        if notices := due(others, target.id, now):
             letters.append((target, *message(notices, now, of)))
     with ThreadPoolExecutor(max(len(letters), 1)) as pool:
         outcomes = pool.map(lambda letter: send(letter[0], letter[1], letter[2], _kind(letter[3])), letters)
         for (target, title, _, fitted), outcome in zip(letters, outcomes, strict=True):
-            if outcome != "arrived":
+            wrong = []
+            if outcome == "arrived":
+                states = noted(states, target.id, fitted, now)
+                says.append(f"{target.label}: {title}")
+            else:
                 refused[target.label] = outcome
-                continue
-            states = noted(states, target.id, fitted, now)
+                wrong = [Judgement("delivery", target.label, "failed", "error", outcome, remedy="aclue alerts test")]
+            states = updated(states, _DELIVERY + target.id, alerts(wrong), now)  # for the others to hear
             keep(states)
-            says.append(f"{target.label}: {title}")
     return Swept(states, says, refused)
 
 

@@ -135,12 +135,18 @@ def test_an_address_that_refuses_hears_it_next_time_and_the_other_does_not_hear_
     refused = both.sweep(late="error")
     assert list(refused) == ["2. json://127.0.0.1"]
     assert (len(receiver.taken("team")), receiver.taken("boss")) == (1, [])
+    assert list(both.sweep(late="error")) == ["2. json://127.0.0.1"]
+    [told] = receiver.taken("team")
+    assert "new, error: delivery:2._json://…: did not take it" in told, "the others hear of it"
     receiver.refuses.clear()
     assert both.sweep(late="error") == {}
-    assert (receiver.taken("team"), len(receiver.taken("boss"))) == ([], 1)
+    assert receiver.taken("team") == []
+    assert receiver.taken("boss")[0].startswith("aclue: 1 new"), "it has taken what there was to take"
+    both.sweep(15, late="error")
+    assert ["over: delivery" in text for text in receiver.taken("team")] == [True]
     third = Post(post.db, monkeypatch, receiver.url("new"), receiver.url("team"))
     third.at = both.at
-    third.sweep(late="error")
+    assert third.sweep(late="error") == {}
     assert (receiver.taken("team"), len(receiver.taken("new"))) == ([], 1), "whoever comes later hears what lasts"
     both.at = third.at
     both.sweep(late="error")
