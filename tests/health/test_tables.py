@@ -102,10 +102,18 @@ def test_an_index_that_another_one_makes_needless_is_found(
     run(parcels, "drop table public.doubles")
 
 
-def test_of_two_alike_the_one_goes_that_holds_no_key(db: Database) -> None:
+def test_of_two_alike_the_one_goes_that_holds_no_key_and_of_two_keys_the_one_that_nothing_needs(db: Database) -> None:
     run(db, "create table public.keyed (id int)", "create unique index keyed_plain on public.keyed (id)")
-    run(db, "alter table public.keyed add constraint keyed_key unique (id)")
-    assert [one.object for one in judged(db, "duplicate_indexes")] == ["public.keyed_plain"]
+    run(db, "alter table public.keyed add constraint keyed_key unique (id), add constraint keyed_pkey primary key (id)")
+    run(db, "alter table public.keyed add constraint keyed_again unique (id)")
+    found = judged(db, "duplicate_indexes")
+    assert sorted(one.object for one in found) == ["public.keyed_again", "public.keyed_key", "public.keyed_plain"]
+    assert {one.evidence["kept"] for one in found} == {"public.keyed_pkey"}
+    run(db, *(one.remedy for one in found))
+    assert judged(db, "duplicate_indexes") == []
+    with db.psycopg() as pg:
+        names = pg.execute("select indexname from pg_indexes where tablename = 'keyed'").fetchall()
+    assert names == [("keyed_pkey",)]
     run(db, "drop table public.keyed")
 
 
