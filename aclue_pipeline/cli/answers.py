@@ -1,6 +1,7 @@
 """What the processes behind the UI answer, asked without importing Dagster: the webserver by GraphQL, the code server by gRPC."""
 
 import json
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -44,3 +45,10 @@ def loaded(url: str) -> tuple[bool, str, int]:
         if location["__typename"] == "PythonError":
             return True, location["message"].strip().splitlines()[0], 0
     return True, "", len(answer["assetNodes"])
+
+
+def silent_for(url: str) -> float:
+    """For how many seconds the daemon's most silent part has not said that it lives. Raises as `ask`."""
+    answer = ask(url, "{ instance { daemonHealth { allDaemonStatuses { required lastHeartbeatTime } } } }")
+    parts = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return time.time() - min(part["lastHeartbeatTime"] or 0 for part in parts if part["required"])

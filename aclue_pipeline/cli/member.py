@@ -20,14 +20,15 @@ _LOG_BYTES = 10 * 2**20  # a log that is longer becomes the one before
 
 @dataclass
 class Member:
-    """`answered`: whether it ever did since it started; `refusals`: how often in a row it did not. `former`: groups of those that it
-    replaced, in which runs may go on."""
+    """`due`: not to be started again before. `answered`: whether it ever did since it started; `refusals`: how often in a row it did not.
+    `former`: groups of those that it replaced, in which runs may go on."""
 
     name: str
     command: list[str]
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
+    due: float = 0.0
     false_starts: int = 0
     answered: bool = False
     refusals: int = 0

@@ -21,7 +21,7 @@ from types import FrameType
 
 import psutil
 
-from aclue_pipeline.cli.answers import ask, code_answers, loaded
+from aclue_pipeline.cli.answers import ask, code_answers, loaded, silent_for
 from aclue_pipeline.cli.member import Member
 from aclue_pipeline.errors import AclueError, ServerFailed
 from aclue_pipeline.settings import LOCATION
@@ -33,9 +33,11 @@ GRACE_SECONDS = 30.0  # for runs to end by themselves once they are cancelled
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.1
 _LOOK_SECONDS, _DOUBT_SECONDS = 10.0, 2.0  # until they are asked again whether they answer, and where one did not
+_SILENT_SECONDS = 300.0  # a daemon that has not said for so long that it lives hangs: it does twice a minute
 _REFUSALS = 2  # in a row, and who did not answer is replaced
 _STEADY_SECONDS = 20.0  # a member that lived this long did start
 _MAX_FALSE_STARTS = 5
+_MOST_PATIENT_SECONDS = 60.0
 
 #: What a question to the webserver raises that is not answered.
 _SILENCE = (OSError, ValueError, KeyError, TypeError)
@@ -61,6 +63,7 @@ class Family:
     _signals: list[int] = field(default_factory=list)
     _forbidden: list[AclueError] = field(default_factory=list)
     _looked: float = 0.0
+    _served: bool = False
 
     @property
     def url(self) -> str:
@@ -69,7 +72,7 @@ class Family:
         return f"http://{host}:{self.port}{self.prefix}"
 
     def run(self) -> None:
-        """Raises ServerFailed where a member dies again and again; the others are ended then, too."""
+        """Raises ServerFailed where a member keeps dying before all is served; the others are ended then, too."""
         # A handler of our own, whatever was inherited: a shell starts background jobs with SIGINT ignored, which
         # would pass through us to Dagster, and Dagster makes SIGTERM behave like SIGINT.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -128,6 +131,7 @@ class Family:
         if not self._signals:
             if not self.read_only:
                 members["daemon"].start(self.environment)  # last, since nobody waits for it
+            self._served = True
             self.ready(self.url)
         while not self._signals:
             self._restart_the_dead(members)
@@ -143,16 +147,19 @@ class Family:
             time.sleep(_POLL_SECONDS)
 
     def _restart_the_dead(self, members: dict[str, Member]) -> None:
-        """Whoever died comes back, unless it keeps dying."""
+        """Whoever died comes back: ever more slowly where it keeps dying, or not at all where that is so from the start."""
         for member in members.values():
-            if member.died:
+            if member.died and time.monotonic() >= member.due:
                 self._replace(member, "died")
 
     def _replace(self, member: Member, why: str) -> None:
         member.false_starts = 1 + (member.false_starts if time.monotonic() - member.started < _STEADY_SECONDS else 0)
-        if member.false_starts >= _MAX_FALSE_STARTS:
+        if self._served:  # what keeps it from starting, such as a database that is down, may pass
+            member.due = time.monotonic() + min(2.0**member.false_starts, _MOST_PATIENT_SECONDS)
+        elif member.false_starts >= _MAX_FALSE_STARTS:
             raise ServerFailed(f"the {member.name} keeps dying: {member.last_words()} (its log is {member.log})")
-        self.say(f"the {member.name} {why}; starting it again")
+        again = f" ({member.last_words()})" if member.false_starts > 1 else ""
+        self.say(f"the {member.name} {why}; starting it again{again}")
         member.kill()
         member.start(self.environment)
 
@@ -161,13 +168,14 @@ class Family:
         doubt = any(member.refusals for member in members.values())
         if time.monotonic() - self._looked < (_DOUBT_SECONDS if doubt else _LOOK_SECONDS):
             return
-        for name, answers in {
+        answers = {
             "code-server": lambda: code_answers(code_socket),
             "webserver": self._lists_assets,
-        }.items():
-            member = members[name]
+            "daemon": self._daemon_lives,
+        }
+        for name, member in members.items():
             member.turn_log()
-            if answers():
+            if answers[name]():
                 member.refusals, member.answered = 0, True
             elif member.answered or time.monotonic() - member.started > _START_SECONDS:
                 member.refusals += 1
@@ -180,6 +188,12 @@ class Family:
             return loaded(self.url)[0]
         except _SILENCE:
             return False
+
+    def _daemon_lives(self) -> bool:
+        try:
+            return silent_for(self.url) < _SILENT_SECONDS
+        except _SILENCE:  # who cannot be asked does not make it hang
+            return True
 
     def _is_loaded(self) -> bool:
         """Whether the UI shows our definitions, or, where they cannot be loaded, the reason (which is then said here, too)."""

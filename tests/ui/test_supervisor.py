@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from aclue_pipeline.cli.member import Member
 from aclue_pipeline.cli.scheduler import schedule_alone
 from aclue_pipeline.cli.supervisor import free_port as next_free_port
 from aclue_pipeline.cli.supervisor import holder
@@ -156,6 +157,19 @@ def test_a_taken_port_gives_way_to_the_next() -> None:
         port = taken.getsockname()[1]
         assert next_free_port(port) > port
         assert holder(port) == f"{psutil.Process().name()} (process {os.getpid()})"
+
+
+def test_a_long_log_becomes_the_one_before_while_its_process_writes_on(tmp_path: Path) -> None:
+    log = tmp_path / "one.log"
+    one = Member("one", ["sh", "-c", f"echo first; read go < {tmp_path}/go; echo second"], log)
+    os.mkfifo(tmp_path / "go")
+    one.start(os.environ)
+    until(lambda: log.read_text() == "first\n")
+    one.turn_log(longer_than=5)
+    (tmp_path / "go").write_text("\n")
+    until(lambda: log.read_text() == "second\n")
+    assert (tmp_path / "one.log.1").read_text() == "first\n"
+    one.end()
 
 
 @pytest.fixture
