@@ -97,7 +97,8 @@ def test_the_lineage_page_shows_every_group(ui, page) -> None:
     page.goto(f"{ui.url}/asset-groups")
     page.get_by_text("schema").first.wait_for()
     page.keyboard.press("Alt+E")
-    page.get_by_text("affiliate_clicks").first.wait_for()
+    # Those that are in sight are drawn; which they are is the layout's choice.
+    page.get_by_text(re.compile(rf"^({'|'.join(table.name for table in CATALOG.tables.values())})$")).first.wait_for()
     page.wait_for_timeout(500)
     shown = page.inner_text("body")
     for group in {node.group_name for node in build_defs(CATALOG).resolve_asset_graph().asset_nodes}:
