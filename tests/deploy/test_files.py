@@ -105,6 +105,16 @@ def test_the_charts_instance_is_that_of_dagster_yaml() -> None:
     assert told == {name: one for name, one in ours.items() if name not in ("storage", "run_coordinator")}
 
 
+def test_code_server_and_webserver_agree_on_names_and_path() -> None:
+    """Links in descriptions and metadata are made where the code is."""
+    chart = values()
+    [code] = chart["dagster-user-deployments"]["deployments"]
+    assert code["env"] == chart["dagsterWebserver"]["env"]
+    assert "pathPrefix" not in chart["dagsterWebserver"]
+    [prefix] = [one["value"] for one in code["env"] if one["name"] == "ACLUE_UI_PREFIX"]
+    assert chart["dagsterWebserver"]["readinessProbe"]["httpGet"]["path"] == f"{prefix}/server_info"
+
+
 def test_pods_have_no_more_rights_than_they_need() -> None:
     chart = values()
     for pod in (*chart["dagster-user-deployments"]["deployments"], chart["dagsterWebserver"], chart["dagsterDaemon"]):

@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.database, pytest.mark.slow]
 HOST = "pipeline.example.com"
 UNVERIFIED = ssl._create_unverified_context()
 LOADED = "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } } version }"
+ASSETS = "{ assetNodes { description } }"
 LAUNCH = 'mutation { deletePipelineRun(runId: "none") { __typename } }'
 
 
@@ -68,30 +69,28 @@ def stack(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> I
     def shell(command: str) -> list[str]:
         return ["bash", "-c", command.replace(chart.WORKSPACE, str(folder / "workspace.yaml"))]
 
-    def with_prefix(prefix: str, port: int, read_only: bool = False) -> list[str]:
-        web = given["dagsterWebserver"] | {"pathPrefix": prefix, "service": {"port": port}}
-        return shell(chart.webserver(given | {"dagsterWebserver": web}, read_only))
+    def listening(port: int, read_only: bool = False) -> list[str]:
+        served = given["dagsterWebserver"] | {"service": {"port": port}}
+        return shell(chart.webserver(given | {"dagsterWebserver": served}, read_only))
 
     server.drop_database("chart_storage")
     server.create_database("chart_storage")
     commands = [
-        chart.code(given), shell(chart.daemon()), with_prefix("/pipeline", web), with_prefix("/numbers", looking, True),
-        [tool("nginx"), "-p", str(folder), "-c", _nginx(folder, web, looking, nginx), "-g", "daemon off;"],
+        (chart.code(given), "/pipeline"), (shell(chart.daemon()), "/pipeline"),
+        (listening(web), "/pipeline"), (listening(looking, read_only=True), "/numbers"),
+        ([tool("nginx"), "-p", str(folder), "-c", _nginx(folder, web, looking, nginx), "-g", "daemon off;"], ""),
     ]  # fmt: skip
     environment["ACLUE_DATABASE_URL"] = server.url("postgres")  # named, and asked nothing: no run starts
     said = (folder / "said").open("w")
     started = [
-        subprocess.Popen(one, env=environment, cwd=folder, stdout=said, stderr=said, start_new_session=True) for one in commands
+        subprocess.Popen(
+            command, env=environment | {"ACLUE_UI_PREFIX": prefix}, cwd=folder, stdout=said, stderr=said, start_new_session=True
+        )
+        for command, prefix in commands
     ]  # fmt: skip
     try:
-        _until(
-            lambda: _ask(web, "/pipeline", LOADED)["workspaceOrError"]["locationEntries"][0]["loadStatus"] == "LOADED"
-        )
-        _until(
-            lambda: (
-                _ask(looking, "/numbers", LOADED)["workspaceOrError"]["locationEntries"][0]["loadStatus"] == "LOADED"
-            )
-        )
+        # The code server answers, with nothing, before it has loaded anything.
+        _until(lambda: _ask(web, "/pipeline", ASSETS)["assetNodes"] and _ask(looking, "/numbers", ASSETS)["assetNodes"])
         yield Stack(web, looking, nginx, environment, folder)
     finally:
         for process in started:
@@ -189,6 +188,13 @@ def test_the_charts_commands_are_ours_and_answer_its_probes(stack: Stack) -> Non
     url = f"http://127.0.0.1:{stack.web}/pipeline{probe['path']}"
     assert _get(url, **headers)[0] == 200
     assert _get(url, Host="10.1.2.3:3000")[0] == 421, "the guard, to which a probe without Host is a stranger"
+
+
+def test_links_that_the_code_server_makes_lead_under_the_path(stack: Stack) -> None:
+    said = json.dumps(_ask(stack.web, "/pipeline", ASSETS))
+    links = re.findall(r"\]\((/[^/)]+/[^/)#?]+)", said)
+    assert "/pipeline/atlas" in links
+    assert {link.split("/")[1] for link in links} == {"pipeline"}
 
 
 def test_a_second_daemon_is_refused_by_the_first_ones_lock(stack: Stack) -> None:
