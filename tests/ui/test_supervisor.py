@@ -128,6 +128,7 @@ def test_ending_cancels_runs_and_leaves_nobody(ui) -> None:
         while not pg.execute("select 1 from pg_locks where not granted").fetchone():
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        leave_behind(ui, run)
         family = ui.family()
         assert len(family) > 4
         ui.process.send_signal(signal.SIGTERM)
@@ -137,6 +138,24 @@ def test_ending_cancels_runs_and_leaves_nobody(ui) -> None:
     assert not ui.family(), "somebody was left behind"
     assert "cancelling 1 run" in ui.said()
     assert recorded_status(ui, run) == "CANCELED"
+    assert recorded_status(ui, LEFT_BEHIND) == "NOT_STARTED", "somebody else's, and the end waited for it"
+
+
+LEFT_BEHIND = "00000000-0000-4000-8000-000000000000"
+
+
+def leave_behind(ui, like: str) -> None:
+    """A run as a command leaves it that is killed, or is about to begin, in another shell."""
+    storage = Database(ui.database.url.rsplit("/", 1)[0] + "/ui_dagster")
+    with storage.psycopg() as pg:
+        pg.execute(
+            """insert into runs (run_id, pipeline_name, status, run_body)
+               select %s, pipeline_name, 'NOT_STARTED',
+                   regexp_replace(replace(run_body, run_id, %s), 'DagsterRunStatus[.][A-Z]+', 'DagsterRunStatus.NOT_STARTED')
+               from runs where run_id = %s""",
+            [LEFT_BEHIND, LEFT_BEHIND, like],
+        )
+    storage.close()
 
 
 def recorded_status(ui, run: str) -> str:
