@@ -21,6 +21,7 @@ MODULES = (
     "funnel",
     "people",
     "health",
+    "history",
 )
 
 

@@ -6,7 +6,8 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ import yaml
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.instance_for_test import instance_for_test
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.asset_daemon import AssetDaemon
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._daemon.sensor import execute_sensor_iteration
+from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.settings import LOCATION
@@ -28,6 +33,9 @@ from tests.support.catalogs import CATALOG
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOG = logging.getLogger(__name__)
+
+#: Runs it at once, in this process.
+AT_ONCE = {"module": "dagster._core.launcher.sync_in_memory_run_launcher", "class": "SyncInMemoryRunLauncher"}
 
 #: Notes what it should start, and starts nothing.
 NOTES = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
@@ -46,6 +54,8 @@ defs = dg.definitions(lambda: _defs())
 class Daemon:
     instance: dg.DagsterInstance
     workspace: WorkspaceProcessContext
+    _next: dict[str, Any] = field(default_factory=dict)
+    _conditions: AssetDaemon = field(default_factory=lambda: AssetDaemon({}, 30))
 
     def backfill(self, name: str, assets: Sequence[dg.AssetKey], days: Sequence[str]) -> None:
         """As from the UI: these days of these assets."""
@@ -58,6 +68,15 @@ class Daemon:
         )
         errors = [error for error in execute_backfill_iteration(self.workspace, _LOG) if error]
         assert not errors, errors
+
+    def tick(self, at: datetime) -> None:
+        """All that the daemon does at this moment, by its clock: schedules, sensors, conditions, and the queue till it is empty."""
+        with freeze_time(at):
+            list(launch_scheduled_runs(self.workspace, _LOG, at, self._next))
+            list(execute_sensor_iteration(self.workspace, _LOG, None, None))
+            self._conditions._run_iteration_impl(self.workspace, None, {}, {})
+            while self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])):
+                self.dequeue()
 
     def dequeue(self) -> None:
         """One look at the queue."""
