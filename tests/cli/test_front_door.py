@@ -312,7 +312,6 @@ WITHOUT_JSON = {
     "signoff",
     "export person",
     "export supabase",
-    "ui",
     "report",
     "extract",
     "db psql",
