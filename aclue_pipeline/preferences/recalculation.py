@@ -22,7 +22,9 @@ from aclue_pipeline.preferences.model import TasteModel
 from aclue_pipeline.preferences.publish import Adjusted, Published, Publisher, take_back
 from aclue_pipeline.preferences.rows import profile_lines
 from aclue_pipeline.preferences.store import (
+    current_version,
     has_new_products,
+    is_usable,
     load_model,
     meet_new_products,
     save_items,
@@ -96,14 +98,14 @@ def recalculate(
 
 
 def waiting(db: Database) -> int:
-    """How many users the next recalculation would take in; before the first training, how many signals there are to learn from."""
+    """How many users the next recalculation would take in; while no version can be used (none was trained yet, or a run was killed before
+    it was judged), how many signals there are to learn from."""
     with db.psycopg() as pg:
         if pg.execute("select to_regclass('pipeline.taste_models')").fetchone() == (None,):
             return 0
-        statement = "select exists (select from pipeline.taste_models), (select count(*) from pipeline.signals)"
-        ((is_trained, events),) = pg.execute(statement).fetchall()
-    if not is_trained:
-        return int(events)
+        if not is_usable(current_version(pg)):
+            ((events,),) = pg.execute("select count(*) from pipeline.signals where value <> 0").fetchall()
+            return int(events)
     with db.psycopg() as reader:
         (gone, _), others = _Run(reader, (), False, lambda line: None, None)._changed()
     return len(gone) + others

@@ -122,6 +122,11 @@ def copy_items(pg: psycopg.Connection[Any], version: str, model: TasteModel) -> 
     )
 
 
+def is_usable(version: str | None) -> bool:
+    """Whether this release's arithmetic trained it."""
+    return version is not None and version.startswith(FORMAT)
+
+
 def usable_version(pg: psycopg.Connection[Any]) -> str:
     """The current version. Raises MissingPrerequisite where none was accepted that was trained by this release's arithmetic."""
     current = current_version(pg)
@@ -129,7 +134,7 @@ def usable_version(pg: psycopg.Connection[Any]) -> str:
         raise MissingPrerequisite(
             "there is no accepted taste model yet; train one with `aclue preferences train`, judge it with `aclue preferences evaluate`"
         )
-    if not current.startswith(FORMAT):
+    if not is_usable(current):
         raise MissingPrerequisite(
             f"the taste model {current} is of an earlier release; train one with `aclue preferences train`, judge it with"
             " `aclue preferences evaluate`"

@@ -7,7 +7,7 @@ import pytest
 
 from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.defs import automation
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, query
 from tests.conftest import Databases
 from tests.preferences.database import give_feedback
 from tests.support.catalogs import CATALOG
@@ -73,6 +73,10 @@ def test_the_net_beneath_the_profiles_asks_who_waits_and_leaves_a_run_under_way_
 
         assert tick(databases.copy("deployed")) == "no profile waits", "there is nobody yet"
         assert tick() == "no profile waits"
+        unjudged = databases.copy("profiled_shop")
+        with unjudged.begin() as connection:  # its run was killed before the model was judged
+            query(connection, "update pipeline.taste_models set (status, pinned_at) = ('candidate', null)")
+        assert tick(unjudged) == 1
         with db.begin() as connection:
             give_feedback(connection, 5, 6, 1.0)
         assert tick() == 1
