@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
+
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.cli.answers import ask, loaded
 from aclue_pipeline.errors import AclueError
@@ -29,7 +31,6 @@ def examine(url: str, storage: str) -> Iterator[Judgement]:
     database, started = Database(storage), {}
     try:
         with database.psycopg() as pg:
-            # The tables are Dagster's, made when it first starts.
             beats = dict(
                 pg.execute("select daemon_type, (body::json->>'timestamp')::float8 from daemon_heartbeats").fetchall()
             )
@@ -40,6 +41,8 @@ def examine(url: str, storage: str) -> Iterator[Judgement]:
             )
         yield _judged("storage", database.label, "", f"answers: {database.label}")
         yield _daemons(beats)
+    except psycopg.errors.UndefinedTable:
+        yield _judged("storage", database.label, "Dagster has never started on it", "", "start it: aclue ui")
     except AclueError as error:
         yield _judged("storage", database.label, str(error), "", "start the server that ACLUE_DAGSTER_URL names")
     finally:

@@ -19,13 +19,15 @@ from aclue_pipeline.settings import get_settings
 def purge_op(context: dg.OpExecutionContext) -> None:
     from aclue_pipeline.health.history import purge
 
-    settings = get_settings()
-    if settings.dagster_url is None:
-        raise DatabaseNotNamed("no database of Dagster's is named: set ACLUE_DAGSTER_URL")
-    before = datetime.now(UTC) - timedelta(days=settings.history_days)
-    dagster = Database(settings.dagster_url.get_secret_value())
-    done = purge(dagster, before, [OBSERVE.job, CONTRACTS.job, DRIFT.job])
-    dagster.close()
+    url = getattr(context.instance.run_storage, "postgres_url", None)  # the chart names it in dagster.yaml alone
+    if url is None:
+        raise DatabaseNotNamed("Dagster's storage is no database of its own: set ACLUE_DAGSTER_URL")
+    before = datetime.now(UTC) - timedelta(days=get_settings().history_days)
+    dagster = Database(url)
+    try:
+        done = purge(dagster, before, [OBSERVE.job, CONTRACTS.job, DRIFT.job])
+    finally:
+        dagster.close()
     folders = _purge_folders(context.instance, before)
     went = f"{done.events:,} events, {done.runs:,} runs that only looked, {done.ticks:,} ticks, {folders:,} folders"
     context.log.info(f"of before {before:%Y-%m-%d}: {went}")

@@ -15,7 +15,6 @@ from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.defs.timetable import RANGE_END, RANGE_START
 from aclue_pipeline.health import history
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
 
@@ -51,14 +50,11 @@ def dagster(databases: Databases) -> Database:
 
 
 @pytest.fixture
-def instance(dagster: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("ACLUE_DAGSTER_URL", dagster.url)
-    get_settings.cache_clear()
+def instance(dagster: Database, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """As the chart writes it: what its storage is stands in dagster.yaml alone, not in ACLUE_DAGSTER_URL."""
     storage = {"postgres": {"postgres_url": dagster.url.replace("postgresql://", "postgresql+psycopg2://")}}
     with instance_for_test({"storage": storage}, temp_dir=str(tmp_path)) as instance:
         yield instance
-    monkeypatch.undo()
-    get_settings.cache_clear()
 
 
 def test_what_is_old_goes_in_batches_and_every_assets_state_stays(

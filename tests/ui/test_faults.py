@@ -17,6 +17,7 @@ import pytest
 from aclue_pipeline.cli.ui_health import examine
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
+from tests.conftest import Databases
 
 from .conftest import ACLUE, Ui, free_port
 
@@ -100,6 +101,13 @@ def test_health_is_a_line_each_and_an_exit_code(ui: Ui, storage: Database) -> No
     assert "✓ storage" in done.stdout
     assert "✗ location: http://127.0.0.1:1 no answer" in done.stdout
     assert done.stderr == "aclue: location, schedules failed; do as said above, then aclue ui --health again\n"
+
+
+@pytest.mark.database
+def test_health_of_a_storage_that_dagster_has_not_used_yet_says_so(databases: Databases) -> None:
+    storage, *_ = examine("http://127.0.0.1:1", databases.copy("supabase").url)
+    assert (storage.check, storage.passed) == ("storage", False)
+    assert "has never started" in storage.sentence
 
 
 @pytest.mark.slow
