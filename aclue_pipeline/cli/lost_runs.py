@@ -1,8 +1,8 @@
 """Runs whose process is gone. A code server tells of its own children only: what outlived it and was killed, or went with it or with the
 whole container, stays "started" for Dagster until its longest time is over. Such a run is recorded as failed, and so tried again."""
 
-import contextlib
 import json
+import logging
 import re
 import socket
 import threading
@@ -17,11 +17,15 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
+from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import DBAPIError
 
 from aclue_pipeline.settings import PROCESS_TAG
 
+_LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 5.0
+#: What a look ends with while the storage is away: of a connection that was open, and of one that Dagster gave up to open.
+AWAY = (DBAPIError, DagsterPostgresException)
 _RUNNING = RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
 
 
@@ -33,8 +37,12 @@ def watch() -> None:
         with DagsterInstance.get() as instance:
             while True:
                 time.sleep(_LOOK_SECONDS)
-                with contextlib.suppress(DBAPIError):  # the storage is away, for which the others have better words
+                try:
                     suspects = look(instance, suspects)
+                except AWAY:  # for which the others have better words
+                    pass
+                except Exception:  # one odd run must not end the looking for all others
+                    _LOG.exception("runs whose process is gone cannot be looked for")
 
     threading.Thread(target=forever, name="lost-runs", daemon=True).start()
 

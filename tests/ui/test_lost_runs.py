@@ -4,11 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.instance_for_test import instance_for_test
 
-from aclue_pipeline.cli.lost_runs import look
+from aclue_pipeline.cli.lost_runs import AWAY, look
+from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.settings import PROCESS_TAG
 
 
@@ -40,3 +43,20 @@ def test_a_killed_commands_run_is_cancelled_at_the_second_look_and_nobody_elses(
         look(instance, suspects)
         found = {name: instance.get_run_by_id(run.run_id).status for name, run in runs.items()}
         assert found == {**dict.fromkeys(owners, status), "killed": dg.DagsterRunStatus.CANCELED}
+
+
+@pytest.mark.slow
+@pytest.mark.database
+def test_a_storage_that_is_away_for_long_does_not_end_the_looking(server: EmbeddedServer, tmp_path: Path) -> None:
+    """At first the open connection fails, then Dagster's own patience with new ones ends, by an error of its own."""
+    server.create_database("looked_at")
+    url = server.url("looked_at", SUPERUSER).replace("postgresql://", "postgresql+psycopg2://")
+    with instance_for_test({"storage": {"postgres": {"postgres_url": url}}}, temp_dir=str(tmp_path)) as instance:
+        assert look(instance, set()) == set()
+        server.stop()
+        for _ in range(2):
+            with pytest.raises(AWAY):
+                look(instance, set())
+        server.start()
+        assert look(instance, set()) == set()
+    server.drop_database("looked_at")
