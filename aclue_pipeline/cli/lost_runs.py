@@ -72,7 +72,8 @@ def _is_lost(instance: DagsterInstance, record: RunRecord) -> bool:
     if _has(server, run.run_id) is not False:  # where it does not answer, nobody could try the run again
         return False
     if not server.get("socket"):  # another machine's: the process went with its container
-        return True
+        # Of one that it is ending a code server says the same; Dagster waits a minute for that.
+        return run.status != DagsterRunStatus.CANCELING
     started = instance.event_log_storage.get_records_for_run(run.run_id, of_type=DagsterEventType.ENGINE_EVENT).records
     for one in started:
         if found := re.fullmatch(r"Started process for run \(pid: (\d+)\)\.", one.event_log_entry.message):

@@ -1,5 +1,6 @@
 """Runs that a command made and that its end left behind; those of a code server are in test_faults.py."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.instance_for_test import instance_for_test
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.client import DagsterGrpcClient
 
 from aclue_pipeline.cli.lost_runs import AWAY, look
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
@@ -60,3 +63,27 @@ def test_a_storage_that_is_away_for_long_does_not_end_the_looking(server: Embedd
         server.start()
         assert look(instance, set()) == set()
     server.drop_database("looked_at")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_being_ended_on_another_machine_is_not_lost(tmp_path: Path) -> None:
+    """Of such a run a code server says the same as of one it never heard of."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "empty.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
+    command = [sys.executable, "-m", "dagster", "api", "grpc", "--port", str(port), "--python-file", "empty.py"]
+    server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while DagsterGrpcClient(port=port, host="127.0.0.1").health_check_query() != "SERVING":
+            assert server.poll() is None
+        tags = {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
+        with dg.DagsterInstance.ephemeral() as instance:
+            runs = {
+                status: instance.add_run(dg.DagsterRun(job_name="observe", status=status, tags=tags)).run_id
+                for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+            }
+            assert look(instance, set()) == {runs[dg.DagsterRunStatus.STARTED]}
+    finally:
+        server.terminate()
+        server.wait(20)
