@@ -8,7 +8,7 @@ from pydantic import Field
 
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.schema import observed
-from aclue_pipeline.defs.steps import clearly, step
+from aclue_pipeline.defs.steps import ONCE, once, step
 from aclue_pipeline.errors import SettingsError
 from aclue_pipeline.postgres import Database
 
@@ -53,7 +53,7 @@ class PurgeConfig(Named):
 
 
 @dg.op(name="rollback", tags={"kind": "postgres"}, **step("schema"))
-@clearly
+@once
 def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -65,7 +65,7 @@ def rollback_op(context: dg.OpExecutionContext, config: RollbackConfig, database
 
 
 @dg.op(name="restore", tags={"kind": "postgres"}, **step("schema"))
-@clearly
+@once
 def restore_op(context: dg.OpExecutionContext, config: RestoreConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -75,7 +75,7 @@ def restore_op(context: dg.OpExecutionContext, config: RestoreConfig, database: 
 
 
 @dg.op(name="purge", tags={"kind": "postgres"}, **step("schema"))
-@clearly
+@once
 def purge_op(context: dg.OpExecutionContext, config: PurgeConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
@@ -89,6 +89,7 @@ def purge_op(context: dg.OpExecutionContext, config: PurgeConfig, database: Data
 @dg.job(
     description="Retire the deployed tables of the named database with their rows; `restore_schema` brings them back.",
     executor_def=dg.in_process_executor,
+    tags=ONCE,
 )
 def rollback_schema() -> None:
     rollback_op()
@@ -97,6 +98,7 @@ def rollback_schema() -> None:
 @dg.job(
     description="Bring back what a rollback retired, in the database that the configuration names.",
     executor_def=dg.in_process_executor,
+    tags=ONCE,
 )
 def restore_schema() -> None:
     restore_op()
@@ -105,6 +107,7 @@ def restore_schema() -> None:
 @dg.job(
     description="Drop what rollbacks retired in the database that the configuration names; rows only where it says so.",
     executor_def=dg.in_process_executor,
+    tags=ONCE,
 )
 def purge_schema() -> None:
     purge_op()

@@ -6,7 +6,7 @@ import dagster as dg
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs.checks import Built
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.steps import clearly, step
+from aclue_pipeline.defs.steps import ONCE, once, step
 from aclue_pipeline.defs.tables import build_room
 from aclue_pipeline.defs.timetable import CLOSE
 
@@ -17,7 +17,7 @@ def build(catalog: Catalog) -> Built:
 
 def close_month(catalog: Catalog) -> dg.JobDefinition:
     @dg.op(name="close", description=CLOSE.does, tags={"kind": "postgres"}, **step("revenue"))
-    @clearly
+    @once
     def close(context: dg.OpExecutionContext, database: DatabaseResource) -> None:
         from aclue_pipeline.revenue import closing
 
@@ -28,7 +28,7 @@ def close_month(catalog: Catalog) -> dg.JobDefinition:
         done = closing.close(database, catalog, month, f"run {context.run_id}")
         context.log.info(f"{month:%Y-%m} is closed: {len(done.amounts)} currencies and networks")
 
-    @dg.job(name=CLOSE.job, description=CLOSE.does)
+    @dg.job(name=CLOSE.job, description=CLOSE.does, tags=ONCE)
     def job() -> None:
         close()
 

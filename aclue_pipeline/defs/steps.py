@@ -24,17 +24,26 @@ def step(pool: str | None = None) -> dict[str, Any]:
     return {"pool": pool}
 
 
-def clearly(function: Callable[..., Any]) -> Callable[..., Any]:
+#: Tags of a job whose steps are `once`: nor does Dagster make its run again when the process was lost.
+ONCE = {"dagster/max_retries": "0"}
+
+
+def once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`clearly`, for what would do something else the second time: swap back, close the next month."""
+    return clearly(function, again=False)
+
+
+def clearly(function: Callable[..., Any], again: bool = True) -> Callable[..., Any]:
     """Decorator of a step's function, below Dagster's own: its errors become failures with one line that a person can read."""
 
     @functools.wraps(function)
     def plain(*arguments: Any, **named: Any) -> Any:
-        with _failures():
+        with _failures(again):
             return function(*arguments, **named)
 
     @functools.wraps(function)
     def generated(*arguments: Any, **named: Any) -> Iterator[Any]:
-        with _failures():
+        with _failures(again):
             yield from function(*arguments, **named)
 
     wrapped: Any = generated if inspect.isgeneratorfunction(function) else plain
@@ -44,7 +53,7 @@ def clearly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures(again: bool) -> Iterator[None]:
     try:
         yield
     except (dg.Failure, dg.RetryRequested):
@@ -58,7 +67,7 @@ def _failures() -> Iterator[None]:
             began = began.__cause__ or began.__context__
         line = str(error) if isinstance(error, AclueError) else f"{type(error).__name__}: {error}"
         failure = dg.Failure(line, allow_retries=False)
-        if is_transient(error):
+        if again and is_transient(error):
             failure.__cause__ = error
             raise dg.RetryRequested(MAX_RETRIES, RETRY_SECONDS) from failure
         raise failure from error

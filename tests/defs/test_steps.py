@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from aclue_pipeline.definitions import build_defs, run_job
-from aclue_pipeline.defs import steps
+from aclue_pipeline.defs import retire, steps
 from aclue_pipeline.derived import facts
 from aclue_pipeline.errors import MissingPrivilege, Unreachable
 from aclue_pipeline.postgres import Database, query
@@ -136,3 +136,27 @@ def test_what_does_not_pass_by_itself_is_not_tried_again(
         [failure] = [event for event in result.all_events if event.is_step_failure]
         assert failure.step_failure_data.user_failure_data.description == "this role may not: connect as the owner"
         assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.slow
+@pytest.mark.database
+def test_what_would_do_something_else_the_second_time_is_done_once(
+    deployed_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swap would be swapped back, the next month closed."""
+    once = {
+        job.name for job in build_defs(CATALOG).resolve_all_job_defs() if job.tags.get("dagster/max_retries") == "0"
+    }
+    assert once == {"rollback_schema", "restore_schema", "purge_schema", "close_month"}
+    calls = []
+
+    def gone(*_: object) -> None:  # all is committed
+        calls.append(1)
+        raise Unreachable("the server closed the connection")
+
+    monkeypatch.setattr(retire, "observed", gone)
+    config = {"ops": {"rollback": {"config": {"database": deployed_db.name}}}}
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(Unreachable):
+        run_job("rollback_schema", instance, database=deployed_db, catalog=CATALOG, run_config=config)
+    assert len(calls) == 1
