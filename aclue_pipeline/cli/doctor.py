@@ -184,7 +184,8 @@ def _storage() -> "Iterator[Judgement]":
 
     settings = get_settings()
     if settings.dagster_url is None:
-        if (Path(os.environ.get("DAGSTER_HOME", "")) / "dagster.yaml").is_file():
+        home = os.environ.get("DAGSTER_HOME")
+        if home and (Path(home) / "dagster.yaml").is_file():
             says = "named in DAGSTER_HOME's dagster.yaml, as by Dagster's chart, and not in ACLUE_DAGSTER_URL"
             yield Judgement("storage", "storage", "not judged", "warn", says, remedy="dagster instance info")
             return

@@ -104,10 +104,11 @@ def test_on_a_sound_installation_it_ends_well_also_where_something_is_unset(
     assert "✓ rights" in out
 
     settings.delenv("ACLUE_DAGSTER_URL")
+    settings.delenv("DAGSTER_HOME", raising=False)
     get_settings.cache_clear()
+    (tmp_path / "dagster.yaml").touch()  # a checkout has one, and means no instance by it
     with pytest.raises(SettingsError, match="ACLUE_DAGSTER_URL is not set"):
         list(doctor._storage())
-    (tmp_path / "dagster.yaml").touch()
     settings.setenv("DAGSTER_HOME", str(tmp_path))
     assert [one.outcome for one in doctor._storage()] == ["not judged"], "the chart's pods"
 
