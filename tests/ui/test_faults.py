@@ -172,6 +172,9 @@ def test_after_an_outage_each_schedule_ticks_once_and_a_killed_run_is_tried_agai
     [(run,)] = rows(storage, by_schedule)
     assert ui.until(run, ENDED) == "SUCCESS"
     assert rows(storage, "select count(*) from job_ticks where tick_body like '%%hourly_drift%%'") == [(1,)]
+    with storage.psycopg() as pg:  # each start of the UI has a socket of its own, by which Dagster names what it left
+        pg.execute("update instigators set instigator_body = replace(instigator_body, 'code.sock', 'former.sock')")
+    assert not red(ui, storage)
     until(lambda: attempts(storage, killed) == ["FAILURE", "SUCCESS"])
     ui.ask("mutation($s: ScheduleSelector!) { resetSchedule(scheduleSelector: $s) { __typename } }", s=hourly)
 
