@@ -43,16 +43,15 @@ def condition(catalog: Catalog, table: Table, group: str) -> dg.AutomationCondit
 
 def _follows(catalog: Catalog, tables: Iterable[Table]) -> dg.AutomationCondition[Any]:
     """True once an observation has found a new version of a source behind these tables, however many views lie between, and where there
-    is nothing yet; not again after a failure, until a source changes."""
+    is nothing yet; not again after its run failed or was ended, until a source changes."""
     changes: list[dg.AutomationCondition[Any]] = [
         dg.AutomationCondition.asset_matches(key_of(source), dg.AutomationCondition.data_version_changed())
         for source in _sources(catalog, tables)
     ]
-    changed = reduce(or_, changes)
-    missing = dg.AutomationCondition.missing() & ~dg.AutomationCondition.execution_failed()
+    wanted = reduce(or_, changes, dg.AutomationCondition.missing().newly_true())
     # Not since_last_handled: that forgets a version which is seen at the tick after a request, or at which a run's end is.
-    due = changed.since(dg.AutomationCondition.newly_requested() & ~changed)
-    return (due | missing) & ~dg.AutomationCondition.in_progress()
+    due = wanted.since(dg.AutomationCondition.newly_requested() & ~wanted)
+    return due & ~dg.AutomationCondition.in_progress()
 
 
 def _sources(catalog: Catalog, tables: Iterable[Table]) -> list[str]:

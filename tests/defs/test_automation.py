@@ -17,10 +17,10 @@ PROFILES = {"public.user_preferences", "pipeline.taste_models", "analytics.prefe
 
 
 class Following:
-    """The conditions, evaluated tick by tick as the daemon does; what is asked for is done at once."""
+    """The conditions, evaluated tick by tick as the daemon does; what is asked for is done at once, or not at all."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self.instance, self.defs, self.cursor = instance, build_defs(CATALOG), None
+    def __init__(self, instance: dg.DagsterInstance, done: bool = True) -> None:
+        self.instance, self.defs, self.cursor, self.done = instance, build_defs(CATALOG), None, done
 
     def observed(self, table: str, version: str) -> None:
         self.instance.report_runless_asset_event(
@@ -33,7 +33,7 @@ class Following:
         self.cursor = result.cursor
         keys = [one.key for one in result.results if one.true_subset.size]
         tables = {".".join(key.path) for key in keys if isinstance(key, dg.AssetKey)}
-        for table in tables:
+        for table in tables if self.done else ():
             self.instance.report_runless_asset_event(dg.AssetMaterialization(table.split(".")))
         return tables
 
@@ -58,6 +58,28 @@ def test_one_new_version_of_a_source_however_far_up_asks_for_what_follows_it_and
     assert following.tick() == FACTS | PROFILES
     following.observed("auth.users", "2")
     assert following.tick() == set()
+
+
+def test_a_first_run_that_failed_or_was_ended_is_not_begun_again_until_a_source_changes(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Ended by a person it was begun again each minute."""
+    following = Following(instance, done=False)
+    for table in CATALOG.observed:
+        following.observed(table, "1")
+    job = following.defs.resolve_implicit_global_asset_job_def()
+    for version, end in (("2", instance.report_run_canceled), ("3", instance.report_run_failed)):
+        assert following.tick() == FACTS | PROFILES
+        run = instance.create_run_for_job(
+            job,
+            asset_selection=frozenset(dg.AssetKey(key.split(".")) for key in FACTS | PROFILES),
+            status=dg.DagsterRunStatus.STARTED,
+        )
+        assert following.tick() == set()
+        end(run)
+        assert [following.tick(), following.tick()] == [set(), set()]
+        following.observed("public.swipe_interactions", version)
+    assert following.tick() == FACTS | PROFILES
 
 
 @pytest.mark.database
