@@ -461,7 +461,7 @@ def tried(times: int) -> settings:
     return settings(max_examples=times, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@tried(12)
+@tried(5)
 @given(st.lists(_ROW, min_size=1, max_size=8))
 def test_whatever_a_client_writes_everybody_elses_profile_stays(
     fuzzed: Database, rows: list[tuple[str, str, Row]]

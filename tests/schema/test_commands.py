@@ -255,4 +255,4 @@ def test_a_length_of_time_as_people_write_it(written: str, meant: int) -> None:
 def test_anything_else_is_refused(capsys) -> None:
     code, _, err = said(capsys, "deploy", "--give-up", "soon")
     assert code == 2
-    assert "write 45s, 10min or 2h" in err
+    assert "write 45s, 10min, 2h or 3d" in err
