@@ -73,9 +73,7 @@ def updated(states: Mapping[str, State], source: str, found: Mapping[str, Alert]
         state = replace(old, source=source, severity=alert.severity, sentence=alert.sentence, remedy=alert.remedy)
         if old.ended_at is not None:
             state = replace(state, ended_at=None, returns=old.returns + 1)
-            if (
-                not old.told and old.settles_at is not None and now >= old.settles_at
-            ):  # it was over: this is another time
+            if old.settles_at is not None and now >= old.settles_at:  # it was over: this is another time
                 state = replace(state, began_at=now, acknowledged_at=None, acknowledged_by=None)
         after[key] = state
     for key, state in states.items():

@@ -1,6 +1,7 @@
 """Whom to tell what, without a database: a week of sweeps, flapping, and that nothing of a person can be in what is told."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -55,6 +56,19 @@ def test_however_it_flaps_nobody_hears_more_than_three_messages_a_day(period: in
 
 def test_what_is_found_once_is_told_to_nobody() -> None:
     assert week([False, True, *[False] * 500, True, False]) == []
+
+
+def test_what_comes_back_is_told_although_somebody_took_on_the_last_time_and_an_address_that_heard_of_it_is_named_no_more() -> (
+    None
+):
+    red = {"late:clicks": Alert("late:clicks", "error", "is wrong", "")}
+    states = updated({}, "room", red, NOW)
+    states = noted(states, "old", due(states.values(), "old", NOW + STEP), NOW + STEP)
+    states = {key: replace(state, acknowledged_at=NOW + STEP, acknowledged_by="ann") for key, state in states.items()}
+    later = NOW + timedelta(hours=9)
+    states = updated(updated(states, "room", {}, NOW + 2 * STEP), "room", red, later)
+    assert [notice.what for notice in due(states.values(), "new", later + STEP)] == ["new"]
+    assert due(states.values(), "old", later + STEP) == [], "it never heard that it was over"
 
 
 def test_what_lasts_a_week_is_told_at_its_beginning_and_twice_again() -> None:
