@@ -62,10 +62,12 @@ def _within(value: dg.MetadataValue[Any], most: int) -> dg.MetadataValue[Any]:
     size = _size(value)
     if size <= max(most, _OF_AN_ENTRY):
         return value
-    if isinstance(value, dg.TableMetadataValue) and len(value.records) > 1:
-        kept = len(value.records) // 2
-        return _within(dg.MetadataValue.table(list(value.records)[:kept], value.schema), most)
-    return dg.MetadataValue.text(f"left out: {size:,} bytes are too many for the event log")
+    if isinstance(value, dg.TableMetadataValue) and len(value.records) > 2:
+        first = next(iter(value.records[0].data))
+        more = dg.TableRecord({**dict.fromkeys(value.records[0].data), first: "… and more"})
+        kept = list(value.records)[: (len(value.records) - 1) // 2]
+        return _within(dg.MetadataValue.table([*kept, more], value.schema), most)
+    return dg.MetadataValue.text(f"left out: an event says at most {MOST:,} bytes, and others come first")
 
 
 def value_of(value: Any) -> dg.MetadataValue[Any]:

@@ -150,8 +150,8 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
     of_all = {row["predictor"]: row for row in rows if row["users_group"] == "all"}
     profile = of_all["profile"]
     figures: dict[str, Any] = {
-        "log_loss": profile["log_loss"],
-        "log_loss of the user's own rate": of_all["user_rate"]["log_loss"],
+        "log_loss": round(profile["log_loss"], 4),
+        "log_loss of the user's own rate": round(of_all["user_rate"]["log_loss"], 4),
         "scores are of version": rows[0]["model_version"],
     }
     if profile["reliability"]:

@@ -213,6 +213,10 @@ def of_range(
         }
 
 
+#: Not of the whole day: rows that did not move are not in it.
+_MOVED = "before → after, over the rows that moved"
+
+
 def _moved(moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How published numbers moved: a line per day, currency and column, the newest day first."""
     if not moves:
@@ -220,9 +224,9 @@ def _moved(moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     lines = [
         {
             "day": move["day"],
-            "currency": move["currency"] or "",
+            **({"currency": move["currency"]} if move["currency"] else {}),
             "column": move["column"],
-            "before → after": f"{_short(move['before'])} → {_short(move['after'])}",
+            _MOVED: f"{_short(move['before'])} → {_short(move['after'])}",
             "causes": ", ".join(move["causes"]),
         }
         for move in reversed(moves[-_DAYS_SHOWN:])

@@ -136,6 +136,8 @@ def sentence(room: str, kind: str = "") -> str:
     if kind == "view" and room != "health":
         return "Brought up to date by every job that it is part of; a view is always current."
     entry = SYNC if kind == "facts" else entry_of(room)
+    if kind == "whole" and entry is REBUILD:
+        return f"As a whole, each time that days are rebuilt, at least every night. (Job `{entry.job}`, schedule `{entry.schedule}`.)"
     net = f"; {entry.net}" if entry.net else ""
     return f"{entry.when} (Job `{entry.job}`, schedule `{entry.schedule}`{net}.)"
 

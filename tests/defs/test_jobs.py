@@ -210,7 +210,7 @@ def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_ca
     [of_day] = told(again((moved["day"], moved["day"])), "analytics.revenue_daily").values()
     assert {
         "day".center(12, "\u00a0"): moved["day"].isoformat(), "currency": moved["currency"], "column": "actual_commission",
-        "before → after": f"{before:,} → {before + 1000:,}", "causes": "amount",
+        "before → after, over the rows that moved": f"{before:,} → {before + 1000:,}", "causes": "amount",
     } in [record.data for record in of_day["published numbers that moved"].records]  # fmt: skip
 
 

@@ -110,7 +110,10 @@ def test_no_event_says_more_than_the_event_log_is_meant_to_keep() -> None:
     assert kept.keys() == values.keys()
     assert len(kept["first"].value) == 30_000, "what comes first is kept"
     assert "left out: " in str(kept["second"].value)
-    assert 1 < len(kept["lines"].records) < 500
+    assert 2 < len(kept["lines"].records) < 500
+    *shown, more = (record.data for record in kept["lines"].records)
+    assert [*more.values()] == ["… and more", None], "what is not shown is said"
+    assert all(line["what"] for line in shown)
     assert len(dg.serialize_value(dict(kept)).encode()) <= MOST
 
 

@@ -30,6 +30,16 @@ def test_every_schedule_stands_still_until_somebody_starts_it() -> None:
     assert {schedule.default_status for schedule in automation.schedules(CATALOG)} == {dg.DefaultScheduleStatus.STOPPED}
 
 
+def test_a_table_without_days_is_not_said_to_be_computed_by_days() -> None:
+    said = {
+        table.key: timetable.sentence(table.room, table.kind)
+        for table in CATALOG.tables.values()
+        if table.kind == "whole"
+    }
+    assert said["analytics.commission_monthly"].startswith("As a whole, each time that days are rebuilt")
+    assert not any("the days that need it" in sentence or "backfill" in sentence for sentence in said.values())
+
+
 def test_autostart_starts_every_schedule() -> None:
     said = subprocess.run(
         [sys.executable, "-c", "from aclue_pipeline.definitions import defs; d = defs(); "
