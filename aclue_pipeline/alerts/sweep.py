@@ -26,7 +26,7 @@ from aclue_pipeline.settings import get_settings
 
 
 class Source(NamedTuple):
-    """Something that judges: a room, or Dagster's storage. `every`: how long its last answer stands."""
+    """Something that judges: a room, or Dagster's storage. `every`: how long its last answer stands, once it is told."""
 
     name: str
     judge: Callable[[], Iterable[Judgement]]
@@ -46,6 +46,9 @@ _OUTAGE = "database"
 
 #: Who judges whether an address takes its messages: each for itself, since it is tried only when there is something to say.
 _DELIVERY = "delivery to "
+
+#: Who judges whether a source can judge.
+_BLIND = "judging "
 
 _UNUSABLE = (AclueError, psycopg.Error, sa.exc.SQLAlchemyError)
 
@@ -78,7 +81,10 @@ def _sweep(
         last = memory.judged_at(connection)
     # Half a minute more or less is no reason to wait for the next sweep.
     soon = now + timedelta(seconds=30)
-    asked = [one for one in sources if one.name not in last or soon - last[one.name] >= one.every]
+    unsure = {
+        state.source.removeprefix(_BLIND) for state in states.values() if state.ended_at is None and not state.told
+    }
+    asked = [one for one in sources if one.name in unsure or one.name not in last or soon - last[one.name] >= one.every]
     for gone in [_OUTAGE, *_addresses(states) - {_DELIVERY + target.id for target in targets}]:
         states = updated(states, gone, {}, now)
     for source in asked:
@@ -109,7 +115,7 @@ def ask(states: Mapping[str, State], source: Source, now: datetime) -> dict[str,
         blind = [Judgement("judging", source.name, "not judged", "blocking", _why(error), remedy="aclue alerts")]
     else:
         states = updated(states, source.name, found, now)
-    return updated(states, f"judging {source.name}", alerts(blind), now)
+    return updated(states, _BLIND + source.name, alerts(blind), now)
 
 
 def _why(error: Exception) -> str:

@@ -185,10 +185,12 @@ def test_a_room_that_cannot_judge_is_told_and_ends_nothing(post: Post, receiver:
 def test_a_source_that_was_asked_lately_is_not_asked_and_nothing_of_it_ends(post: Post, receiver: Receiver) -> None:
     post.source = Source("room", post.judge, timedelta(hours=1))
     post.sweep(late="error")
-    post.sweep()
+    post.sweep(), post.sweep()
+    assert receiver.taken() == [], "before it is told it is asked again"
+    post.sweep(60, late="error"), post.sweep(late="error")
     post.sweep(30)
     assert len(receiver.taken()) == 1, "its word stands"
-    post.sweep(25)
+    post.sweep(30)
     post.sweep(60)
     assert "over" in receiver.taken()[0]
 
