@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, tell
-from aclue_pipeline.errors import AclueError, DatabaseNotNamed, ServerFailed, SettingsError, Unreachable
+from aclue_pipeline.errors import AclueError, AlreadyRunning, DatabaseNotNamed, SettingsError, Unreachable
 from aclue_pipeline.settings import checkout, get_settings
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def alone(home: Path) -> Iterator[IO[str]]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
-            raise ServerFailed(
+            raise AlreadyRunning(
                 f"a UI is already running on the data directory {home} ({handle.read() or 'starting'}); end it first, or set ACLUE_HOME"
             ) from None
         handle.truncate(0)

@@ -16,7 +16,7 @@ import pytest
 from aclue_pipeline.cli import aclue, main, page
 from aclue_pipeline.cli.context import Context, pasteable, print_json, waiting
 from aclue_pipeline.cli.ui import alone
-from aclue_pipeline.errors import SettingsError
+from aclue_pipeline.errors import AlreadyRunning, SettingsError
 from aclue_pipeline.settings import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -268,7 +268,7 @@ def test_the_demos_data_are_removed_but_under_a_running_ui(
     assert run(capsys, "db", "remove")[0] == 18  # nobody is there to ask
     with alone(home):
         code, _, err = run(capsys, "db", "remove", "--yes")
-    assert (code, "a UI is already running" in err, home.exists()) == (19, True, True)
+    assert (code, "a UI is already running" in err, home.exists()) == (AlreadyRunning.exit_code, True, True)
     (home / "accepted.csv").write_text("signed off")
     assert run(capsys, "db", "remove", "--yes") == (0, f"deleted {home / 'reports'}\n", "")
     assert (home / "accepted.csv").read_text() == "signed off"
@@ -288,7 +288,7 @@ def test_of_a_named_data_directory_only_the_servers_own_is_removed(
     assert {path.name for path in home.iterdir()} == {"accepted.csv", "ui.lock"}
 
 
-@pytest.mark.parametrize(("code", "left"), [(0, set()), (19, {".aclue", ".venv"})])
+@pytest.mark.parametrize(("code", "left"), [(0, set()), (13, {".aclue", ".venv"})])
 def test_make_clean_ends_where_the_data_are_in_use(code: int, left: set[str]) -> None:
     Path(".venv/bin").mkdir(parents=True)
     Path(".aclue").mkdir()

@@ -18,7 +18,7 @@ from aclue_pipeline.cli.member import Member
 from aclue_pipeline.cli.scheduler import schedule_alone
 from aclue_pipeline.cli.supervisor import free_port as next_free_port
 from aclue_pipeline.cli.supervisor import holder
-from aclue_pipeline.errors import AlreadyRunning, ServerFailed, SettingsError, Unreachable
+from aclue_pipeline.errors import AlreadyRunning, SettingsError, Unreachable
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 
@@ -62,7 +62,7 @@ def test_a_second_ui_on_the_same_data_directory_is_refused(ui) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ACLUE, "ui"], env=environment, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == ServerFailed.exit_code
+    assert done.returncode == AlreadyRunning.exit_code
     assert "already running" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
