@@ -89,7 +89,8 @@ def sections(
     """What the report shows of the table, of these days or of the newest half year."""
     from aclue_pipeline import charts
 
-    last = last or glance.today(connection)
+    today = glance.today(connection)
+    last = last or today
     first = first or last - timedelta(days=182)
     figures: dict[str, Any] = {}
     for section in charts.sections.of(table.key):
@@ -97,21 +98,22 @@ def sections(
             continue
         if rows := section.read(connection, first, last):
             if section.line:
-                figures |= _by_period(rows, *section.line)
+                figures |= _by_period(rows, *section.line, today)
             figures[section.title] = embedded(section.draw, rows, section.title)
     return figures
 
 
-def _by_period(rows: Sequence[Mapping[str, Any]], period: str, what: str) -> dict[str, Markdown]:
-    """Of money, that in the currency with most."""
+def _by_period(rows: Sequence[Mapping[str, Any]], period: str, what: str, today: date) -> dict[str, Markdown]:
+    """Of money, that in the currency with most; a month that is not over is pale."""
     unit, of = _largest((row.get("currency", ""), row[period], row[what]) for row in rows if row[period])
     form = ",.2f" if unit else ",.0f"
     values = [of[at] for at in sorted(of)]
+    is_open = period == "month" and max(of) >= today.replace(day=1)
     says = (
         f"{min(of):%b %Y} to {max(of):%b %Y}: {values[-1]:{form}}{' ' if unit else ''}{unit} in the last {period}, at most"
-        f" {max(values):{form}}"
+        f" {max(values):{form}}{'; pale: not over' if is_open else ''}"
     )
-    return {f"{what} a {period}": sparkline(values, f"{what} a {period}", says)}
+    return {f"{what} a {period}": sparkline(values, f"{what} a {period}", says, int(is_open))}
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
