@@ -162,4 +162,4 @@ def test_a_month_that_is_not_over_is_pale_and_no_slump() -> None:
     rows = [{"currency": "GBP", "month": dt.date(2026, month, 1), "commission": 10} for month in (9, 10)]
     for today, is_open in ((dt.date(2026, 10, 9), True), (dt.date(2026, 11, 1), False)):
         [drawn] = charts._by_period(rows, "month", "commission", today).values()
-        assert ("opacity" in drawn.text, "pale: not over" in " ".join(drawn.text.split())) == (is_open, is_open)
+        assert ("opacity" in drawn.source, "pale: not over" in " ".join(drawn.source.split())) == (is_open, is_open)
