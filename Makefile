@@ -19,11 +19,14 @@ dev: .venv/run ## The Dagster UI on the demo's database, without computing anyth
 test: .venv/dev ## The tests (within 5 minutes on 2 cores)
 	$(BIN)/pytest -n $(or $(WORKERS),2) -m "not slow" $(ARGS)
 
-test-all: .venv/dev ## Only what `make test` leaves out: what is slow, the database tests on another server (ACLUE_PG_BIN), the schema's on 17
+# Where SQL is; what stands above it (commands, definitions, pages) speaks to a server through these.
+ROOMS = tests/test_cases.py $(addprefix tests/,alerts app derived erasure funnel health postgres preferences revenue schema staging upgrade)
+
+test-all: .venv/dev ## Only what `make test` leaves out: what is slow, the rooms on another server (ACLUE_PG_BIN), the schema's on 17
 	$(BIN)/pytest -n $(or $(WORKERS),2) -m slow $(ARGS)
 	@bin=$${ACLUE_PG_BIN:-$$(ls -d /usr/lib/postgresql/15/bin 2>/dev/null)}; \
 	if [ -z "$$bin" ]; then echo "test-all: no PostgreSQL 15 here; install it or name a server's folder in ACLUE_PG_BIN" >&2; exit 1; fi; \
-	set -x; ACLUE_PG_BIN=$$bin $(BIN)/pytest -n $(or $(WORKERS),2) -m "database and not slow" $(ARGS)
+	set -x; ACLUE_PG_BIN=$$bin $(BIN)/pytest -n $(or $(WORKERS),2) -m "database and not slow" $(ROOMS) $(ARGS)
 	@bin=$$($(BIN)/python -m tests.support.postgres17) || exit 1; \
 	[ -z "$$bin" ] || { set -x; ACLUE_PG_BIN=$$bin $(BIN)/pytest -n $(or $(WORKERS),2) -m "database and not slow" tests/schema $(ARGS); }
 

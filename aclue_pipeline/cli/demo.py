@@ -87,14 +87,17 @@ def _summary(steps: "list[Step]", took: list[float], figures: dict[str, str], se
     from rich.console import Console
     from rich.table import Table
 
+    last = {step.name: step for step in steps}  # of a job that ran twice, what it says now
     table = Table(title=f"The demo, in {seconds:.0f} s", title_justify="left", show_header=False)
     for step, each in zip(steps, took, strict=True):
-        table.add_row(step.name, step.result, f"{each:.1f} s", style="red" if step.red else None)
+        table.add_row(
+            step.name, step.result, f"{each:.1f} s", style="red" if step.red and step is last[step.name] else None
+        )
     table.add_section()
     for name, figure in figures.items():
         table.add_row(name, figure, "")
     Console().print(table)
-    for step in {step.name: step for step in steps}.values():  # of a job that ran twice, what it says now
+    for step in last.values():
         for check in step.red:
             click.secho(f"red: {check} ({step.name})", fg="red")
         for check in step.warned:

@@ -56,7 +56,10 @@ def test_every_scheduled_job_does_its_work_as_the_role_that_is_made_for_it(pipel
     with pytest.MonkeyPatch.context() as patched, dg.DagsterInstance.ephemeral() as instance:
         patched.setenv("ACLUE_FIRST_DAY", days[0].isoformat())
         get_settings.cache_clear()
-        for job in dict.fromkeys(entry.job for entry in timetable.TIMETABLE):
+        # The sources' checks last: they ask that no day was left out.
+        for job in sorted(
+            dict.fromkeys(entry.job for entry in timetable.TIMETABLE), key=timetable.CONTRACTS.job.__eq__
+        ):
             if job == timetable.PURGE.job:  # works on Dagster's own database
                 continue
             result = run_job(

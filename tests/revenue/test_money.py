@@ -136,7 +136,7 @@ def over(db: Database, months: set[date]) -> dict[tuple[date, int], bool]:
         }
 
 
-@pytest.mark.parametrize("times", [12, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [12, pytest.param(80, marks=pytest.mark.slow)])
 def test_how_late_sales_come_and_are_reported_is_what_plain_python_counts(world_db: Database, times: int) -> None:
     @settings(FEW, max_examples=times)
     @given(told())
