@@ -51,6 +51,7 @@ def test_a_half_life_that_no_taste_has_is_refused(capsys, monkeypatch: pytest.Mo
     assert (code, "ACLUE_HALF_LIFE_DAYS" in err) == (3, True), err
 
 
+@pytest.mark.slow
 def test_a_servers_or_duckdbs_full_disk_is_one_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise RuntimeError('could not write file "x": No space left on device\nmore')

@@ -357,6 +357,7 @@ def test_health_finds_nothing_acute_in_a_new_database(run) -> None:
 # --- schema -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tables_are_taken_back_and_brought_back_in_the_timeline_of_the_schema(
     run, demo_db: Database, instance: dg.DagsterInstance
 ) -> None:
@@ -502,6 +503,7 @@ def test_no_view_is_ever_marked_as_out_of_date_and_what_is_kept_only_where_what_
     assert unsynced(instance) == {"staging.click_facts", "staging.product_facts"}, "kept since before"
 
 
+@pytest.mark.slow
 def test_a_large_source_is_not_read_and_still_has_versions(
     run, demo_db: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -571,6 +573,7 @@ def test_one_swipe_at_the_end_of_time_hides_no_staleness_and_stops_no_check(run,
     assert red["freshness"].metadata["hours old"].value > 24 * 300
 
 
+@pytest.mark.slow
 def test_an_empty_table_is_not_stale_and_a_run_by_hand_belongs_to_its_job(
     deployed_db: Database, instance: dg.DagsterInstance
 ) -> None:

@@ -228,6 +228,7 @@ def test_nothing_is_fitted_in_a_transaction(shop: Database, monkeypatch: pytest.
     assert open_while_fitting == [0]
 
 
+@pytest.mark.slow
 def test_what_a_person_decides_while_a_candidate_is_judged_stands(
     shop: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list
     return int(stopped.value.code or 0), out.splitlines(), err.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: Database, capsys) -> None:
     code, out, err = said(capsys, "revenue", "rebuild", "--yes", *RANGE)
@@ -222,6 +223,7 @@ def test_a_time_far_off_is_one_line_that_is_true(db: Database, capsys, words: st
     assert says in err[0]
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_an_undeployed_schema_is_one_line(app_db: Database, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)

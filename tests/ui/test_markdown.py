@@ -69,6 +69,7 @@ def test_an_asset_page_fetches_nothing_that_a_visitor_named(ui, page) -> None:
     assert TAG in shown, "the rows are shown, or this tests nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_what_a_check_says_is_shown_as_it_is(ui, page, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dagster renders what an evaluation says as Markdown; the page lists the evaluations of a check."""

@@ -145,6 +145,7 @@ def test_the_page_itself_is_served(ui) -> None:
         assert json.load(response)["dagster_webserver_version"]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_description_of_an_asset_leads_to_its_place_in_the_atlas(ui, page) -> None:
     page.goto(f"{ui.url}/assets/analytics/revenue_daily?view=overview")
