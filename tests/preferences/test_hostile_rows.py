@@ -471,7 +471,7 @@ def test_whatever_a_client_writes_everybody_elses_profile_stays(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@tried(40)
+@tried(25)
 @given(st.lists(_ROW, min_size=1, max_size=8))
 def test_whatever_many_clients_write_everybody_elses_profile_stays(
     fuzzed: Database, rows: list[tuple[str, str, Row]]

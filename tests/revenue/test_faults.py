@@ -195,5 +195,5 @@ def test_two_rebuilds_and_a_sync_while_the_app_writes_end_like_an_undisturbed_on
 
 
 @pytest.mark.slow
-def test_a_minute_of_rebuilds_and_syncs_while_the_app_writes_ends_like_an_undisturbed_one(demo: Database) -> None:
-    all_at_once(demo, 60, 1)
+def test_twenty_seconds_of_rebuilds_and_syncs_while_the_app_writes_ends_like_an_undisturbed_one(demo: Database) -> None:
+    all_at_once(demo, 20, 1)

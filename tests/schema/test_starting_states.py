@@ -207,7 +207,7 @@ def test_any_few_harms_end_as_declared_with_every_row(databases, five_tables: st
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(harms=several)
 def test_any_harms_end_as_declared_with_every_row(databases, five_tables: str, harms: list[Mutation]) -> None:
     database = databases.copy(five_tables)

@@ -106,7 +106,7 @@ def _ends_as_told_at_once(db: Database, pg: Pg, steps: list[Step]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@tried(120)
+@tried(80)
 @given(histories.histories(*COMES, *GOES))
 def test_whatever_comes_and_goes_the_facts_are_what_was_first_judged(
     unbounded: tuple[Database, Pg], steps: list[Step]
