@@ -62,7 +62,7 @@ clean: ## Stop the demo's server and remove the environment and the demo's data
 	@$(PYTHON) -m venv .venv
 
 .venv/run: requirements-demo.lock pyproject.toml | .venv/bin/python
-	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements-demo.lock (about a minute)"; $(BIN)/pip install -qq --no-compile --require-hashes -r requirements-demo.lock; }
+	@[ .venv/dev -nt requirements-dev.lock ] || { echo "installing requirements-demo.lock (about a minute)"; $(BIN)/pip install -qq --require-hashes -r requirements-demo.lock; }
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
