@@ -105,7 +105,7 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     for path in sorted((catalog.root / "staging" / "sync").glob("[0-9]*.sql")):
         pg.execute(filled(pg, path.read_text(encoding="utf-8"), values))
     if full:
-        _count(pg, catalog)
+        _analyze(pg, catalog)
         first, until = _days_of_events(pg)
     else:
         until = local_day(pg)
@@ -117,7 +117,7 @@ def _sync(pg: Pg, catalog: Catalog, full: bool) -> Synced:
     return _remember(pg, full, rules, now)
 
 
-def _count(pg: Pg, catalog: Catalog) -> None:
+def _analyze(pg: Pg, catalog: Catalog) -> None:
     """Let the server know what was just filled: until autovacuum comes by, everything that follows would be planned for empty tables."""
     filled_tables = [table.key for table in catalog.room("staging", "facts")]
     filled_tables += ["pipeline.person_numbers", "pipeline.session_numbers"]

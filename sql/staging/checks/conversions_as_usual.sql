@@ -12,13 +12,6 @@ days as (
         -- What a network reports late was not known of the earlier weeks either when they were a day old.
         and coalesce(s.reported_at, s.first_seen_at) < now() - (t.day - 1 - analytics.local_day(s.converted_at, :timezone)) * interval '1 day'
     group by 1
-),
-weeks as (
-    select t.day - 1 as day, array_agg(coalesce(d.rows, 0) order by w.back) as counts
-    from today as t
-    cross join generate_series(0, 8) as w (back)
-    left join days as d on d.day = t.day - 1 - 7 * w.back
-    group by t.day
 )
 select u.*
-from weeks as w, pipeline.as_usual('sales', w.day, w.counts) as u
+from today as t, pipeline.as_usual('sales', t.day - 1, pipeline.weeks_back(t.day - 1, (select jsonb_object_agg(d.day, d.rows) from days as d))) as u

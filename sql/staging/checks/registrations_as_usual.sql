@@ -10,13 +10,6 @@ days as (
     from auth.users as s, today as t
     where s.created_at >= analytics.day_start(t.day - 57, :timezone) and s.created_at < analytics.day_start(t.day, :timezone)
     group by 1
-),
-weeks as (
-    select t.day - 1 as day, array_agg(coalesce(d.rows, 0) order by w.back) as counts
-    from today as t
-    cross join generate_series(0, 8) as w (back)
-    left join days as d on d.day = t.day - 1 - 7 * w.back
-    group by t.day
 )
 select u.*
-from weeks as w, pipeline.as_usual('accounts', w.day, w.counts) as u
+from today as t, pipeline.as_usual('accounts', t.day - 1, pipeline.weeks_back(t.day - 1, (select jsonb_object_agg(d.day, d.rows) from days as d))) as u
