@@ -459,7 +459,7 @@ def _publish(pg: Pg) -> None:
         )
 
 
-def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
+def test_four_times_the_rows_of_one_anonymous_visitor_are_about_four_times_the_work(
     unbounded: tuple[Database, Pg], server: EmbeddedServer
 ) -> None:
     db, pg = unbounded
@@ -480,7 +480,8 @@ def test_four_times_the_rows_of_one_anonymous_visitor_are_four_times_the_work(
             )
         )
     admin.close()
-    assert [round(more / fewer, 1) for fewer, more in zip(*told, strict=True)] == pytest.approx([4, 4, 4], abs=0.5)
+    # Less where a plan has a fixed part; what reads each row by each other one would be sixteen times the work.
+    assert all(2 < more / fewer < 5 for fewer, more in zip(*told, strict=True)), told
 
 
 def test_a_sale_reads_nothing_of_its_session_again_and_reaches_no_impression(
