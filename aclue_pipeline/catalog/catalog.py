@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aclue_pipeline.catalog import sqltext
 from aclue_pipeline.catalog.functions import read_functions, standing_on
+from aclue_pipeline.catalog.kept import kept
 from aclue_pipeline.catalog.read import DERIVED_ROOMS, TableFile, read_check, read_declared, read_table
 from aclue_pipeline.catalog.resolve import resolved
 from aclue_pipeline.catalog.statement import shown
@@ -30,8 +31,12 @@ class Catalog:
 
     @classmethod
     def load(cls, root: Path | None = None) -> "Catalog":
-        """Read a folder of SQL files; without one, the package's. Raises SqlFileError naming the file that cannot be read."""
-        root = root or sql_folder()
+        """Read a folder of SQL files; without one, the package's, which is kept read. Raises SqlFileError naming the file that
+        cannot be read."""
+        return cls._read(root) if root else kept(sql_folder(), cls._read)
+
+    @classmethod
+    def _read(cls, root: Path) -> "Catalog":
         files: list[TableFile] = [*read_declared(root)]
         files += [read_table(path, room) for room in DERIVED_ROOMS for path in sorted((root / room).glob("*.sql"))]
         functions = read_functions(root / "functions")
