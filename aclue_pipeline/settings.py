@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -233,11 +233,17 @@ def _read_env_file() -> None:
         return
     # Not the shell's reading: a URL holds & and $, and is taken as it stands.
     try:
-        found = dotenv_values(path, interpolate=False)
+        with path.open(encoding="utf-8") as stream:
+            lines = list(parse_stream(stream))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f".env cannot be read: {error}") from None
-    for line in unknown(found):
-        raise SettingsError(f".env: {line}")
+    for said in (line.original for line in lines if line.error):
+        blank = len(said.string) - len(said.string.lstrip())
+        place = said.line + said.string[:blank].count("\n")  # nothing of it is repeated: a password may stand there
+        raise SettingsError(f".env: line {place} is no setting; write NAME=value")
+    found = {line.key.upper(): line.value for line in lines if line.key}
+    for text in unknown(found):
+        raise SettingsError(f".env: {text}")
     for name, value in found.items():
         if name.startswith("ACLUE_") and value:
             os.environ.setdefault(name, value)

@@ -1,6 +1,7 @@
 """What a SQL file says, as data: `Table`, `Column`, `Source`, `Query`, `Function`, `CheckFile`. No reading, no database: those stand in the
 modules beside it."""
 
+import difflib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +128,10 @@ class Table:
         for column in self.columns:
             if column.name == name:
                 return column
-        raise NothingFound(f"{self.key} has no column {name}; it has {', '.join(c.name for c in self.columns)}")
+        names = [c.name for c in self.columns]
+        near = difflib.get_close_matches(name, names, 1)
+        there = f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}"
+        raise NothingFound(f"{self.key} has no column {name}; {there}")
 
 
 @dataclass(frozen=True)

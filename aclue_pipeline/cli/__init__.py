@@ -126,8 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
             code = help_.exit_code
         except click.ClickException as error:
             at = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-            said = error.format_message()
-            said += "." * (said[-1] not in ".?)")
+            said = " ".join(error.format_message().split()).replace("valid integer range", "whole number")
+            said += "." * (not said.endswith((".", "?", "?)")))
             code = _say(f"{said} See `{at} --help`." if at else said, error.exit_code, context)
         except AclueError as error:
             code = _say(str(error), error.exit_code, context)

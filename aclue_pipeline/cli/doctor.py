@@ -116,9 +116,9 @@ def _disk() -> "Iterator[Judgement]":
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise SettingsError(f"ACLUE_HOME: {there} is no folder that this user may write to; name another")
     free = shutil.disk_usage(there).free
-    says = f"{free / 2**30:.1f} GB free at {home}"
+    says = f"{free / 2**30:.1f} GB free"
     if free < _ROOM:
-        raise FileUnusable(f"{says}: runs and their logs have no room; make some")
+        raise FileUnusable(f"{says} at {home}: runs and their logs have no room; make some")
     if there == home and home.stat().st_mode & 0o077:
         open_ = "passwords lie there, and others may look: chmod 700"
     else:

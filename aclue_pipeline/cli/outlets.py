@@ -28,6 +28,7 @@ def plain(text: str) -> str:
 @contextlib.contextmanager
 def forgiving() -> Iterator[None]:
     """In place of sys.stdout and sys.stderr, where they are files of this process."""
+    _reopened()
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_in_place_of(stream, always=stream is sys.stderr) for stream in before)
     try:
@@ -36,6 +37,16 @@ def forgiving() -> Iterator[None]:
         with contextlib.suppress(OSError):  # said already
             sys.stdout.flush()
         sys.stdout, sys.stderr = before
+
+
+def _reopened() -> None:
+    """What a caller closed (`>&-`, `<&-`) leads nowhere: else it is None, and the next file or connection takes its number."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+            os.set_inheritable(number, True)
+        os.close(number)
+        sys.stdin, sys.stdout = sys.stdin or os.fdopen(0), sys.stdout or os.fdopen(1, "w")
+        sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
 def _in_place_of(stream: TextIO, always: bool) -> TextIO:

@@ -235,7 +235,8 @@ class Database:
         """The named error for a connection that failed or was cut; None for a failure of a statement."""
         text = str(error)
         if re.search("bad value for|invalid (connection option|sslmode|integer value)", text):
-            return SettingsError(f"the database URL has an option that does not exist ({text.splitlines()[0].strip()})")
+            why = text.splitlines()[0].removeprefix("connection is bad: ").strip()
+            return SettingsError(f"the database URL has an option that cannot be ({why})")
         if not isinstance(error, psycopg.OperationalError):
             return None  # a statement's own failure, whatever words are in it
         if isinstance(error, psycopg.errors.DiskFull):

@@ -76,6 +76,13 @@ def test_a_servers_or_duckdbs_full_disk_is_one_line(capsys, monkeypatch: pytest.
         ("deploy --give-up 99999999999999h", 2, "is no length of time; write 45s, 10min, 2h or 3d"),
         ("revenue import --currency pounds", 2, "'pounds' is no currency: write its code, as GBP."),
         ("plan --adopt orders", 2, "'orders' is none of affiliate_clicks, product_views, "),
+        (
+            "revenue attribution",
+            2,
+            "Missing option '--model'. Choose from: markov, shapley. See `aclue revenue attribution --help`.",
+        ),
+        ("revenue undo abc", 2, "'NUMBER': 'abc' is not a whole number. See"),
+        ("docs nonsense", 2, "Got unexpected extra argument (nonsense). See `aclue docs --help`."),
         ("deploy --give-up never", 2, "never is no length of time"),
         ("deploy --allow drops", 2, "'drops' is no hazard: write HAZARD:NAME, as `aclue plan` prints it."),
         ("demo load --days 99999999999", 2, "'--days': 99999999999 is not in the range 1<=x<=10000."),
@@ -139,10 +146,19 @@ def test_env_is_read_as_it_stands_and_the_environment_comes_first(monkeypatch: p
     assert "NAME" not in os.environ
 
 
-def test_an_unknown_setting_in_env_is_refused() -> None:
-    Path(".env").write_text("ACLUE_FIRSTDAY=2026-01-01\n")
-    with pytest.raises(SettingsError, match=r"^\.env: ACLUE_FIRSTDAY is no setting; did you mean ACLUE_FIRST_DAY\?$"):
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("ACLUE_FIRSTDAY=2026-01-01", "ACLUE_FIRSTDAY is no setting; did you mean ACLUE_FIRST_DAY?"),
+        ("aclue_firstday=2026-01-01", "ACLUE_FIRSTDAY is no setting; did you mean ACLUE_FIRST_DAY?"),
+        ("\nACLUE_DATABASE_URL: postgresql://u:s3cret@localhost/x", "line 2 is no setting; write NAME=value"),
+    ],
+)
+def test_what_is_no_setting_in_env_is_refused(line: str, says: str) -> None:
+    Path(".env").write_text(f"{line}\n")
+    with pytest.raises(SettingsError) as refused:
         get_settings()
+    assert str(refused.value) == f".env: {says}"
 
 
 @pytest.mark.parametrize("home", ["/proc/nowhere", "/etc/passwd/x", "/etc/passwd"])
@@ -200,6 +216,19 @@ def test_who_stops_reading_stops_no_work() -> None:
     os.close(writer)
     assert done.returncode == 0
     assert Path("done").exists()
+
+
+def test_who_closed_input_and_output_stops_no_work_and_no_connection_takes_their_place() -> None:
+    """`aclue … <&- >&- 2>&-`, as some supervisors start it."""
+    code = """if True:
+        import pathlib, sys
+        from aclue_pipeline.cli import outlets
+        with outlets.forgiving(), open('other', 'w') as other:
+            print('told', file=sys.stderr)
+            print('told', sys.stdin.isatty(), sys.stdin.read())
+            other.write(str(other.fileno() > 2))"""
+    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code], check=True)
+    assert Path("other").read_text() == "True"
 
 
 def test_ctrl_c_is_one_line_and_130() -> None:
