@@ -3,7 +3,6 @@ no secret and no stranger's text can stand."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -27,23 +26,57 @@ class Alert(NamedTuple):
     remedy: str
 
 
-def alerts(judgements: Iterable[Judgement]) -> dict[str, Alert]:
-    """What is wrong, by key, the worst of each: what passed, or is only worth knowing, is none."""
-    found: dict[str, Alert] = {}
+class Judged(NamedTuple):
+    """What a source says: what is wrong, by key, what is well, and what could not be judged. A key without an object (`vacuum:`) stands
+    for whatever its check does not name."""
+
+    wrong: Mapping[str, Alert]
+    well: frozenset[str]
+    unsure: frozenset[str]
+
+    def end_of(self, key: str) -> str:
+        """What became of a trouble that is not told of any more: `over`, `gone` where nobody judges it any more, "" where it lasts:
+        what could not be judged is not well."""
+        everything = key.partition(":")[0] + ":"
+        if key not in self.well and {key, everything} & self.unsure:
+            return ""
+        return "over" if {key, everything} & self.well else "gone"
+
+
+def judged(judgements: Iterable[Judgement]) -> Judged:
+    """Of each key the worst; what is only worth knowing is well, and what is not worth telling may yet be unsure."""
+    wrong: dict[str, Alert] = {}
+    well, unsure = set(), set()
     for one in judgements:
+        key = clean(one.identity)
+        if one.outcome == "not judged":
+            unsure.add(key)
+        elif one.passed or one.severity == "info":
+            well.add(key)
         if one.passed or one.severity == "info":
             continue
-        alert = Alert(clean(one.identity), "warn" if one.warns else "error", clean(one.says), clean(one.remedy))
-        if alert.key not in found or found[alert.key].severity == "warn":
-            found[alert.key] = alert
-    return found
+        if key not in wrong or wrong[key].severity == "warn":
+            wrong[key] = Alert(key, "warn" if one.warns else "error", clean(one.says), clean(one.remedy))
+    return Judged(wrong, frozenset(well), frozenset(unsure))
+
+
+def unjudged(check: str, of: str, why: str) -> Judgement:
+    """What cannot be judged now and is no trouble of its own: what was found of it before stands. `of` empty: all of the check."""
+    return Judgement(check, of, "not judged", "info", why)
+
+
+def well(check: str, of: str = "") -> Judgement:
+    """`of` empty: whatever the check does not name."""
+    return Judgement(check, of, "passed", "info", "well")
 
 
 def asked(db: Database, files: Iterable[CheckFile]) -> Iterator[Judgement]:
-    """What checks in SQL say; nothing before the first run of a job has made what they stand on."""
+    """What checks in SQL say; before the first run of a job has made what they stand on there is nothing to judge."""
     for file in files:
-        with suppress(errors.UndefinedFunction, errors.UndefinedTable, errors.InvalidSchemaName):
+        try:
             yield ask(db, file)
+        except (errors.UndefinedFunction, errors.UndefinedTable, errors.InvalidSchemaName):
+            yield unjudged(file.name, file.asset, "what it stands on is not there")
 
 
 def numbers_only(judgement: Judgement, says: str) -> Judgement:

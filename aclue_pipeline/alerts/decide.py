@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from aclue_pipeline.alerts.alert import SEVERITIES, Alert
+from aclue_pipeline.alerts.alert import SEVERITIES, Judged
 
 #: What is found is told once it has been so for this long: what a restart makes is over by the next sweep.
 CONFIRM = timedelta(minutes=2)
@@ -17,6 +17,9 @@ REMIND = timedelta(days=3)
 SETTLE = timedelta(minutes=15)
 _DOUBLINGS = 5
 FORGET = timedelta(days=7)
+
+#: Of what was removed: a job, a table, a source, an address.
+GONE = "it is no longer part of what is judged"
 
 #: Characters of a message, which the narrowest chats take in two.
 LENGTH = 3500
@@ -62,23 +65,25 @@ class Notice(NamedTuple):
     state: State
 
 
-def updated(states: Mapping[str, State], source: str, found: Mapping[str, Alert], now: datetime) -> dict[str, State]:
-    """The states once a source has told all that it finds."""
+def updated(states: Mapping[str, State], source: str, said: Judged, now: datetime) -> dict[str, State]:
+    """The states once a source has told all that it finds. What it could not judge is as bad as it was, and not over."""
     after = dict(states)
-    for key, alert in found.items():
+    for key, alert in said.wrong.items():
         old = states.get(key)
         if old is None:
             after[key] = State(key, source, *alert[1:], began_at=now)
             continue
-        state = replace(old, source=source, severity=alert.severity, sentence=alert.sentence, remedy=alert.remedy)
+        worst = max(old.severity, alert.severity, key=SEVERITIES.index)
+        severity = worst if key in said.unsure and old.ended_at is None else alert.severity
+        state = replace(old, source=source, severity=severity, sentence=alert.sentence, remedy=alert.remedy)
         if old.ended_at is not None:
             state = replace(state, ended_at=None, returns=old.returns + 1)
             if old.settles_at is not None and now >= old.settles_at:  # it was over: this is another time
                 state = replace(state, began_at=now, acknowledged_at=None, acknowledged_by=None)
         after[key] = state
     for key, state in states.items():
-        if state.source == source and key not in found and state.ended_at is None:
-            after[key] = replace(state, ended_at=now)
+        if state.source == source and key not in said.wrong and state.ended_at is None and (end := said.end_of(key)):
+            after[key] = replace(state, ended_at=now, sentence=GONE if end == "gone" else state.sentence)
     return after
 
 
@@ -143,7 +148,8 @@ def message(notices: list[Notice], now: datetime, of: str) -> tuple[str, str, li
 def _line(notice: Notice, now: datetime) -> str:
     what, state = notice
     if what == "over":
-        return f"✓ over: {state.key}, after {lasted((state.ended_at or now) - state.began_at)}"
+        why = f": {GONE}" if state.sentence == GONE else ""
+        return f"✓ over: {state.key}, after {lasted((state.ended_at or now) - state.began_at)}{why}"
     mark = "✗" if state.severity == "error" else "!"
     since = f" (for {lasted(now - state.began_at)})" if what != "new" else ""
     remedy = f"\n    remedy: {state.remedy}" if state.remedy else ""

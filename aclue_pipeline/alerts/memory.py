@@ -1,15 +1,21 @@
 """What is remembered of alerts: pipeline.alerts, and, while the app's database cannot be used, a file in the data directory."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from aclue_pipeline.alerts.alert import SEVERITIES
 from aclue_pipeline.alerts.decide import State, Told
 from aclue_pipeline.postgres import query
+
+_LOG = logging.getLogger(__name__)
 
 _SAVE = sa.text("""
 insert into pipeline.alerts as a (key, source, severity, sentence, remedy, began_at, ended_at, returns, told)
@@ -26,9 +32,7 @@ def load(connection: sa.Connection) -> dict[str, State]:
     """Every state; none where the table is not there yet."""
     if not query(connection, "select where to_regclass('pipeline.alerts') is not null"):
         return {}
-    return {
-        row["key"]: State(**{**row, "told": _told(row["told"])}) for row in query(connection, "table pipeline.alerts")
-    }
+    return {row["key"]: _state(row) for row in query(connection, "table pipeline.alerts")}
 
 
 def save(connection: sa.Connection, states: Mapping[str, State]) -> None:
@@ -61,22 +65,18 @@ def note_judged(connection: sa.Connection, sources: Iterable[str], now: datetime
 
 
 def read_file(path: Path) -> dict[str, State]:
-    """What was remembered beside the database; none where there is no such file, or it was cut short."""
+    """What was remembered beside the database; none where there is no such file. One that cannot be read is set aside, and logged:
+    another release may have written it, or somebody else."""
     try:
-        rows = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return {row["key"]: _state(row) for row in json.loads(path.read_text(encoding="utf-8"))}
+    except FileNotFoundError:
         return {}
-    times = ("began_at", "ended_at")
-    return {
-        row["key"]: State(
-            **{
-                **row,
-                **{name: row[name] and datetime.fromisoformat(row[name]) for name in times},
-                "told": _told(row["told"]),
-            }
-        )
-        for row in rows
-    }
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        aside = path.with_suffix(".unreadable")
+        with suppress(OSError):
+            path.replace(aside)
+        _LOG.warning("%s cannot be read (%s) and was set aside as %s", path.name, type(error).__name__, aside.name)
+        return {}
 
 
 def write_file(path: Path, states: Iterable[State]) -> None:
@@ -90,5 +90,23 @@ def _plain(told: Mapping[str, Told]) -> dict[str, list[str]]:
     return {target: [one.severity, one.at.isoformat()] for target, one in told.items()}
 
 
-def _told(plain: Mapping[str, Any]) -> dict[str, Told]:
-    return {target: Told(severity, datetime.fromisoformat(at)) for target, (severity, at) in plain.items()}
+def _state(row: Mapping[str, Any]) -> State:
+    """Of a row of this release or another: what this one does not know is left out. Raises where it is no such row."""
+    known: dict[str, Any] = {
+        name: row[name] and _time(row[name]) if name in _TIMES else row[name] for name in _FIELDS & row.keys()
+    }
+    told = {target: Told(_severity(word), _time(at)) for target, (word, at) in row.get("told", {}).items()}
+    known |= {"severity": _severity(row["severity"]), "began_at": _time(row["began_at"]), "told": told}
+    return State(**known)
+
+
+_FIELDS = {field.name for field in fields(State)}
+_TIMES = {name for name in _FIELDS if name.endswith(("_at", "_until"))}
+
+
+def _time(said: str | datetime) -> datetime:
+    return said if isinstance(said, datetime) else datetime.fromisoformat(said).astimezone(UTC)
+
+
+def _severity(word: str) -> str:
+    return SEVERITIES[SEVERITIES.index(word)]

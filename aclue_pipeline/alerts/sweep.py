@@ -13,7 +13,7 @@ import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.alerts import memory
-from aclue_pipeline.alerts.alert import alerts
+from aclue_pipeline.alerts.alert import judged, well
 from aclue_pipeline.alerts.decide import Notice, State, due, kept, message, noted, updated
 from aclue_pipeline.alerts.targets import Target, send
 from aclue_pipeline.catalog import Catalog
@@ -26,10 +26,12 @@ from aclue_pipeline.settings import get_settings
 
 
 class Source(NamedTuple):
-    """Something that judges: a room, or Dagster's storage. `every`: how long its last answer stands, once it is told."""
+    """Something that judges: a room, or Dagster's storage. `remedy`: what says why where it cannot judge; `every`: how long its last
+    answer stands, once it is told. One without `judge` cannot be asked from here: what it found stands."""
 
     name: str
-    judge: Callable[[], Iterable[Judgement]]
+    judge: Callable[[], Iterable[Judgement]] | None
+    remedy: str = "aclue doctor"
     every: timedelta = timedelta(0)
 
 
@@ -84,9 +86,14 @@ def _sweep(
     unsure = {
         state.source.removeprefix(_BLIND) for state in states.values() if state.ended_at is None and not state.told
     }
-    asked = [one for one in sources if one.name in unsure or one.name not in last or soon - last[one.name] >= one.every]
-    for gone in [_OUTAGE, *_addresses(states) - {_DELIVERY + target.id for target in targets}]:
-        states = updated(states, gone, {}, now)
+    asked = [
+        one
+        for one in sources
+        if one.judge and (one.name in unsure or one.name not in last or soon - last[one.name] >= one.every)
+    ]
+    states = _without_the_gone(states, sources, now)
+    for gone in _addresses(states) - {_DELIVERY + target.id for target in targets}:
+        states = updated(states, gone, judged([]), now)
     for source in asked:
         states = ask(states, source, now)
     states = kept(states, [target.id for target in targets], now)
@@ -106,16 +113,25 @@ def _addresses(states: Mapping[str, State]) -> set[str]:
     return {state.source for state in states.values() if state.source.startswith(_DELIVERY)}
 
 
+def _without_the_gone(states: Mapping[str, State], sources: Iterable[Source], now: datetime) -> dict[str, State]:
+    """The database answers; and what a source found that is no more is no more, either."""
+    states = updated(states, _OUTAGE, judged([well("database_answers")]), now)
+    known = {source.name for source in sources} | {_OUTAGE}
+    for source in {state.source for state in states.values()}:
+        if not source.startswith(_DELIVERY) and source.removeprefix(_BLIND) not in known:
+            states = updated(states, source, judged([]), now)
+    return states
+
+
 def ask(states: Mapping[str, State], source: Source, now: datetime) -> dict[str, State]:
     """The states once a source has judged; where it cannot, that is an alert of its own, and what it found before stands."""
-    blind = []
+    assert source.judge is not None
+    sight = well("judging", source.name)
     try:
-        found = alerts(source.judge())
+        states = updated(states, source.name, judged(source.judge()), now)
     except Exception as error:  # whatever a room, Dagster or a driver meets: the other sources are still worth asking
-        blind = [Judgement("judging", source.name, "not judged", "blocking", _why(error), remedy="aclue alerts")]
-    else:
-        states = updated(states, source.name, found, now)
-    return updated(states, _BLIND + source.name, alerts(blind), now)
+        sight = Judgement("judging", source.name, "not judged", "blocking", _why(error), remedy=source.remedy)
+    return updated(states, _BLIND + source.name, judged([sight]), now)
 
 
 def _why(error: Exception) -> str:
@@ -126,7 +142,7 @@ def _why(error: Exception) -> str:
 def _outage(db: Database, error: Exception, targets: Sequence[Target], now: datetime, beside: Path) -> Swept:
     remedy = "see whether the server runs and this machine may reach it: aclue doctor"
     judgement = Judgement("database_answers", db.name, "failed", "error", _why(error), remedy=remedy)
-    states = updated(memory.read_file(beside), _OUTAGE, alerts([judgement]), now)
+    states = updated(memory.read_file(beside), _OUTAGE, judged([judgement]), now)
     states = kept(states, [target.id for target in targets], now)
     memory.write_file(beside, states.values())
     return _tell(states, targets, now, db.label, lambda after: memory.write_file(beside, after.values()))
@@ -148,14 +164,14 @@ def _tell(
     with ThreadPoolExecutor(max(len(letters), 1)) as pool:
         outcomes = pool.map(lambda letter: send(letter[0], letter[1], letter[2], _kind(letter[3])), letters)
         for (target, title, _, fitted), outcome in zip(letters, outcomes, strict=True):
-            wrong = []
+            arrival = well("delivery", target.label)
             if outcome == "arrived":
                 states = noted(states, target.id, fitted, now)
                 says.append(f"{target.label}: {title}")
             else:
                 refused[target.label] = outcome
-                wrong = [Judgement("delivery", target.label, "failed", "error", outcome, remedy="aclue alerts test")]
-            states = updated(states, _DELIVERY + target.id, alerts(wrong), now)  # for the others to hear
+                arrival = Judgement("delivery", target.label, "failed", "error", outcome, remedy="aclue alerts test")
+            states = updated(states, _DELIVERY + target.id, judged([arrival]), now)  # for the others to hear
             keep(states)
     return Swept(states, says, refused)
 
@@ -183,9 +199,12 @@ def standing(db: Database, sources: Iterable[Source], now: datetime | None = Non
     """What is wrong now, the worst first, with what was told and said of it; only reads. Raises Unreachable."""
     now = now or datetime.now(UTC)
     with db.begin() as connection:
-        states = memory.load(connection)
+        states: Mapping[str, State] = memory.load(connection)
+    sources = list(sources)
+    states = _without_the_gone(states, sources, now)
     for source in sources:
-        states = ask(states, source, now)
+        if source.judge:
+            states = ask(states, source, now)
     lasting = [state for state in states.values() if state.ended_at is None]
     return sorted(lasting, key=lambda state: (state.severity != "error", state.key))
 

@@ -6,7 +6,7 @@ from itertools import chain
 
 import dagster as dg
 
-from aclue_pipeline.alerts import Source, asked, numbers_only, sweep, targets
+from aclue_pipeline.alerts import Source, asked, numbers_only, sweep, targets, unjudged, well
 from aclue_pipeline.catalog import Catalog, CheckFile
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.defs import app, happened, schema
@@ -27,13 +27,13 @@ def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable
     are checks of runs, which `dagster` tells."""
     here = [
         Source("app", lambda: _promises(database, catalog)),
-        Source("schema", lambda: [schema.judge_drift(database)], _HOURLY),
-        Source("sessions", lambda: _health(database, catalog, _NOW)),
-        Source("health", lambda: _health(database, catalog, looks(catalog).keys() - _NOW), _HOURLY),
-        Source("events", lambda: asked(database, _of_events(catalog)), _HOURLY),
+        Source("schema", lambda: [schema.judge_drift(database)], "aclue plan", _HOURLY),
+        Source("sessions", lambda: _health(database, catalog, _NOW), "aclue health"),
+        Source("health", lambda: _health(database, catalog, looks(catalog).keys() - _NOW), "aclue health", _HOURLY),
+        Source("events", lambda: asked(database, _of_events(catalog)), every=_HOURLY),
     ]
     if dagster is None:
-        return here
+        return [*here, Source("dagster", None)]
     told = {"contract", "freshness", "drift", CHECK, *(file.name for file in _of_events(catalog))}
     return [*here, Source("dagster", lambda: (one for one in dagster() if one.check not in told))]
 
@@ -47,14 +47,22 @@ def _promises(database: Database, catalog: Catalog) -> Iterator[Judgement]:
         if judgement.passed:
             kept.add(check.object)
         yield judgement
-    yield from (check.judge(database) for check in [*app.FRESH, *schema.FRESH] if check.judge and check.object in kept)
+    for check in [*app.FRESH, *schema.FRESH]:
+        assert check.judge is not None
+        if check.object in kept:
+            yield check.judge(database)
+        else:
+            yield unjudged(check.name, check.object, "it is not as agreed")
 
 
 def _health(database: Database, catalog: Catalog, findings: Collection[str]) -> Iterator[Judgement]:
     """What must be done now. What a finding says may repeat a statement, so that its numbers are told."""
     from aclue_pipeline.health import examine
 
+    yield from map(well, sorted(findings))
     for one in examine(database, catalog, sorted(findings)):
+        if one.outcome == "not judged":
+            yield unjudged(one.check, "", one.sentence)
         if one.outcome == "failed" and one.severity == "error":
             yield numbers_only(one, "must be seen to now, as `aclue health` says")
 

@@ -14,7 +14,7 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_shared.error import SerializableErrorInfo
 
-from aclue_pipeline.alerts import numbers_only
+from aclue_pipeline.alerts import numbers_only, unjudged, well
 from aclue_pipeline.catalog.table import Severity
 from aclue_pipeline.checks import Judgement
 
@@ -38,14 +38,18 @@ def checks(instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec]) -> 
     """The last word of every check, told in the words that say what must hold."""
     by_key = {spec.key: spec for spec in specs}
     storage = instance.event_log_storage
-    for key, record in storage.get_latest_asset_check_execution_by_key(list(by_key)).items():
-        if record.status == CheckStatus.PLANNED:  # under way, or its run ended before it
+    latest = storage.get_latest_asset_check_execution_by_key(list(by_key))
+    for key, spec in by_key.items():
+        record = latest.get(key)
+        if record and record.status == CheckStatus.PLANNED:  # under way, or its run ended before it
             ended = storage.get_asset_check_execution_history(
                 key, limit=1, status={CheckStatus.SUCCEEDED, CheckStatus.FAILED}
             )
             record = next(iter(ended), record)
-        if isinstance(record.evaluation, AssetCheckEvaluation):
-            yield _judgement(by_key[key], record.evaluation)
+        if record and isinstance(record.evaluation, AssetCheckEvaluation):
+            yield _judgement(spec, record.evaluation)
+        else:
+            yield unjudged(spec.name, ".".join(spec.asset_key.path), "no run has judged it")
 
 
 def _judgement(spec: dg.AssetCheckSpec, evaluation: AssetCheckEvaluation) -> Judgement:
@@ -66,17 +70,25 @@ def _judgement(spec: dg.AssetCheckSpec, evaluation: AssetCheckEvaluation) -> Jud
 
 def failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[Judgement]:
     """Jobs whose last run failed for good; of runs of no job (a condition's, a backfill's, an asset's page) what was not made since."""
-    latest: dict[str, dg.RunRecord] = {}
+    latest: dict[str, dg.RunRecord | None] = {}
     for job in jobs:
-        whole = not job.startswith("__")
-        filters = dg.RunsFilter(job_name=job, statuses=_FINISHED)
-        for record in instance.get_run_records(filters, limit=1 if whole else _LATEST):
-            latest.setdefault(job if whole else _selected(record.dagster_run), record)
-    for name, record in latest.items():
-        run = record.dagster_run
-        if run.status != dg.DagsterRunStatus.FAILURE or run.tags.get(WILL_RETRY_TAG) == "true":
+        if not job.startswith("__"):
+            filters = dg.RunsFilter(job_name=job, statuses=_FINISHED)
+            latest[job] = next(iter(instance.get_run_records(filters, limit=1)), None)
             continue
-        if run.job_name == name or not _mended(instance, record):
+        for statuses in (_FINISHED, [dg.DagsterRunStatus.FAILURE]):  # what failed, also where many others ended since
+            for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=statuses), limit=_LATEST):
+                latest.setdefault(_selected(record.dagster_run), record)
+    for name, last in latest.items():
+        if last is None or last.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+            yield well("run", name)
+            continue
+        run = last.dagster_run
+        if run.tags.get(WILL_RETRY_TAG) == "true":
+            yield unjudged("run", name, "it is run again")
+        elif run.job_name != name and _mended(instance, last):
+            yield well("run", name)
+        else:
             says = f"the last run of {name} failed{_where(instance, run)}"
             yield Judgement("run", name, "failed", "error", says, remedy=f"run {run.run_id[:8]} says why, in the UI")
 
@@ -118,6 +130,7 @@ def _kind(error: SerializableErrorInfo | None) -> str:
 
 def waiting_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Judgement]:
     """Jobs of which a run waits for longer than any should."""
+    yield well("run_waits")
     waiting = {
         _BEGIN: [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING],
         _QUEUE: [dg.DagsterRunStatus.QUEUED],
@@ -146,8 +159,13 @@ def scheduling(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition
         says = f"{len(states)} schedules and sensors are on, and {parts} has said for {_SILENT.seconds // 60} min that it lives"
         remedy = "start it again: aclue ui, or the daemon's service; its log says why it ended"
         yield Judgement("scheduling", "dagster", "failed", "error", says, remedy=remedy)
-        return  # ticks are missing for that
+        yield from (
+            unjudged(check, "", "no daemon lives") for check in ("tick", "tick_missed")
+        )  # ticks are missing for that
+        return
+    yield well("scheduling", "dagster")
     for state in states:
+        yield from (well(check, state.name) for check in ("tick", "tick_missed"))
         schedule = state.instigator_type == InstigatorType.SCHEDULE
         word = f"the {'schedule' if schedule else 'sensor'} {state.name}"
         needed = 1 if schedule else 2  # a sensor is asked again in minutes
@@ -174,13 +192,17 @@ def _missed(
 
 
 def stale_tables(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> Iterator[Judgement]:
-    """Tables that were not brought up to date within the time that their freshness policy promises."""
-    for key, record in instance.get_freshness_state_records(list(keys)).items():
-        severity = _FRESHNESS.get(record.freshness_state)
-        if severity is not None:
-            says = "is older than its freshness policy promises"
-            yield Judgement(
-                "fresh", ".".join(key.path), "failed", severity, says, remedy="see the last runs of its job, in the UI"
+    """Tables that were not brought up to date within the time that their freshness policy promises. `keys`: those that have one."""
+    keys = list(keys)
+    records = instance.get_freshness_state_records(keys)
+    for key in keys:
+        table, state = ".".join(key.path), records[key].freshness_state if key in records else FreshnessState.UNKNOWN
+        if state in _FRESHNESS:
+            says, remedy = "is older than its freshness policy promises", "see the last runs of its job, in the UI"
+            yield Judgement("fresh", table, "failed", _FRESHNESS[state], says, remedy=remedy)
+        else:
+            yield (
+                well("fresh", table) if state == FreshnessState.PASS else unjudged("fresh", table, "nobody has looked")
             )
 
 
@@ -191,4 +213,5 @@ def all_of(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) ->
     yield from failed_runs(instance, repository.job_names)
     yield from waiting_runs(instance, datetime.now(UTC))
     yield from scheduling(instance, repository, datetime.now(UTC))
-    yield from stale_tables(instance, graph.materializable_asset_keys)
+    promised = [key for key in graph.materializable_asset_keys if graph.get(key).freshness_policy]
+    yield from stale_tables(instance, promised)

@@ -6,7 +6,7 @@
 -- a person, nothing that a stranger wrote.
 create table pipeline.alerts (
     key text primary key,               -- What it hangs on, the same for the same trouble: check and object, as drift:schema.
-    source text not null,               -- Who judges it: what that source no longer finds has ended.
+    source text not null,               -- Who judges it: it lasts until that source finds it well, or judges it no more.
     severity text not null,             -- warn or error, as it was last found.
     sentence text not null,             -- What is wrong, as it was last found.
     remedy text not null,               -- What to do.

@@ -9,22 +9,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aclue_pipeline.alerts.alert import LENGTH, Alert, alerts, clean, numbers_only
+from aclue_pipeline.alerts.alert import LENGTH, Judged, clean, judged, numbers_only, unjudged, well
+from aclue_pipeline.alerts.decide import GONE, Notice, State, due, kept, message, noted, updated
 from aclue_pipeline.alerts.decide import LENGTH as ROOM
-from aclue_pipeline.alerts.decide import Notice, State, due, kept, message, noted, updated
 from aclue_pipeline.checks import Judgement
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 
 
-def week(red_at: list[bool], key: str = "late:clicks") -> list[tuple[int, str]]:
+def said(**outcomes: str) -> Judged:
+    """Of checks of `clicks`: passed, warn, error, or not judged."""
+    return judged(
+        Judgement(
+            check,
+            "clicks",
+            one if one in ("passed", "not judged") else "failed",
+            one if one == "warn" else "error",
+            "is wrong",
+        )
+        for check, one in outcomes.items()
+    )  # type: ignore[arg-type]
+
+
+def week(red_at: list[bool], key: str = "late") -> list[tuple[int, str]]:
     """What an address hears of one trouble, sweep by sweep."""
     states: dict[str, State] = {}
     heard = []
     for place, red in enumerate(red_at):
         now = NOW + place * STEP
-        states = updated(states, "room", {key: Alert(key, "error", "is wrong", "")} if red else {}, now)
+        states = updated(states, "room", said(**{key: "error" if red else "passed"}), now)
         states = kept(states, ["team"], now)
         notices = due(states.values(), "team", now)
         heard += [(place, notice.what) for notice in notices]
@@ -61,14 +75,38 @@ def test_what_is_found_once_is_told_to_nobody() -> None:
 def test_what_comes_back_is_told_although_somebody_took_on_the_last_time_and_an_address_that_heard_of_it_is_named_no_more() -> (
     None
 ):
-    red = {"late:clicks": Alert("late:clicks", "error", "is wrong", "")}
+    red, well_again = said(late="error"), said(late="passed")
     states = updated({}, "room", red, NOW)
     states = noted(states, "old", due(states.values(), "old", NOW + STEP), NOW + STEP)
     states = {key: replace(state, acknowledged_at=NOW + STEP, acknowledged_by="ann") for key, state in states.items()}
     later = NOW + timedelta(hours=9)
-    states = updated(updated(states, "room", {}, NOW + 2 * STEP), "room", red, later)
+    states = updated(updated(states, "room", well_again, NOW + 2 * STEP), "room", red, later)
     assert [notice.what for notice in due(states.values(), "new", later + STEP)] == ["new"]
     assert due(states.values(), "old", later + STEP) == [], "it never heard that it was over"
+
+
+def test_what_is_not_judged_any_more_lasts_until_it_is_judged_well() -> None:
+    states = updated({}, "room", said(late="error"), NOW)
+    for unsure in (
+        said(late="not judged"),
+        judged([unjudged("late", "clicks", "-")]),
+        judged([unjudged("late", "", "-"), well("late")]),
+    ):
+        [state] = updated(states, "room", unsure, NOW + STEP).values()
+        assert (state.ended_at, state.severity) == (None, "error")
+    for sure in (said(late="passed"), judged([well("late")])):
+        [state] = updated(states, "room", sure, NOW + STEP).values()
+        assert (state.ended_at, state.sentence) == (NOW + STEP, "is wrong")
+    [found_again] = updated(states, "room", said(late="warn"), NOW + STEP).values()
+    assert found_again.severity == "warn", "judged, and not as bad"
+
+
+def test_what_nobody_judges_any_more_ends_and_that_is_said() -> None:
+    states = updated({}, "room", said(late="error", gone="error"), NOW)
+    states = noted(states, "team", due(states.values(), "team", NOW + STEP), NOW + STEP)
+    states = updated(states, "room", said(late="passed"), NOW + STEP)
+    _, text, _ = message(due(states.values(), "team", NOW + 9 * STEP), NOW, "db")
+    assert text.splitlines() == [f"✓ over: gone:clicks, after 5 min: {GONE}", "✓ over: late:clicks, after 5 min"]
 
 
 def test_what_lasts_a_week_is_told_at_its_beginning_and_twice_again() -> None:
@@ -132,16 +170,20 @@ def test_what_a_client_wrote_is_not_told_of_a_check_in_sql(text: str, count: int
 
 
 def test_the_worst_of_one_key_is_told_and_what_passed_or_is_worth_knowing_is_not() -> None:
-    said = [("warn", "failed"), ("error", "failed"), ("warn", "failed"), ("info", "failed"), ("error", "passed")]
-    found = alerts([Judgement(f"c{n // 3}", "t", outcome, severity, "s") for n, (severity, outcome) in enumerate(said)])
-    assert {key: alert.severity for key, alert in found.items()} == {"c0:t": "error"}
-    unjudged = [
+    outcomes = [("warn", "failed"), ("error", "failed"), ("warn", "failed"), ("info", "failed"), ("error", "passed")]
+    found = judged(
+        [Judgement(f"c{n // 3}", "t", outcome, severity, "s") for n, (severity, outcome) in enumerate(outcomes)]
+    )
+    assert {key: alert.severity for key, alert in found.wrong.items()} == {"c0:t": "error"}
+    blind = [
         Judgement("c", "a", "not judged", "error", "no clicks"),
         Judgement("c", "b", "not judged", "blocking", "no clicks"),
     ]
-    assert [(one.severity, one.sentence) for one in alerts(unjudged).values()] == [
+    assert [(one.severity, one.sentence) for one in judged(blind).wrong.values()] == [
         ("warn", "not judged: no clicks"),
         ("error", "not judged: no clicks"),
     ]
     one = str(uuid.uuid4())
-    assert list(alerts([Judgement("blocked", f"session of {one}", "failed", "error", "x")])) == ["blocked:session_of_…"]
+    assert list(judged([Judgement("blocked", f"session of {one}", "failed", "error", "x")]).wrong) == [
+        "blocked:session_of_…"
+    ]

@@ -1,7 +1,8 @@
 """What Dagster's storage says, on real runs of small definitions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import dagster as dg
 import pytest
@@ -16,9 +17,11 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
+from aclue_pipeline.alerts.alert import judged
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.defs import happened
 from aclue_pipeline.defs.checks import result
@@ -51,19 +54,28 @@ class World:
         job = dg.define_asset_job("rebuild", dg.AssetSelection.all())
         self.repository = dg.Definitions(assets=[sales], asset_checks=[adds_up], jobs=[job]).get_repository_def()
 
+        graph = self.repository.asset_graph
+        self.specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+
     def run(self, job: str = "rebuild", **tags: str) -> None:
         selected = [dg.AssetKey(["analytics", "sales"])] if job == "__ASSET_JOB" else None
         definition = self.repository.get_job(job)
         definition.execute_in_process(instance=self.instance, raise_on_error=False, tags=tags, asset_selection=selected)
 
     def said(self) -> list[Judgement]:
-        graph = self.repository.asset_graph
-        specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
-        found = (
-            happened.checks(self.instance, specs),
-            happened.failed_runs(self.instance, self.repository.job_names),
-        )
-        return [one for each in found for one in each if not one.passed]
+        checks = happened.checks(self.instance, self.specs)
+        return wrong(chain(checks, happened.failed_runs(self.instance, self.repository.job_names)))
+
+
+def wrong(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """What is told."""
+    return [one for one in judgements if not one.passed and one.severity != "info"]
+
+
+def lasting(judgements: Iterable[Judgement], *keys: str) -> list[str]:
+    """What of these is neither over nor gone where it is told no more."""
+    said = judged(judgements)
+    return [key for key in keys if not said.end_of(key)]
 
 
 @pytest.fixture
@@ -74,6 +86,9 @@ def world() -> Iterator[World]:
 
 def test_a_check_that_a_run_made_is_told_in_our_words_and_numbers(world: World) -> None:
     assert world.said() == [], "nothing was ever run"
+    assert lasting(happened.checks(world.instance, world.specs), "adds_up:analytics.sales", "gone:analytics.sales") == [
+        "adds_up:analytics.sales"
+    ]
     for world.outcome, severity in (("failed", "blocking"), ("not judged", "blocking")):
         world.run()
         [red] = [one for one in world.said() if one.check != "run"]
@@ -107,6 +122,11 @@ def test_a_job_whose_last_run_failed_is_told_by_its_step_and_kind_until_a_run_su
     world.error = ValueError(STRANGER)
     world.run()
     assert STRANGER not in str(world.said())
+    world.run(**{"dagster/will_retry": "true"})
+    runs = list(happened.failed_runs(world.instance, world.repository.job_names))
+    assert lasting(runs, "run:rebuild", "run:gone") == ["run:rebuild"], (
+        "it is run again; whether it then succeeds, nobody knows"
+    )
     world.error = None
     world.run()
     assert world.said() == [], "the job made what the other run could not"
@@ -118,11 +138,20 @@ def test_a_job_whose_last_run_failed_is_told_by_its_step_and_kind_until_a_run_su
     assert world.said() == []
 
 
+def test_what_failed_is_told_also_where_many_other_runs_ended_since(world: World, monkeypatch) -> None:
+    world.error = ValueError(STRANGER)
+    world.run("__ASSET_JOB")
+    monkeypatch.setattr(happened, "_LATEST", 1)
+    other = {dg.AssetKey(["analytics", "clicks"])}
+    create_run_for_test(world.instance, "__ASSET_JOB", status=dg.DagsterRunStatus.SUCCESS, asset_selection=other)
+    assert [one.identity for one in world.said()] == ["run:analytics.sales"]
+
+
 def test_a_run_that_never_began_is_told(world: World) -> None:
     now = datetime.now(UTC)
     world.instance.create_run_for_job(world.repository.get_job("rebuild"))
-    assert list(happened.waiting_runs(world.instance, now)) == []
-    [late] = happened.waiting_runs(world.instance, now + timedelta(hours=1))
+    assert wrong(happened.waiting_runs(world.instance, now)) == []
+    [late] = wrong(happened.waiting_runs(world.instance, now + timedelta(hours=1)))
     assert (late.identity, late.sentence) == (
         "run_waits:rebuild",
         "1 runs of rebuild have waited for more than 0.5 h and not begun",
@@ -151,7 +180,12 @@ def test_what_does_not_schedule_is_told_while_something_is_on() -> None:
     with instance_for_test() as instance:  # an ephemeral one keeps no ticks
 
         def said(now: datetime) -> list[str]:
-            return [f"{one.identity} {one.sentence}" for one in happened.scheduling(instance, repository, now)]
+            return [f"{one.identity} {one.sentence}" for one in wrong(happened.scheduling(instance, repository, now))]
+
+        def stay(now: datetime) -> list[str]:
+            return lasting(
+                happened.scheduling(instance, repository, now), "tick:nightly", "tick_missed:nightly", "tick:gone"
+            )
 
         assert said(began) == [], "nothing is on"
         ticks = Ticks(instance, "nightly", ScheduleInstigatorData("0 4 * * *", began.timestamp()))
@@ -159,8 +193,9 @@ def test_what_does_not_schedule_is_told_while_something_is_on() -> None:
         assert said(began) == [
             "scheduling:dagster 1 schedules and sensors are on, and no daemon has said for 10 min that it lives"
         ]
+        assert stay(began) == ["tick:nightly", "tick_missed:nightly", "tick:gone"], "nobody knows while no daemon lives"
         beat(instance, began)
-        assert said(began) == []
+        assert (said(began), stay(began)) == ([], [])
         later = began.replace(day=3, hour=4, minute=5)
         beat(instance, later, "SENSOR")
         assert "not SENSOR has said for 10 min" in said(later)[0]

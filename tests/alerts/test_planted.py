@@ -9,6 +9,7 @@ from dagster._core.instance_for_test import instance_for_test
 from dagster._core.test_utils import create_run_for_test
 
 from aclue_pipeline.alerts import standing
+from aclue_pipeline.alerts.alert import judged
 from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.defs.alerts import sensor, sources
 from aclue_pipeline.postgres import Database, script
@@ -39,6 +40,21 @@ def test_where_no_address_is_named_the_sensor_says_so_and_asks_nobody(home: Path
     assert ticked.skip_message == (
         "ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong"
     )
+
+
+def test_what_a_room_cannot_judge_any_more_is_not_over(deployed_db: Database) -> None:
+    with deployed_db.begin() as connection:
+        script(connection, "drop table analytics.table_sizes cascade; drop function pipeline.as_usual")
+        script(connection, "alter table public.recommendations rename column created_at to made_at")
+    said = [one for source in sources(deployed_db, CATALOG, None) if source.judge for one in source.judge()]
+    for key, end in {
+        "table_growth:public.clicks": "",
+        "vacuum:public.clicks": "over",
+        "freshness:public.recommendations": "",
+        "swipes_as_usual:staging.swipes": "",
+        "removed:public.clicks": "gone",
+    }.items():
+        assert (key, judged(said).end_of(key)) == (key, end)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Sweeps on a real database and a real receiver: told once, over once, nothing lost where sending or the process fails."""
 
 import email
+import json
 import logging
 import signal
 import socketserver
@@ -13,6 +14,7 @@ from threading import Thread
 import pytest
 
 from aclue_pipeline.alerts import Source, acknowledge, silence, standing, sweep, targets
+from aclue_pipeline.alerts.decide import GONE
 from aclue_pipeline.alerts.targets import Target, send, shown
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.errors import AlreadyRunning, MissingPrivilege, NothingFound
@@ -32,14 +34,23 @@ class Judge:
 
     def __init__(self) -> None:
         self.red: dict[str, str] = {}
+        self.checks: set[str] = set()
         self.error: Exception | None = None
 
     def __call__(self) -> list[Judgement]:
         if self.error:
             raise self.error
+        self.checks |= self.red.keys()
         return [
-            Judgement(check, "public.clicks", "failed", severity, "is wrong", remedy="mend it")
-            for check, severity in self.red.items()
+            Judgement(
+                check,
+                "public.clicks",
+                "failed" if severity else "passed",
+                severity or "warn",
+                "is wrong",
+                remedy="mend it",
+            )
+            for check, severity in [*self.red.items(), *((check, "") for check in self.checks - self.red.keys())]
         ]  # type: ignore[arg-type]
 
 
@@ -48,7 +59,7 @@ class Post:
 
     def __init__(self, db: Database, monkeypatch: pytest.MonkeyPatch, *urls: str) -> None:
         self.db, self.judge, self.at = db, Judge(), NOW
-        self.source = Source("room", self.judge)
+        self.source = Source("room", self.judge, "aclue health")
         monkeypatch.setenv("ACLUE_ALERT_URLS", " ".join(urls))
         get_settings.cache_clear()
         self.targets = targets()
@@ -174,6 +185,7 @@ def test_a_room_that_cannot_judge_is_told_and_ends_nothing(post: Post, receiver:
     [blind] = receiver.taken()
     assert "✗ new, error: judging:room: not judged: may not read public.clicks" in blind
     assert "over" not in blind
+    assert "remedy: aclue health" in blind, "what says why, and not what said it"
     post.judge.error = None
     post.sweep(late="error")
     post.sweep(30, late="error")
@@ -183,7 +195,7 @@ def test_a_room_that_cannot_judge_is_told_and_ends_nothing(post: Post, receiver:
 
 @pytest.mark.slow
 def test_a_source_that_was_asked_lately_is_not_asked_and_nothing_of_it_ends(post: Post, receiver: Receiver) -> None:
-    post.source = Source("room", post.judge, timedelta(hours=1))
+    post.source = Source("room", post.judge, every=timedelta(hours=1))
     post.sweep(late="error")
     post.sweep(), post.sweep()
     assert receiver.taken() == [], "before it is told it is asked again"
@@ -216,6 +228,42 @@ def test_a_database_that_does_not_answer_is_told_once_and_so_is_its_return(
     assert "✓ over: database_answers:aclue, after 15 min" in receiver.taken()[0]
     post.sweep()
     assert receiver.taken() == []
+
+
+def test_what_was_remembered_by_another_release_is_read_or_set_aside(
+    post: Post, receiver: Receiver, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    there, post.db = post.db, Database("postgresql://nobody@127.0.0.1:9/aclue")
+    post.sweep()
+    beside = home / "alerts.json"
+    [row] = json.loads(beside.read_text())
+    del row["returns"], row["acknowledged_by"]
+    beside.write_text(json.dumps([{**row, "colour": "red"}]))
+    post.sweep()
+    assert "new, error: database_answers:aclue" in receiver.taken()[0]
+    del row["key"]
+    for strange in (json.dumps([row]), '[{"key": "a"}]', '["a"]', "7", '{"a": 1}', '[{"key": "', "\xff"):
+        beside.write_bytes(strange.encode("latin-1"))
+        caplog.clear()
+        post.sweep()
+        assert [record.message.split(" (")[0] for record in caplog.records] == ["alerts.json cannot be read"]
+        assert (home / "alerts.unreadable").read_bytes() == strange.encode("latin-1")
+    beside.write_text("7")
+    post.db = there
+    assert post.sweep() == {}
+
+
+@pytest.mark.slow
+def test_what_a_removed_source_found_ends(post: Post, receiver: Receiver) -> None:
+    post.found(late="error")
+    receiver.taken()
+    post.source = Source("room", None)
+    post.sweep(30)
+    assert receiver.taken() == [], "it cannot be asked from here"
+    post.source = Source("another room", Judge())
+    assert [state.key for state in standing(post.db, [post.source])] == []
+    post.sweep(), post.sweep(15)
+    assert receiver.taken() == [f"aclue: 1 over ({post.db.label})\n✓ over: late:public.clicks, after 40 min: {GONE}"]
 
 
 #: A process that sweeps as the cron job would, with a room that is red.
