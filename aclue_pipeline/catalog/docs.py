@@ -166,10 +166,10 @@ def _queries(one: Table | Function) -> Iterator[str]:
 def _opening(one: Table | Function) -> Iterator[str]:
     yield from (f"## {one.key}", "", one.description, "")
     if one.rules:
-        yield from (*_paragraphs(one.rules), "")
+        yield from (*paragraphs(one.rules), "")
 
 
-def _paragraphs(rules: str) -> Iterator[str]:
+def paragraphs(rules: str) -> Iterator[str]:
     """A line that begins with one to three words and a colon begins a paragraph, one that is indented is an entry of a list, whose
     name ends at two blanks, else with its first word."""
     was = ""
@@ -207,7 +207,7 @@ def _access(catalog: Catalog, table: Table) -> Iterator[str]:
 
 
 def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], calls: Iterable[str]) -> Iterator[str]:
-    yield f"- **Owner:** {one.owner}"
+    yield f"- **Owner:** {one.owner.removeprefix('team:')}"
     for what, keys in (("Made of", upstream), ("Calls", calls), ("Used by", catalog.users_of(one.key))):
         if keys:
             yield f"- **{what}:** {', '.join(f'[{key}]({_address_of(catalog, key)})' for key in keys)}"

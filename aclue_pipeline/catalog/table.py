@@ -123,6 +123,11 @@ class Table:
         shared = decides.intersection(*each) if len(each) > 1 else set()
         return tuple(Source(*pair, "indirect") for pair in sorted(shared))
 
+    @property
+    def team(self) -> str:
+        """The owner as people say it; Dagster's word for it begins with team:."""
+        return self.owner.removeprefix("team:")
+
     def column(self, name: str) -> Column:
         """Raises NothingFound where the table has no such column."""
         for column in self.columns:

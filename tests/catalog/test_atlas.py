@@ -123,7 +123,7 @@ def test_the_page_answers_as_the_catalogue_does(page, table: Table, column: Colu
     assert lit(page, "decides") | lit(page, "direct") | {name} >= {node.name for node in nodes}
     assert lit(page, "decides") <= {node.name for node in nodes} | decided
     says = page.locator("#about").inner_text()
-    assert all(words in says for words in (column.description, ", ".join(table.grain), table.owner, column.summing))
+    assert all(words in says for words in (column.description, ", ".join(table.grain), table.team, column.summing))
 
 
 @pytest.mark.browser
@@ -154,6 +154,18 @@ def test_a_trace_shows_what_is_lit_and_the_edges_between_by_kind_and_hides_the_r
     expect(page.locator("path.decides[data-to]")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(page.locator(".table:visible")).to_have_count(len(CATALOG.tables))
+
+
+@pytest.mark.browser
+def test_no_name_of_a_room_is_cut_and_no_rule_broken_where_its_file_broke_the_line(page) -> None:
+    page.goto(page.url.partition("#")[0] + "#analytics.revenue_daily")
+    page.locator("#about h2").get_by_text("analytics.revenue_daily").wait_for()
+    cut = page.locator(".room h2").evaluate_all("all => all.filter((e) => e.scrollWidth > e.clientWidth).length")
+    assert cut == 0
+    rules = page.locator("#about h3").get_by_text("Rules").locator("xpath=following-sibling::p").all_inner_texts()
+    assert rules[0].startswith("Which clock: the click's.")
+    assert rules[0].endswith("once its month is closed.")
+    assert "`" not in "".join(rules)
 
 
 @pytest.mark.browser

@@ -2,6 +2,7 @@
 no network, and is written from sql/ alone. Here are the layout and the data; how they look and answer stands in page.css and page.js."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from html import escape
@@ -11,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from aclue_pipeline.catalog.catalog import Catalog
-from aclue_pipeline.catalog.docs import KINDS, ROOMS, folder
+from aclue_pipeline.catalog.docs import KINDS, ROOMS, folder, paragraphs
 from aclue_pipeline.catalog.statement import parsed, shown
 from aclue_pipeline.catalog.table import ENSURED, SELECTED, Column, Source, Table
 from aclue_pipeline.errors import DocsOutdated
@@ -123,8 +124,8 @@ def _tables(catalog: Catalog) -> Iterator[dict[str, Any]]:
             "says": table.description,
             "grain": table.grain,
             "day": table.clock_says,
-            "owner": table.owner,
-            "rules": table.rules,
+            "owner": table.team,
+            "rules": _unwrapped(table.rules),
             "settings": [
                 [f"ACLUE_{name.upper()}", str(Settings.model_fields[name].default)]
                 for name in catalog.settings_of(table)
@@ -139,6 +140,11 @@ def _tables(catalog: Catalog) -> Iterator[dict[str, Any]]:
             "filtered": [str(source) for source in filtered],
             "columns": [_column(column, expressions.get(column.name, ""), filtered) for column in table.columns],
         }
+
+
+def _unwrapped(rules: str) -> str:
+    """A paragraph or an entry of a list per line: the file breaks its lines where they are full."""
+    return re.sub(r"\n(?!\n|- ) *", " ", "\n".join(paragraphs(rules)))
 
 
 def _column(column: Column, expression: str, filtered: Collection[Source]) -> dict[str, Any]:

@@ -119,12 +119,18 @@ function make(tag, content, attributes = {}) {
   element.append(...[content].flat().filter((part) => part !== ""));
   return element;
 }
-const link = (name, kind = "direct") => make("a", name, { href: `#${name}`, class: kind });
+// What `sql/` marks as a name, and the label of a paragraph.
+const marked = (text) => text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) =>
+  part.startsWith("`") ? make("code", part.slice(1, -1)) : part.startsWith("**") ? make("b", part.slice(2, -2)) : part);
+const count = (number, what) => `${number || "no"} ${what}${number === 1 ? "" : "s"}`;
+// A name too long for its line breaks where one of its words ends.
+const broken = (name) => name.split(/(?<=[._])/).flatMap((part, n) => (n ? [document.createElement("wbr"), part] : [part]));
+const link = (name, kind = "direct") => make("a", broken(name), { href: `#${name}`, class: kind });
 const section = (title, ...content) => (content.flat().length ? [make("h3", title), ...content.flat()] : []);
 const list = (title, items) => (items.length ? section(`${title} (${items.length})`, make("ul", items.map((item) => make("li", item)))) : []);
 const links = (title, names, kind) => list(title, names.map((name) => [columnOf.has(name) || tableOf.has(name) ? link(name, kind) : name]));
 const facts = (pairs) => make("dl", pairs.filter(([, value]) => value && value.length).flatMap(([term, value]) => [make("dt", term), make("dd", value)]));
-const commas = (parts) => parts.flatMap((part, n) => (n ? [", ", part] : [part]));
+const lines = (parts) => parts.map((part) => make("div", part));
 
 function aboutColumn(name, up, down) {
   const column = columnOf.get(name), table = column.table;
@@ -139,9 +145,8 @@ function aboutColumn(name, up, down) {
     ...links("Filtered by, like every column of the table", filters(name), "decides"),
     ...links("Comes in the end from", origins),
     ...links("Used by", users.get(name).direct), ...links("Decides about", users.get(name).decides, "decides"));
-  const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
   const whole = [...down.found.keys()].filter((at) => tableOf.has(at)).length, rest = down.found.size - whole;
-  status.textContent = `${name} rests on ${count(up.found.size, "column")}. On it ${rest === 1 ? "rests" : "rest"} ${count(rest, "column")}; it filters ${count(whole, "table")}.`;
+  status.textContent = `${name} rests on ${count(up.found.size, "column")}. ${down.found.size ? `It enters or decides about ${count(rest, "column")}, and filters ${count(whole, "table")}.` : "Nothing rests on it."}`;
 }
 
 function aboutTable(table) {
@@ -149,17 +154,17 @@ function aboutTable(table) {
     make("h2", table.key),
     make("p", table.says),
     facts([["kind", table.kind], ["grain", table.grain.join(", ")], ["day", table.day], ["owner", table.owner], ["room", table.room],
-      ["filtered by", commas(table.filtered.map((source) => link(source, "decides")))],
+      ["filtered by", lines(table.filtered.map((source) => link(source, "decides")))],
       ["settings", table.settings.map(([setting, value]) => `${setting} (default ${value})`).join(", ")],
-      ["made of", commas(table.from.map((key) => (tableOf.has(key) ? link(key) : key)))], ["used by", commas(table.users.map((key) => (tableOf.has(key) ? link(key) : key)))],
+      ["made of", lines(table.from.map((key) => (tableOf.has(key) ? link(key) : key)))], ["used by", lines(table.users.map((key) => (tableOf.has(key) ? link(key) : key)))],
       ["written in", table.path]]),
-    ...(table.rules ? section("Rules", make("p", table.rules, { class: "rules" })) : []),
+    ...(table.rules ? section("Rules", ...table.rules.split("\n").filter(Boolean).map((line) => make("p", marked(line)))) : []),
     ...list("Columns", table.columns.map((column) => [link(`${table.key}.${column.name}`), ` ${column.says}`])),
     ...list("Checks", table.checks.map(([check, severity, says]) => [make("b", check), ` (${severity}) ${says}`])),
     ...list("Functions called", table.calls.map(([key, says]) => [make("b", key), ` ${says}`])),
     ...table.queries.flatMap(([asks, sql]) => section(`Query: ${asks}`, make("pre", sql))),
     ...(table.sql ? [make("details", [make("summary", "SQL"), make("pre", table.sql)])] : []));
-  status.textContent = `${table.key}: ${table.columns.length} columns, made of ${table.from.length} tables, read by ${table.users.length} tables and functions.`;
+  status.textContent = `${table.key}: ${count(table.columns.length, "column")}, made of ${count(table.from.length, "table")}, read by ${count(table.users.length, "other")}.`;
 }
 
 function aboutAll() {
@@ -167,7 +172,9 @@ function aboutAll() {
     make("h2", "From the app's events to what is published"),
     make("p", "Choose a column, and what it rests on and what rests on it lights up; choose a table, and it opens."),
     make("p", "Keys: / searches, the arrows walk over the map, Enter chooses, Escape goes back to the whole map.", { class: "quiet" }),
-    ...list("Tables", tables.map((table) => [link(table.key), ` ${table.says}`])));
+    make("p", "What is published stands in preferences, revenue and funnel; what leads there stands to the left; health watches the database itself."),
+    ...[...map.querySelectorAll(".room")].flatMap((room) => list(room.firstElementChild.textContent,
+      [...room.querySelectorAll(".table")].map((box) => [link(box.dataset.table), ` ${tableOf.get(box.dataset.table).says}`]))));
   status.textContent = `${tables.length} tables, ${columnOf.size} columns.`;
 }
 
