@@ -175,4 +175,4 @@ def _dagster(context: Context) -> "Iterator[Judgement]":
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
-        yield from happened.all_of(instance, build_defs(context.catalog).get_repository_def())
+        yield from happened.all_of(instance, build_defs(context.catalog).get_repository_def(), datetime.now(UTC))

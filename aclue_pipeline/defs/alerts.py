@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import chain
 
 import dagster as dg
+from dagster._time import get_current_datetime
 
 from aclue_pipeline.alerts import Source, asked, numbers_only, sweep, targets, unjudged, well
 from aclue_pipeline.catalog import Catalog, CheckFile
@@ -84,9 +85,10 @@ def sensor(catalog: Catalog) -> dg.SensorDefinition:
         if not addresses:
             return dg.SkipReason("ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong")
         assert repository is not None
-        judges = sources(database, catalog, lambda: happened.all_of(context.instance, repository))
+        now = get_current_datetime()  # by the clock that Dagster's rows are timed by
+        judges = sources(database, catalog, lambda: happened.all_of(context.instance, repository, now))
         try:
-            swept = sweep(database, catalog, judges, addresses)
+            swept = sweep(database, catalog, judges, addresses, now)
         except AlreadyRunning as error:
             return dg.SkipReason(str(error))
         # No failure: that a chat is out of order must not look as if the scheduler were. The other addresses hear of it.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import dagster as dg
+from dagster._time import get_current_datetime
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.checks import Check, Judgement, Outcome
@@ -32,7 +33,7 @@ def standing(catalog: Catalog, room: str, days: dg.PartitionsDefinition[str]) ->
     )
     @clearly
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
-        last = today(database) - timedelta(days=2)  # yesterday is computed by night
+        last = today(database, get_current_datetime()) - timedelta(days=2)  # yesterday is computed by night
         for table in tables:
             if key(table.key, CHECK) in context.selected_asset_check_keys:
                 failed = _failed(context.instance, table, days)

@@ -206,12 +206,12 @@ def stale_tables(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> I
             )
 
 
-def all_of(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Judgement]:
+def all_of(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, now: datetime) -> Iterator[Judgement]:
     """Everything that Dagster's storage says is wrong with what this repository defines."""
     graph = repository.asset_graph
     yield from checks(instance, [graph.get_check_spec(key) for key in graph.asset_check_keys])
     yield from failed_runs(instance, repository.job_names)
-    yield from waiting_runs(instance, datetime.now(UTC))
-    yield from scheduling(instance, repository, datetime.now(UTC))
+    yield from waiting_runs(instance, now)
+    yield from scheduling(instance, repository, now)
     promised = [key for key in graph.materializable_asset_keys if graph.get(key).freshness_policy]
     yield from stale_tables(instance, promised)

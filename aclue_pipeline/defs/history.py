@@ -1,11 +1,12 @@
 """The job that keeps Dagster's own history from growing without end. Unlike all others it works on Dagster's database, not the app's."""
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import dagster as dg
+from dagster._time import get_current_datetime
 
 from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.timetable import CONTRACTS, DRIFT, OBSERVE, PURGE
@@ -22,7 +23,7 @@ def purge_op(context: dg.OpExecutionContext) -> None:
     url = getattr(context.instance.run_storage, "postgres_url", None)  # the chart names it in dagster.yaml alone
     if url is None:
         raise DatabaseNotNamed("Dagster's storage is no database of its own: set ACLUE_DAGSTER_URL")
-    before = datetime.now(UTC) - timedelta(days=get_settings().history_days)
+    before = get_current_datetime() - timedelta(days=get_settings().history_days)
     dagster = Database(url)
     try:
         done = purge(dagster, before, [OBSERVE.job, CONTRACTS.job, DRIFT.job])

@@ -149,11 +149,10 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return {}
     of_all = {row["predictor"]: row for row in rows if row["users_group"] == "all"}
     profile = of_all["profile"]
-    figures: dict[str, Any] = {
-        "log_loss": round(profile["log_loss"], 4),
-        "log_loss of the user's own rate": round(of_all["user_rate"]["log_loss"], 4),
-        "scores are of version": rows[0]["model_version"],
-    }
+    figures: dict[str, Any] = {"scores are of version": rows[0]["model_version"]}
+    for name, of in (("log_loss", profile), ("log_loss of the user's own rate", of_all["user_rate"])):
+        if of["log_loss"] is not None:  # of the first few judgements none is held out
+            figures[name] = round(of["log_loss"], 4)
     if profile["reliability"]:
         bins = [{**row, "n": row["judgements"]} for row in profile["reliability"]]
         figures["observed by predicted"] = charts.sparkline(

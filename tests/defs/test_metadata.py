@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from aclue_pipeline.checks import Judgement
-from aclue_pipeline.defs import charts, checks, pictures
+from aclue_pipeline.defs import charts, checks, pictures, preferences
 from aclue_pipeline.defs.metadata import MOST, Markdown, escaped, metadata, plain, tabular
 from aclue_pipeline.postgres import Database, query
 
@@ -163,3 +163,10 @@ def test_a_month_that_is_not_over_is_pale_and_no_slump() -> None:
     for today, is_open in ((dt.date(2026, 10, 9), True), (dt.date(2026, 11, 1), False)):
         [drawn] = charts._by_period(rows, "month", "commission", today).values()
         assert ("opacity" in drawn.source, "pale: not over" in " ".join(drawn.source.split())) == (is_open, is_open)
+
+
+def test_where_no_judgement_could_be_held_out_there_is_no_score_to_round() -> None:
+    nothing = {"log_loss": None, "auc": None, "reliability": None, "intercepts": None, "users_group": "all"}
+    rows = [{**nothing, "predictor": one, "model_version": "v"} for one in ("profile", "user_rate")]
+    said = preferences._scores(rows)
+    assert said.keys() == {"scores are of version", "scores"}
