@@ -144,11 +144,13 @@ def _run(arguments: list[str] | None, context: Context) -> int:
     except OSError as error:
         if not error.filename and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
             raise
+        full = "make room, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise FileUnusable(
-            f"{error.filename or 'a file, or the output'}: {error.strerror}; make room, or name another place"
+            f"{error.filename or 'a file, or the output'}: {error.strerror}; {full}name another place"
         ) from None
     except Exception as error:
-        if "No space left on device" not in str(error):  # a server's or DuckDB's disk, whoever asked
+        # a server's or DuckDB's disk, whoever asked
+        if isinstance(error, AclueError) or "No space left on device" not in str(error):
             raise
         raise FileUnusable(f"{str(error).splitlines()[0]}; make room, or name another place") from None
     return code if isinstance(code, int) else 0

@@ -80,7 +80,7 @@ def send(context: Context, yes: bool) -> None:
 
     addresses = targets()
     if not addresses:
-        return click.echo("ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong")
+        return tell_hint("ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong")
     database = context.database()
     context.confirm_write(database, yes)
     try:

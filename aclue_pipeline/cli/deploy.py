@@ -63,10 +63,7 @@ def plan(
     if out:
         import json
 
-        try:
-            out.write_text(json.dumps(todo.as_data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from None
+        out.write_text(json.dumps(todo.as_data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if as_json:
         print_json(todo.as_data)
     elif sql:
@@ -184,7 +181,7 @@ def history(context: Context, as_json: bool) -> None:
 
 
 @click.command(epilog="Example:  aclue export supabase supabase/migrations --mark")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--mark", is_flag=True, help="Note it as run in the named database, where `deploy` has done the same.")
 @yes_option
 @click.pass_obj

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import click
 
 from aclue_pipeline.cli.context import json_option, progress
+from aclue_pipeline.errors import FileUnusable
 
 #: The files of an evaluation.
 PREDICTIONS, METRICS, REPORT = "predictions.csv", "metrics.json", "report.html"
@@ -56,7 +57,7 @@ def evaluate(
         try:
             click.echo(f"{folder}: {convert(movielens, folder):,} swipes", err=True)
         except OSError as error:
-            raise click.BadParameter(f"{folder} cannot be written: {error.strerror}", param_hint="FOLDER") from None
+            raise FileUnusable(f"{folder} cannot be written: {error.strerror}; name another place") from None
     if out is not None:
         metrics = _evaluate(folder, out, split)
         if as_json:
@@ -72,7 +73,7 @@ def _evaluate(folder: Path, out: Path, split: Literal["user", "global"]) -> dict
 
     there = next(one for one in (out, *out.parents) if one.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise click.BadParameter(f"{out} cannot be written", param_hint="--out")
+        raise FileUnusable(f"{out} cannot be written; name another place")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with the command
     with tempfile.TemporaryDirectory(prefix="aclue-") as scratch:
         evaluation = run(Data(folder, Path(scratch)), split, Path(scratch), progress())
@@ -100,7 +101,7 @@ def _write(out: Path, files: dict[str, Callable[[Path], Any]]) -> None:
         for name, part in parts.items():
             part.replace(out / name)
     except OSError as error:
-        raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from None
+        raise FileUnusable(f"{out} cannot be written: {error.strerror}; name another place") from None
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)

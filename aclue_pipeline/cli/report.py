@@ -39,8 +39,5 @@ def report(context: Context, first: datetime | None, last: datetime | None, out:
     if out is None:
         click.echo(page, nl=False)
         return
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from None
+    out.write_text(page, encoding="utf-8")
     click.echo(f"{out}: {since} to {until}, {len(page.encode()) // 1024:,} kB", err=True)

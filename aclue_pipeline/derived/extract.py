@@ -2,6 +2,8 @@
 COPY's form and nobody holds them, however many they are. Apart from the room's other modules, since DuckDB is heavy."""
 
 import errno
+import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,7 +107,11 @@ def _os_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.IOException as error:
-        raise OSError(errno.EIO, str(error).splitlines()[0][:200]) from error
+        known = re.search(r'"errno":"(\d+)"', str(error))
+        code, said = (
+            (int(known[1]), os.strerror(int(known[1]))) if known else (errno.EIO, str(error).splitlines()[0][:200])
+        )
+        raise OSError(code, said) from error
 
 
 def _columns(pg: Pg, table: Table) -> dict[str, str]:

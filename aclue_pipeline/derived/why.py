@@ -10,7 +10,7 @@ from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.history import restated
 from aclue_pipeline.derived.needed import is_known, rebuild_range, today
 from aclue_pipeline.derived.statement import Pg, is_there, listed, parts_of
-from aclue_pipeline.errors import NothingFound, SqlFileError
+from aclue_pipeline.errors import NoSuchDay, NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 
@@ -25,7 +25,7 @@ def explain(
     be taken in, and how its numbers moved since a date. Raises NothingFound where the day was never computed, NoSuchDay where it
     cannot be yet."""
     if table.kind != "daily":
-        raise SqlFileError(f"{table.key} is of kind {table.kind}: only daily tables have days")
+        raise NoSuchDay(f"{table.key} is of kind {table.kind}: only daily tables have days")
     shown = [table.column(column).name] if column else list(table.headline)
     computed = None
     if is_known(db):

@@ -48,6 +48,8 @@ def close(db: Database, catalog: Catalog, month: date, who: str) -> Closed:
         if last is not None and month <= last:
             return Closed(month, _frozen(pg, month))
         expected = _first_open(pg, last)
+        if expected is not None and month < expected:
+            raise MonthNotClosable(f"{month:%Y-%m} holds no sale: the first month that does is {expected:%Y-%m}")
         if expected is not None and month != expected:
             raise MonthNotClosable(f"months close in order: {expected:%Y-%m} is open, close it before {month:%Y-%m}")
         refresh()

@@ -24,6 +24,7 @@ _NAME = "aclue_first_deployment"
 def export(folder: Path) -> Path:
     """Write the migration; its name begins with its version, as Supabase's own do."""
     path = folder / f"{datetime.now(UTC):%Y%m%d%H%M%S}_{_NAME}.sql"
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text(), encoding="utf-8")
     return path
 

@@ -14,10 +14,11 @@ from dagster._core.loader import LoadingContextForTest
 from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.defs import timetable
 from aclue_pipeline.defs.metadata import INLINE
-from aclue_pipeline.errors import SettingsError
+from aclue_pipeline.errors import MonthNotClosable, SettingsError
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.preferences import pin
+from aclue_pipeline.revenue import closing
 from aclue_pipeline.settings import LOCATION, get_settings
 from tests.support.catalogs import CATALOG
 
@@ -268,7 +269,8 @@ def test_the_month_that_is_over_is_closed_and_the_one_that_goes_on_is_not(
     run, demo_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     month = ((YESTERDAY + timedelta(days=1)).replace(day=1) - timedelta(days=1)).replace(day=1)
-    monkeypatch.setenv("ACLUE_FIRST_DAY", month.isoformat())
+    before = month - timedelta(days=1)
+    monkeypatch.setenv("ACLUE_FIRST_DAY", before.isoformat())
     get_settings.cache_clear()
 
     def closed() -> list[date]:
@@ -284,7 +286,11 @@ def test_the_month_that_is_over_is_closed_and_the_one_that_goes_on_is_not(
                where id = (select min(id::text)::uuid from public.affiliate_clicks) returning 1""",
             day=month + timedelta(days=3),
         )
-    run("rebuild_revenue_and_funnel", partition_range=(month, YESTERDAY))
+    run("rebuild_revenue_and_funnel", partition_range=(before, YESTERDAY))
+    with pytest.raises(
+        MonthNotClosable, match=f"{before:%Y-%m} holds no sale: the first month that does is {month:%Y-%m}"
+    ):
+        closing.close(demo_db, CATALOG, before.replace(day=1), "test")
     assert closed() == [month]
     assert closed() == [month]
     get_settings.cache_clear()

@@ -210,7 +210,8 @@ def test_the_command_writes_a_file_whole_or_not_at_all(
     full = tmp_path / "full"
     full.symlink_to("/dev/full")
     for form in ("csv", "parquet"):
-        assert "full cannot be written: " in str(run("--format", form, "--out", str(full)).exception)
+        said = str(run("--format", form, "--out", str(full)).exception)
+        assert said == f"{full} cannot be written: No space left on device; name another place"
     full.unlink()
     with deployed_db.psycopg() as pg:
         pg.execute("drop table analytics.revenue_daily cascade")

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from aclue_pipeline import derived
 from aclue_pipeline.derived import history
-from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.errors import NoSuchDay, NothingFound
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
@@ -403,6 +404,8 @@ def test_a_day_explains_itself(shop: Shop, shop_db: Database) -> None:
     assert (change["column"], change["before"], change["after"], change["causes"]) == (
         "amount", Decimal("5.40"), Decimal("7.00"), ["amount"],
     )  # fmt: skip
+    with pytest.raises(NoSuchDay, match="only daily tables have days"):
+        derived.explain(shop_db, shop.catalog, replace(shop.catalog.table("sales"), kind="whole"), FIRST)
     with pytest.raises(NothingFound, match="no 2026-03-02 yet: aclue revenue rebuild"):
         derived.explain(shop_db, shop.catalog, shop.catalog.table("sales"), SECOND)
 

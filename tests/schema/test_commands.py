@@ -63,7 +63,7 @@ def test_a_plan_that_cannot_be_written_or_is_widened_by_options_is_refused(
     named: Database, capsys, tmp_path: Path
 ) -> None:
     code, _, err = said(capsys, "plan", "--out", str(tmp_path / "nowhere" / "plan.json"))
-    assert (code, "cannot be written: No such file or directory" in err) == (2, True)
+    assert (code, "plan.json: No such file or directory; name another place" in err) == (40, True)
     file = tmp_path / "plan.json"
     assert said(capsys, "plan", "--out", str(file))[0] == 0
     code, _, err = said(capsys, "deploy", "--yes", "--plan", str(file), "--allow", "drops:product_views.extra")
