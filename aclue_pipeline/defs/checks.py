@@ -92,6 +92,8 @@ def result(judgement: Judgement) -> dg.AssetCheckResult:
     evidence = {"outcome": judgement.outcome, **judgement.evidence}
     if not judgement.passed and judgement.remedy:
         evidence["remedy"] = judgement.remedy
+    if not judgement.passed and judgement.severity == "info":
+        evidence["severity"] = "info"  # of which Dagster knows no such word
     return dg.AssetCheckResult(
         passed=judgement.passed,
         check_name=judgement.check,

@@ -55,12 +55,15 @@ def checks(instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec]) -> 
 def _judgement(spec: dg.AssetCheckSpec, evaluation: AssetCheckEvaluation) -> Judgement:
     numbers = (dg.IntMetadataValue, dg.FloatMetadataValue)
     evidence = {name: value.value for name, value in evaluation.metadata.items() if isinstance(value, numbers)}
-    outcome, remedy = (evaluation.metadata.get(name, dg.TextMetadataValue("")).value for name in ("outcome", "remedy"))
+    outcome, remedy, told = (
+        evaluation.metadata.get(name, dg.TextMetadataValue("")).value for name in ("outcome", "remedy", "severity")
+    )
+    warns = evaluation.severity == dg.AssetCheckSeverity.WARN
     judgement = Judgement(
         spec.name,
         ".".join(spec.asset_key.path),
         "passed" if evaluation.passed else "not judged" if outcome == "not judged" else "failed",
-        "warn" if evaluation.severity == dg.AssetCheckSeverity.WARN else "blocking" if spec.blocking else "error",
+        "info" if told == "info" else "warn" if warns else "blocking" if spec.blocking else "error",
         "",
         evidence,
         str(remedy),

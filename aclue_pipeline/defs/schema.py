@@ -209,6 +209,9 @@ def observed(context: dg.OpExecutionContext, database: "Database", said: Mapping
     )
 
 
+_BLOCKING = {one.name for one in checks() if one.severity == "blocking"}
+
+
 def judge(context: dg.OpExecutionContext, judgements: Sequence[Judgement]) -> None:
     """Record the success criteria as this run's checks. Raises VerificationFailed where a blocking one failed, NotJudged
     where none did but one could not be judged."""
@@ -222,10 +225,10 @@ def judge(context: dg.OpExecutionContext, judgements: Sequence[Judgement]) -> No
                 severity=found.severity,
                 metadata=found.metadata,
                 description=found.description,
-                blocking=any(one.check == found.check_name and one.severity == "blocking" for one in judgements),
+                blocking=found.check_name in _BLOCKING,
             )
         )
-    red = [one for one in judgements if one.severity == "blocking" and not one.passed]
+    red = [one for one in judgements if one.check in _BLOCKING and not one.passed]
     if red:
         kind = VerificationFailed if any(one.outcome == "failed" for one in red) else NotJudged
         raise kind("; ".join(f"{one.check}: {one.says} ({one.remedy})" for one in red))

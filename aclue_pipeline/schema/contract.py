@@ -116,7 +116,7 @@ def judge(db: Database) -> list[Judgement]:
             cast = casting(pg)
             return [_judgement(promise, _wrong(pg, promise, cast)) for promise in promises()]
     except CannotTry as error:
-        return [Judgement("contract", "contract", "not judged", "error", str(error), remedy="aclue contract")]
+        return [Judgement("contract", "contract", "not judged", "error", str(error), remedy=error.remedy)]
 
 
 def _judgement(promise: Promise, wrong: str) -> Judgement:

@@ -1,5 +1,6 @@
 """Every line of sql/schema/access.csv, really tried; and every line proven able to fail."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from aclue_pipeline.schema import access
 from aclue_pipeline.schema.access import Line, lines
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.verify import probes
-from aclue_pipeline.schema.verify.probes import CannotTry, probe
+from aclue_pipeline.schema.verify.probes import CannotTry, casting, probe
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
@@ -282,3 +283,19 @@ def _contents(database: Database) -> dict[str, object]:
         return {
             table: query(connection, f"select xmin, ctid, t::text from {table} t order by ctid") for table in tables
         }
+
+
+def test_where_something_of_supabase_or_the_app_is_missing_it_is_named(schema_db: Database, databases: Any) -> None:
+    for without, missing in (
+        ("table auth.users", "auth.users"),
+        ("schema auth", "auth.users, auth.uid()"),
+        ("table public.products", "public.products"),
+        ("table public.recommendations", "public.recommendations"),
+    ):
+        with databases.admin(schema_db).psycopg() as pg, pg.transaction(force_rollback=True):
+            pg.execute(f"drop {without} cascade".encode())
+            with pytest.raises(
+                CannotTry, match=rf"^nothing to try with: {re.escape(missing)} (is|are) missing"
+            ) as cannot:
+                casting(pg)
+            assert cannot.value.remedy == "aclue plan"

@@ -8,8 +8,10 @@ import pytest
 from aclue_pipeline import schema
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.postgres import Database, app, query, script
+from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.verify import verify
 from aclue_pipeline.schema.verify.criteria import CRITERIA
+from aclue_pipeline.schema.verify.probes import CannotTry, may_be_clients
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.settings import get_settings
 
@@ -310,7 +312,10 @@ class TestOnARealDatabase:
         run(databases.admin(schema_db), f"revoke temporary on database {schema_db.name} from public, postgres")
         assert red(schema_db) == []
         assert set(unjudged(schema_db)) == {"indexed_lookups", "rls_overhead", "index_usage", "sequential_scans"}
-        assert "grant TEMPORARY on the database" in unjudged(schema_db)["index_usage"]
+        asked = judged(schema_db)["index_usage"]
+        assert asked.remedy == f'grant temporary on database "{schema_db.name}" to "postgres"'
+        run(databases.admin(schema_db), asked.remedy)
+        assert unjudged(schema_db) == {}
 
     def test_a_busy_table_is_not_waited_for(self, schema_db: Database, databases: Any) -> None:
         criterion = next(criterion for criterion in CRITERIA if criterion.name == "user_data_isolated")
@@ -330,7 +335,22 @@ class TestOnARealDatabase:
             )
         bystander = Database(schema_db.url.replace(_credentials(schema_db), "bystander:bystander"))
         try:
-            assert "may not take the role anon" in unjudged(bystander)["no_cross_user_access"]
+            found = judged(bystander)
+            assert found["no_cross_user_access"].sentence.startswith(
+                "left to whoever deploys: permission denied to set role"
+            )
+            assert {one.severity for one in found.values() if one.outcome == "not judged"} == {"info"}, (
+                "nobody is woken"
+            )
+            for table in table_names():  # now it deploys
+                run(admin, f"alter table public.{table} owner to bystander")
+            with bystander.psycopg() as pg, pytest.raises(CannotTry, match="may not be the app's clients") as cannot:
+                may_be_clients(pg)
+            asked = 'grant anon, authenticated, service_role to "bystander"'
+            assert (cannot.value.left, cannot.value.remedy) == (False, asked)
+            run(admin, asked)
+            with bystander.psycopg() as pg:
+                may_be_clients(pg)
         finally:
             bystander.close()
             with admin.begin() as connection:

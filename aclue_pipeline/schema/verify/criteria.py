@@ -6,6 +6,7 @@ One cause turns one criterion red: what depends on a missing or unguarded table 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import psycopg
 
@@ -36,19 +37,24 @@ class Criterion:
     remedy: str = DEPLOY
 
     def judgement(self, site: Site) -> Judgement:
-        """Judge it. An error of the database has failed, with its message, and is no crash: the others still matter."""
+        """Judge it. An error of the database has failed, with its message, and is no crash: the others still matter. What is left to
+        whoever deploys is no trouble, and not judged all the same."""
+        severity: Severity | Literal["info"] = self.severity
+        remedy = self.remedy
         try:
             outcome, sentence, evidence = self.judge(site)
+            if outcome == "not judged":
+                remedy = DEPLOY if sentence == NOTHING_THERE.sentence else "aclue verify"
         except CannotTry as error:
             outcome, sentence, evidence = not_judged(str(error))
+            severity, remedy = "info" if error.left else severity, error.remedy
         except psycopg.Error as error:
             if site.pg.broken:
                 raise
             outcome, sentence, evidence = Verdict(
                 "failed", f"could not be judged: {str(error).strip().partition(chr(10))[0]}"
             )
-        remedy = "aclue verify" if outcome == "not judged" else self.remedy
-        return Judgement(self.name, "schema", outcome, self.severity, sentence, evidence, remedy)
+        return Judgement(self.name, "schema", outcome, severity, sentence, evidence, remedy)
 
     @property
     def severity(self) -> Severity:
@@ -130,11 +136,16 @@ def _access(
     chosen: Callable[[Line], bool], besides: Callable[[Site], list[str]] = lambda site: []
 ) -> Callable[[Site], Verdict]:
     def judge(site: Site) -> Verdict:
-        outcomes = [outcome for outcome in site.outcomes if chosen(outcome.line)]
+        past = besides(site)
+        try:
+            outcomes = [outcome for outcome in site.outcomes if chosen(outcome.line)]
+        except CannotTry:
+            if past:  # what the catalogues say needs no trial
+                return verdict(past, "")
+            raise
         if not outcomes:
             return NOTHING_THERE
-        wrong = [f"{outcome.line}: {'; '.join(outcome.wrong)}" for outcome in outcomes if not outcome.holds]
-        wrong += besides(site)
+        wrong = [f"{outcome.line}: {'; '.join(outcome.wrong)}" for outcome in outcomes if not outcome.holds] + past
         unproven = [f"{outcome.line}: {'; '.join(outcome.unproven)}" for outcome in outcomes if outcome.unproven]
         if unproven and not wrong:
             return not_judged(f"what is refused proves nothing: {'; '.join(unproven)}")

@@ -13,9 +13,12 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg import errors, sql
 
-from aclue_pipeline.errors import MissingPrerequisite
+from aclue_pipeline.errors import MissingPrerequisite, MissingPrivilege, UnknownCatalogue
 from aclue_pipeline.postgres.claims import Identity, service_role
 from aclue_pipeline.schema.access import ROLES, Line
+from aclue_pipeline.schema.change import ident
+from aclue_pipeline.schema.declared import declared
+from aclue_pipeline.schema.preflight import preflight, require_ownership
 from aclue_pipeline.schema.verify.shape import PRODUCTS, USERS, shapes
 from aclue_pipeline.schema.verify.trials import HIDDEN, Cast, Trial, anything, insertion, seed, trials
 
@@ -23,7 +26,12 @@ Connection = psycopg.Connection[Any]
 
 
 class CannotTry(MissingPrerequisite):
-    """This database, or this role, offers nothing to try the rights with; the message says what is missing."""
+    """This database, or this role, offers nothing to try the rights with; the message says what is missing. `left`: to whoever
+    deploys, since this role is only not the one to try them."""
+
+    def __init__(self, why: str, remedy: str = "aclue verify", left: bool = False) -> None:
+        super().__init__(why)
+        self.remedy, self.left = remedy, left
 
 
 @dataclass(frozen=True)
@@ -116,20 +124,35 @@ def rolled_back(pg: Connection) -> Iterator[None]:
         raise CannotTry(f"the tables are too busy to try this now ({first_line(error)}); run it again") from error
 
 
+def may_be_clients(pg: Connection) -> None:
+    """Raises CannotTry where this login may not take the roles of the app's clients: then it is one that deploys and lacks them, or
+    one that does not deploy, and has no business with them."""
+    try:
+        for role in ROLES:
+            with pg.transaction(force_rollback=True):
+                pg.execute("select set_config('role', %s, true)", [role])
+    except psycopg.Error as error:
+        try:
+            require_ownership(pg, declared().tables)
+        except MissingPrivilege:
+            raise CannotTry(
+                f"left to whoever deploys: {first_line(error)}", "aclue verify, as aclue_deployer", left=True
+            ) from error
+        grant = f"grant {', '.join(ROLES)} to {ident(pg.info.user)}"
+        raise CannotTry(f"this login may not be the app's clients ({first_line(error)})", grant) from error
+
+
 # --- the cast ---------------------------------------------------------------------------------------------------------
 
 
 def casting(pg: Connection) -> Cast:
     """Two users, two products, and of whatever else our tables refer to a row for each user, made for this transaction; the
     database's own users and products where this role may make none. Raises CannotTry."""
-    for role in ROLES:
-        try:
-            with pg.transaction(force_rollback=True):
-                pg.execute("select set_config('role', %s, true)", [role])
-        except psycopg.Error as error:
-            raise CannotTry(
-                f"this login may not take the role {role} ({first_line(error)}); grant it to try its rights"
-            ) from error
+    try:
+        preflight(pg, oldest=0, acts=False)
+    except (MissingPrerequisite, UnknownCatalogue) as error:
+        raise CannotTry(f"nothing to try with: {error}", "aclue plan") from error
+    may_be_clients(pg)
     user, guest = _users(pg)
     product, another = _two(pg, "two products are", PRODUCTS, {"title": "probe"}, sql.SQL("true"))
     made = {(PRODUCTS, ""): product}

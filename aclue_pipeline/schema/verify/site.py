@@ -26,7 +26,9 @@ class Site:
         if name not in self._known:
             try:
                 self._known[name] = ask()
-            except (CannotTry, AlreadyRunning) as error:
+            except CannotTry as error:
+                self._known[name] = error
+            except AlreadyRunning as error:
                 self._known[name] = CannotTry(str(error))
         if isinstance(self._known[name], CannotTry):
             raise self._known[name]

@@ -10,7 +10,8 @@ from typing import Any
 from psycopg import errors, sql
 
 from aclue_pipeline.postgres import SIGNATURE, claims
-from aclue_pipeline.schema.verify.probes import CannotTry, first_line, rolled_back
+from aclue_pipeline.schema.change import ident
+from aclue_pipeline.schema.verify.probes import CannotTry, first_line, may_be_clients, rolled_back
 from aclue_pipeline.schema.verify.shape import Index, Shape
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, verdict
@@ -185,6 +186,8 @@ def speeds(site: Site) -> list[Speed]:
 
 def _speeds(site: Site) -> list[Speed]:
     found = []
+    if site.whole:
+        may_be_clients(site.pg)
     for table in site.whole:
         rows = int(site.census.things["table", table, ""].notes["rows_estimate"] or 0)  # type: ignore[index, arg-type]
         with rolled_back(site.pg):
@@ -195,9 +198,8 @@ def _speeds(site: Site) -> list[Speed]:
                 on = f"a copy with {_FILLED_ROWS:,} rows" if copy else f"{rows:,} rows"
                 found += list(_asked(site, table, copy, on))
             except errors.InsufficientPrivilege as error:
-                raise CannotTry(
-                    f"plans are judged on temporary copies ({first_line(error)}); grant TEMPORARY on the database to this role"
-                ) from error
+                grant = f"grant temporary on database {ident(site.pg.info.dbname)} to {ident(site.pg.info.user)}"
+                raise CannotTry(f"plans are judged on temporary copies ({first_line(error)})", grant) from error
     return found
 
 
