@@ -20,7 +20,7 @@ from aclue_pipeline.settings import Settings, sql_folder
 Described = Table | Function
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
     """`tables` and `functions` by key ("analytics.revenue_daily", "analytics.rate"), sources before what stands on them."""
 

@@ -3,7 +3,7 @@ table is to be fresh. A net and a sensor ask first what there is to do, and leav
 
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 
@@ -84,10 +84,12 @@ def freshness(catalog: Catalog, table: Table, group: str) -> dg.FreshnessPolicy 
     if group == "preferences":
         return _QUIET
     minute, hour, *_ = (REBUILD if table.kind == "facts" else entry_of(group)).cron.split()
-    by = int(hour) + _TAKES
-    return dg.FreshnessPolicy.cron(
-        f"{minute} {by} * * *", timedelta(hours=by, minutes=int(minute)), get_settings().timezone
-    )
+    return _daily_by(int(hour) + _TAKES, int(minute), get_settings().timezone)
+
+
+@cache  # of each time one: Dagster looks at its next thousand days
+def _daily_by(hour: int, minute: int, timezone: str) -> dg.FreshnessPolicy:
+    return dg.FreshnessPolicy.cron(f"{minute} {hour} * * *", timedelta(hours=hour, minutes=minute), timezone)
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------

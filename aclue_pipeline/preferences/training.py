@@ -2,12 +2,10 @@
 seed and previous version give the same version. The arithmetic of a profile is the kernel's; nothing here is needed to compute one."""
 
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.special import betaln
 from threadpoolctl import threadpool_limits
 
 from aclue_pipeline.preferences.alignment import aligned, renumbered
@@ -29,6 +27,8 @@ from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, vers
 from aclue_pipeline.preferences.predictor import tempering
 from aclue_pipeline.preferences.splits import Mask, last_fifth
 from aclue_pipeline.preferences.weighing import HALF_LIVES, aged, surely_best, weighed
+
+Sparse: TypeAlias = Any  # a scipy.sparse.csr_matrix: scipy is imported where something is fitted
 
 
 class Spreads(NamedTuple):
@@ -163,13 +163,15 @@ def fit(
     return TasteModel("", parameters, vocabulary, items)
 
 
-def _content(items: Items, vocabulary: Vocabulary) -> sparse.csr_matrix:
+def _content(items: Items, vocabulary: Vocabulary) -> Sparse:
     """items × codes: 1 over the root of the number of values of that facet which the item has."""
+    from scipy import sparse
+
     shape = (len(items), max(len(vocabulary), 1))
     return sparse.csr_matrix((np.ones(len(items.facet_codes)), items.facet_codes, items.facet_start), shape=shape)
 
 
-def _ridge(content: sparse.csr_matrix, target: Floats, weight: Floats, strength: float) -> tuple[Floats, Floats]:
+def _ridge(content: Sparse, target: Floats, weight: Floats, strength: float) -> tuple[Floats, Floats]:
     """(coefficients codes × targets, intercepts) of a weighted ridge regression."""
     from sklearn.linear_model import Ridge
 
@@ -186,7 +188,7 @@ def _like_rate(about: Judgements) -> float:
 
 
 def _biases(
-    about: Judgements, content: sparse.csr_matrix, like_rate: float, spreads: Spreads | None
+    about: Judgements, content: Sparse, like_rate: float, spreads: Spreads | None
 ) -> tuple[Floats, Spreads, tuple[Floats, float]]:
     """Item offsets beside user base rates, by alternating Newton steps on the log odds; an item's prior mean is what its content says.
     Without spreads the likeliest are learned along the way (EM).
@@ -240,7 +242,7 @@ def _spreads(history: Events, future: Judgements, items: Items, vocabulary: Voca
     return found
 
 
-def _vectors(known: Residuals, offset: Floats, content: sparse.csr_matrix, seed: int) -> tuple[Floats, Floats]:
+def _vectors(known: Residuals, offset: Floats, content: Sparse, seed: int) -> tuple[Floats, Floats]:
     """(items × RANK, codes × RANK): vectors q of items, their own plus their content's, with which a fold-in predicts best: z of a user is
     the mean-like sum of residual × q over all judgements but the one predicted, and q·z is added to the log odds. One more like of an
     item adds residual × q·q ≥ 0 to it. Adagrad over all judgements at once, in single precision."""
@@ -254,8 +256,8 @@ def _vectors(known: Residuals, offset: Floats, content: sparse.csr_matrix, seed:
     user, item = about.user.astype(np.int32), about.item.astype(np.int32)
     start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
 
-    def table(values: NDArray[np.floating[Any]]) -> sparse.csr_matrix:
-        return sparse.csr_matrix((values.astype(np.float32), item, start), shape=(about.users, items))
+    def table(values: NDArray[np.floating[Any]]) -> Sparse:
+        return type(content)((values.astype(np.float32), item, start), shape=(about.users, items))
 
     pull = (known.residual / np.sqrt(count + 1.0)[user]).astype(np.float32)
     pulls = table(pull)
@@ -306,6 +308,8 @@ def _base_strength(about: Judgements, like_rate: float) -> float:
 
 def _likeliest(evidence: Floats, liked: Floats, mean: "Floats | np.float64") -> float:
     """The strength of a beta prior with this mean under which the counts are most likely."""
+    from scipy.special import betaln
+
     if not len(evidence):
         return 10.0
     mean = np.clip(mean, 0.01, 0.99)
@@ -323,11 +327,11 @@ def _strengths(events: Events, model: TasteModel) -> Parameters:
     judged = judgements(events, p)
     known = residuals(judged, items.offset, p.base_variance)
     about = known.about
-    weighed_rate = _like_rate(about)
+    weighed_rate, plain_rate = _like_rate(about), (float(np.sum(about.like)) + 1.0) / (len(about) + 2.0)
     p = replace(
         p,
         weighed_rate=weighed_rate,
-        plain_odds=_plain_odds(about, weighed_rate),
+        plain_odds=float(np.exp(logit(plain_rate) - logit(weighed_rate))),
         base_strength=_base_strength(about, weighed_rate),
         band_rate=_prices(judged, items, weighed_rate)[1],
     )
@@ -341,11 +345,6 @@ def _strengths(events: Events, model: TasteModel) -> Parameters:
         mine = np.flatnonzero(kind == number)
         strength[number] = _likeliest(cells.evidence[mine], (cells.evidence * cells.rate)[mine], rate[cells.user[mine]])
     return replace(p, strength=strength, band_strength=_band_strength(judged, items, p))
-
-
-def _plain_odds(about: Judgements, weighed_rate: float) -> float:
-    plain_rate = (float(np.sum(about.like)) + 1.0) / (len(about) + 2.0)
-    return float(np.exp(logit(plain_rate) - logit(weighed_rate)))
 
 
 def _band_strength(judged: Judgements, items: Items, p: Parameters) -> float:
