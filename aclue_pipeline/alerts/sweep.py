@@ -129,7 +129,7 @@ def ask(states: Mapping[str, State], source: Source, now: datetime) -> dict[str,
     sight = well("judging", source.name)
     try:
         states = updated(states, source.name, judged(source.judge()), now)
-    except Exception as error:  # whatever a room, Dagster or a driver meets: the other sources are still worth asking
+    except Exception as error:  # noqa: BLE001  whatever a room, Dagster or a driver meets: the other sources are still worth asking
         sight = Judgement("judging", source.name, "not judged", "blocking", _why(error), remedy=source.remedy)
     return updated(states, _BLIND + source.name, judged([sight]), now)
 

@@ -41,7 +41,7 @@ def watch() -> None:
                     suspects = look(instance, suspects)
                 except AWAY:  # for which the others have better words
                     pass
-                except Exception:  # one odd run must not end the looking for all others
+                except Exception:  # noqa: BLE001  one odd run must not end the looking for all others
                     _LOG.exception("runs whose process is gone cannot be looked for")
 
     threading.Thread(target=forever, name="lost-runs", daemon=True).start()
