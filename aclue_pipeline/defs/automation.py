@@ -13,7 +13,7 @@ from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs.metadata import key_of
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.timetable import RANGE_END, RANGE_START, REBUILD, REFRESH, TIMETABLE, Entry, entry_of
-from aclue_pipeline.derived import dirty_days, needed, span, today
+from aclue_pipeline.derived import dirty_days, is_known, missing_days, needed, span, today
 from aclue_pipeline.settings import get_settings
 
 _UNFINISHED = [
@@ -159,6 +159,14 @@ def _daily(catalog: Catalog) -> list[Table]:
     return [*catalog.room("revenue", "daily"), *catalog.room("funnel", "daily")]
 
 
+def _history(database: DatabaseResource, catalog: Catalog, this_day: date) -> set[date]:
+    """Days that were never computed, where all is deployed; yesterday is the night's."""
+    if not is_known(database):
+        return set()
+    last = this_day - timedelta(days=2)
+    return {day for table in _daily(catalog) for day in missing_days(database, table, last)}
+
+
 def _being_rebuilt(instance: dg.DagsterInstance) -> set[date]:
     """Days of unfinished rebuilds."""
     runs = instance.get_runs(dg.RunsFilter(job_name=REBUILD.job, statuses=_UNFINISHED))
@@ -178,22 +186,6 @@ def _is_refreshed(instance: dg.DagsterInstance) -> bool:
 
 def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
     status = dg.DefaultSensorStatus.RUNNING if _is_on() else dg.DefaultSensorStatus.STOPPED
-
-    @dg.sensor(
-        name="rebuild_dirty_days",
-        job_name=REBUILD.job,
-        minimum_interval_seconds=300,
-        default_status=status,
-        description="Rebuilds the days that the sync of facts found changed, soon instead of by night; it reads pipeline.dirty alone.",
-    )
-    def dirty(context: dg.SensorEvaluationContext, database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
-        days = {
-            day: at for day, at in dirty_days(database, *_daily(catalog)).items() if day >= get_settings().first_day
-        }
-        for day in _being_rebuilt(context.instance) & days.keys():
-            del days[day]
-        # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
-        return _requests(days, f"dirty-{max(days.values(), default='')}") or dg.SkipReason("no published day is dirty")
 
     @dg.sensor(
         name="take_in_feedback",
@@ -218,4 +210,30 @@ def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
         default_status=status,
         description="Syncs the facts and recomputes profiles once an observation has found a new version of a source behind them.",
     )
-    return [dirty, feedback, follow]
+    return [_soon(catalog, status), feedback, follow]
+
+
+def _soon(catalog: Catalog, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="rebuild_dirty_days",
+        job_name=REBUILD.job,
+        minimum_interval_seconds=300,
+        default_status=status,
+        description="Rebuilds, sooner than by night, the days that the sync of facts found changed and those of history that were never"
+        " computed; it reads pipeline.dirty and pipeline.days. By hand: Preview tick result, Launch all.",
+    )
+    def dirty(context: dg.SensorEvaluationContext, database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
+        going, this_day = _being_rebuilt(context.instance), today(database)
+        missing = _history(database, catalog, this_day) - going
+        left, first = missing | going, get_settings().first_day
+        days = {
+            day: at for day, at in dirty_days(database, *_daily(catalog)).items() if day >= first and day not in left
+        }
+        # Under the same key a second run would not start: a day that fails is tried again by night, or when it changes again.
+        found = [
+            *_requests(missing, f"missing-{this_day}"),
+            *_requests(days, f"dirty-{max(days.values(), default='')}"),
+        ]
+        return found or dg.SkipReason("no published day is dirty, and none is missing")
+
+    return dirty

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.catalog import Catalog, CheckFile
+from aclue_pipeline.catalog.table import ENSURED
 from aclue_pipeline.checks import Check, Judgement, of_file
 from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.metadata import escaped, key_of, metadata, tabular
@@ -23,24 +24,31 @@ Built = tuple[list[dg.AssetsDefinition], list[dg.AssetChecksDefinition]]
 def checks_of(catalog: Catalog, room: str) -> list[dg.AssetChecksDefinition]:
     """The checks of a room's folder, one op for each asset they look at."""
 
-    def prepare(database: Database) -> None:
-        # After an upgrade a check may be asked before any job has brought the functions that it calls.
-        with database.begin() as connection:
-            ensure(connection, catalog, *catalog.functions.values())
-
-    found: dict[str, list[Check]] = defaultdict(list)
+    found: dict[str, list[CheckFile]] = defaultdict(list)
     for file in catalog.checks:
         if file.room == room:
-            found[file.asset].append(of_file(file))
+            found[file.asset].append(file)
     return [
         asset_checks(
             f"checks_of_{asset.replace('.', '__')}",
-            checks,
+            [of_file(file) for file in files],
             condition=automation.condition(catalog, catalog.tables[asset], room),
-            prepare=prepare,
+            prepare=_preparing(catalog, files),
         )
-        for asset, checks in found.items()
+        for asset, files in found.items()
     ]
+
+
+def _preparing(catalog: Catalog, files: Sequence[CheckFile]) -> Callable[[Database], None]:
+    """After an upgrade, or in a run of some assets, checks are asked before any job has brought all that they read and call."""
+    sql = "\n".join(file.sql for file in files)
+    read = [table for table in catalog.tables.values() if table.kind in ENSURED and table.key in sql]
+
+    def prepare(database: Database) -> None:
+        with database.begin() as connection:
+            ensure(connection, catalog, *catalog.functions.values(), *read)
+
+    return prepare
 
 
 def asset_checks(

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _SAME_SQL = "Every computed day was computed by the SQL and the settings there are now; names the days that were not."
 
+_NO_DAYS = (
+    "no days were chosen: take Materialize, then Missing or any days; or, for what was never computed or changed since, the sensor"
+    " rebuild_dirty_days: Preview tick result, Launch all"
+)
+
 #: Lines that are shown of a table with one for each day; a year's backfill has more than anybody reads.
 _DAYS_SHOWN = 31
 
@@ -124,6 +129,10 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     )
     @clearly
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
+        if not (
+            context.has_partition_key or context.has_partition_key_range
+        ):  # from the launchpad; the dialog asks for days
+            raise dg.Failure(_NO_DAYS, allow_retries=False)
         keys = context.partition_key_range
         run_id = context.run.run_id
         try:

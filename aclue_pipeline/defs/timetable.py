@@ -89,11 +89,13 @@ SYNC = Entry(
 REBUILD = Entry(
     "rebuild_revenue_and_funnel",
     ("revenue", "funnel"),
-    "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written.",
+    "Rebuild a range of days of every revenue and funnel table in one run; days that come out the same are not written. By hand:"
+    " Materialize all, then Missing or any days. What was never computed or changed since: the sensor `rebuild_dirty_days`, Preview tick"
+    " result, Launch all.",
     "nightly_revenue_and_funnel",
     "30 4 * * *",  # after every clock change of the night, in any zone
     "Every night the days that need it, whatever their age: never computed, changed since, or of another version.",
-    "the sensor `rebuild_dirty_days` takes those that changed sooner, a backfill any range",
+    "the sensor `rebuild_dirty_days` takes history and what changed sooner, Materialize any range",
 )
 CLOSE = Entry(
     "close_month",

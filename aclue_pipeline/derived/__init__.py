@@ -5,7 +5,16 @@ What the numbers mean belongs to the SQL files, when they are computed to Dagste
 from aclue_pipeline.derived.days import DayResult, Replaced, rebuild, replace_days, replace_whole, whole
 from aclue_pipeline.derived.facts import Synced, sync
 from aclue_pipeline.derived.history import as_of, restated
-from aclue_pipeline.derived.needed import dirty_days, missing_days, needed, outdated_days, rebuild_range, span, today
+from aclue_pipeline.derived.needed import (
+    dirty_days,
+    is_known,
+    missing_days,
+    needed,
+    outdated_days,
+    rebuild_range,
+    span,
+    today,
+)
 from aclue_pipeline.derived.tables import Change, ensure, ensure_tables
 from aclue_pipeline.derived.why import explain
 
@@ -19,6 +28,7 @@ __all__ = [
     "ensure",
     "ensure_tables",
     "explain",
+    "is_known",
     "missing_days",
     "needed",
     "outdated_days",

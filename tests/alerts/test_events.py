@@ -48,10 +48,17 @@ def test_a_day_is_told_that_brought_half_or_twice_the_usual(
 
 
 @pytest.mark.database
-def test_after_an_upgrade_a_check_finds_its_function_before_any_job_has_run(deployed_db: Database) -> None:
+@pytest.mark.parametrize(
+    ("absent", "asset"),
+    [("function pipeline.as_usual", "staging.click_facts"), ("view staging.views", "analytics.product_revenue_daily")],
+)
+def test_a_check_finds_what_it_calls_and_reads_before_any_job_has_brought_it(
+    deployed_db: Database, absent: str, asset: str
+) -> None:
     with deployed_db.begin() as connection:
-        script(connection, "drop function pipeline.as_usual")
-    [checks] = [one for one in checks_of(CATALOG, "staging") if one.node_def.name == "checks_of_staging__click_facts"]
+        script(connection, f"drop {absent} cascade")
+    name, room = f"checks_of_{asset.replace('.', '__')}", CATALOG.tables[asset].room
+    [checks] = [one for one in checks_of(CATALOG, room) if one.node_def.name == name]
     job = dg.define_asset_job("judge", dg.AssetSelection.all_asset_checks())
     defs = dg.Definitions(asset_checks=[checks], jobs=[job], resources={"database": deployed_db})
     with dg.DagsterInstance.ephemeral() as instance:

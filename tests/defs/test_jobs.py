@@ -118,6 +118,12 @@ def test_a_range_of_days_is_one_run_with_a_line_for_each_day(
         assert last["dagster/row_count"] == counted == sum(day["dagster/partition_row_count"] for day in days.values())
 
 
+def test_a_run_without_days_as_from_the_launchpad_says_how_they_are_chosen(deployed_db: Database) -> None:
+    room = build_defs(CATALOG, database=deployed_db).get_assets_def(key("analytics.revenue_daily"))
+    with pytest.raises(dg.Failure, match=r"^no days were chosen: take Materialize, .* the sensor rebuild_dirty_days"):
+        dg.materialize([room], resources={"database": deployed_db})
+
+
 @pytest.mark.slow
 def test_a_second_run_writes_nothing_and_shows_the_same(first: dg.ExecuteInProcessResult, again: Run) -> None:
     second = again(RANGE)

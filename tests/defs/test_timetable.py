@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -102,15 +102,18 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     get_settings.cache_clear()
     first, last = date(2026, 1, 1), date(2026, 3, 31)
     tables = [*CATALOG.room("revenue", "daily"), *CATALOG.room("funnel", "daily")]
-    derived.rebuild(deployed_db, CATALOG, tables, derived.span(first, last))
-    assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
     [sensor, *_] = automation.sensors(CATALOG)
 
     def dirty() -> Any:
         with dg.build_sensor_context(INSTANCE, resources={"database": deployed_db}) as context:
             return sensor.evaluate_tick(context)
 
-    assert dirty().skip_message == "no published day is dirty"
+    before_yesterday = (derived.today(deployed_db) - timedelta(days=2)).isoformat()
+    assert ranges(dirty().run_requests) == [("2026-01-01", before_yesterday)], "history; yesterday is the night's"
+    derived.rebuild(deployed_db, CATALOG, tables, derived.span(first, last))
+    assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
+    history = ("2026-04-01", before_yesterday)
+    assert ranges(dirty().run_requests) == [history]
     with deployed_db.begin() as connection:
         script(
             connection,
@@ -120,7 +123,7 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
         )
     expected = [("2026-01-05", "2026-01-05"), ("2026-03-01", "2026-03-04")]
     assert ranges(night(deployed_db, "2026-04-01T04:30")) == expected
-    assert ranges(dirty().run_requests) == expected
+    assert ranges(dirty().run_requests) == [history, *expected]
     keys = {request.run_key for request in dirty().run_requests}
     assert keys == {request.run_key for request in dirty().run_requests}, "the same marks start no second run"
     derived.rebuild(deployed_db, CATALOG, tables)
