@@ -140,7 +140,7 @@ def _why(error: Exception) -> str:
 
 
 def _outage(db: Database, error: Exception, targets: Sequence[Target], now: datetime, beside: Path) -> Swept:
-    remedy = "see whether the server runs and this machine may reach it: aclue doctor"
+    remedy = "aclue doctor # does the server run, and may this machine reach it?"
     judgement = Judgement("database_answers", db.name, "failed", "error", _why(error), remedy=remedy)
     states = updated(memory.read_file(beside), _OUTAGE, judged([judgement]), now)
     states = kept(states, [target.id for target in targets], now)

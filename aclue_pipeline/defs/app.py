@@ -29,7 +29,7 @@ def _contract(catalog: Catalog, table: Table) -> Check:
     return contract(
         table,
         {name: types[name] for name in read - (_SHAPES[0] | _SHAPES[1] | _OPTIONAL if shaped else set())},
-        f"{table.key} belongs to the app: give it back the column, or change what sql/staging reads",
+        f"{table.key} belongs to the app: let its people give back what is missing, or change what sql/staging reads",
         [{name: types[name] for name in shape} for shape in _SHAPES] if shaped else (),
     )
 

@@ -129,7 +129,15 @@ def judge_drift(database: "Database") -> Judgement:
     says = f"not as declared: {'; '.join(map(str, todo.changes[:20]))}" if todo.changes else "as declared"
     evidence = {"fingerprint": todo.fingerprint, "plan": todo.hash, "differs": lines}
     outcome: Outcome = "failed" if todo.changes else "passed"
-    return Judgement("drift", "schema", outcome, "error", says + accepted, evidence, "aclue plan")
+    return Judgement(
+        "drift",
+        "schema",
+        outcome,
+        "error",
+        says + accepted,
+        evidence,
+        "aclue deploy # aclue plan says what it would do",
+    )
 
 
 #: Whether somebody changed by hand what is deployed.

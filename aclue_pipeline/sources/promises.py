@@ -29,6 +29,8 @@ def contract(table: Table, columns: Columns, remedy: str, either: Sequence[Colum
             if type_ and name in present and present[name] != type_
         ]
         words = "; ".join(([f"missing: {', '.join(missing)}"] if missing else []) + wrong)
+        if not present:
+            words = "there is no such table"
         evidence = {
             "columns looked at": len(expected),
             "missing columns": missing,

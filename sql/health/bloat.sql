@@ -33,6 +33,7 @@ with tables as (
 indexes as (
     select
         format('%I.%I', n.nspname, i.relname) as name,
+        format('%I.%I', n.nspname, t.relname) as table_name,
         i.relpages::numeric * 8192 as bytes,
         i.reltuples::numeric as rows,
         k.bytes as width,
@@ -57,13 +58,14 @@ indexes as (
 judged as (
     select
         t.name as name,
+        t.name as table_name,
         t.bytes as bytes,
         t.rows * (28 + ceil(t.width / 8) * 8) / t.fill as needed,
         t.unseen as unseen,
-        format('vacuum (full, analyze) %s at a quiet time: nobody reads or writes it meanwhile; pg_repack does it under way', t.name) as remedy
+        format('vacuum (full, analyze) %s -- at a quiet time: nobody reads or writes it meanwhile; pg_repack does it under way', t.name) as remedy
     from tables as t
     union all
-    select i.name, i.bytes, i.rows * (12 + ceil(i.width / 8) * 8) / 0.9, i.unseen, format('reindex index concurrently %s', i.name)
+    select i.name, i.table_name, i.bytes, i.rows * (12 + ceil(i.width / 8) * 8) / 0.9, i.unseen, format('reindex index concurrently %s', i.name)
     from indexes as i
 )
 select
@@ -78,7 +80,7 @@ where not j.unseen and j.bytes - j.needed >= 32 * 1024 * 1024 and j.bytes > 2 * 
 union all
 select
     'bloat', 'not judged', 'pg_stats', format('this role does not see the statistics of %s large tables and indexes', count(*)), '{}'::jsonb,
-    format('grant select on these tables to %I: %s', current_user, left(string_agg(j.name, ', '), 500))
+    format('grant select on %s to %I', string_agg(j.table_name, ', '), current_user)
 from judged as j
 where j.unseen
 having count(*) > 0

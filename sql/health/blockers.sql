@@ -57,8 +57,8 @@ select
         'what', left(b.what, 200)
     )::jsonb as evidence,                       -- The numbers behind it: sessions that wait, seconds.
     case
-        when b.pid = 0 then 'rollback prepared …, as select * from pg_prepared_xacts names it'
-        when a.state = 'active' then format('select pg_cancel_backend(%s); pg_terminate_backend where that does not help', b.pid)
+        when b.pid = 0 then 'select gid, prepared, owner from pg_prepared_xacts -- then: rollback prepared, with its gid'
+        when a.state = 'active' then format('select pg_cancel_backend(%s) -- or pg_terminate_backend, where that does not help', b.pid)
         else format('select pg_terminate_backend(%s)', b.pid)
     end::text as remedy                         -- What to do.
 from blockers as b

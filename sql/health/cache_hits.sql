@@ -55,7 +55,7 @@ select
         coalesce(t.names, 'no table')
     )::text as detail,                          -- What was found, as a sentence.
     jsonb_build_object('blocks_found', c.hit, 'blocks_read', c.read, 'shared_buffers', current_setting('shared_buffers'))::jsonb as evidence,   -- The numbers behind it: blocks of 8 kB since the statistics began.
-    'aclue health missing_indexes sequential_scans slow_statements; if these find nothing, more memory (shared_buffers at a quarter of it)' as remedy   -- What to do.
+    'aclue health missing_indexes sequential_scans slow_statements # if these find nothing: more memory (shared_buffers at a quarter of it)' as remedy   -- What to do.
 from counted as c
 cross join lateral (
     select string_agg(m.name, ', ') as names

@@ -67,7 +67,7 @@ select
         case when s.state = 'active' then 'has run one statement' else 'has sat idle in a transaction' end, s.seconds / 60
     ),
     jsonb_build_object('pid', s.pid, 'state', s.state, 'seconds', s.seconds, 'transaction_seconds', s.open_seconds),
-    format('select pg_terminate_backend(%s); and set idle_in_transaction_session_timeout for its role', s.pid)
+    format('select pg_terminate_backend(%s); alter role %I set idle_in_transaction_session_timeout = ''5min''', s.pid, coalesce(s.role, current_user))
 from sessions as s
 where s.datname = current_database()
     and s.application <> 'aclue'
@@ -78,6 +78,6 @@ where s.datname = current_database()
 union all
 select
     'connections', 'not judged', 'pg_stat_activity', 'this role does not see what sessions of others do', '{}'::jsonb,
-    format('grant pg_read_all_stats to %I (as an administrator)', current_user)
+    format('grant pg_read_all_stats to %I -- as an administrator', current_user)
 from sight as v
 where not v.is_clear

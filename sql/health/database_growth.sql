@@ -52,6 +52,6 @@ select
         'days_left', f.days_left,
         'days_measured', f.days_measured
     )::jsonb as evidence,                       -- The numbers behind it: sizes in bytes, days.
-    'aclue health table_growth bloat unused_indexes says where room can be made; else a larger disk or plan, and ACLUE_DATABASE_LIMIT_GB with it' as remedy     -- What to do.
+    'aclue health table_growth bloat unused_indexes # where room can be made; else a larger disk or plan, and ACLUE_DATABASE_LIMIT_GB with it' as remedy     -- What to do.
 from forecast as f
 where f.bytes >= 0.9 * f.limit_bytes or f.days_left <= 60

@@ -28,11 +28,11 @@ source as (
             when not pg_has_role('pg_read_all_stats', 'usage') then 'this role sees its own statements only'
         end as hindrance,
         case
-            when i.relation is null then 'create extension pg_stat_statements schema extensions (as an administrator)'
+            when i.relation is null then concat('create extension pg_stat_statements', (select ' schema extensions' where to_regnamespace('extensions') is not null), ' -- as an administrator')
             when current_setting('pg_stat_statements.max', true) is null then 'add pg_stat_statements to shared_preload_libraries and restart the server'
             when not (has_schema_privilege(i.home, 'usage') and has_table_privilege(i.relation, 'select'))
-                then format('grant usage on schema %1$I to %3$I; grant select on %2$s to %3$I (as an administrator)', i.home, i.relation, current_user)
-            else format('grant pg_read_all_stats to %I (as an administrator)', current_user)
+                then format('grant usage on schema %1$I to %3$I; grant select on %2$s to %3$I -- as an administrator', i.home, i.relation, current_user)
+            else format('grant pg_read_all_stats to %I -- as an administrator', current_user)
         end as remedy
     from installed as i
 ),
@@ -108,10 +108,9 @@ select
         'query', s.query
     )::jsonb as evidence,                       -- The numbers behind it, since the statistics began: milliseconds (ms), seconds (s), rows returned or written.
     format(
-        '%s, and look for %s; when it is mended, forget its past: select %I.pg_stat_statements_reset(0, 0, %s)',
-        'explain (analyze, buffers) the statement',
-        case when s.mean_ms >= 100 then 'an index, or fewer rows' else 'what some values or waiting for locks make of it' end,
-        s.home, s.id
+        'select %I.pg_stat_statements_reset(0, 0, %s) -- once it is mended: explain (analyze, buffers) it, and look for %s',
+        s.home, s.id,
+        case when s.mean_ms >= 100 then 'an index, or fewer rows' else 'what some values or waiting for locks make of it' end
     )::text as remedy                           -- What to do.
 from slow as s
 union all

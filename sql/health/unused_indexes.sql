@@ -26,9 +26,9 @@ select
         'definition', pg_get_indexdef(i.oid)
     )::jsonb as evidence,                       -- The numbers behind it: size in bytes, reads since the statistics began.
     case
-        when not x.indisvalid then format('drop index concurrently %I.%I; then build it again (aclue deploy, if it is one of ours)', n.nspname, i.relname)
-        when obj_description(i.oid, 'pg_class') is null then format('if it stays so through a whole month: drop index concurrently %I.%I', n.nspname, i.relname)
-        else format('if it stays so through a whole month: take it out of its script, then drop index concurrently %I.%I', n.nspname, i.relname)
+        when not x.indisvalid then format('drop index concurrently %I.%I -- then build it again: aclue deploy, if it is one of ours', n.nspname, i.relname)
+        when obj_description(i.oid, 'pg_class') is null then format('drop index concurrently %I.%I -- if it stays so through a whole month', n.nspname, i.relname)
+        else format('drop index concurrently %I.%I -- if it stays so through a whole month; take it out of its script first', n.nspname, i.relname)
     end::text as remedy                         -- What to do.
 from pg_catalog.pg_index as x
 join pg_catalog.pg_class as i on i.oid = x.indexrelid

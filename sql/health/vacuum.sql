@@ -44,7 +44,7 @@ select
     concat_ws(
         '; ',
         case when t.is_off then format('alter table %s reset (autovacuum_enabled)', t.name) end,
-        case when t.dead >= 100000 then format('vacuum (analyze) %s; and see what keeps autovacuum from it: aclue health connections', t.name) end
+        case when t.dead >= 100000 then format('vacuum (analyze) %s -- and see what keeps autovacuum from it: aclue health connections', t.name) end
     )::text as remedy                           -- What to do.
 from tables as t
 where (t.dead >= 100000 and t.dead > 0.2 * t.living) or (t.is_off and t.rows >= 10000)
@@ -55,7 +55,7 @@ select
     'database ' || d.datname,
     format('%s million transactions since it was frozen last; at 2,100 the server refuses every write', round(a.transactions / 1e6)),
     jsonb_build_object('transactions', age(d.datfrozenxid), 'multixacts', mxid_age(d.datminmxid)),
-    format('vacuumdb --freeze --jobs 2 %s; and see what keeps autovacuum from it: aclue health connections', d.datname)
+    format('vacuumdb --freeze --jobs 2 %s # and see what keeps autovacuum from it: aclue health connections', d.datname)
 from pg_catalog.pg_database as d
 cross join lateral (select greatest(age(d.datfrozenxid), mxid_age(d.datminmxid)) as transactions) as a
 where d.datname = current_database() and a.transactions >= 500000000
@@ -69,6 +69,6 @@ select
         else format('nobody reads it, and the server keeps %s of log for it', pg_size_pretty(s.bytes))
     end,
     jsonb_build_object('bytes', s.bytes, 'status', s.status),
-    format('start its reader again, or: select pg_drop_replication_slot(%L)', s.name)
+    format('select pg_drop_replication_slot(%L) -- unless its reader can be started again', s.name)
 from slots as s
 where s.status = 'lost' or s.bytes >= 1073741824

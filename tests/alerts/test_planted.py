@@ -1,5 +1,6 @@
 """The sensor as Dagster asks it, on a whole database: nothing is told of a healthy one, and every planted trouble once."""
 
+import shlex
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from aclue_pipeline.alerts import standing
 from aclue_pipeline.alerts.alert import judged
+from aclue_pipeline.cli import main
 from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.defs.alerts import sensor, sources
 from aclue_pipeline.postgres import Database, script
@@ -17,6 +19,7 @@ from aclue_pipeline.settings import get_settings
 from tests.alerts.conftest import Receiver
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
+from tests.support.troubles import run
 
 pytestmark = pytest.mark.database
 
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.database
 TROUBLES = {
     "contract:public.products": "alter table public.products rename column title to name",
     "freshness:public.recommendations": "insert into public.recommendations (created_at) values (now() - interval '9 days')",
-    "drift:schema": "alter table public.product_views alter column view_source set default 'x'",
+    "drift:schema": "drop index public.idx_affiliate_clicks_user",
     "unused_indexes:public.queue_once": "create table public.queue (id int); insert into public.queue values (1), (1)",
     "swipes_as_usual:staging.swipes": """
         insert into public.swipe_interactions (swipe_timestamp, swipe_direction)
@@ -46,6 +49,7 @@ def test_what_a_room_cannot_judge_any_more_is_not_over(deployed_db: Database) ->
     with deployed_db.begin() as connection:
         script(connection, "drop table analytics.table_sizes cascade; drop function pipeline.as_usual")
         script(connection, "alter table public.recommendations rename column created_at to made_at")
+        script(connection, "drop table public.swipe_sessions cascade")
     said = [one for source in sources(deployed_db, CATALOG, None) if source.judge for one in source.judge()]
     for key, end in {
         "table_growth:public.clicks": "",
@@ -55,6 +59,8 @@ def test_what_a_room_cannot_judge_any_more_is_not_over(deployed_db: Database) ->
         "removed:public.clicks": "gone",
     }.items():
         assert (key, judged(said).end_of(key)) == (key, end)
+    gone = judged(said).wrong["contract:public.swipe_sessions"]
+    assert (gone.sentence, "the column" in gone.remedy) == ("there is no such table", False)
 
 
 @pytest.mark.slow
@@ -90,4 +96,22 @@ def test_nothing_is_told_of_a_healthy_database_and_each_planted_trouble_once(
     planted = [*TROUBLES, "run:observe"]
     assert {key: told.count(f": {key}: ") for key in planted} == dict.fromkeys(planted, 1)
     assert told.startswith(f"aclue: {len(planted)} new")
-    assert len(standing(deployed_db, sources(deployed_db, CATALOG, None))) == len(planted)
+    judges = sources(deployed_db, CATALOG, None)
+    states = standing(deployed_db, judges)
+    assert len(states) == len(planted)
+    monkeypatch.setenv("ACLUE_DATABASE_URL", deployed_db.url)
+    get_settings.cache_clear()
+    for remedy in (state.remedy for state in states):
+        if remedy.startswith("aclue "):  # as pasted
+            with pytest.raises(SystemExit) as ended:
+                main([*shlex.split(remedy, comments=True)[1:], "--yes"])
+            assert not ended.value.code
+        elif remedy.startswith("drop index concurrently "):
+            run(admin, remedy)
+    of_others = {
+        "contract:public.products",
+        "freshness:public.recommendations",
+        "swipes_as_usual:staging.swipes",
+        "run:observe",
+    }
+    assert {state.key for state in standing(deployed_db, judges)} == of_others, "what a command mends is mended by it"

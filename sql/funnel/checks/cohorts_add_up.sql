@@ -1,7 +1,7 @@
 -- Every week's cohorts hold the people who were new in that week; all were here in week 0, and of those who come in a week or later none is added later.
 -- asset: analytics.retention_weekly
 -- severity: error
--- remedy: aclue funnel rebuild; if it stays, compare the weeks named here with analytics.people_active
+-- remedy: aclue funnel rebuild # if it stays, compare the weeks named here with analytics.people_active
 with weeks as (
     select
         r.*,

@@ -2,7 +2,7 @@
 -- is in a day or in a named bucket; a place is compared by no more impressions than it had.
 -- asset: analytics.ctr_by_position_daily
 -- severity: error
--- remedy: aclue funnel rebuild; if a day stays different, aclue funnel rebuild --from … --to … over the days named here
+-- remedy: aclue funnel rebuild # if a day stays different, aclue funnel rebuild --from … --to … over the days named here
 
 -- Where product_revenue_daily was not built of the same views, or waits for a rebuild, only bounds can be told: no more impressions than deliveries, and
 -- some where there are any.

@@ -1,7 +1,7 @@
 -- Every person who was here on a day is counted on it, new or returned, as the facts say now, or the day is in one named bucket.
 -- asset: analytics.people_active
 -- severity: error
--- remedy: aclue funnel rebuild; if a day stays different, aclue funnel rebuild --from … --to … over the days named here
+-- remedy: aclue funnel rebuild # if a day stays different, aclue funnel rebuild --from … --to … over the days named here
 with here as (
     select distinct a.person_number as person_number, analytics.local_day(a.active_at, :timezone) as day
     from staging.activity as a

@@ -1,7 +1,7 @@
 -- A week and a month have as many new people as their days together, and no fewer people than their fullest day nor more than all of them.
 -- asset: analytics.people_active
 -- severity: error
--- remedy: aclue funnel rebuild --from … --to … over the last days of the periods named here
+-- remedy: aclue funnel rebuild --from … --to … # over the last days of the periods named here
 with periods as (
     select
         r.day as day,

@@ -1,7 +1,7 @@
 -- Every session that the build of a day saw is in a row of that day, once among the depths and once among the lengths; no bounce that did not view.
 -- asset: analytics.session_quality_daily
 -- severity: error
--- remedy: aclue funnel rebuild --from … --to … over the days named here
+-- remedy: aclue funnel rebuild --from … --to … # over the days named here
 with built as (
     select
         d.day as day,

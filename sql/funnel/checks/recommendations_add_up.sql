@@ -2,7 +2,7 @@
 -- is in a day or in a named bucket.
 -- asset: analytics.recommendation_performance_daily
 -- severity: error
--- remedy: aclue funnel rebuild; if a day stays different, aclue funnel rebuild --from … --to … over the days named here
+-- remedy: aclue funnel rebuild # if a day stays different, aclue funnel rebuild --from … --to … over the days named here
 with built as (
     select
         d.day as day,

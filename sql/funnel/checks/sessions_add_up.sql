@@ -1,7 +1,7 @@
 -- Every session there is or ever was landed on one published day or is in one named bucket, machines' and orphans included.
 -- asset: analytics.session_funnel_daily
 -- severity: error
--- remedy: aclue funnel rebuild; if a day stays different, aclue funnel rebuild --from … --to … over the days named here
+-- remedy: aclue funnel rebuild # if a day stays different, aclue funnel rebuild --from … --to … over the days named here
 with facts as (
     select analytics.local_day(f.landed_at, :timezone) as day, count(*) as sessions
     from staging.session_facts as f

@@ -1,7 +1,7 @@
 -- Every session that the build of a day saw has a row of that day, those that opened a page within the window have reached that step, and no other.
 -- asset: analytics.session_steps
 -- severity: error
--- remedy: aclue funnel rebuild --from … --to … over the days named here
+-- remedy: aclue funnel rebuild --from … --to … # over the days named here
 with built as (
     select
         d.day as day,

@@ -1,7 +1,7 @@
 -- On judgements that were held out, profiles predict better (smaller log-loss) than everybody's rate, the product's popularity and the user's own rate; judged from 2,000 judgements on.
 -- asset: analytics.preference_quality
 -- severity: warn
--- remedy: look at the reliability plot, then train anew: aclue preferences train
+-- remedy: aclue preferences train # the reliability plot says where it is wrong
 with measured as (
     select q.predictor as predictor, q.log_loss as log_loss, q.judgements as judgements
     from analytics.preference_quality as q

@@ -1,7 +1,7 @@
 -- How much more was liked than predicted in the latest block of the calendar is within the band in which earlier blocks scatter: twice their distance from their mean, at least .1 log odds.
 -- asset: analytics.preference_quality
 -- severity: warn
--- remedy: look at what changed (the catalogue, how products are chosen, who swipes), then train anew: aclue preferences train
+-- remedy: aclue preferences train # once it is known what changed: the catalogue, how products are chosen, who swipes
 with blocks as (
     select b.value::text::numeric as intercept, b.place as place, count(*) over () as blocks
     from analytics.preference_quality as q

@@ -2,7 +2,7 @@
 -- commission, to the penny.
 -- asset: analytics.attribution_daily
 -- severity: error
--- remedy: aclue revenue rebuild; if a day stays different, aclue revenue rebuild --from … --to … over the days named here
+-- remedy: aclue revenue rebuild # if a day stays different, aclue revenue rebuild --from … --to … over the days named here
 with facts as (
     select
         analytics.local_day(c.counted_converted_at, :timezone) as day,

@@ -1,7 +1,7 @@
 -- Every click there is or ever was is in one published day or in one named bucket, and its commission with it, to the penny.
 -- asset: analytics.revenue_daily
 -- severity: error
--- remedy: aclue revenue rebuild; if a day stays different, aclue revenue rebuild --from … --to … over the days named here
+-- remedy: aclue revenue rebuild # if a day stays different, aclue revenue rebuild --from … --to … over the days named here
 with facts as (
     select
         analytics.local_day(c.clicked_at, :timezone) as day,

@@ -1,7 +1,7 @@
 -- What cohorts brought in a month is what its valid clicks did, to the penny, but for clicks that name nobody; what they brought to date is its running sum.
 -- asset: analytics.cohort_value_monthly
 -- severity: error
--- remedy: aclue revenue rebuild; if it stays, compare the months named here with analytics.revenue_daily
+-- remedy: aclue revenue rebuild # if it stays, compare the months named here with analytics.revenue_daily
 with rows as (
     select
         v.*,

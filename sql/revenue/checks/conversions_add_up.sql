@@ -1,7 +1,7 @@
 -- Every sale that was ever reported is in one published day or in one named bucket, and its commission with it, to the penny; whatever its click.
 -- asset: analytics.commission_daily
 -- severity: error
--- remedy: aclue revenue rebuild; if a day stays different, aclue revenue rebuild --from … --to … over the days named here
+-- remedy: aclue revenue rebuild # if a day stays different, aclue revenue rebuild --from … --to … over the days named here
 with facts as (
     select
         analytics.local_day(c.converted_at, :timezone) as day,

@@ -1,7 +1,7 @@
 -- A month's curve holds every valid click of it, every sale and every penny, once; and it never falls.
 -- asset: analytics.conversion_lag
 -- severity: error
--- remedy: aclue revenue rebuild; if a month stays different, look at its clicks in staging.click_facts
+-- remedy: aclue revenue rebuild # if a month stays different, look at its clicks in staging.click_facts
 with facts as (
     select
         date_trunc('month', analytics.local_day(f.clicked_at, :timezone))::date as click_month,

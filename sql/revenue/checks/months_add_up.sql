@@ -1,7 +1,7 @@
 -- Closed months, their adjustments and open months add up to the days and the undated sales, to the penny; a closed month is as it was closed.
 -- asset: analytics.commission_monthly
 -- severity: error
--- remedy: aclue revenue rebuild; if it stays, somebody wrote to pipeline.closed_months
+-- remedy: aclue revenue rebuild # if it stays, somebody wrote to pipeline.closed_months
 with months as (
     select
         coalesce(sum(m.closed), 0) as closed,

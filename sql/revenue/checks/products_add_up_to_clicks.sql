@@ -1,7 +1,7 @@
 -- On every day that both tables have built and that no fact has changed since, the products' clicks, conversions and commission are those of revenue_daily.
 -- asset: analytics.product_revenue_daily
 -- severity: error
--- remedy: aclue revenue rebuild --from … --to … over the days named here
+-- remedy: aclue revenue rebuild --from … --to … # over the days named here
 with both_built as (
     select d.day as day
     from pipeline.days as d

@@ -1,7 +1,7 @@
 -- Buckets add up to every click and every line of a report that counts, to the penny on both sides.
 -- asset: analytics.commission_reconciliation
 -- severity: error
--- remedy: aclue revenue rebuild; if it stays, somebody wrote to analytics.network_reports
+-- remedy: aclue revenue rebuild # if it stays, somebody wrote to analytics.network_reports
 with published as (
     select coalesce(max(p.at), 'infinity') as at from pipeline.publications as p where p.table_name = 'analytics.commission_reconciliation'
 ),

@@ -2,7 +2,7 @@
 -- views are those of its build has what they say one by one.
 -- asset: analytics.product_revenue_daily
 -- severity: error
--- remedy: aclue revenue rebuild; if a day stays different, aclue revenue rebuild --from … --to … over the days named here
+-- remedy: aclue revenue rebuild # if a day stays different, aclue revenue rebuild --from … --to … over the days named here
 
 -- The table finds them session by session, staging.views view by view, which takes too long for every day.
 with built as (
