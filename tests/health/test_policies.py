@@ -3,6 +3,7 @@
 import pytest
 
 from aclue_pipeline import health
+from aclue_pipeline.health import policies
 from aclue_pipeline.health.policies import _asks_for_each_row, _compared, _wrapped
 from aclue_pipeline.postgres import Database
 from tests.support.troubles import judged, run
@@ -120,3 +121,20 @@ def test_measuring_writes_nothing_and_is_no_more_than_the_tables_owner_may(mende
     with mended.psycopg() as pg:
         assert pg.execute("select count(*) from public.booty").fetchone() == (0,)
     run(mended, "drop policy trap on public.notes")
+
+
+def test_however_many_tables_are_locked_or_slow_the_look_is_bounded(mended: Database, monkeypatch) -> None:
+    run(
+        mended,
+        "create policy dear on public.notes for select to authenticated using (pg_sleep(0.01) is not null and auth.uid() is not null)",
+        "create table public.held (id int, user_id uuid)",
+        "alter table public.held enable row level security",
+        "create policy own on public.held using (user_id = auth.uid())",
+    )
+    with mended.psycopg() as pg:
+        pg.execute("lock table public.held in access exclusive mode")
+        monkeypatch.setattr(policies, "_WHOLE", 0.1)
+        found = {one.object: one for one in judged(mended, "policy_costs")}
+    assert found["public.held"].outcome == "not judged"
+    assert "ms_with" not in found["public.notes: dear"].evidence
+    run(mended, "drop table public.held", "drop policy dear on public.notes")
