@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Section:
     """`of`: what it is read from, by schema and name; `asset`: where its drawing hangs, if elsewhere. `sql` takes :first and :last, both
-    counted, where it is about days, and :zone. Without `draw` its table says it all. `line`: columns of when and of how much, which a line
-    as long as a word shows."""
+    counted, where it is about days, and :zone. Without `draw` its table says it all. `line`: columns of when (or of which group) and of how
+    much, which a line as long as a word shows."""
 
     of: str
     title: str
@@ -266,6 +266,7 @@ SECTIONS = (
             from analytics.commission_open o
             order by 1, 2, 3""",
         draw=shapes.open_chart,
+        line=("age", "expected_open"),
     ),
     Section(
         of="analytics.commission_reconciliation",
@@ -284,6 +285,30 @@ SECTIONS = (
             group by 1, 2, 3
             having sum(r.report_lines) > 0 or sum(r.actual_commission) <> 0
             order by 1 desc, 2, 3""",
+    ),
+    Section(
+        of="analytics.ctr_by_position_daily",
+        title="Click-through rate by position",
+        says=(
+            "How often an affiliate click followed what was shown at each of the first ten positions, with 95 % bounds that take"
+            " impressions for independent. Compared is what is left of the difference when the products shown there are taken into"
+            " account: 1.20 says a fifth more clicks than the same products had elsewhere on the same days."
+        ),
+        sql="""
+            select c.view_position as position, sum(c.impressions) as impressions, sum(c.clicked_impressions) as clicked,
+                analytics.rate(sum(c.clicked_impressions), sum(c.impressions)) as click_rate,
+                analytics.wilson_low(sum(c.clicked_impressions), sum(c.impressions)) as low,
+                analytics.wilson_high(sum(c.clicked_impressions), sum(c.impressions)) as high,
+                analytics.rate(sum(c.comparable_clicks), sum(c.expected_clicks)) as compared
+            from analytics.ctr_by_position_daily c
+            where c.day between :first and :last and c.view_position between 1 and 10
+            group by 1
+            having sum(c.impressions) > 0
+            order by 1""",
+        draw=lambda rows: shapes.compared_chart(
+            rows, "position", "click_rate", ("low", "high"), "click-through rate", "~%"
+        ),
+        line=("position", "click_rate"),
     ),
     Section(
         of="analytics.recommendation_performance_daily",

@@ -67,9 +67,9 @@ def _commission(
 _UNIT = 12  # characters of a currency's name, which a client may have written
 
 
-def _largest(money: Iterable[tuple[str, date, Any]]) -> tuple[str, dict[date, float]]:
-    """The currency in which there is most, for Markdown, and its amounts by day: there is no sum of several."""
-    of: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
+def _largest(money: Iterable[tuple[str, Any, Any]]) -> tuple[str, dict[Any, float]]:
+    """The currency in which there is most, for Markdown, and its amounts by day or group: there is no sum of several."""
+    of: dict[str, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
     for currency, day, amount in money:
         of[currency][day] += float(amount or 0)
     currency = max(of, key=lambda currency: (sum(of[currency].values()), currency))
@@ -98,7 +98,8 @@ def sections(
             continue
         if rows := section.read(connection, first, last):
             if section.line:
-                figures |= _by_period(rows, *section.line, today)
+                by = _by_period if isinstance(rows[0][section.line[0]], date) else _by_group
+                figures |= by(rows, *section.line, today)
             figures[section.title] = embedded(section.draw, rows, section.title)
     return figures
 
@@ -116,18 +117,35 @@ def _by_period(rows: Sequence[Mapping[str, Any]], period: str, what: str, today:
     return {f"{what} a {period}": sparkline(values, f"{what} a {period}", says, int(is_open))}
 
 
+def _by_group(rows: Sequence[Mapping[str, Any]], group: str, what: str, _today: date) -> dict[str, Markdown]:
+    """A bar for each group, in the order of the rows, and all of them in words: of money, that in the currency with most."""
+    unit, of = _largest((row.get("currency", ""), row[group], row[what]) for row in rows)
+    form = ".0%" if what.endswith("rate") else ",.2f"
+    says = ", ".join(f"{escaped(str(at))}: {value:{form}}" for at, value in of.items())
+    title = f"{what.replace('_', ' ')} by {group}{', ' if unit else ''}{unit}"
+    return {title: sparkline(list(of.values()), title, says, as_bars=True)}
+
+
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
-def sparkline(values: Sequence[float], title: str, says: str, unfinished: int = 0) -> Markdown:
-    """A line, and below it the sentence: at most 1,000 characters, Markdown included, so that the UI shows it without a click. The last
-    values are pale where they are `unfinished`."""
+def sparkline(values: Sequence[float], title: str, says: str, unfinished: int = 0, as_bars: bool = False) -> Markdown:
+    """A line, or the outline of bars, and below it the sentence: at most 1,000 characters, Markdown included, so that the UI shows it
+    without a click. The last values are pale where they are `unfinished`."""
     low, high = min(0.0, *values), max(1e-9, *values)
     step = _WIDTH / max(len(values) - 1, 1)
     points = [
         f"{n * step:.0f},{_HEIGHT - 2 - (value - low) / (high - low) * (_HEIGHT - 4):.0f}"
         for n, value in enumerate(values)
     ]
+    if as_bars:
+        wide, base = _WIDTH / len(values), _HEIGHT - 2
+        tops = [point.partition(",")[2] for point in points]
+        points = [
+            f"{at:.0f},{y}"
+            for n, top in enumerate(tops)
+            for at, y in ((n * wide, base), (n * wide, top), ((n + 0.8) * wide, top), ((n + 0.8) * wide, base))
+        ]
     known = len(points) - unfinished
     lines = f"<path stroke='{_BLUE}' d='{_path(points[:known])}'/>" if known else ""
     lines += f"<path stroke='{_BLUE}' opacity='.4' d='{_path(points[max(known - 1, 0) :])}'/>" if unfinished else ""

@@ -97,11 +97,15 @@ def spec(check: Check, condition: dg.AutomationCondition[Any] | None = None) -> 
 
 def result(judgement: Judgement) -> dg.AssetCheckResult:
     """What a check found: a sentence, its evidence, and how bad it is where it did not pass."""
-    evidence = {"outcome": judgement.outcome, **judgement.evidence}
+    # A run's log shows of a check its name and this alone.
+    evidence: dict[str, Any] = {"found": judgement.says}
+    if judgement.outcome == "not judged":
+        evidence["outcome"] = judgement.outcome
     if not judgement.passed and judgement.remedy:
         evidence["remedy"] = judgement.remedy
     if not judgement.passed and judgement.severity == "info":
         evidence["severity"] = "info"  # of which Dagster knows no such word
+    evidence |= {name.replace("_", " "): value for name, value in judgement.evidence.items()}
     return dg.AssetCheckResult(
         passed=judgement.passed,
         check_name=judgement.check,

@@ -144,7 +144,7 @@ def tabular(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> d
     rows = list(rows)
     names = list(columns) or (list(rows[0]) if rows else [])
     headed = {name: _heading(name, any(type(row.get(name)) is date for row in rows)) for name in names}
-    table_rows = [dg.TableRecord({headed[name]: _cell(row.get(name)) for name in names}) for row in rows]
+    table_rows = [dg.TableRecord({headed[name]: _cell(row.get(name), name) for name in names}) for row in rows]
     return dg.MetadataValue.table(
         table_rows, None if table_rows else dg.TableSchema([dg.TableColumn(name) for name in names])
     )
@@ -155,7 +155,61 @@ def _heading(name: str, of_days: bool) -> str:
     return name.center(_DAY, "\u00a0") if of_days else name
 
 
-def _cell(value: Any) -> str | int | float | bool | None:
+#: Pixels for a table on the page of an asset, where the window is 1440 wide: what is wider is cut, and all else on the page with it.
+_WIDE, _OF_A_CELL = 360, 16
+_OF_A_HEADING, _OF_A_LETTER = 7.2, 8.45  # pixels for a letter
+_AT_LEAST = 2  # columns beside the first, even so
+
+
+def fitting(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with as many columns as fit beside the first, the earlier ones before the later."""
+    first, *others = max(rows, key=len)  # a day without money has no column of it
+    names = [first, *_fitting(others, _WIDE - _DAY * _OF_A_LETTER)]
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
+def _fitting(names: Sequence[str], left: float) -> list[str]:
+    kept: list[str] = []
+    for name in names:
+        if (width := len(name) * _OF_A_HEADING + _OF_A_CELL) <= left or len(kept) < _AT_LEAST:
+            kept.append(name)
+            left -= width
+    return kept
+
+
+def preview(rows: Sequence[Mapping[str, Any]], apart: Sequence[str], numbers: Sequence[str]) -> dg.MetadataValue[Any]:
+    """Rows as what tells each from the others, in words, and as many of its numbers as fit beside that."""
+    told = [" · ".join(filter(None, (_told(name, row[name]) for name in apart))) or "(not set)" for row in rows]
+    longest = max((len(word) for words in told for word in words.split()), default=0)
+    kept = _fitting(numbers, _WIDE - longest * _OF_A_LETTER - _OF_A_CELL)
+    lines = [{"row": words, **{name: row[name] for name in kept}} for words, row in zip(told, rows, strict=True)]
+    return tabular(lines, ["row", *kept])
+
+
+def _told(name: str, value: Any) -> str:
+    """A day or a month in words, a number with its column's name; what is not set is left out."""
+    if isinstance(value, date):
+        return f"{value:%b %Y}" if name.endswith("month") else f"{value.day} {value:%b %Y}"
+    text = "" if value is None or value == "(not set)" else _cut(str(value), _CELL)
+    return f"{name} {text}" if text and not isinstance(value, str) else text
+
+
+#: Of which columns a number is money, or a share.
+_MONEY, _SHARE = re.compile("(^|_)commission(_to_date|, .*)?$"), re.compile("(^|_)(share|rate)$")
+
+
+def written(name: str, value: Any) -> str | None:
+    """A number with the places that money and shares have; None of what is neither."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or not math.isfinite(value):
+        return None
+    if _MONEY.search(name):
+        return f"{value:,.2f}"
+    return f"{value:.1%}" if _SHARE.search(name) else None
+
+
+def _cell(value: Any, name: str = "") -> str | int | float | bool | None:
+    if (text := written(name, value)) is not None:
+        return text
     match plain(value):
         case float(number):
             return round(number, 4)

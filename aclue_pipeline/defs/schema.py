@@ -2,7 +2,7 @@
 four event tables that the app fills, and the success criteria of a deployment as checks. The fifth table, user_preferences, is written
 by us and stands in preferences.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from aclue_pipeline.catalog import Catalog, Table
+from aclue_pipeline.catalog import Catalog, Table, atlas
 from aclue_pipeline.checks import Check, Judgement, Outcome
 from aclue_pipeline.defs import beta, describe
 from aclue_pipeline.defs.checks import Built, asset_checks, result
@@ -28,8 +28,10 @@ from aclue_pipeline.errors import (
     SettingsError,
     VerificationFailed,
 )
+from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.signoff import signoff
 from aclue_pipeline.schema.verify import checks, verify
+from aclue_pipeline.settings import get_settings
 from aclue_pipeline.sources import contract, freshness
 
 if TYPE_CHECKING:
@@ -91,7 +93,12 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> t
         "constraints": "constraint",
     }
     deployed = [
-        {"table": table} | {name: sum(1 for _ in todo.there.of(kind, table=table)) for name, kind in kinds.items()}
+        {
+            "table": table,
+            "has": ", ".join(
+                f"{sum(1 for _ in todo.there.of(kind, table=table))} {name}" for name, kind in kinds.items()
+            ),
+        }
         for table in todo.there.tables
     ]
     return todo.fingerprint, {
@@ -110,13 +117,42 @@ def _last(deployment: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     took = "not ended" if deployment["seconds"] is None else f"took {deployment['seconds']:.1f} s"
     outcome = deployment["outcome"] or {}
-    steps = [{"step": step, "outcome": said.removeprefix(f"{step}: ")} for step, said in outcome.items()]
+    steps = [
+        {"step": _step(step), "outcome": said.removeprefix(f"{step}: ").removeprefix(f"{step} … ")}
+        for step, said in sorted(outcome.items(), key=_place)
+    ]
     return {
         "last deployment": f"number {deployment['deployment']}: {deployment['action']} by {deployment['done_by']}, {took}",
         "last deployment at": deployment["began_at"],
         "steps of the last deployment": tabular(steps) if steps else "none: everything was as declared",
+        **({"SQL of the tables": Markdown(links)} if (links := _sql_of({_table(step) for step in outcome})) else {}),
         **({"brings back what it closed": "\n".join(back)} if (back := deployment["brings_back"]) else {}),
     }
+
+
+def _place(line: tuple[str, str]) -> tuple[Any, ...]:
+    """What was not done first; then table by table, the table before its parts, and functions at the end."""
+    step, said = line
+    return said.endswith("done"), _table(step) or "~", not step.startswith("table "), step
+
+
+def _table(step: str) -> str:
+    """The table of ours that a step is about; none for a function."""
+    table = step.partition(" ")[2].partition(".")[0]
+    return table if table in table_names() else ""
+
+
+def _step(step: str) -> str:
+    """`constraint visits.visits_page_fkey` as constraint page_fkey of visits."""
+    (kind, _, name), table = step.partition(" "), _table(step)
+    part = name.partition(".")[2].removeprefix(f"{table}_")
+    return f"{kind} {part} of {table}" if table and part else step
+
+
+def _sql_of(tables: Collection[str]) -> str:
+    """Where the SQL of each of these can be read, beside the UI's pages."""
+    address = f"{get_settings().ui_prefix}{atlas.ADDRESS}#public."
+    return ", ".join(f"[{table}]({address}{table})" for table in sorted(tables) if table)
 
 
 def judge_drift(database: "Database") -> Judgement:
@@ -188,7 +224,7 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
         return
     trouble = None
     try:
-        schema.deploy(
+        done = schema.deploy(
             database,
             allow=config.allow,
             adopt=config.adopt,
@@ -201,8 +237,12 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
     if trouble is not None:
         observed(context, database, {})
         raise trouble
+    count = len(done.having("done"))
+    outcome = f"{count} change{'s' * (count != 1)} made" if count else "nothing to do"
+    context.log.info(f"{database.label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s")
     text, judgements = signoff(database)
-    observed(context, database, {"sign_off": Markdown(text)})
+    observed(context, database, {"sign-off": Markdown(text)})
+    context.log.info(f"{sum(one.passed for one in judgements)} of {len(judgements)} success criteria hold")
     judge(context, judgements)
 
 

@@ -13,7 +13,7 @@ from aclue_pipeline.checks import Check, Judgement
 from aclue_pipeline.defs import beta, charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of, result, spec
 from aclue_pipeline.defs.complete import standing
-from aclue_pipeline.defs.metadata import key_of, metadata, tabular
+from aclue_pipeline.defs.metadata import fitting, key_of, metadata, preview, tabular, written
 from aclue_pipeline.defs.observed import forget_materializations, known_version
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
@@ -72,7 +72,7 @@ def view_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
             rows = {
                 **charts.sections(connection, table),
                 **look(connection, table),
-                "done": "; ".join(map(str, changes)) or "nothing: it was up to date",
+                "done": "; ".join(map(str, changes)) or "nothing to do: a view is always as its sources",
             }
         forget_materializations(context.instance, key_of(table.key))
         below = (catalog.tables[key] for key in describe.next_to(catalog, table))
@@ -88,7 +88,7 @@ def look(connection: "sa.Connection", table: Table) -> Mapping[str, Any]:
     one visitor, and the event log keeps what it is told for ever."""
     rows: dict[str, Any] = {}
     if table.headline:
-        rows["preview"] = tabular(*glance.sample(connection, table))
+        rows["preview"] = preview(*glance.sample(connection, table))
     count = glance.count(connection, table)
     if count is None:
         return {**rows, "rows are": f"not counted: that takes more than {glance.COUNT_SECONDS} s"}
@@ -217,26 +217,26 @@ def of_range(
             **look(connection, table),
             **_moved(moves),
             "days of this run": _lines(
-                [line(result, money[result.day]) for result in _worth_showing(results)], len(results)
+                fitting([line(result, money[result.day]) for result in _worth_showing(results)]), len(results)
             ),
         }
 
 
 #: Not of the whole day: rows that did not move are not in it.
-_MOVED = "before → after, over the rows that moved"
+_MOVED = "before → after, of rows that moved"
 
 
 def _moved(moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How published numbers moved: a line per day, currency and column, the newest day first."""
+    """How published numbers moved, and why: a line per day, currency and column, the newest day first."""
     if not moves:
         return {}
     lines = [
         {
-            "day": move["day"],
-            **({"currency": move["currency"]} if move["currency"] else {}),
-            "column": move["column"],
-            _MOVED: f"{_short(move['before'])} → {_short(move['after'])}",
-            "causes": ", ".join(move["causes"]),
+            **({"day": move["day"]} if move["day"] else {}),
+            _MOVED: (
+                f"{move['column']} {_short(move['before'], move['column'])} → {_short(move['after'], move['column'])}"
+                f"{' ' if move['currency'] else ''}{move['currency'] or ''} ({', '.join(move['causes'])})"
+            ),
         }
         for move in reversed(moves[-_DAYS_SHOWN:])
     ]
@@ -258,16 +258,17 @@ def _worth_showing(results: Sequence["DayResult"]) -> Sequence["DayResult"]:
 def line(result: "DayResult", money: Mapping[str, float]) -> Mapping[str, Any]:
     """A day's line: before → after where a headline number moved."""
     heads = {
-        name: f"{_short(before)} → {_short(after)}"
+        name: f"{_short(before, name)} → {_short(after, name)}"
         if result.changed and before != after and before is not None
-        else _short(after)
+        else _short(after, name)
         for name, (before, after) in result.headline.items()
     }
-    return {"day": result.day, **money, **heads, "rows": result.rows, "written": "yes" if result.changed else "no"}
+    earned = {name.removeprefix("actual "): amount for name, amount in money.items()}
+    return {"day": result.day, **earned, **heads, "written": "yes" if result.changed else "no"}
 
 
-def _short(value: Any) -> str:
-    return "0" if value is None else f"{value:,}"
+def _short(value: Any, name: str) -> str:
+    return "0" if value is None else str(written(name, value) or f"{value:,}")
 
 
 def summary(results: Sequence["DayResult"]) -> str:

@@ -42,20 +42,21 @@ def count(connection: sa.Connection, table: Table) -> int | None:
         raise
 
 
-def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]], list[str]]:
-    """A few rows, the newest first and of these the largest, and the names of their columns: when, the headline, money, then what else
-    tells rows apart. Without personal data."""
+def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """A few rows, the newest first and of these the largest; the names of the columns that tell them apart, and of their numbers: what
+    was earned, the headline, then other money. Without personal data."""
     first, *others = table.grain
-    unit = [name for name in others if name == "currency"]
-    money = [column.name for column in table.columns if _MONEY.search(column.name)]
+    money = sorted((c.name for c in table.columns if _MONEY.search(c.name)), key=lambda name: "expected" in name)
     pii = {column.name for column in table.columns if column.pii}
-    names = [name for name in dict.fromkeys([first, *unit, *table.headline, *money, *others]) if name not in pii]
+    apart = [name for name in table.grain if name not in pii]
+    numbers = [*dict.fromkeys([*money[:1], *table.headline, *money[1:]])]
+    names = [*apart, *numbers]
     columns: dict[str, sa.ColumnElement[Any]] = {column.name: sa.column(column.name) for column in table.columns}
     newest = columns[first].desc().nulls_last() if table.column(first).type == "date" else columns[first]
     largest = [columns[name].desc().nulls_last() for name in table.headline[:1]]
     some = sa.select(*(columns[name] for name in names)).select_from(_of(table)).limit(_SAMPLE)
     rows = connection.execute(some.order_by(newest, *largest, *(columns[name] for name in others))).mappings()
-    return [dict(row) for row in rows], names
+    return [dict(row) for row in rows], apart, numbers
 
 
 def per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:

@@ -129,6 +129,9 @@ def test_each_section_shows_the_demo_and_hangs_at_its_asset(demo: Database, sect
     picture = hung[section.title]
     assert isinstance(picture, Markdown), picture
     assert len(picture.source) < MOST
+    if section.line:
+        [line] = [value for name, value in hung.items() if name.startswith(f"{section.line[1].replace('_', ' ')} ")]
+        assert "svg+xml," in line.source, "what it shows is seen without a click"
 
 
 def test_first_published_and_what_moved_since_are_told_apart(databases: Databases) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.defs import charts, checks, pictures, preferences
-from aclue_pipeline.defs.metadata import MOST, Markdown, escaped, metadata, plain, tabular
+from aclue_pipeline.defs.metadata import MOST, Markdown, escaped, fitting, metadata, plain, preview, tabular
 from aclue_pipeline.postgres import Database, query
 
 #: One value of every type a result of ours can have.
@@ -118,17 +118,45 @@ def test_no_event_says_more_than_the_event_log_is_meant_to_keep() -> None:
 
 
 def test_the_evidence_of_a_check_is_read_without_a_click() -> None:
-    evidence = {"days": [], "lines": [{"n": 1}], "buckets": {"in days": {"rows": 2}}, "words": ["a"]}
+    evidence = {
+        "days": [],
+        "lines": [{"n": 1}],
+        "buckets": {"in days": {"commission": 2}},
+        "words": ["a"],
+        "rows_in": 3,
+    }
     told = checks.result(Judgement("c", "analytics.t", "passed", "warn", "says", evidence, "")).metadata
     assert told["days"].value == "none"
     assert [row.data for row in told["lines"].records] == [{"n": 1}]
-    assert [row.data for row in told["buckets"].records] == [{"of": "in days", "rows": 2}]
+    assert [row.data for row in told["buckets"].records] == [{"of": "in days", "commission": "2.00"}]
     assert told["words"].value == ["a"]
+    assert told["rows in"].value == 3
+    assert "outcome" not in told
+    assert told["found"].value == "says"
 
 
 def test_a_day_is_as_wide_as_its_heading() -> None:
     [row] = tabular([{"day": dt.date(2026, 1, 1), "n": 1}]).records
     assert row.data == {"day".center(12, "\u00a0"): "2026-01-01", "n": 1}
+
+
+def test_a_preview_says_which_row_it_is_and_has_as_many_numbers_as_a_page_is_wide() -> None:
+    apart = {"day": dt.date(2026, 1, 9), "network": "(not set)", "place": 3}
+    numbers = {"commission": Decimal("0.2"), "click_rate": 0.125, "a_name_that_leaves_the_page": 1}
+    [line] = preview([{**apart, **numbers}], list(apart), list(numbers)).records
+    assert line.data == {"row": "9 Jan 2026 · place 3", "commission": "0.20", "click_rate": "12.5%"}
+
+
+def test_of_many_columns_those_are_shown_that_fit_also_where_the_first_row_lacks_one() -> None:
+    day = {"day": dt.date(2026, 1, 9), "clicks": 1, "written": "no"}
+    earned = {
+        "day": dt.date(2026, 1, 8),
+        "commission, GBP": 0.2,
+        "clicks": 2,
+        "a_name_that_leaves_the_page": 1,
+        "written": "yes",
+    }
+    assert [list(row.values())[1:] for row in fitting([day, earned])] == [[None, 1, "no"], [0.2, 2, "yes"]]
 
 
 CHART = base64.b64encode(b'<svg width="800" height="400" viewBox="0 0 800 400">').decode()

@@ -136,7 +136,7 @@ def _tables(catalog: Catalog) -> Iterator[dict[str, Any]]:
             "checks": checks[table.key],
             "queries": table.queries,
             "path": shown(table.path),
-            "sql": table.sql if table.kind in ENSURED else "",
+            "sql": table.sql if table.kind in (*ENSURED, "deployed") else "",
             "filtered": [str(source) for source in filtered],
             "columns": [_column(column, expressions.get(column.name, ""), filtered) for column in table.columns],
         }
