@@ -63,6 +63,7 @@ class Family:
     _signals: list[int] = field(default_factory=list)
     _forbidden: list[AclueError] = field(default_factory=list)
     _looked: float = 0.0
+    _unasked: float = float("-inf")
     _served: bool = False
 
     @property
@@ -191,8 +192,9 @@ class Family:
 
     def _daemon_lives(self) -> bool:
         try:
-            return silent_for(self.url) < _SILENT_SECONDS
-        except _SILENCE:  # who cannot be asked does not make it hang
+            return min(silent_for(self.url), time.monotonic() - self._unasked) < _SILENT_SECONDS
+        except _SILENCE:  # who cannot be asked does not make it hang; nor could it say that it lives
+            self._unasked = time.monotonic()
             return True
 
     def _is_loaded(self) -> bool:

@@ -1,5 +1,6 @@
 """The family of processes: it mends itself, it is alone, and it ends whole."""
 
+import json
 import os
 import re
 import signal
@@ -9,11 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import psutil
 import pytest
 
+from aclue_pipeline.cli import supervisor
 from aclue_pipeline.cli.member import Member
 from aclue_pipeline.cli.scheduler import schedule_alone
 from aclue_pipeline.cli.supervisor import free_port as next_free_port
@@ -167,6 +172,36 @@ def recorded_status(ui, run: str) -> str:
 
 
 # --- without a UI -----------------------------------------------------------------------------------------------------
+
+
+def test_a_daemon_that_could_not_say_that_it_lives_is_given_time_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the storage was away nothing was written to it."""
+    part = {"required": True, "lastHeartbeatTime": time.time() - 400}
+    answers: dict[str, Any] = {"data": {"instance": {"daemonHealth": {"allDaemonStatuses": [part]}}}}
+    said: list[dict[str, Any]] = [answers, {"errors": [{"message": "no storage"}]}, answers, answers]
+
+    class Web(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.dumps(said.pop(0)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Web) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        family = supervisor.Family(tmp_path, "127.0.0.1", server.server_port, "", {})
+        assert not family._daemon_lives(), "silent for longer than five minutes"
+        assert family._daemon_lives(), "nobody can be asked"
+        assert family._daemon_lives(), "it could not write"
+        monkeypatch.setattr(supervisor, "_SILENT_SECONDS", 0.0)
+        assert not family._daemon_lives(), "and has had its time"
+        server.shutdown()
 
 
 def test_a_taken_port_gives_way_to_the_next() -> None:
