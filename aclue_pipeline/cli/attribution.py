@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aclue_pipeline.cli.context import DAY, Context, in_order, json_option, print_json, waiting
+from aclue_pipeline.cli.outlets import plain
 
 if TYPE_CHECKING:
     from aclue_pipeline.revenue.attribution import Model
@@ -47,6 +48,6 @@ def attribution(
         return
     for one in found:
         money = "no amount yet" if one.commission is None else f"{one.commission:,} {one.currency}"
-        click.echo(f"{one.touch}: {one.conversions:,} conversions, {money}")
+        click.echo(f"{plain(one.touch)}: {one.conversions:,} conversions, {money}")
     if not found:
         click.echo(f"no sale from {first.date()} to {until}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aclue_pipeline.cli.outlets import plain
 from aclue_pipeline.errors import Cancelled, DatabaseNotNamed, NotJudged, VerificationFailed
 
 if TYPE_CHECKING:
@@ -134,11 +135,19 @@ class Context:
 
 
 def print_json(value: Any) -> None:
-    """JSON as machines read it; dates and decimals as text."""
+    """JSON as machines read it, and a terminal can; dates and decimals as text."""
     import json
 
-    plain = sys.stdout.encoding.lower().replace("-", "") != "utf8"
-    click.echo(json.dumps(value, default=str, ensure_ascii=plain, indent=2))
+    is_ascii = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+    text = json.dumps(value, default=str, ensure_ascii=is_ascii, indent=2)
+    click.echo("\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n")))
+
+
+def _escaped(line: str) -> str:
+    """A line of JSON with what a terminal would obey, and JSON leaves as it is, as its escapes."""
+    import json
+
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
 
 
 def pasteable(text: str, demo: bool | None = None) -> str:
@@ -195,9 +204,9 @@ def show(one: "Judgement") -> None:
     """A line for a judgement, and below it what to do where it did not pass."""
     mark, colour = _MARKS.get(one.severity if one.outcome == "failed" else one.outcome, ("✗", "red"))
     of = f" {one.object}" if one.object not in ("schema", one.check) else ""
-    click.echo(f"{click.style(mark, fg=colour)} {one.check}:{of} {one.says}")
+    click.echo(f"{click.style(mark, fg=colour)} {one.check}:{plain(of)} {plain(one.says)}")
     if not one.passed and one.remedy:
-        tell_hint(f"    remedy: {one.remedy}")
+        tell_hint(f"    remedy: {plain(one.remedy)}")
 
 
 def tell(judgements: "Sequence[Judgement]", as_json: bool, again: str) -> None:

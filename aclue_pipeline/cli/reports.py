@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aclue_pipeline.cli.context import Context, json_option, print_json, waiting, yes_option
+from aclue_pipeline.cli.outlets import plain
 from aclue_pipeline.errors import LinesRejected
 from aclue_pipeline.settings import person
 
@@ -121,7 +122,7 @@ def _said(one: "Imported") -> str:
 
 def _show(rejected: "tuple[Rejected, ...]") -> None:
     for one in rejected[:_SHOWN]:
-        click.echo(f"  line {one.number} rejected: {one.reason}")
+        click.echo(f"  line {one.number} rejected: {plain(one.reason)}")
     if len(rejected) > _SHOWN:
         click.echo(f"  and {len(rejected) - _SHOWN:,} more: analytics.network_reports has them all")
 

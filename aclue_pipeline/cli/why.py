@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aclue_pipeline.cli.context import DAY, TABLE, Context, json_option, print_json
+from aclue_pipeline.cli.outlets import plain
 
 
 @click.command(
@@ -33,7 +34,7 @@ def why(context: Context, table: str, day: datetime, column: str | None, since: 
         print_json(explained)
     else:
         for line in _lines(explained):
-            click.echo(line)
+            click.echo(plain(line))
 
 
 def _lines(explained: Mapping[str, Any]) -> Iterator[str]:

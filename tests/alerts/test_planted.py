@@ -1,9 +1,11 @@
 """The sensor as Dagster asks it, on a whole database: nothing is told of a healthy one, and every planted trouble once."""
 
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 import pytest
 import sqlalchemy as sa
 from dagster._core.instance_for_test import instance_for_test
@@ -61,6 +63,23 @@ def test_what_a_room_cannot_judge_any_more_is_not_over(deployed_db: Database) ->
         assert (key, judged(said).end_of(key)) == (key, end)
     gone = judged(said).wrong["contract:public.swipe_sessions"]
     assert (gone.sentence, "the column" in gone.remedy) == ("there is no such table", False)
+
+
+@pytest.mark.slow
+def test_however_many_statements_a_client_makes_up_they_are_one_alert_without_its_words(deployed_db: Database) -> None:
+    """A client names the columns that it asks for: each name makes a statement of its own."""
+
+    def asked(name: str) -> None:
+        with psycopg.connect(deployed_db.url, autocommit=True) as pg:
+            pg.execute(f'select pg_sleep(1) as "{name}"'.encode())
+            pg.execute("select pg_stat_force_next_flush()")
+
+    with ThreadPoolExecutor(15) as pool:
+        list(pool.map(asked, ["ann@example.org", "one", "two"] * 5))
+    [health] = [source for source in sources(deployed_db, CATALOG, None) if source.name == "health"]
+    assert health.judge is not None
+    [alert] = judged(health.judge()).wrong.values()
+    assert (alert.key, "ann" in str(alert)) == ("slow_statements:statements", False)
 
 
 @pytest.mark.slow

@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
+from aclue_pipeline.checks import Judgement
 from aclue_pipeline.cli import aclue, main, page
-from aclue_pipeline.cli.context import Context, pasteable, print_json, waiting
+from aclue_pipeline.cli.context import Context, pasteable, print_json, show, waiting
 from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import AlreadyRunning, SettingsError
 from aclue_pipeline.settings import Settings, get_settings
@@ -186,6 +187,16 @@ def test_a_full_output_is_one_line() -> None:
         40,
         "aclue: a file, or the output: No space left on device; make room, or name another place\n",
     )
+
+
+def test_what_a_stranger_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Clients name the columns of what they ask for, and so write into statements."""
+    steering = "\x1b[2J\x9b1Anothing found\u202e\x7f\r\n"
+    show(Judgement("slow_statements", f"a{steering}", "failed", "error", f"b{steering}", remedy=f"c{steering}"))
+    print_json({"said": f"ü{steering}"})
+    out = capsys.readouterr().out
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert json.loads(out[out.index("{") :]) == {"said": f"ü{steering}"}
 
 
 def test_what_an_encoding_lacks_is_replaced_and_json_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
