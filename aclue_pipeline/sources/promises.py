@@ -70,14 +70,12 @@ def freshness(table: str, column: str, within: timedelta) -> Check:
         )
         with db.begin() as connection:
             last = connection.execute(newest).scalar_one()
+        allowed = {"hours allowed": within.total_seconds() / 3600}
         if last is None:
-            return Judgement("freshness", table, "passed", "warn", "nothing to judge yet: the table is empty")
+            return Judgement("freshness", table, "passed", "warn", "nothing to judge yet: the table is empty", allowed)
         age = datetime.now(UTC) - last
         # Not the time itself: it is one visitor's.
-        evidence = {
-            "hours old": round(age.total_seconds() / 3600, 1),
-            "hours allowed": within.total_seconds() / 3600,
-        }
+        evidence = {"hours old": round(age.total_seconds() / 3600, 1), **allowed}
         return Judgement(
             "freshness",
             table,

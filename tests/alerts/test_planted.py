@@ -61,6 +61,9 @@ def test_what_a_room_cannot_judge_any_more_is_not_over(deployed_db: Database) ->
         "removed:public.clicks": "gone",
     }.items():
         assert (key, judged(said).end_of(key)) == (key, end)
+    assert [one.identity for one in said if one.severity != "info" and not one.evidence] == [], (
+        "evidence is never empty"
+    )
     gone = judged(said).wrong["contract:public.swipe_sessions"]
     assert (gone.sentence, "the column" in gone.remedy) == ("there is no such table", False)
 

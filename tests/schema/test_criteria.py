@@ -75,7 +75,7 @@ def test_a_sound_deployment_is_green_and_says_why(schema_db: Database) -> None:
     findings = judged(schema_db)
     assert [name for name, finding in findings.items() if not finding.passed] == []
     assert list(findings) == [criterion.name for criterion in CRITERIA]
-    assert all(finding.sentence and finding.remedy for finding in findings.values())
+    assert all(finding.sentence and finding.remedy and finding.evidence for finding in findings.values())
     assert "affiliate_clicks (a copy with 5,000 rows)" in findings["sequential_scans"].sentence
     assert "engagement_rate = 0.7" in findings["test_data"].sentence
     assert "right_swipes: left_swipes = 2 and engagement_rate = 0.3333" in findings["test_data"].sentence

@@ -23,5 +23,6 @@ NOTHING_THERE = not_judged("none of the tables that this judges is there; deploy
 
 
 def verdict(wrong: Sequence[str], evidence: str) -> Verdict:
-    """Passed where nothing is wrong, with `evidence`; else failed, with everything that is wrong."""
-    return Verdict("failed", "; ".join(wrong)) if wrong else Verdict("passed", evidence)
+    """Passed where nothing is wrong, with `evidence`; else failed, with everything that is wrong, and how much that is: an alert
+    tells numbers."""
+    return Verdict("failed" if wrong else "passed", "; ".join(wrong) or evidence, {"wrong": len(wrong)})
