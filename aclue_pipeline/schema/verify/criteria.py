@@ -136,16 +136,11 @@ def _access(
     chosen: Callable[[Line], bool], besides: Callable[[Site], list[str]] = lambda site: []
 ) -> Callable[[Site], Verdict]:
     def judge(site: Site) -> Verdict:
-        past = besides(site)
-        try:
-            outcomes = [outcome for outcome in site.outcomes if chosen(outcome.line)]
-        except CannotTry:
-            if past:  # what the catalogues say needs no trial
-                return verdict(past, "")
-            raise
+        outcomes = [outcome for outcome in site.outcomes if chosen(outcome.line)]
         if not outcomes:
             return NOTHING_THERE
-        wrong = [f"{outcome.line}: {'; '.join(outcome.wrong)}" for outcome in outcomes if not outcome.holds] + past
+        wrong = [f"{outcome.line}: {'; '.join(outcome.wrong)}" for outcome in outcomes if not outcome.holds]
+        wrong += besides(site)
         unproven = [f"{outcome.line}: {'; '.join(outcome.unproven)}" for outcome in outcomes if outcome.unproven]
         if unproven and not wrong:
             return not_judged(f"what is refused proves nothing: {'; '.join(unproven)}")

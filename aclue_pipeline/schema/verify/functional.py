@@ -65,22 +65,17 @@ def foreign_keys(site: Site) -> Verdict:
         if one.notes["contype"] == "f"
     }
     keys = [(t, target, column) for t in site.whole for column, target in site.shapes[t].references.items()]
-    wrong = [
-        f"the foreign key {table}.{column} to {target} is not validated yet"
-        if (table, target, column) in found
-        else f"{table}.{column} has no foreign key to {target}"
-        for table, target, column in keys
-        if not found.get((table, target, column))
-    ]
-    if wrong:
-        return verdict(wrong, "")
+    wrong = []
     with rolled_back(site.pg):
         cast = casting(site.pg)
-        wrong = [
-            f"{table}.{column} takes an id that {target} does not have"
-            for table, target, column in keys
-            if _takes_a_stranger(site, table, column, cast)
-        ]
+        for table, target, column in keys:
+            validated = found.get((table, target, column))
+            if validated is None:
+                wrong.append(f"{table}.{column} has no foreign key to {target}")
+            elif not validated:
+                wrong.append(f"the foreign key {table}.{column} to {target} is not validated yet")
+            elif _takes_a_stranger(site, table, column, cast):
+                wrong.append(f"{table}.{column} takes an id that {target} does not have")
     return verdict(wrong, f"{len(keys)} foreign keys are valid and refuse what does not exist")
 
 
@@ -128,8 +123,6 @@ def existing(site: Site) -> Verdict:
             [list(site.shapes), PREFIX, [one.key.name for one in declared().of("function")]],
         )
     ]
-    if wrong:
-        return verdict(wrong, "")
     with rolled_back(site.pg):
         cast = casting(site.pg)
         for table in site.whole:
