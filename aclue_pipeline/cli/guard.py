@@ -3,14 +3,16 @@ whatever name the browser knew it by: a picture in a text that a stranger wrote 
 guard it answers to its own names only, to no other site's page, and changes nothing by GET."""
 
 import re
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Set
 from functools import cache
 from typing import Any
 
 import click
 import psycopg2
 import sqlalchemy as sa
+from dagster._core.remote_representation.external import RemoteRepository
 from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster_graphql.implementation.loader import RepositoryDataType, RepositoryScopedBatchLoader
 from dagster_webserver import cli as webserver
 from dagster_webserver.app import create_app_from_workspace_process_context
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, OperationType, parse
@@ -137,11 +139,27 @@ def _is_alive(connection: psycopg2.extensions.connection, _record: Any, _proxy: 
         raise sa.exc.InvalidatePoolError from None
 
 
+def _last_ticks(kind: RepositoryDataType, named: Callable[[RemoteRepository], Iterable[Any]]) -> Callable[..., Any]:
+    """Of a schedule or sensor by what it is. Dagster's pages look them up by the socket of the code server at which it was switched on,
+    which is not that of a UI that looks on."""
+
+    def ticks(loader: RepositoryScopedBatchLoader, _origin: str, selector: str, limit: int) -> Any:
+        [one] = [one for one in named(loader.repository) if one.selector_id == selector]
+        return loader._get(kind, one.get_remote_origin_id(), limit)
+
+    return ticks
+
+
 def main() -> None:
     """`dagster-webserver` with all its options, its application behind the guard."""
     name_instance()
     webserver.create_app_from_workspace_process_context = _guarded  # type: ignore[assignment]
     sa.event.listen(sa.pool.QueuePool, "checkout", _is_alive)
+    for name, kind, named in (
+        ("get_schedule_ticks", RepositoryDataType.SCHEDULE_TICKS, RemoteRepository.get_schedules),
+        ("get_sensor_ticks", RepositoryDataType.SENSOR_TICKS, RemoteRepository.get_sensors),
+    ):
+        setattr(RepositoryScopedBatchLoader, name, _last_ticks(kind, named))
     defaults = {"db_pool_recycle": 60, "path_prefix": get_settings().ui_prefix}
     webserver.dagster_webserver(auto_envvar_prefix="DAGSTER_WEBSERVER", default_map=defaults)
 

@@ -8,6 +8,7 @@ shell started it in the background."""
 import contextlib
 import errno
 import json
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,7 @@ LOGS = "ui-logs"  # not `logs`: Dagster takes that for its telemetry's and delet
 GRACE_SECONDS = 30.0  # for runs to end by themselves once they are cancelled
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+_PRIVATE = "aclue-ui-"
 _LOOK_SECONDS, _DOUBT_SECONDS = 10.0, 2.0  # until they are asked again whether they answer, and where one did not
 _SILENT_SECONDS = 300.0  # a daemon that has not said for so long that it lives hangs: it does twice a minute
 _REFUSALS = 2  # in a row, and who did not answer is replaced
@@ -78,9 +80,9 @@ class Family:
         # would pass through us to Dagster, and Dagster makes SIGTERM behave like SIGINT.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._received)
-        private = Path(tempfile.mkdtemp(prefix="aclue-ui-"))  # short and 0700: a socket's path has at most 107 bytes
-        code_socket = private / "code.sock"
-        members = self._members(code_socket)
+        private = Path(tempfile.mkdtemp(prefix=_PRIVATE))  # short and 0700: a socket's path has at most 107 bytes
+        code_socket = self._known(private / "code.sock")
+        members = self._members(private, code_socket)
         try:
             self._serve(members, code_socket)
         finally:
@@ -97,12 +99,24 @@ class Family:
     def _received(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(number)
 
-    def _members(self, code_socket: Path) -> dict[str, Member]:
-        workspace = code_socket.with_name("workspace.yaml")
+    def _known(self, served: Path) -> Path:
+        """By which path the socket is asked: the same at each start, where it can be, since a run keeps it for whoever asks what became
+        of the run. Served it is under another one each time: what a former code server leaves, or still removes, is not ours."""
+        link = self.home.resolve() / "ui-code"
+        if self.read_only or not re.fullmatch(r"[\w./-]{1,97}", str(link), re.ASCII):  # gRPC takes paths for URLs
+            return served
+        if link.is_symlink() and link.readlink().name.startswith(_PRIVATE):
+            shutil.rmtree(link.readlink(), ignore_errors=True)  # of one that was killed
+        link.unlink(missing_ok=True)
+        link.symlink_to(served.parent)
+        return link / served.name
+
+    def _members(self, private: Path, code_socket: Path) -> dict[str, Member]:
+        workspace = private / "workspace.yaml"
         workspace.write_text(f"load_from: [{{grpc_server: {{socket: {code_socket}, location_name: {LOCATION}}}}}]\n")
         logs = self.logs
         logs.mkdir(parents=True, exist_ok=True)
-        serve = ["-m", MODULE, "-a", "defs", "--location-name", LOCATION, "--socket", str(code_socket)]
+        serve = ["-m", MODULE, "-a", "defs", "--location-name", LOCATION, "--socket", str(private / code_socket.name)]
         look = ["-w", str(workspace)]
         web = ["--host", self.host, "--port", str(self.port), *(["--read-only"] if self.read_only else [])]
         commands = {

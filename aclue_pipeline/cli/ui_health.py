@@ -17,14 +17,13 @@ _LATE_SECONDS = 300  # a tick is taken within seconds, after an outage within a 
 _SENSOR_SECONDS = 600  # a sensor may be slow
 _LEFT_OVER_SECONDS = 86_400  # of a daemon that was configured once, and is no more
 
-# Without a time, Dagster's UI looks the ticks up by the socket at which the schedule was when it was switched on: none after a restart.
 _SCHEDULES = """query($due: Float!) {
   workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on RepositoryLocation { repositories {
     schedules { name potentialTickTimestamps(startTimestamp: $due, lowerLimit: 1, upperLimit: 1) scheduleState { ...state } }
     sensors { name minIntervalSeconds sensorState { ...state } }
   } } } } } }
 }
-fragment state on InstigationState { selectorId status ticks(limit: 1, afterTimestamp: 1) { timestamp status error { message } } }"""
+fragment state on InstigationState { selectorId status ticks(limit: 1) { timestamp status error { message } } }"""
 
 
 def examine(url: str, storage: str) -> Iterator[Judgement]:

@@ -112,11 +112,14 @@ def new_database(server: EmbeddedServer, name: str, deploy: bool = True) -> Data
     return database
 
 
-def start(server: EmbeddedServer, home: Path, database: Database, storage: str, *arguments: str) -> Ui:
+def start(
+    server: EmbeddedServer, home: Path, database: Database, storage: str, *arguments: str, again: bool = False
+) -> Ui:
     """`aclue ui` in the background of a non-interactive shell, as a Makefile or CI would start it: SIGINT ignored (trap 11)."""
     home.mkdir(parents=True, exist_ok=True)
-    server.drop_database(storage)
-    server.create_database(storage)
+    if not again:
+        server.drop_database(storage)
+        server.create_database(storage)
     # Told by ACLUE_HOME, which only this UI's processes have.
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("ACLUE_", "DAGSTER_"))},

@@ -19,7 +19,7 @@ from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import EmbeddedServer
 from tests.conftest import Databases
 
-from .conftest import ACLUE, Ui, free_port
+from .conftest import ACLUE, Ui, free_port, start
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 
@@ -172,11 +172,43 @@ def test_after_an_outage_each_schedule_ticks_once_and_a_killed_run_is_tried_agai
     [(run,)] = rows(storage, by_schedule)
     assert ui.until(run, ENDED) == "SUCCESS"
     assert rows(storage, "select count(*) from job_ticks where tick_body like '%%hourly_drift%%'") == [(1,)]
-    with storage.psycopg() as pg:  # each start of the UI has a socket of its own, by which Dagster names what it left
+    with storage.psycopg() as pg:  # switched on in another UI, whose socket is its name for Dagster
         pg.execute("update instigators set instigator_body = replace(instigator_body, 'code.sock', 'former.sock')")
     assert not red(ui, storage)
+    assert last_tick(ui, hourly) == ["SUCCESS"], "what the page Automation asks"
     until(lambda: attempts(storage, killed) == ["FAILURE", "SUCCESS"])
     ui.ask("mutation($s: ScheduleSelector!) { resetSchedule(scheduleSelector: $s) { __typename } }", s=hourly)
+
+
+def last_tick(ui: Ui, schedule: dict[str, str]) -> list[str]:
+    asked = """query($r: RepositorySelector!) { repositoryOrError(repositorySelector: $r) { ... on Repository {
+        schedules { name scheduleState { ticks(limit: 1) { status } } } } } }"""
+    repository = {name: schedule[name] for name in ("repositoryLocationName", "repositoryName")}
+    schedules = ui.ask(asked, r=repository)["repositoryOrError"]["schedules"]
+    [one] = [one for one in schedules if one["name"] == schedule["scheduleName"]]
+    return [tick["status"] for tick in one["scheduleState"]["ticks"]]
+
+
+@pytest.mark.slow
+def test_a_ui_that_is_killed_with_its_run_starts_again_at_once_and_misses_the_run(
+    ui: Ui, storage: Database, server: EmbeddedServer
+) -> None:
+    """As when the machine restarts. Its run stayed "started" for hours: nobody answered at the socket that it was started from."""
+    with ui.database.psycopg() as pg:
+        pg.execute("lock table public.products in access exclusive mode")
+        run = ui.launch("observe")
+        until(lambda: events(storage, run, "STEP_START"))
+        for one in ui.family():
+            os.kill(one, signal.SIGKILL)
+        ui.process.wait()
+        port = ui.url.rpartition(":")[2]
+        next_one = start(server, ui.home, ui.database, "ui_dagster", "--port", port, again=True)
+        assert next_one.url == ui.url, "the port is free again"
+        ui.process, ui.output = next_one.process, next_one.output
+        assert ui.until(run, ENDED) == "FAILURE"
+    [(said,)] = events(storage, run, "RUN_FAILURE") or events(storage, run, "PIPELINE_FAILURE")
+    assert "The process of this run is gone" in said
+    until(lambda: attempts(storage, run) == ["FAILURE", "SUCCESS"])
 
 
 @pytest.mark.slow
