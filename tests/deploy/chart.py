@@ -78,3 +78,46 @@ def instance(chart: dict[str, Any]) -> dict[str, Any]:
         "telemetry": chart["telemetry"],
         **chart["additionalInstanceConfig"],
     }
+
+
+def launcher(chart: dict[str, Any]) -> dict[str, Any]:
+    """Its `run_launcher`, which each pod loads, too (_run-launcher.tpl)."""
+    told = chart["runLauncher"]["config"]["k8sRunLauncher"]
+    return {
+        "module": "dagster_k8s",
+        "class": chart["runLauncher"]["type"],
+        "config": {
+            "load_incluster_config": True,
+            "job_namespace": "pipeline",
+            "image_pull_policy": told["imagePullPolicy"],
+            "service_account_name": "aclue-dagster",
+            "dagster_home": chart["global"]["dagsterHome"],
+            "instance_config_map": "aclue-dagster-instance",
+            "postgres_password_secret": chart["global"]["postgresqlSecretName"],
+            "env_config_maps": ["aclue-dagster-pipeline-env"],
+            "env_secrets": [one["name"] for one in told["envSecrets"]],
+            "volumes": told["volumes"],
+            "volume_mounts": told["volumeMounts"],
+            "run_k8s_config": {
+                "pod_spec_config": told["runK8sConfig"]["podSpecConfig"],
+                "container_config": told["runK8sConfig"]["containerConfig"],
+            },
+        },
+    }
+
+
+def context(chart: dict[str, Any]) -> dict[str, Any]:
+    """What the code server says of the pods of its runs (_deployment-user.tpl), beside the image that it runs in."""
+    [one] = chart["dagster-user-deployments"]["deployments"]
+    return {
+        "k8s": {
+            "image_pull_policy": one["image"]["pullPolicy"],
+            "env": one["env"],
+            "env_secrets": [secret["name"] for secret in one["envSecrets"]],
+            "volumes": one["volumes"],
+            "volume_mounts": one["volumeMounts"],
+            "resources": one["resources"],
+            "namespace": "pipeline",
+            "service_account_name": "aclue-dagster-user-deployments",
+        }
+    }
