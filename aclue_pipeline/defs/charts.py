@@ -130,7 +130,7 @@ def _by_group(rows: Sequence[Mapping[str, Any]], group: str, what: str, _today: 
 
 
 def sparkline(values: Sequence[float], title: str, says: str, unfinished: int = 0, as_bars: bool = False) -> Markdown:
-    """A line, or the outline of bars, and below it the sentence: at most 1,000 characters, Markdown included, so that the UI shows it
+    """A line, or bars, and below it the sentence: at most 1,000 characters, Markdown included, so that the UI shows it
     without a click. The last values are pale where they are `unfinished`."""
     low, high = min(0.0, *values), max(1e-9, *values)
     step = _WIDTH / max(len(values) - 1, 1)
@@ -147,7 +147,8 @@ def sparkline(values: Sequence[float], title: str, says: str, unfinished: int = 
             for at, y in ((n * wide, base), (n * wide, top), ((n + 0.8) * wide, top), ((n + 0.8) * wide, base))
         ]
     known = len(points) - unfinished
-    lines = f"<path stroke='{_BLUE}' d='{_path(points[:known])}'/>" if known else ""
+    fill = f" fill='{_BLUE}'" if as_bars else ""
+    lines = f"<path stroke='{_BLUE}'{fill} d='{_path(points[:known])}'/>" if known else ""
     lines += f"<path stroke='{_BLUE}' opacity='.4' d='{_path(points[max(known - 1, 0) :])}'/>" if unfinished else ""
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}' fill='none'>{lines}</svg>"
     lines_of_text = "  \n".join(textwrap.wrap(says, _TEXT_WIDTH, break_on_hyphens=False))

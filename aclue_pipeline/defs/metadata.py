@@ -156,7 +156,7 @@ def _heading(name: str, of_days: bool) -> str:
 
 
 #: Pixels for a table on the page of an asset, where the window is 1440 wide: what is wider is cut, and all else on the page with it.
-_WIDE, _OF_A_CELL = 360, 16
+_WIDE, _OF_A_CELL = 352, 16
 _OF_A_HEADING, _OF_A_LETTER = 7.2, 8.45  # pixels for a letter
 _AT_LEAST = 2  # columns beside the first, even so
 
@@ -180,10 +180,10 @@ def _fitting(names: Sequence[str], left: float) -> list[str]:
 
 def preview(rows: Sequence[Mapping[str, Any]], apart: Sequence[str], numbers: Sequence[str]) -> dg.MetadataValue[Any]:
     """Rows as what tells each from the others, in words, and as many of its numbers as fit beside that."""
-    told = [" · ".join(filter(None, (_told(name, row[name]) for name in apart))) or "(not set)" for row in rows]
+    told = [" · ".join(filter(None, (_told(name, row.get(name)) for name in apart))) or "(not set)" for row in rows]
     longest = max((len(word) for words in told for word in words.split()), default=0)
     kept = _fitting(numbers, _WIDE - longest * _OF_A_LETTER - _OF_A_CELL)
-    lines = [{"row": words, **{name: row[name] for name in kept}} for words, row in zip(told, rows, strict=True)]
+    lines = [{"row": words, **{name: row.get(name) for name in kept}} for words, row in zip(told, rows, strict=True)]
     return tabular(lines, ["row", *kept])
 
 

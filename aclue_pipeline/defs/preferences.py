@@ -9,7 +9,7 @@ from pydantic import Field
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.defs import charts, describe
 from aclue_pipeline.defs.checks import Built, checks_of
-from aclue_pipeline.defs.metadata import key_of, metadata, tabular
+from aclue_pipeline.defs.metadata import key_of, metadata, preview, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.defs.steps import clearly, step
 from aclue_pipeline.defs.tables import look, view_asset
@@ -171,8 +171,10 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "more liked than predicted",
             f"log odds, by block of the calendar: {profile['intercepts'][-1]:+.2f} in the latest",
         )
-    hidden = ("reliability", "intercepts", "model_version")
-    return figures | {"scores": tabular({name: row[name] for name in row if name not in hidden} for row in rows)}
+    scores = [
+        {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()} for row in rows
+    ]
+    return figures | {"scores": preview(scores, ("users_group", "predictor"), ("log_loss", "auc", "judgements"))}
 
 
 # --- the profiles -----------------------------------------------------------------------------------------------------

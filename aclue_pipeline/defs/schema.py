@@ -96,7 +96,7 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> t
         {
             "table": table,
             "has": ", ".join(
-                f"{sum(1 for _ in todo.there.of(kind, table=table))} {name}" for name, kind in kinds.items()
+                f"{name} {sum(1 for _ in todo.there.of(kind, table=table))}" for name, kind in kinds.items()
             ),
         }
         for table in todo.there.tables

@@ -223,7 +223,7 @@ def of_range(
 
 
 #: Not of the whole day: rows that did not move are not in it.
-_MOVED = "before → after, of rows that moved"
+_MOVED = "before → after of moved rows"
 
 
 def _moved(moves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

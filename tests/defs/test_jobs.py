@@ -218,7 +218,7 @@ def test_a_published_day_that_moves_shows_its_money_before_and_after_with_the_ca
     [of_day] = told(again((moved["day"], moved["day"])), "analytics.revenue_daily").values()
     assert {
         "day".center(12, "\u00a0"): moved["day"].isoformat(),
-        "before → after, of rows that moved":
+        "before → after of moved rows":
             f"actual_commission {before:,.2f} → {before + 1000:,.2f} {moved['currency']} (amount)",
     } in [record.data for record in of_day["published numbers that moved"].records]  # fmt: skip
 
