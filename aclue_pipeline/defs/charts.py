@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SPARK_DAYS = 60
 _TABLE_ROWS = 60
 _WIDTH, _HEIGHT = 240, 40
-_TEXT_WIDTH = 44  # characters, which a page of 1440 pixels shows beside the other columns of the metadata
+_TEXT_WIDTH = 40  # characters, which a page of 1440 pixels shows beside the other columns of the metadata
 _BLUE = "#4c6ef5"
 
 

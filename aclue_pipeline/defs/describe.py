@@ -179,7 +179,7 @@ def column_lineage(catalog: Catalog, table: Table) -> dg.TableColumnLineage:
 
 def lineage_table(catalog: Catalog, table: Table) -> str:
     """What decides about every row, once, then | columns | derived from | filtered by |: the values that enter, and what else decides
-    which of them do. Columns of which the same is to be said share a line."""
+    which of them do, if anything does. Columns of which the same is to be said share a line."""
 
     def linked(sources: Iterable[Source]) -> str:
         return ", ".join(link(catalog, source) for source in sources)
@@ -191,6 +191,7 @@ def lineage_table(catalog: Catalog, table: Table) -> str:
             own = [source for source in column.indirect if source not in shared]
             alike[linked(column.direct), linked(own)].append(column.name)
     lines = [f"Every row is decided by {linked(shared)}.", ""] if shared else []
-    lines += ["| columns | derived from | filtered by |", "| --- | --- | --- |"]
-    lines += [f"| {', '.join(names)} | {direct} | {own} |" for (direct, own), names in alike.items()]
+    further = any(own for _, own in alike)
+    lines += [f"| columns | derived from |{' filtered by |' * further}", f"| --- | --- |{' --- |' * further}"]
+    lines += [f"| {', '.join(names)} | {direct} |{f' {own} |' * further}" for (direct, own), names in alike.items()]
     return "\n".join(lines)

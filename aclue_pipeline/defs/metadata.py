@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import dagster as dg
 
@@ -188,7 +189,9 @@ def preview(rows: Sequence[Mapping[str, Any]], apart: Sequence[str], numbers: Se
 
 
 def _told(name: str, value: Any) -> str:
-    """A day or a month in words, a number with its column's name; what is not set is left out."""
+    """A day or a month in words, a number with its column's name, the beginning of an id; what is not set is left out."""
+    if isinstance(value, UUID):
+        return f"{name} {str(value)[:8]}…"
     if isinstance(value, date):
         return f"{value:%b %Y}" if name.endswith("month") else f"{value.day} {value:%b %Y}"
     text = "" if value is None or value == "(not set)" else _cut(str(value), _CELL)

@@ -102,12 +102,12 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> t
         for table in todo.there.tables
     ]
     return todo.fingerprint, {
+        "differs from what is declared": "\n".join(line for line, _ in todo.lines()) or "nothing",
+        **_last(next(iter(history.deployments(pg)), None)),
         "database": str(connection.engine.url.database),
         "server": ".".join(map(str, connection.dialect.server_version_info or ())),
         "tables": len(deployed),
         "deployed": tabular(deployed) if deployed else "nothing: run the job deploy_schema",
-        "differs from what is declared": "\n".join(line for line, _ in todo.lines()) or "nothing",
-        **_last(next(iter(history.deployments(pg)), None)),
     }
 
 
