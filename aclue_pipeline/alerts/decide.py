@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from aclue_pipeline.alerts.alert import LENGTH as LONGEST
 from aclue_pipeline.alerts.alert import SEVERITIES, Judged
 
 #: What is found is told once it has been so for this long: what a restart makes is over by the next sweep.
@@ -20,6 +21,9 @@ FORGET = timedelta(days=7)
 
 #: Of what was removed: a job, a table, a source, an address.
 GONE = "it is no longer part of what is judged"
+
+#: Of what cannot be judged now.
+HELD = "not judged now, but was: "
 
 #: Characters of a message, which the narrowest chats take in two.
 LENGTH = 3500
@@ -82,8 +86,11 @@ def updated(states: Mapping[str, State], source: str, said: Judged, now: datetim
                 state = replace(state, began_at=now, acknowledged_at=None, acknowledged_by=None)
         after[key] = state
     for key, state in states.items():
-        if state.source == source and key not in said.wrong and state.ended_at is None and (end := said.end_of(key)):
-            after[key] = replace(state, ended_at=now, sentence=GONE if end == "gone" else state.sentence)
+        if state.source == source and key not in said.wrong and state.ended_at is None:
+            if end := said.end_of(key):
+                after[key] = replace(state, ended_at=now, sentence=GONE if end == "gone" else state.sentence)
+            else:
+                after[key] = replace(state, sentence=f"{HELD}{state.sentence.removeprefix(HELD)}"[:LONGEST])
     return after
 
 

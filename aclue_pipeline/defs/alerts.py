@@ -28,11 +28,11 @@ def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable
     """Everybody who judges. What is a cheap read is asked for here, so that it is told while Dagster stands still, too; the rest
     are checks of runs, which `dagster` tells."""
     here = [
-        Source("app", lambda: _promises(database, catalog)),
+        Source("app", lambda: _contracts(database, catalog)),
         Source("schema", lambda: [schema.judge_drift(database)], "aclue plan", _HOURLY),
         Source("sessions", lambda: _health(database, catalog, _NOW), "aclue health"),
         Source("health", lambda: _health(database, catalog, looks(catalog).keys() - _NOW), "aclue health", _HOURLY),
-        Source("events", lambda: asked(database, _of_events(catalog)), every=_HOURLY),
+        Source("events", lambda: _events(database, catalog), every=_HOURLY),
     ]
     if dagster is None:
         return [*here, Source("dagster", None)]
@@ -40,21 +40,23 @@ def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable
     return [*here, Source("dagster", lambda: (one for one in dagster() if one.check not in told))]
 
 
-def _promises(database: Database, catalog: Catalog) -> Iterator[Judgement]:
-    """What is promised of the tables that others write; how fresh one is, where it has its columns."""
-    kept = set()
+def _contracts(database: Database, catalog: Catalog) -> Iterator[Judgement]:
+    """What is promised of the tables that others write."""
     for check in chain(app.contracts(catalog), schema.contracts(catalog)):
         assert check.judge is not None
-        judgement = check.judge(database)
-        if judgement.passed:
-            kept.add(check.object)
-        yield judgement
+        yield check.judge(database)
+
+
+def _events(database: Database, catalog: Catalog) -> Iterator[Judgement]:
+    """Whether events still come, where their tables are as agreed, and as many as usual: reads days of them, or all."""
+    kept = {one.object for one in _contracts(database, catalog) if one.passed}
     for check in [*app.FRESH, *schema.FRESH]:
         assert check.judge is not None
         if check.object in kept:
             yield check.judge(database)
         else:
             yield unjudged(check.name, check.object, "it is not as agreed")
+    yield from asked(database, _of_events(catalog))
 
 
 def _health(database: Database, catalog: Catalog, findings: Collection[str]) -> Iterator[Judgement]:

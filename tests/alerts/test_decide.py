@@ -92,8 +92,9 @@ def test_what_is_not_judged_any_more_lasts_until_it_is_judged_well() -> None:
         judged([unjudged("late", "clicks", "-")]),
         judged([unjudged("late", "", "-"), well("late")]),
     ):
-        [state] = updated(states, "room", unsure, NOW + STEP).values()
+        [state] = updated(updated(states, "room", unsure, NOW + STEP), "room", unsure, NOW + STEP).values()
         assert (state.ended_at, state.severity) == (None, "error")
+        assert state.sentence in ("not judged: is wrong", "not judged now, but was: is wrong")
     for sure in (said(late="passed"), judged([well("late")])):
         [state] = updated(states, "room", sure, NOW + STEP).values()
         assert (state.ended_at, state.sentence) == (NOW + STEP, "is wrong")
