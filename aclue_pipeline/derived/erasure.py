@@ -5,6 +5,7 @@ that is done here, so that no published number moves."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from psycopg import sql
 
@@ -136,26 +137,33 @@ def clear(db: Database, catalog: Catalog) -> dict[str, int]:
 def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
     """Clear the ownerless rows that carry the names of erased people, forget these names, and words that few are left to say; delete
     the notes. A visitor's identity that rows of another user carry too is that one's as much, and stays."""
-    sync = catalog.root / "staging" / "sync"
-    pg.execute(filled(pg, (sync / "00_erased.sql").read_text(encoding="utf-8"), {}))
-    events = [one for one in relations(pg, catalog) if one.outlives]
-    _name(pg, [table for table in events if "anonymous_id" in table.columns])
-    done = {table.key: _clear_named(pg, table) for table in events}
-    pg.execute(filled(pg, (sync / "10_forget_people.sql").read_text(encoding="utf-8"), {"is_full": True}))
+    done = clear_rows(pg, catalog)
+    forget_people = catalog.root / "staging" / "sync" / "10_forget_people.sql"
+    pg.execute(filled(pg, forget_people.read_text(encoding="utf-8"), {"is_full": True}))
     for key in of_ours(pg, catalog):
         forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
         done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
     if is_there(pg, "pipeline.taste_models") and is_there(pg, "staging.rounds"):
         pg.execute("set local statement_timeout = 0")  # it reads everybody's rounds of swiping
         done["pipeline.taste_models"] = pg.execute(WORDS).rowcount
+    return done
+
+
+def clear_rows(pg: Pg, catalog: Catalog, but: UUID | None = None) -> dict[str, int]:
+    """Of it the rows, by table; `but`: whose names are left for later."""
+    pg.execute(filled(pg, (catalog.root / "staging" / "sync" / "00_erased.sql").read_text(encoding="utf-8"), {}))
+    events = [one for one in relations(pg, catalog) if one.outlives]
+    _name(pg, [table for table in events if "anonymous_id" in table.columns], but)
+    done = {table.key: _clear_named(pg, table) for table in events}
     pg.execute("delete from pipeline.erasures e using noted n where e.user_id = n.user_id and e.names = n.names")
     pg.execute("drop table noted, erased_visitors, erased_sessions")
     return done
 
 
-def _name(pg: Pg, tables: list[Relation]) -> None:
+def _name(pg: Pg, tables: list[Relation], but: UUID | None) -> None:
     """The names to look for, as temporary tables: visitors that are nobody else's, with the token in their place, and sessions."""
-    pg.execute("create temporary table noted on commit drop as select * from pipeline.erasures")
+    noted = "create temporary table noted on commit drop as select * from pipeline.erasures where user_id is distinct from {}"
+    pg.execute(sql.SQL(noted).format(sql.Literal(but)))
     pg.execute(
         """create temporary table erased_visitors on commit drop as
            select distinct on (anonymous_id) anonymous_id, token from noted where anonymous_id is not null order by 1, noted_at"""

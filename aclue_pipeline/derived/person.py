@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
-from aclue_pipeline.derived.erasure import Relation, clear_noted, of_ours, relations
+from aclue_pipeline.derived.erasure import Relation, clear_noted, clear_rows, of_ours, relations
 from aclue_pipeline.derived.statement import Pg, is_there, named_errors
 from aclue_pipeline.errors import DependentsExist, NothingFound
 from aclue_pipeline.postgres import Database
@@ -67,6 +67,7 @@ def _erase(pg: Pg, catalog: Catalog, user: UUID) -> dict[str, int]:
     for key in of_ours(pg, catalog):
         done[key] = _count(pg, sql.Identifier(*key.split(".")), "user_id", user)
     visitors = [name for (name,) in pg.execute(_VISITORS, [user]).fetchall()]
+    clear_rows(pg, catalog, but=user)  # of who went before, which are not counted as this person's
     there = pg.execute("select token from pipeline.erasures where user_id = %s limit 1", [user]).fetchone()
     token = sql.Literal(there[0] if there else f"erased:{uuid4().hex}")
     note = """insert into pipeline.erasures (user_id, names, anonymous_id, session_id, token)
@@ -94,8 +95,9 @@ def _erase(pg: Pg, catalog: Catalog, user: UUID) -> dict[str, int]:
         raise DependentsExist(
             f"{error.diag.message_detail or error.diag.message_primary}: delete that first; nothing was changed"
         ) from None
-    for key, rows in clear_noted(pg, catalog).items():
-        done[key] = done.get(key, 0) + rows
+    cleared = clear_noted(pg, catalog)
+    for table in (one for one in tables if one.outlives):
+        done[table.key] += cleared[table.key]
     return {key: rows for key, rows in done.items() if rows}
 
 

@@ -55,9 +55,16 @@ def test_what_is_held_of_a_person_is_given_out_and_nothing_of_others(visited: Da
 def test_nothing_is_left_of_an_erased_person_whatever_became_of_the_account(visited: Database, account: str) -> None:
     with visited.psycopg() as pg:
         swipe(pg, ANN)
+        click(pg, None, "his", "his")
     derived.sync(visited, CATALOG)
     before = known(visited)
     with visited.psycopg() as pg:
+        pg.execute("delete from auth.users where id = %s", [BEN])  # nor is anything of his counted as another's
+        noted = "insert into pipeline.erasures (user_id, names, anonymous_id, session_id, token) values (%s, '', 'his', 'his', 'erased:b')"
+        pg.execute(noted, [BEN])
+    assert person.erase(visited, CATALOG, uuid.uuid4()) == {}
+    with visited.psycopg() as pg:
+        assert "public.affiliate_clicks.anonymous_id" not in everywhere(pg, "his")
         if account.startswith("went"):
             for table in ("affiliate_clicks", "session_analytics", "product_views"):
                 pg.execute(f"drop trigger {table}_erase on public.{table}")
