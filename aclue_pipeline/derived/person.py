@@ -11,7 +11,7 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.erasure import Relation, clear_noted, clear_rows, of_ours, relations
 from aclue_pipeline.derived.statement import Pg, is_there, named_errors
-from aclue_pipeline.errors import DependentsExist, NothingFound
+from aclue_pipeline.errors import DependentsExist, MissingPrerequisite, NothingFound
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.locks import wait_for_lock
 
@@ -35,9 +35,13 @@ where u.identity = 'u:' || %s::text and v.identity !~ '^a:(#|erased:)'
 
 def export(db: Database, catalog: Catalog, user: UUID) -> dict[str, list[dict[str, Any]]]:
     """Rows that are held of a person, by table: what names the user, the visitor's rows that are known to be the user's, and the facts
-    that carry the person's number. Raises NothingFound."""
+    that carry the person's number. Raises NothingFound; MissingPrerequisite where nothing could be held."""
     found: dict[str, list[dict[str, Any]]] = {}
     with db.psycopg() as pg, named_errors(), pg.cursor(row_factory=dict_row) as cursor:
+        if not relations(pg, catalog):
+            raise MissingPrerequisite(
+                f"no table of {db.label} names a user, so that this says nothing: is it the app's database?"
+            )
         for key, query in _held(pg, catalog, user):
             if rows := cursor.execute(query).fetchall():
                 found.setdefault(key, []).extend(rows)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from aclue_pipeline import derived, schema
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.derived import person
-from aclue_pipeline.errors import NothingFound
+from aclue_pipeline.errors import MissingPrerequisite, NothingFound
 from aclue_pipeline.postgres import Database
 from tests.erasure.test_clearing import Pg, everywhere, known, session, view, visited
 from tests.erasure.test_trigger import ANN, BEN, CATALOG, MUG, click, people
@@ -127,3 +127,8 @@ def test_where_no_profile_was_computed_yet_an_account_is_erased_all_the_same(app
         people(pg, ANN)
     assert person.erase(app_db, CATALOG, ANN) == {"auth.users": 1}
     assert not any(derived.erasure.clear(app_db, CATALOG).values())
+
+
+def test_a_database_that_could_hold_nobody_is_not_said_to_hold_nothing(empty_db: Database) -> None:
+    with pytest.raises(MissingPrerequisite, match="is it the app's database"):
+        person.export(empty_db, CATALOG, ANN)
