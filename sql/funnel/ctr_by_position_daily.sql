@@ -6,8 +6,8 @@
 -- owner: team:analytics
 -- headline: impressions, clicked_impressions
 
--- Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions) (the CTR) is of people. Bounds by
--- analytics.wilson_low and wilson_high (Wilson's 95 %) assume independent impressions; those of one person are not, so they are too narrow where few people saw much.
+-- Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions), the click-through rate (CTR), is of people.
+-- Bounds by analytics.wilson_low and wilson_high (Wilson's 95 %) assume independent impressions; those of one person are not, so they are too narrow where few people saw much.
 -- Product mix: positions differ in what is shown there, and their CTR with it. comparable_clicks by expected_clicks (over whatever days and sources) is
 -- what is left of the difference: 1.2 says that a place was clicked a fifth more often than the same products were on the same days elsewhere.
 -- Expected of a product at a place: its impressions there times its CTR of the day at all its other sources and positions together (indirect

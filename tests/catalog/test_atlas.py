@@ -180,6 +180,10 @@ def test_a_search_finds_words_of_descriptions_and_is_used_by_keyboard_alone(page
     page.keyboard.type("clicks whose sale happened on the day")
     page.locator("#results a").first.wait_for()
     assert "analytics.commission_daily.conversions" in page.locator("#results a").all_inner_texts()
+    page.get_by_role("searchbox").fill("currency")
+    assert page.locator("#results a").first.inner_text().startswith("analytics."), "what is published comes first"
+    page.get_by_role("searchbox").fill("finance")
+    assert "analytics.commission_daily" in page.locator("#results a").all_inner_texts(), "by its owner"
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")

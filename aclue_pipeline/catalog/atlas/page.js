@@ -212,13 +212,16 @@ function near(box) {
 
 function find() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const rank = (name, says) => {
-    const last = name.split(".").at(-1).toLowerCase(), all = `${name} ${says}`.toLowerCase();
-    if (!words.every((word) => all.includes(word))) return -1;
-    return last === words[0] ? 3 : words.every((word) => name.toLowerCase().includes(word)) ? 2 : 1;
+  const holds = (text) => words.every((word) => text.toLowerCase().includes(word));
+  // By name, by description, and a table also by its rules, its queries and its owner; what is published before what leads there.
+  const rank = (name, says, table) => {
+    const more = tableOf.has(name) ? [table.owner, table.room, table.rules, ...table.queries.flat()].join(" ") : "";
+    const by = name.split(".").at(-1).toLowerCase() === words[0] && holds(`${name} ${says}`) ? 4
+      : holds(name) ? 3 : holds(`${name} ${says}`) ? 2 : holds(`${name} ${says} ${more}`) ? 1 : -1;
+    return by + (["preferences", "revenue", "funnel"].includes(table.room) ? 0.5 : 0);
   };
-  const known = [...tables.map((table) => [table.key, table.says]), ...[...columnOf].map(([name, column]) => [name, column.says])];
-  const found = words.length ? known.map(([name, says]) => [rank(name, says), name, says]).filter(([r]) => r > 0).sort((a, b) => b[0] - a[0]) : [];
+  const known = [...tables.map((table) => [table.key, table.says, table]), ...[...columnOf].map(([name, column]) => [name, column.says, column.table])];
+  const found = words.length ? known.map(([name, says, table]) => [rank(name, says, table), name, says]).filter(([r]) => r > 0).sort((a, b) => b[0] - a[0]) : [];
   results.hidden = !words.length;
   about.hidden = !!words.length;
   results.replaceChildren(...found.slice(0, 40).map(([, name, says]) => make("li", [link(name), ` ${says}`])));
