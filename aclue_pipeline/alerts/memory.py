@@ -17,6 +17,9 @@ from aclue_pipeline.postgres import query
 
 _LOG = logging.getLogger(__name__)
 
+#: What a row raises that another release may have written.
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+
 _SAVE = sa.text("""
 insert into pipeline.alerts as a (key, source, severity, sentence, remedy, began_at, ended_at, returns, told)
 values (:key, :source, :severity, :sentence, :remedy, :began_at, :ended_at, :returns, cast(:told as jsonb))
@@ -29,10 +32,16 @@ set (source, severity, sentence, remedy, began_at, ended_at, returns, told, ackn
 
 
 def load(connection: sa.Connection) -> dict[str, State]:
-    """Every state; none where the table is not there yet."""
+    """Every state; none where the table is not there yet. A row that cannot be read is logged and left out: it is found anew."""
     if not query(connection, "select where to_regclass('pipeline.alerts') is not null"):
         return {}
-    return {row["key"]: _state(row) for row in query(connection, "table pipeline.alerts")}
+    states = {}
+    for row in query(connection, "table pipeline.alerts"):
+        try:
+            states[row["key"]] = _state(row)
+        except _UNREADABLE as error:
+            _LOG.warning("the alert %s cannot be read (%s) and is forgotten", row["key"], type(error).__name__)
+    return states
 
 
 def save(connection: sa.Connection, states: Mapping[str, State]) -> None:
@@ -71,7 +80,7 @@ def read_file(path: Path) -> dict[str, State]:
         return {row["key"]: _state(row) for row in json.loads(path.read_text(encoding="utf-8"))}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except (OSError, *_UNREADABLE) as error:
         aside = path.with_suffix(".unreadable")
         with suppress(OSError):
             path.replace(aside)
