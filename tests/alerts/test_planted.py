@@ -47,6 +47,7 @@ def test_where_no_address_is_named_the_sensor_says_so_and_asks_nobody(home: Path
     )
 
 
+@pytest.mark.slow
 def test_what_a_room_cannot_judge_any_more_is_not_over(deployed_db: Database) -> None:
     with deployed_db.begin() as connection:
         script(connection, "drop table analytics.table_sizes cascade; drop function pipeline.as_usual")
