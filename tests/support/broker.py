@@ -35,7 +35,7 @@ def broker(folder: Path) -> Iterator[str]:
 
 
 def _wait_until_it_answers(client: object, refused: type[Exception]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         try:
             client.ping()  # type: ignore[attr-defined]
