@@ -35,9 +35,10 @@ FAST = {
     "max_wal_senders": "0",
 }
 
-#: What shares something that is costly to start (a UI, a wheel, months of clicks) runs on one worker.
+#: What shares something that is costly to start (a UI, a wheel, a disk, months of clicks) runs on one worker.
 TOGETHER = (
     "tests/deploy/test_processes.py",
+    "tests/faults/",
     "tests/ui/",
     "tests/upgrade/",
     "tests/wheel/",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from aclue_pipeline.alerts.alert import SEVERITIES
 from aclue_pipeline.alerts.decide import State, Told
+from aclue_pipeline.errors import FileUnusable
 from aclue_pipeline.postgres import query
 
 _LOG = logging.getLogger(__name__)
@@ -91,8 +92,11 @@ def read_file(path: Path) -> dict[str, State]:
 def write_file(path: Path, states: Iterable[State]) -> None:
     rows = [{**vars(state), "told": _plain(state.told)} for state in states]
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(rows, default=datetime.isoformat))
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(rows, default=datetime.isoformat))
+        beside.replace(path)
+    except OSError as error:
+        raise FileUnusable(f"{path}: {error.strerror}, so that nobody is told") from None
 
 
 def _plain(told: Mapping[str, Told]) -> dict[str, list[str]]:

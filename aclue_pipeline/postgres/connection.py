@@ -239,7 +239,8 @@ class Database:
             return SettingsError(f"the database URL has an option that cannot be ({why})")
         if not isinstance(error, psycopg.OperationalError):
             return None  # a statement's own failure, whatever words are in it
-        if isinstance(error, psycopg.errors.DiskFull):
+        # To a new connection a server gives its reason without the state.
+        if isinstance(error, psycopg.errors.DiskFull) or (connecting and "No space left on device" in text):
             return FileUnusable(
                 f"the server of {self.label} has no room left on its disk; make some, then run it again"
             )
@@ -288,6 +289,8 @@ class Database:
                 f"no server answers at {self.host} (database {self.name}); is it running, and is the URL right?"
             )
         why = text.partition("\n")[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
+        if re.search("the database system is|closed the connection|terminating connection", text):
+            return Unreachable(f"{self.label} stops, or is not up yet ({why}); run it again in a moment")
         return Unreachable(f"{self.label} takes no such connection ({why}); is the URL right?")
 
 

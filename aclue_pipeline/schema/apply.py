@@ -283,7 +283,7 @@ class _Round:
         return self._unnoticed.attempt(step)
 
     def _failed(self, change: Change, step: Step, error: psycopg.Error) -> None:
-        if self._pg.closed or self._pg.broken:
+        if self._pg.closed or self._pg.broken or isinstance(error, errors.DiskFull):
             raise error
         said = error.diag.message_primary or str(error).strip()
         if error.sqlstate == OUTDATED or isinstance(error, _CHANGED):

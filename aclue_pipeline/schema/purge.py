@@ -128,7 +128,7 @@ def _key_steps(pg: Pg, family: list[Relation]) -> Iterator[Step]:
 
 def _dropping(pg: Pg, name: str, family: list[Relation]) -> Step:
     views = our_views(pg, [one.oid for one in family])
-    away = f"drop view {', '.join(views)} restrict" if views else ""
+    away = f"drop view if exists {', '.join(views)} restrict" if views else ""
     with_them = f", with {', '.join(views)}" if views else ""
     return step(
         f"drop table {name}{with_them}", locks_on(family), _only_if_empty(name), away, f"drop table {name} restrict"

@@ -1,5 +1,6 @@
 """Half an hour of a night by a moved clock: Dagster's own daemon ticks schedules, sensors and conditions, every run does its work."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,11 +8,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from dagster._core.test_utils import freeze_time
+from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from aclue_pipeline.defs.timetable import REBUILD, REFRESH, SYNC
+from aclue_pipeline.defs.timetable import DRIFT, REBUILD, REFRESH, SYNC
 from aclue_pipeline.derived import missing_days
 from aclue_pipeline.postgres import Database, query
-from aclue_pipeline.settings import get_settings
+from aclue_pipeline.settings import LOCATION, get_settings
 from tests.conftest import Databases
 from tests.support import daemon as support
 from tests.support.catalogs import CATALOG
@@ -73,3 +76,21 @@ def test_a_night_computes_each_day_once_and_what_follows_a_source_starts_where_i
 
 
 DAILY = [table for table in CATALOG.tables.values() if table.kind == "daily"]
+
+
+def test_a_clock_that_is_moved_starts_nothing_twice_and_what_was_missed_once(tmp_path: Path) -> None:
+    """A day ahead and back again, as a machine's clock may be found wrong; and a day in which nothing ticked."""
+    with support.daemon(tmp_path, storage=None, run_launcher=support.NOTES) as daemon:
+        location = daemon.workspace.create_request_context().get_code_location(LOCATION)
+        [repository] = location.get_repositories().values()
+        with freeze_time(NIGHT):
+            daemon.instance.start_schedule(repository.get_schedule(DRIFT.schedule))
+
+        def started(after: timedelta) -> int:
+            before = daemon.instance.get_runs_count()
+            with freeze_time(NIGHT + after):
+                list(launch_scheduled_runs(daemon.workspace, logging.getLogger(), NIGHT + after, {}))
+            return daemon.instance.get_runs_count() - before
+
+        hour, day = timedelta(hours=1), timedelta(days=1)
+        assert [started(at) for at in (hour, day, hour, 2 * hour, day, day + hour)] == [1, 1, 0, 0, 0, 1]

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,21 @@ def test_a_server_that_is_not_there_is_called_silent_however_it_is_asked(how: st
 def test_a_server_that_refuses_is_not_called_silent(server, option: str) -> None:
     with pytest.raises(Unreachable, match=r"takes no such connection \(.+\); is the URL right\?$"):
         _connect(f"{server.url()}?{option}")
+
+
+@pytest.mark.parametrize("answer", [b"", b"E\0\0\0\x37SFATAL\0C57P03\0Mthe database system is starting up\0\0"])
+def test_of_a_server_that_stops_or_starts_nobody_is_asked_whether_the_url_is_right(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(8192)
+                client.sendall(answer)
+
+        pool.submit(serve)
+        with pytest.raises(Unreachable, match=r"stops, or is not up yet \(.+\); run it again in a moment$"):
+            _connect(f"postgresql://u:p@127.0.0.1:{server.getsockname()[1]}/x?sslmode=disable&gssencmode=disable")
 
 
 @pytest.mark.database

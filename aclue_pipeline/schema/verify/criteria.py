@@ -49,7 +49,7 @@ class Criterion:
             outcome, sentence, evidence = not_judged(str(error))
             severity, remedy = "info" if error.left else severity, error.remedy
         except psycopg.Error as error:
-            if site.pg.broken:
+            if site.pg.broken or isinstance(error, psycopg.errors.DiskFull):
                 raise
             outcome, sentence, evidence = Verdict(
                 "failed", f"could not be judged: {str(error).strip().partition(chr(10))[0]}"

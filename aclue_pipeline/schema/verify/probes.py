@@ -68,7 +68,9 @@ begin
             execute trial ->> 'statement';
             get diagnostics touched = row_count;
             raise exception using errcode = 'ACLUE', message = touched::text;
-        exception when others then
+        exception when disk_full then  -- says nothing of anybody's rights
+            raise;
+        when others then
             outcomes := outcomes || jsonb_build_object('state', sqlstate, 'said', sqlerrm);
         end;
     end loop;
@@ -251,6 +253,8 @@ def _make(pg: Connection, what: str, table: str, given: Mapping[str, str], depth
                         pg.execute("select set_config('role', 'none', true)")
                 except errors.InsufficientPrivilege:
                     raise refused from None
+    except errors.DiskFull:
+        raise
     except psycopg.Error as error:
         hooks = ", ".join(name for (name,) in pg.execute(_HOOKS, [table]))
         trigger = f"; {table} has the trigger {hooks}" if hooks else ""
