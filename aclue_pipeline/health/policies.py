@@ -17,7 +17,11 @@ _MS, _ROWS = 10.0, 10_000
 #: Seconds for measuring all of them together; what is left then is judged by what stands in it.
 _WHOLE = 10.0
 
-_HELD = "select relation from pg_locks where locktype = 'relation' and granted and mode = 'AccessExclusiveLock' and pid <> pg_backend_pid()"
+# Another database's table may have the same number, and a prepared transaction has no process.
+_HELD = """
+select l.relation from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()
+where l.locktype = 'relation' and l.granted and l.mode = 'AccessExclusiveLock' and l.pid is distinct from pg_backend_pid()
+"""
 
 #: Tables that somebody holds alone: already to ask for a policy's text is to wait.
 _LOCKED = f"""

@@ -80,7 +80,7 @@ where not j.unseen and j.bytes - j.needed >= 32 * 1024 * 1024 and j.bytes > 2 * 
 union all
 select
     'bloat', 'not judged', 'pg_stats', format('this role does not see the statistics of %s large tables and indexes', count(*)), '{}'::jsonb,
-    format('grant select on %s to %I', string_agg(j.table_name, ', '), current_user)
+    format('grant select on %s to %I', string_agg(distinct j.table_name, ', '), current_user)
 from judged as j
 where j.unseen
 having count(*) > 0
