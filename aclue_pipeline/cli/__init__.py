@@ -118,9 +118,8 @@ def aclue(context: click.Context, demo: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script: whatever is wrong becomes one line on stderr and its exit code."""
-    gc.set_threshold(
-        200_000, 50, 50
-    )  # a command leaves few circles: looking for them as often as usual takes a tenth of its time
+    # A command leaves few circles: looking for them as often as usual takes a tenth of its time.
+    gc.set_threshold(200_000, 50, 50)
     context = Context()
     with outlets.forgiving():
         try:

@@ -48,6 +48,6 @@ def attribution(
         return
     for one in found:
         money = "no amount yet" if one.commission is None else f"{one.commission:,} {one.currency}"
-        click.echo(f"{plain(one.touch)}: {one.conversions:,} conversions, {money}")
+        click.echo(plain(f"{one.touch}: {one.conversions:,} conversions, {money}"))
     if not found:
         click.echo(f"no sale from {first.date()} to {until}")

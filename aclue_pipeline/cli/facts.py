@@ -84,7 +84,7 @@ def _show(done: "Closed", what: str, as_json: bool) -> None:
     click.echo(f"{_name(done.month)} is {what}" + ("" if rows else ": no commission"))
     for row in rows:
         adjusted = f", adjustments of earlier months {row['adjustments']:,}" if row["adjustments"] else ""
-        click.echo(f"  {row['currency']}  {plain(row['affiliate_network'])}: {row['commission']:,}{adjusted}")
+        click.echo(plain(f"  {row['currency']}  {row['affiliate_network']}: {row['commission']:,}{adjusted}"))
 
 
 def _name(month: date) -> str:

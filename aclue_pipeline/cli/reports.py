@@ -114,7 +114,7 @@ def _said(one: "Imported") -> str:
     days = f" of {one.first_day} to {one.last_day}" if one.first_day else ""
     before = f" ({one.reported_before:,} reported before)" if one.reported_before else ""
     totals = "".join(f"; {currency} {total:,}" for currency, total in one.totals.items())
-    return (
+    return plain(
         f"import {one.number}: {one.network}, {one.file_name}, {one.lines:,} lines{days}: "
         f"{one.taken:,} taken{before}, {one.rejected:,} rejected{totals}"
     )

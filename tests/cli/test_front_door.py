@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -16,8 +18,10 @@ import pytest
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.cli import aclue, main, page
 from aclue_pipeline.cli.context import Context, pasteable, print_json, show, waiting
+from aclue_pipeline.cli.facts import _show
 from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import AlreadyRunning, SettingsError
+from aclue_pipeline.revenue.closing import Closed
 from aclue_pipeline.settings import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,6 +197,7 @@ def test_what_a_stranger_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[
     """Clients name the columns of what they ask for, and so write into statements."""
     steering = "\x1b[2J\x9b1Anothing found\u202e\x7f\r\n"
     show(Judgement("slow_statements", f"a{steering}", "failed", "error", f"b{steering}", remedy=f"c{steering}"))
+    _show(Closed(date(2026, 1, 1), {(f"GBP{steering}", f"awin{steering}"): (Decimal(1), Decimal(0))}), "closed", False)
     print_json({"said": f"ü{steering}"})
     out = capsys.readouterr().out
     assert all(line.isprintable() for line in out.split("\n"))
