@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aclue_pipeline.catalog import Catalog, Table
-from aclue_pipeline.defs.metadata import INLINE, Markdown, escaped, tabular
+from aclue_pipeline.defs.metadata import INLINE, Markdown, escaped, tabular, written
 from aclue_pipeline.derived import glance
 
 if TYPE_CHECKING:
@@ -120,8 +120,7 @@ def _by_period(rows: Sequence[Mapping[str, Any]], period: str, what: str, today:
 def _by_group(rows: Sequence[Mapping[str, Any]], group: str, what: str, _today: date) -> dict[str, Markdown]:
     """A bar for each group, in the order of the rows, and all of them in words: of money, that in the currency with most."""
     unit, of = _largest((row.get("currency", ""), row[group], row[what]) for row in rows)
-    form = ".0%" if what.endswith("rate") else ",.2f"
-    says = ", ".join(f"{escaped(str(at))}: {value:{form}}" for at, value in of.items())
+    says = ", ".join(f"{escaped(str(at))}: {written(what, value) or f'{value:,.2f}'}" for at, value in of.items())
     title = f"{what.replace('_', ' ')} by {group}{', ' if unit else ''}{unit}"
     return {title: sparkline(list(of.values()), title, says, as_bars=True)}
 

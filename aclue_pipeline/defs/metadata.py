@@ -164,7 +164,8 @@ _AT_LEAST = 2  # columns beside the first, even so
 
 def fitting(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows with as many columns as fit beside the first: where something moved (before → after) before the others."""
-    first, *others = max(rows, key=len)  # a day without money has no column of it
+    # A day without money has no column of it, and each may have another currency's.
+    first, *others = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     others.sort(key=lambda name: not any(" → " in str(row.get(name)) for row in rows))
     names = [first, *_fitting(others, _WIDE - _DAY * _OF_A_LETTER)]
     return [{name: row.get(name) for name in names} for row in rows]

@@ -157,6 +157,8 @@ def test_of_many_columns_those_are_shown_that_fit_also_where_the_first_row_lacks
         "written": "yes",
     }
     assert [list(row.values())[1:] for row in fitting([day, earned])] == [[None, 1, "no"], [0.2, 2, "yes"]]
+    abroad = {"day": dt.date(2026, 1, 7), "commission, EUR": 0.3}
+    assert fitting([abroad, {"day": day["day"], "commission, GBP": 0.2}])[1]["commission, GBP"] == 0.2
 
 
 CHART = base64.b64encode(b'<svg width="800" height="400" viewBox="0 0 800 400">').decode()
