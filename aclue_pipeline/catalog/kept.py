@@ -27,8 +27,11 @@ def kept(root: Path, read: Callable[[Path], Any]) -> Any:
     fresh = FILE.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         FILE.parent.mkdir(exist_ok=True)
-        fresh.write_bytes(pickle.dumps((key, made), pickle.HIGHEST_PROTOCOL))
-        fresh.replace(FILE)
+        try:
+            fresh.write_bytes(pickle.dumps((key, made), pickle.HIGHEST_PROTOCOL))
+            fresh.replace(FILE)
+        finally:  # where the disk is full, each process would leave one
+            fresh.unlink(missing_ok=True)
     return made
 
 

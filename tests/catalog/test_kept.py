@@ -45,5 +45,10 @@ def test_where_it_cannot_lie_all_is_read_each_time(read: Callable[[], str], tmp_
     assert [path.name for path in tmp_path.iterdir() if path.name != "sql"] == ["__pycache__"]
 
 
-def test_the_kept_catalog_is_what_the_files_say() -> None:
-    assert vars(Catalog.load()) == vars(Catalog.load(sql_folder()))
+def test_the_kept_catalog_is_what_the_files_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "FILE", tmp_path / "catalog.pickle")
+    read = Catalog.load(sql_folder())
+    kept.kept(sql_folder(), lambda _: read)
+    found = kept.kept(sql_folder(), lambda _: pytest.fail("it was not kept"))
+    assert found is not read
+    assert vars(found) == vars(read)
