@@ -162,9 +162,8 @@ def scheduling(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition
         says = f"{len(states)} schedules and sensors are on, and {parts} has said for {_SILENT.seconds // 60} min that it lives"
         remedy = "start it again: aclue ui, or the daemon's service; its log says why it ended"
         yield Judgement("scheduling", "dagster", "failed", "error", says, remedy=remedy)
-        yield from (
-            unjudged(check, "", "no daemon lives") for check in ("tick", "tick_missed")
-        )  # ticks are missing for that
+        for check in ("tick", "tick_missed"):  # for that ticks are missing
+            yield unjudged(check, "", "no daemon lives")
         return
     yield well("scheduling", "dagster")
     for state in states:

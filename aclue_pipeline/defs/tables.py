@@ -129,9 +129,8 @@ def daily_asset(catalog: Catalog, table: Table) -> dg.AssetsDefinition:
     )
     @clearly
     def daily(context: dg.AssetExecutionContext, database: DatabaseResource) -> Iterator[dg.MaterializeResult[None]]:
-        if not (
-            context.has_partition_key or context.has_partition_key_range
-        ):  # from the launchpad; the dialog asks for days
+        # The launchpad starts it without days; the dialog asks for them.
+        if not (context.has_partition_key or context.has_partition_key_range):
             raise dg.Failure(_NO_DAYS, allow_retries=False)
         keys = context.partition_key_range
         run_id = context.run.run_id

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import psutil
@@ -194,7 +193,7 @@ def test_a_daemon_that_could_not_say_that_it_lives_is_given_time_to(
             pass
 
     with HTTPServer(("127.0.0.1", 0), Web) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         family = supervisor.Family(tmp_path, "127.0.0.1", server.server_port, "", {})
         assert not family._daemon_lives(), "silent for longer than five minutes"
         assert family._daemon_lives(), "nobody can be asked"

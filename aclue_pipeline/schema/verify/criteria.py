@@ -18,7 +18,7 @@ from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.look import reasons_to_accept
 from aclue_pipeline.schema.retired import reading_retired
 from aclue_pipeline.schema.verify import functional, speed
-from aclue_pipeline.schema.verify.probes import CannotTry
+from aclue_pipeline.schema.verify.probes import CannotTry, first_line
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, not_judged, verdict
 from aclue_pipeline.settings import get_settings
@@ -51,9 +51,7 @@ class Criterion:
         except psycopg.Error as error:
             if site.pg.broken or isinstance(error, psycopg.errors.DiskFull):
                 raise
-            outcome, sentence, evidence = Verdict(
-                "failed", f"could not be judged: {str(error).strip().partition(chr(10))[0]}"
-            )
+            outcome, sentence, evidence = verdict([f"could not be judged: {first_line(error)}"], "")
         return Judgement(self.name, "schema", outcome, severity, sentence, evidence, remedy)
 
     @property
