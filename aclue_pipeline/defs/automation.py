@@ -8,6 +8,7 @@ from operator import or_
 from typing import Any
 
 import dagster as dg
+from dagster._time import get_current_datetime
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.defs.metadata import key_of
@@ -223,7 +224,7 @@ def _soon(catalog: Catalog, status: dg.DefaultSensorStatus) -> dg.SensorDefiniti
         " computed; it reads pipeline.dirty and pipeline.days. By hand: Preview tick result, Launch all.",
     )
     def dirty(context: dg.SensorEvaluationContext, database: DatabaseResource) -> list[dg.RunRequest] | dg.SkipReason:
-        going, this_day = _being_rebuilt(context.instance), today(database)
+        going, this_day = _being_rebuilt(context.instance), today(database, get_current_datetime())
         missing = _history(database, catalog, this_day) - going
         left, first = missing | going, get_settings().first_day
         days = {

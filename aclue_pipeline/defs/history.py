@@ -36,7 +36,8 @@ def purge_op(context: dg.OpExecutionContext) -> None:
 
 def _purge_folders(instance: dg.DagsterInstance, before: datetime) -> int:
     """Delete what steps printed: a folder for each run."""
-    old = [path for path in Path(instance.storage_directory()).iterdir() if _is_of_run(path)]
+    storage = Path(instance.storage_directory())  # not there where another place keeps what steps print
+    old = [path for path in storage.iterdir() if _is_of_run(path)] if storage.is_dir() else []
     gone = [path for path in old if path.stat().st_mtime < before.timestamp() and _has_ended(instance, path.name)]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)

@@ -14,6 +14,10 @@ _RUNS = 500
 _ENDED = """status in ('SUCCESS', 'FAILURE', 'CANCELED')
     and to_timestamp(coalesce(end_time, extract(epoch from update_timestamp))) < %(before)s"""
 
+#: What each check said last, also where a later run was ended before it said anything.
+_SAID = """select max(id) from asset_check_executions group by asset_key, check_name
+    union select max(id) from asset_check_executions where execution_status <> 'PLANNED' group by asset_key, check_name"""
+
 #: Of runs that only look, all of it, unless it is the last that was seen of a source or said by a check.
 _LOOKS = f"""
 select run_id from runs where pipeline_name = any(%(looks)s) and {_ENDED}
@@ -22,7 +26,7 @@ select run_id from runs where pipeline_name = any(%(looks)s) and {_ENDED}
         where id in (select max(id) from event_logs where dagster_event_type = 'ASSET_OBSERVATION' group by asset_key)
         union
         select run_id from asset_check_executions
-        where id in (select max(id) from asset_check_executions group by asset_key, check_name)
+        where id in ({_SAID})
     )
 limit {_RUNS}"""  # noqa: S608
 _OF_RUNS = (
@@ -33,11 +37,21 @@ _OF_RUNS = (
     "delete from runs where run_id = any(%(runs)s)",
 )
 
-#: Of all other runs the events that say nothing of an asset, a check or freshness.
+#: Of all other runs the events that say nothing of an asset or freshness, and what a check has said since in another run.
 _STEPS = f"""
 delete from event_logs where id in (
     select e.id from event_logs as e join (select run_id from runs where {_ENDED}) as r using (run_id)
-    where e.dagster_event_type is null or e.dagster_event_type not like all (array['ASSET\\_%%', 'FRESHNESS\\_%%'])
+    where e.dagster_event_type is null
+        or e.dagster_event_type not like all (array['ASSET\\_%%', 'FRESHNESS\\_%%'])
+        or (e.dagster_event_type like 'ASSET\\_CHECK\\_%%'
+            and run_id not in (select run_id from asset_check_executions where id in ({_SAID})))
+    limit {_BATCH}
+)"""  # noqa: S608
+
+_CHECKS = f"""
+delete from asset_check_executions where id in (
+    select c.id from asset_check_executions as c join (select run_id from runs where {_ENDED}) as r using (run_id)
+    where c.id not in ({_SAID})
     limit {_BATCH}
 )"""  # noqa: S608
 
@@ -70,6 +84,7 @@ def purge(dagster: Database, before: datetime, looks: Sequence[str]) -> Purged:
     while gone := _looks(dagster, at):
         runs, looked = runs + gone[0], looked + gone[1]
     events = looked + sum(_batches(dagster, _STEPS, at))
+    sum(_batches(dagster, _CHECKS, at))
     ticks = sum(_batches(dagster, _TICKS, at)) + sum(_batches(dagster, _EVALUATIONS, at))
     return Purged(events, runs, ticks)
 

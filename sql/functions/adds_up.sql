@@ -3,7 +3,8 @@
 -- owner: team:data
 
 -- `counted`: per day (NULL: no day can be told) an object of day, rows, perhaps their commission, and whether the published day differs. Days that wait
--- for a rebuild, and days that stay as an earlier release published them, may differ; a day that is over and was never built is wrong.
+-- for a rebuild, and days that stay as an earlier release published them, may differ; a day that was never built is wrong, but yesterday, which
+-- the night builds: between midnight and then a sale of an older day brings these checks round.
 create or replace function pipeline.adds_up(of_table text, what text, counted jsonb, first_day date, zone text)
 returns table (passed boolean, says text, rows_in numeric, buckets jsonb, days jsonb)
 language sql stable as $body$
@@ -16,7 +17,7 @@ language sql stable as $body$
                 when d.day is not null and d.version is null then 'of days that stay as published'
                 when d.day is not null then 'in days'
                 when c.day < first_day then 'before the first day'
-                when c.day >= analytics.local_day(now(), zone) then 'of days not over'
+                when c.day >= analytics.local_day(now(), zone) - 1 then 'of days not built yet'
                 else 'of days never built'
             end as bucket
         from jsonb_to_recordset(counted) as c (day date, rows bigint, commission numeric, differs boolean)

@@ -65,10 +65,11 @@ def test_what_is_old_goes_in_batches_and_every_assets_state_stays(
     for job in ("observe", "watch_drift", "observe", "watch_drift"):
         run_job(job, instance, database=deployed_db, catalog=CATALOG)
     one = build_defs(CATALOG, database=deployed_db).resolve_implicit_global_asset_job_def()
-    rebuilt = (
+    earlier, rebuilt = (
         one.get_subset(asset_selection={dg.AssetKey(["analytics", "revenue_daily"])})
         .execute_in_process(instance=instance, tags={RANGE_START: "2026-03-28", RANGE_END: "2026-03-30"})
         .run_id
+        for _ in range(2)
     )
     under_way = instance.create_run_for_job(
         dg.JobDefinition(name="observe", graph_def=dg.GraphDefinition("observe")), status=dg.DagsterRunStatus.STARTED
@@ -86,8 +87,16 @@ def test_what_is_old_goes_in_batches_and_every_assets_state_stays(
     assert state(instance) == known
     assert instance.get_run_by_id(under_way.run_id) == under_way
     assert len(instance.all_logs(under_way.run_id)) == 1
-    left = {entry.dagster_event_type for entry in instance.all_logs(rebuilt)}
-    assert {kind and kind.value.split("_")[0] for kind in left} == {"ASSET"}
+    left = [
+        {str(entry.dagster_event_type and entry.dagster_event_type.value) for entry in instance.all_logs(run)}
+        for run in (earlier, rebuilt)
+    ]
+    made = {"ASSET_MATERIALIZATION", "ASSET_MATERIALIZATION_PLANNED"}
+    assert left == [made, made | {"ASSET_CHECK_EVALUATION", "ASSET_CHECK_EVALUATION_PLANNED"}]
+    with dagster.psycopg() as pg:
+        said = "select count(*), count(distinct check_name) from asset_check_executions where asset_key like '%revenue_daily%'"
+        ((rows, checks),) = pg.execute(said).fetchall()
+    assert rows == checks, "what a check said once that it has spoken again is no state"
     assert history.purge(dagster, datetime.now(UTC) + timedelta(days=1), looks) == history.Purged(0, 0, 0)
 
 
