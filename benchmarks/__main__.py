@@ -9,7 +9,8 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-#: Without `weighing`, which trains fifteen times on 400,000 events, and `scaling`, which starts a redis: they are asked for by name.
+#: Without `weighing`, which trains fifteen times on 400,000 events, `scaling`, which starts a redis, and `week`, which lives seven days:
+#: they are asked for by name.
 MODULES = (
     "startup",
     "preferences",

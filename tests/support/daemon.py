@@ -23,8 +23,10 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.asset_daemon import AssetDaemon
 from dagster._daemon.backfill import execute_backfill_iteration
+from dagster._daemon.freshness import FreshnessDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._daemon.sensor import execute_sensor_iteration
+from dagster._daemon.types import DaemonHeartbeat
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from aclue_pipeline.definitions import build_defs
@@ -70,11 +72,15 @@ class Daemon:
         assert not errors, errors
 
     def tick(self, at: datetime) -> None:
-        """All that the daemon does at this moment, by its clock: schedules, sensors, conditions, and the queue till it is empty."""
+        """All that the daemon does at this moment, by its clock: it says that it lives, asks schedules, sensors, conditions and freshness
+        policies, and starts what is queued till nothing is."""
         with freeze_time(at):
+            for part in self.instance.get_required_daemon_types():
+                self.instance.add_daemon_heartbeat(DaemonHeartbeat(at.timestamp(), part, "here"))
             list(launch_scheduled_runs(self.workspace, _LOG, at, self._next))
             list(execute_sensor_iteration(self.workspace, _LOG, None, None))
             self._conditions._run_iteration_impl(self.workspace, None, {}, {})
+            list(FreshnessDaemon().run_iteration(self.workspace))
             while self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])):
                 self.dequeue()
 
