@@ -25,6 +25,7 @@ from aclue_pipeline.preferences.linking import PLAIN_LINK, link_of, of_users, pa
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
 from aclue_pipeline.preferences.predictor import tempering
+from aclue_pipeline.preferences.ridge import ridge
 from aclue_pipeline.preferences.splits import Mask, last_fifth
 from aclue_pipeline.preferences.weighing import HALF_LIVES, aged, surely_best, weighed
 
@@ -76,6 +77,9 @@ def train(
     judgements that came after those which all else was fitted to, for one such moment after the other; then all is fitted to all. One
     thread: its sums do not depend on the machine.
     """
+    import scipy.optimize  # noqa: F401 - what is loaded later than it is limited is not
+    import sklearn.cluster  # noqa: F401
+
     with threadpool_limits(1):
         taught = some_users(events, LINK_EVENTS, seed)
         by = weighing or Weighing(half_life_days=half_life_days or HALF_LIVES[0])
@@ -171,18 +175,6 @@ def _content(items: Items, vocabulary: Vocabulary) -> Sparse:
     return sparse.csr_matrix((np.ones(len(items.facet_codes)), items.facet_codes, items.facet_start), shape=shape)
 
 
-def _ridge(content: Sparse, target: Floats, weight: Floats, strength: float) -> tuple[Floats, Floats]:
-    """(coefficients codes × targets, intercepts) of a weighted ridge regression."""
-    from sklearn.linear_model import Ridge
-
-    known = np.flatnonzero(weight > 0)
-    if not len(known):
-        return np.zeros((content.shape[1], target.shape[1])), np.zeros(target.shape[1])
-    ridge = Ridge(alpha=strength, solver="sparse_cg", tol=1e-8)
-    ridge.fit(content[known], target[known], sample_weight=weight[known])
-    return np.asarray(ridge.coef_).reshape(target.shape[1], -1).T, np.asarray(ridge.intercept_).reshape(-1)
-
-
 def _like_rate(about: Judgements) -> float:
     return (float(np.sum(about.evidence * about.like)) + 1.0) / (float(np.sum(about.evidence)) + 2.0)
 
@@ -197,7 +189,7 @@ def _biases(
     n_items = content.shape[0]
     prior = np.full(n_items, logit(like_rate))
     offset, base = prior.copy(), np.zeros(about.users)
-    coefficients, intercept = np.zeros((content.shape[1], 1)), np.array([logit(like_rate)])
+    coefficients, intercept = np.zeros(content.shape[1]), logit(like_rate)
     seen = sums(about.item, about.evidence, n_items)
     met = np.bincount(about.user, minlength=about.users) > 0
     by = spreads or Spreads()
@@ -209,10 +201,10 @@ def _biases(
         if spreads is None:
             by = Spreads(_likely(offset - prior, of_item, seen > 0), _likely(base, of_user, met))
         if number in CONTENT_ROUNDS:
-            coefficients, intercept = _ridge(content, offset[:, None], seen / (seen + 4 / by.items), 3.0)
-            prior = np.asarray(content @ coefficients)[:, 0] + intercept[0]
+            coefficients, intercept = ridge(content, offset, seen / (seen + 4 / by.items), 3.0)
+            prior = np.asarray(content @ coefficients) + intercept
     offset = np.where(seen > 0, offset, prior)
-    return offset, by, (coefficients[:, 0], float(intercept[0]))
+    return offset, by, (coefficients, float(intercept))
 
 
 def _likely(mode: Floats, variance: Floats, known: NDArray[np.bool_]) -> float:
@@ -256,11 +248,10 @@ def _vectors(known: Residuals, offset: Floats, content: Sparse, seed: int) -> tu
     user, item = about.user.astype(np.int32), about.item.astype(np.int32)
     start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
 
-    def table(values: NDArray[np.floating[Any]]) -> Sparse:
-        return type(content)((values.astype(np.float32), item, start), shape=(about.users, items))
-
     pull = (known.residual / np.sqrt(count + 1.0)[user]).astype(np.float32)
-    pulls = table(pull)
+    pulls, slopes = (type(content)((data, item, start), shape=(about.users, items)) for data in (pull, pull.copy()))
+    # The same numbers the other way round: with a new slope, both have it.
+    content_t, pulls_t, slopes_t = content.T, pulls.T, slopes.T
     plain = (offset[item] + known.base[user]).astype(np.float32)
     squares = [np.full_like(of_code, 1e-8), np.full_like(own, 1e-8)]
     for _ in range(PASSES):
@@ -268,14 +259,13 @@ def _vectors(known: Residuals, offset: Floats, content: Sparse, seed: int) -> tu
         z, of_item = pulls @ q, q[item]
         others = np.einsum("ij,ij->i", z[user], of_item) - pull * np.einsum("ij,ij->i", of_item, of_item)
         p = sigmoid(np.clip(plain + others, -30.0, 30.0))
-        slope = (about.evidence * (p - about.like)).astype(np.float32)
-        slopes = table(slope)
+        slopes.data[:] = about.evidence * (p - about.like)
         of_q = (
-            slopes.T @ z
-            + pulls.T @ (slopes @ q)
-            - 2.0 * sums(about.item, slope * pull, items).astype(np.float32)[:, None] * q
+            slopes_t @ z
+            + pulls_t @ (slopes @ q)
+            - 2.0 * sums(about.item, slopes.data * pull, items).astype(np.float32)[:, None] * q
         )
-        for values, square, gradient in zip((of_code, own), squares, (content.T @ of_q, of_q), strict=True):
+        for values, square, gradient in zip((of_code, own), squares, (content_t @ of_q, of_q), strict=True):
             gradient = gradient + np.float32(PRECISION) * values
             square += gradient * gradient
             values -= np.float32(RATE) * gradient / np.sqrt(square)

@@ -1,5 +1,8 @@
 """What training is made of: the moments it learns from, the link, its calibration."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -141,3 +144,25 @@ def test_from_answers_that_were_known_before_no_link_is_learned(world: World) ->
     link, calibration = linking.link_of(lambda part: world.model, Events(people, **columns), seed=1)
     assert link.tolist() == linking.PLAIN_LINK.tolist()
     assert not calibration.any()
+
+
+_THREADS = """
+from threadpoolctl import threadpool_info
+from aclue_pipeline.preferences import training
+
+def looked(*_):
+    import scipy.optimize, sklearn.cluster
+    print(*(f"{library['filepath']}: {library['num_threads']}" for library in threadpool_info()), sep="\\n")
+    raise SystemExit
+
+training.some_users = looked  # which is called first
+training.train(None, None, None, None, 0)
+"""
+
+
+@pytest.mark.slow
+def test_nothing_that_a_process_loads_only_when_it_fits_sums_in_several_threads() -> None:
+    """A version was another one in the process that had fitted before: its libraries were loaded when they were limited."""
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", _THREADS], env=environment, capture_output=True, text=True, check=True)
+    assert {line.rsplit(": ", 1)[1] for line in done.stdout.splitlines()} == {"1"}, done.stdout
