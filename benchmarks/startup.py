@@ -55,7 +55,7 @@ def _assets(port: int) -> int:
 
 
 def measure() -> list[Result]:
-    load = "import aclue_pipeline.definitions as d; d.defs.get_repository_def() if hasattr(d, 'defs') else None"
+    load = "from aclue_pipeline.definitions import build_defs; build_defs().get_repository_def()"
     return [
         Result("aclue --help", [_seconds([ACLUE, "--help"]) for _ in range(RUNS)], "s", "the whole process"),
         Result(
