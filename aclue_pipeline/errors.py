@@ -63,6 +63,11 @@ class MissingPrivilege(AclueError):
 
     exit_code = 10
 
+    @classmethod
+    def by_server(cls, why: str) -> "MissingPrivilege":
+        """Of the server's own refusal, `why` its words."""
+        return cls(f"this role may not do that ({why}); connect as one that may: `aclue roles` makes them")
+
 
 class SchemaIncomplete(AclueError):
     """The schema is not, or only half, deployed."""

@@ -13,7 +13,7 @@ import click
 from aclue_pipeline import __version__
 from aclue_pipeline.cli import outlets
 from aclue_pipeline.cli.context import Context, pasteable
-from aclue_pipeline.errors import AclueError, FileUnusable, Interrupted
+from aclue_pipeline.errors import AclueError, FileUnusable, Interrupted, MissingPrivilege
 
 #: Every command and where it is: the everyday verbs, then the groups.
 COMMANDS = {
@@ -154,6 +154,9 @@ def _run(arguments: list[str] | None, context: Context) -> int:
             f"{error.filename or 'a file, or the output'}: {error.strerror}; {full}name another place"
         ) from None
     except Exception as error:
+        of_server = getattr(error, "orig", error)
+        if getattr(of_server, "sqlstate", None) == "42501":  # insufficient privilege
+            raise MissingPrivilege.by_server(str(of_server).splitlines()[0]) from None
         # a server's or DuckDB's disk, whoever asked
         if isinstance(error, AclueError) or "No space left on device" not in str(error):
             raise

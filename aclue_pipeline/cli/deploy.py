@@ -177,7 +177,7 @@ def history(context: Context, as_json: bool) -> None:
         for statement in row["brings_back"]:
             click.echo(f"      brings back what was closed: {statement}")
     if not rows:
-        click.echo("nothing was deployed yet")
+        click.echo("nothing was deployed yet, as far as this role may see")
 
 
 @click.command(epilog="Example:  aclue export supabase supabase/migrations --mark")

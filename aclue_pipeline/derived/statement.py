@@ -110,8 +110,7 @@ def named_errors() -> Iterator[None]:
     try:
         yield
     except errors.InsufficientPrivilege as error:
-        why = error.diag.message_primary
-        raise MissingPrivilege(f"this role may not write derived tables ({why}): connect as their owner") from error
+        raise MissingPrivilege.by_server(str(error.diag.message_primary)) from error
     except (errors.UndefinedColumn, errors.UndefinedTable) as error:
         why = error.diag.message_primary
         raise SchemaIncomplete(

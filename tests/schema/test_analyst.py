@@ -12,8 +12,10 @@ from psycopg import errors, sql
 
 from aclue_pipeline import derived
 from aclue_pipeline.charts.page import report
+from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema import roles
+from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.schema.test_roles import logged_in
 from tests.support import published  # registers the template
@@ -117,7 +119,10 @@ def test_every_query_that_a_page_ends_with_answers_the_analyst_by_columns_with_n
     assert failed == {}
 
 
-def test_the_report_needs_no_more_than_the_analyst_may(db: Database, databases: Databases) -> None:
+@pytest.mark.slow
+def test_the_report_needs_no_more_than_the_analyst_may_and_what_does_says_so(
+    db: Database, databases: Databases, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     analyst = logged_in(db, databases, roles.ANALYST)
     page = report(analyst, published.FIRST, published.YESTERDAY)
     assert "may not read" not in page
@@ -125,6 +130,26 @@ def test_the_report_needs_no_more_than_the_analyst_may(db: Database, databases: 
         pg.execute("revoke select on analytics.revenue_daily from aclue_analyst")
     assert "This role may not read analytics.revenue_daily." in report(analyst, published.FIRST, published.YESTERDAY)
     analyst.close()
+    monkeypatch.setenv("ACLUE_DATABASE_URL", analyst.url)
+    monkeypatch.setenv("ACLUE_FIRST_DAY", published.FIRST.isoformat())
+    for typed in (
+        f"why revenue_daily {published.YESTERDAY}",
+        "extract taste_models",
+        "revenue outdated",
+        f"revenue close {published.CLOSED:%Y-%m} --yes",
+        "rollback --yes",
+        "alerts",
+        "preferences versions",
+    ):
+        get_settings.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            main(typed.split())
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert (ended.value.code, line.startswith("aclue: this role may not do that (permission denied")) == (
+            10,
+            True,
+        ), typed
+    get_settings.cache_clear()
 
 
 def _persons(pg: Pg, key: str) -> set[str]:

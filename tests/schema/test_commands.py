@@ -156,7 +156,7 @@ def test_what_needs_a_persons_word_ends_with_32_and_what_is_impossible_with_35(n
 
 
 def test_history_says_who_did_what_and_what_brings_back_what_was_closed(named: Database, capsys) -> None:
-    assert said(capsys, "history")[:2] == (0, "nothing was deployed yet\n")
+    assert said(capsys, "history")[:2] == (0, "nothing was deployed yet, as far as this role may see\n")
     schema.deploy(named)
     with named.begin() as connection:
         script(connection, """
