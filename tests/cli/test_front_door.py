@@ -251,9 +251,9 @@ def test_ctrl_c_is_one_line_and_130() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x"
         process = start("verify", stderr=subprocess.PIPE, env=os.environ | {"ACLUE_DATABASE_URL": url})
-        silent.accept()
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        with silent.accept()[0]:  # held, since a server that hangs up ends the command, too
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
     assert (process.returncode, said.count("\n")) == (130, 1)
     assert said.startswith("aclue: stopped;")
 
