@@ -15,6 +15,7 @@ from aclue_pipeline.charts.page import report
 from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema import roles
+from aclue_pipeline.schema.verify import verify
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.schema.test_roles import logged_in
@@ -150,6 +151,8 @@ def test_the_report_needs_no_more_than_the_analyst_may_and_what_does_says_so(
             True,
         ), typed
     get_settings.cache_clear()
+    judged = {one.check: one.outcome for one in verify(analyst)}
+    assert (judged["existing_functionality"], "failed" in judged.values()) == ("not judged", False)
 
 
 def _persons(pg: Pg, key: str) -> set[str]:

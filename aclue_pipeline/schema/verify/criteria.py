@@ -18,7 +18,7 @@ from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.look import reasons_to_accept
 from aclue_pipeline.schema.retired import reading_retired
 from aclue_pipeline.schema.verify import functional, speed
-from aclue_pipeline.schema.verify.probes import CannotTry, first_line
+from aclue_pipeline.schema.verify.probes import CannotTry, first_line, may_be_clients
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.schema.verify.verdict import NOTHING_THERE, Verdict, not_judged, verdict
 from aclue_pipeline.settings import get_settings
@@ -52,11 +52,23 @@ class Criterion:
             if site.pg.broken or isinstance(error, psycopg.errors.DiskFull):
                 raise
             outcome, sentence, evidence = verdict([f"could not be judged: {first_line(error)}"], "")
+            if isinstance(error, psycopg.errors.InsufficientPrivilege) and (by := _by_whoever_deploys(site)):
+                outcome, sentence, evidence = not_judged(f"left to whoever deploys: {first_line(error)}")
+                severity, remedy = "info", by
         return Judgement(self.name, "schema", outcome, severity, sentence, evidence, remedy)
 
     @property
     def severity(self) -> Severity:
         return "blocking" if self.blocking else "error"
+
+
+def _by_whoever_deploys(site: Site) -> str:
+    """The command for who deploys, where this login is none that does."""
+    try:
+        may_be_clients(site.pg)
+    except CannotTry as error:
+        return error.remedy if error.left else ""
+    return ""
 
 
 def _tables_created(site: Site) -> Verdict:
