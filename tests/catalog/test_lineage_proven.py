@@ -282,14 +282,18 @@ def test_what_a_select_is_said_to_rest_on_is_what_moves_it(databases: Databases)
             for n in (30, 10)
         ]
         known = values_of(pg)
-        seen = {
-            t.key: proven(pg, t, dict(zip(("range_start", "range_end"), bounds, strict=True)), known) for t in tables
-        }
-    wanted = {t.key: declared(t) for t in tables}
-    number, found = sum(map(len, wanted.values())), sum(len(wanted[key] & seen[key]) for key in wanted)
+        days = dict(zip(("range_start", "range_end"), bounds, strict=True))
+        wanted = {t.key: declared(t) for t in tables}
+        number, found, seen = sum(map(len, wanted.values())), 0, dict[str, set[Edge]]()
+        for _ in range(2):  # again, by other draws, where a day's demo shows too little
+            for table in (t for t in tables if not wanted[t.key] <= seen.get(t.key, set())):
+                seen[table.key] = seen.get(table.key, set()) | proven(pg, table, days, known)
+            found = sum(len(wanted[key] & seen[key]) for key in wanted)
+            if found >= 0.95 * number:
+                break
     total = sum(len(declared(t)) for t in CATALOG.tables.values())
     print(
         f"\nlineage: {found} of {number} edges of {len(tables)} SELECTs seen to hold ({found / number:.1%}), of {total} declared in all"
     )
     assert {key: seen[key] - wanted[key] for key in wanted if seen[key] - wanted[key]} == {}
-    assert found >= 0.94 * number  # 95.3 to 95.8 % were seen; each day's demo draws other rows
+    assert found >= 0.95 * number  # 95.3 to 95.8 % were seen at once
