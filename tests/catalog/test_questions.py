@@ -116,7 +116,8 @@ QUESTIONS = (
     (
         "are machines' impressions in the CTR?",
         "analytics.ctr_by_position_daily",
-        "Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions) (the CTR) is of people.",
+        "Machines' impressions stand apart and are in no rate: analytics.rate(clicked_impressions, impressions),",
+        "the click-through rate (CTR), is of people.",
     ),
 )
 
