@@ -7,7 +7,6 @@ computed. So the week lies in the past and ends yesterday: each day that it buil
 printed have this machine's time, and processes are not part of it: runs go on in this one, one after the other."""
 
 import logging
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pytest
 import sqlalchemy.pool
 from dagster._utils.schedules import schedule_execution_time_iterator
 
@@ -203,9 +202,11 @@ def week(database: Database, admin: Database, dagster: Database, home: Path, **s
         "ACLUE_HISTORY_DAYS": str(KEPT),
         **settings,
     }
-    # Two thirds of the time would be connecting: this process keeps its connections, as the webserver does.
-    pooled = patch.object(sqlalchemy.pool, "NullPool", sqlalchemy.pool.QueuePool)
-    with patch.dict(os.environ, environment), pooled:
+    with pytest.MonkeyPatch.context() as here:
+        # Two thirds of the time would be connecting: this process keeps its connections, as the webserver does.
+        here.setattr(sqlalchemy.pool, "NullPool", sqlalchemy.pool.QueuePool)
+        for name, value in environment.items():
+            here.setenv(name, value)
         _forget()
         with support.daemon(home, run_launcher=support.AT_ONCE, compute_logs=_PRINTS_NOTHING) as daemon:
             lived = Week(daemon, database, admin, dagster, days)

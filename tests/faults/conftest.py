@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 import dagster as dg
@@ -186,8 +187,9 @@ class Statements:
             thread.join()
 
     def _once_it_sleeps(self) -> None:
+        end = monotonic() + 50  # before it wakes by itself: then nothing happens, and the test says so
         while not self._small.ask("select from pg_stat_activity where query like 'select pg_sleep(60)%'"):
-            pass
+            assert monotonic() < end
         self._happens()
 
 
