@@ -12,6 +12,7 @@ from typing import Any, Self
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from aclue_pipeline.errors import (
     AclueError,
@@ -38,6 +39,29 @@ class _Signing(psycopg.Cursor[Any]):
 
     def executemany(self, query: Any, *values: Any, **how: Any) -> None:
         super().executemany(_signed(query), *values, **how)
+
+
+class _Connection(psycopg.Connection[Any]):
+    """One whose statement ends with the waiting for it. The driver ends it for Python's own interrupts alone; for Dagster's, by which a
+    run is terminated, the server would go on, its locks held, and tell it to nobody."""
+
+    def wait(self, gen: Any, *rest: Any, **how: Any) -> Any:
+        try:
+            return super().wait(gen, *rest, **how)
+        except BaseException as error:
+            if not isinstance(error, Exception) and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self._end(gen)
+            raise
+
+    def _end(self, gen: Any) -> None:
+        try:
+            self.cancel_safe(timeout=5)
+            super().wait(gen, timeout=5)
+        except psycopg.Error:
+            pass  # that it was cancelled, mostly
+        finally:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
 
 
 def _signed(query: Any) -> Any:
@@ -153,6 +177,10 @@ class Database:
             connect_args={name: value for name, value in _CONNECTING.items() if name not in self._url.query},
         )
 
+        @sa.event.listens_for(engine, "do_connect")
+        def _ours(_dialect: Any, _record: Any, arguments: Any, named: Any) -> psycopg.Connection[Any]:
+            return _Connection.connect(*arguments, **named)
+
         @sa.event.listens_for(engine, "connect")
         def _session_in_utc(connection: Any, _record: Any) -> None:
             # Not by the URL's `options`, which poolers drop or refuse.
@@ -184,7 +212,7 @@ class Database:
         """The driver's own connection in autocommit, closed afterwards, that was told nothing: no option, no SET."""
         _, address = self.engine.dialect.create_connect_args(self._url)
         with self._named_errors(connecting=True):
-            pg = psycopg.connect(**{**_CONNECTING, **address}, autocommit=True)
+            pg = _Connection.connect(**{**_CONNECTING, **address}, autocommit=True)
         try:
             with self._named_errors():
                 yield pg
