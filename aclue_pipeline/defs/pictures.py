@@ -19,6 +19,7 @@ _EVENTS = 5
 _LINES = 2  # more of them, and a description is folded
 _WIDTH, _HEIGHT, _OF_A_LINE = 700, 28, 50
 _INK = "#868e96"  # on white and on black
+_FIT = 112  # characters in that width; more of them are drawn narrower, since they would be cut
 
 _MARKDOWN = dg.MarkdownMetadataValue  # noqa: TID251  (read here, not made)
 _CHART = re.compile(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([\w+/=]+)\)")
@@ -59,7 +60,8 @@ def _svg(width: int, height: int, inside: str = "") -> str:
 
 def _line(sparkline: re.Match[str], top: int) -> str:
     title, picture, says = sparkline.groups()
-    said = escape(f"{title}, {_unescaped(says)}")
+    said = f"{title}, {_unescaped(says)}"
+    narrower = f" textLength='{_WIDTH}' lengthAdjust='spacingAndGlyphs'" if len(said) > _FIT else ""
     paths = (
         unquote(picture)
         .partition(">")[2]
@@ -67,7 +69,7 @@ def _line(sparkline: re.Match[str], top: int) -> str:
         .replace("<path ", "<path vector-effect='non-scaling-stroke' ")
     )
     return (
-        f"<text x='0' y='{top + 13}' fill='{_INK}'>{said}</text>"
+        f"<text x='0' y='{top + 13}' fill='{_INK}'{narrower}>{escape(said)}</text>"
         f"<svg x='0' y='{top + 17}' width='{_WIDTH}' height='{_HEIGHT}' viewBox='0 0 240 40' preserveAspectRatio='none' fill='none'"
         f" stroke-width='1.5'>{paths}</svg>"
     )

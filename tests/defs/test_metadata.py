@@ -188,6 +188,17 @@ def test_the_newest_event_that_drew_something_is_the_picture_of_an_asset(told: d
         assert drawn in pictures.newest(instance, "view")
 
 
+def test_of_a_sentence_that_is_wider_than_the_picture_nothing_is_cut() -> None:
+    for positions, is_narrower in ((3, False), (12, True)):
+        rows = [{"position": n, "click_rate": 0.313} for n in range(1, positions)]
+        [drawn] = charts._by_group(rows, "position", "click_rate", dt.date(2026, 10, 9)).values()
+        sparkline = pictures._SPARKLINE.match(str(drawn.source))
+        assert sparkline is not None
+        line = pictures._line(sparkline, 0)
+        assert f"{positions - 1}: 31.3%</text>" in line
+        assert ("textLength='700'" in line) is is_narrower
+
+
 def test_a_month_that_is_not_over_is_pale_and_no_slump() -> None:
     rows = [{"currency": "GBP", "month": dt.date(2026, month, 1), "commission": 10} for month in (9, 10)]
     for today, is_open in ((dt.date(2026, 10, 9), True), (dt.date(2026, 11, 1), False)):
