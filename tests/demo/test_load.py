@@ -151,7 +151,7 @@ def test_another_seed_and_a_strange_catalogue_are_refused(deployed_db: Database,
 
 
 def test_what_an_older_demo_wrote_down_is_gone_on_with(deployed_db: Database) -> None:
-    load(deployed_db, users=5, days=5, today=TODAY, until=TODAY - timedelta(days=2))
+    load(deployed_db, users=20, days=9, today=TODAY, until=TODAY - timedelta(days=7))
     with deployed_db.begin() as connection:  # the table as it was, with a column between
         query(
             connection, "alter table demo.loaded drop column simulator, add column loaded_at timestamptz default now()"
