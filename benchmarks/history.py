@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.instance_for_test import instance_for_test
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.definitions import run_job
@@ -16,6 +15,7 @@ from aclue_pipeline.evaluation import throwaway
 from aclue_pipeline.health.history import purge
 from aclue_pipeline.postgres import Database
 from benchmarks import Result
+from tests.support.storage import stored_in
 
 #: How often each job runs in a day on which nothing changes.
 A_DAY = {"observe": 96, "check_sources": 24, "watch_drift": 24, "rebuild_revenue_and_funnel": 1}
@@ -35,8 +35,7 @@ def measure() -> list[Result]:
     catalog = Catalog.load()
     with throwaway.deployed_database() as (database, _), tempfile.TemporaryDirectory() as home:
         dagster = Database(database.url.removesuffix(database.name) + "dagster")
-        url = dagster.url.replace("postgresql://", "postgresql+psycopg2://")
-        with instance_for_test({"storage": {"postgres": {"postgres_url": url}}}, temp_dir=home) as instance:
+        with stored_in(dagster.url, Path(home)) as instance:
             return _measured(database, dagster, instance, catalog, Path(home))
 
 

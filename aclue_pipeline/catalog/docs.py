@@ -10,7 +10,7 @@ from aclue_pipeline.catalog import diagram
 from aclue_pipeline.catalog.catalog import Catalog
 from aclue_pipeline.catalog.read import DECLARED_ROOMS, DERIVED_ROOMS
 from aclue_pipeline.catalog.statement import shown
-from aclue_pipeline.catalog.table import Function, Source, Table
+from aclue_pipeline.catalog.table import Function, Source, Table, team
 from aclue_pipeline.errors import DocsOutdated
 from aclue_pipeline.settings import Settings, checkout
 
@@ -207,7 +207,7 @@ def _access(catalog: Catalog, table: Table) -> Iterator[str]:
 
 
 def _closing(catalog: Catalog, one: Table | Function, upstream: Iterable[str], calls: Iterable[str]) -> Iterator[str]:
-    yield f"- **Owner:** {one.owner.removeprefix('team:')}"
+    yield f"- **Owner:** {team(one.owner)}"
     for what, keys in (("Made of", upstream), ("Calls", calls), ("Used by", catalog.users_of(one.key))):
         if keys:
             yield f"- **{what}:** {', '.join(f'[{key}]({_address_of(catalog, key)})' for key in keys)}"

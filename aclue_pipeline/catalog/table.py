@@ -123,11 +123,6 @@ class Table:
         shared = decides.intersection(*each) if len(each) > 1 else set()
         return tuple(Source(*pair, "indirect") for pair in sorted(shared))
 
-    @property
-    def team(self) -> str:
-        """The owner as people say it; Dagster's word for it begins with team:."""
-        return self.owner.removeprefix("team:")
-
     def column(self, name: str) -> Column:
         """Raises NothingFound where the table has no such column."""
         for column in self.columns:
@@ -137,6 +132,11 @@ class Table:
         near = difflib.get_close_matches(name, names, 1)
         there = f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}"
         raise NothingFound(f"{self.key} has no column {name}; {there}")
+
+
+def team(owner: str) -> str:
+    """As people say it; Dagster's word for it begins with team:."""
+    return owner.removeprefix("team:")
 
 
 @dataclass(frozen=True)

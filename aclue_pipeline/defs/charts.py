@@ -98,8 +98,8 @@ def sections(
             continue
         if rows := section.read(connection, first, last):
             if section.line:
-                by = _by_period if isinstance(rows[0][section.line[0]], date) else _by_group
-                figures |= by(rows, *section.line, today)
+                by_time = isinstance(rows[0][section.line[0]], date)
+                figures |= _by_period(rows, *section.line, today) if by_time else _by_group(rows, *section.line)
             figures[section.title] = embedded(section.draw, rows, section.title)
     return figures
 
@@ -117,7 +117,7 @@ def _by_period(rows: Sequence[Mapping[str, Any]], period: str, what: str, today:
     return {f"{what} a {period}": sparkline(values, f"{what} a {period}", says, int(is_open))}
 
 
-def _by_group(rows: Sequence[Mapping[str, Any]], group: str, what: str, _today: date) -> dict[str, Markdown]:
+def _by_group(rows: Sequence[Mapping[str, Any]], group: str, what: str) -> dict[str, Markdown]:
     """A bar for each group, in the order of the rows, and all of them in words: of money, that in the currency with most."""
     unit, of = _largest((row.get("currency", ""), row[group], row[what]) for row in rows)
     says = ", ".join(f"{escaped(str(at))}: {written(what, value) or f'{value:,.2f}'}" for at, value in of.items())

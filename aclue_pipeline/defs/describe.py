@@ -9,7 +9,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Catalog, Column, Source, Table, atlas
 from aclue_pipeline.catalog.statement import shown
-from aclue_pipeline.catalog.table import SELECTED
+from aclue_pipeline.catalog.table import SELECTED, team
 from aclue_pipeline.defs import automation, beta, timetable
 from aclue_pipeline.defs.metadata import Markdown, key_of, value_of
 from aclue_pipeline.defs.pictures import PICTURES
@@ -84,7 +84,7 @@ def next_to(catalog: Catalog, table: Table) -> list[str]:
 def description(table: Table, sentence: str) -> str:
     """What a row is, when it is computed, whose it is, where its SQL stands, and how its newest days look."""
     prefix = get_settings().ui_prefix
-    owner = (table.owner or _OWNER).removeprefix("team:")
+    owner = team(table.owner or _OWNER)
     grain = f"**Grain:** {', '.join(table.grain)}." if table.grain else ""
     day = f"**Day:** {table.clock_says}." if table.clock_says else ""
     parts = [

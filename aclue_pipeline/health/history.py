@@ -1,7 +1,7 @@
 """What Dagster's own database no longer needs. It keeps every event of every run for ever, two thirds of them about looks that found
 nothing. What an asset, a check or a partition is like now stays, whatever its age."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,9 +83,9 @@ def purge(dagster: Database, before: datetime, looks: Sequence[str]) -> Purged:
     runs = looked = 0
     while gone := _looks(dagster, at):
         runs, looked = runs + gone[0], looked + gone[1]
-    events = looked + sum(_batches(dagster, _STEPS, at))
-    sum(_batches(dagster, _CHECKS, at))
-    ticks = sum(_batches(dagster, _TICKS, at)) + sum(_batches(dagster, _EVALUATIONS, at))
+    events = looked + _deleted(dagster, _STEPS, at)
+    _deleted(dagster, _CHECKS, at)
+    ticks = _deleted(dagster, _TICKS, at) + _deleted(dagster, _EVALUATIONS, at)
     return Purged(events, runs, ticks)
 
 
@@ -97,10 +97,12 @@ def _looks(dagster: Database, at: dict[str, Any]) -> tuple[int, int] | None:
     return (len(runs), counts[1]) if runs else None
 
 
-def _batches(dagster: Database, statement: str, at: dict[str, Any]) -> Iterator[int]:
+def _deleted(dagster: Database, statement: str, at: dict[str, Any]) -> int:
+    """How many rows, batch by batch, each in a transaction of its own."""
+    rows = 0
     while True:
         with dagster.psycopg() as pg:
             gone = pg.execute(statement, at).rowcount
         if not gone:
-            return
-        yield gone
+            return rows
+        rows += gone

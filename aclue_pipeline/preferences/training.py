@@ -25,7 +25,6 @@ from aclue_pipeline.preferences.linking import PLAIN_LINK, link_of, of_users, pa
 from aclue_pipeline.preferences.measures import log_loss
 from aclue_pipeline.preferences.model import PARTS, Parameters, TasteModel, version_of
 from aclue_pipeline.preferences.predictor import tempering
-from aclue_pipeline.preferences.ridge import ridge
 from aclue_pipeline.preferences.splits import Mask, last_fifth
 from aclue_pipeline.preferences.weighing import HALF_LIVES, aged, surely_best, weighed
 
@@ -175,6 +174,18 @@ def _content(items: Items, vocabulary: Vocabulary) -> Sparse:
     return sparse.csr_matrix((np.ones(len(items.facet_codes)), items.facet_codes, items.facet_start), shape=shape)
 
 
+def _ridge(content: Sparse, target: Floats, weight: Floats, strength: float) -> tuple[Floats, float]:
+    """(coefficients, intercept) of a weighted ridge regression of one target."""
+    from sklearn.linear_model import Ridge
+
+    known = np.flatnonzero(weight > 0)
+    if not len(known):
+        return np.zeros(content.shape[1]), 0.0
+    ridge = Ridge(alpha=strength, solver="sparse_cg", tol=1e-8)
+    ridge.fit(content[known], target[known], sample_weight=weight[known])
+    return np.asarray(ridge.coef_), float(ridge.intercept_)
+
+
 def _like_rate(about: Judgements) -> float:
     return (float(np.sum(about.evidence * about.like)) + 1.0) / (float(np.sum(about.evidence)) + 2.0)
 
@@ -201,7 +212,7 @@ def _biases(
         if spreads is None:
             by = Spreads(_likely(offset - prior, of_item, seen > 0), _likely(base, of_user, met))
         if number in CONTENT_ROUNDS:
-            coefficients, intercept = ridge(content, offset, seen / (seen + 4 / by.items), 3.0)
+            coefficients, intercept = _ridge(content, offset, seen / (seen + 4 / by.items), 3.0)
             prior = np.asarray(content @ coefficients) + intercept
     offset = np.where(seen > 0, offset, prior)
     return offset, by, (coefficients, float(intercept))

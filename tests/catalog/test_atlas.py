@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from aclue_pipeline.catalog import Column, Source, Table, atlas, lineage
+from aclue_pipeline.catalog.table import team
 from aclue_pipeline.errors import DocsOutdated
 from tests.support.browser import chromium
 from tests.support.catalogs import CATALOG
@@ -123,7 +124,9 @@ def test_the_page_answers_as_the_catalogue_does(page, table: Table, column: Colu
     assert lit(page, "decides") | lit(page, "direct") | {name} >= {node.name for node in nodes}
     assert lit(page, "decides") <= {node.name for node in nodes} | decided
     says = page.locator("#about").inner_text()
-    assert all(words in says for words in (column.description, ", ".join(table.grain), table.team, column.summing))
+    assert all(
+        words in says for words in (column.description, ", ".join(table.grain), team(table.owner), column.summing)
+    )
 
 
 @pytest.mark.browser

@@ -191,7 +191,7 @@ def test_the_newest_event_that_drew_something_is_the_picture_of_an_asset(told: d
 def test_of_a_sentence_that_is_wider_than_the_picture_nothing_is_cut() -> None:
     for positions, is_narrower in ((3, False), (12, True)):
         rows = [{"position": n, "click_rate": 0.313} for n in range(1, positions)]
-        [drawn] = charts._by_group(rows, "position", "click_rate", dt.date(2026, 10, 9)).values()
+        [drawn] = charts._by_group(rows, "position", "click_rate").values()
         sparkline = pictures._SPARKLINE.match(str(drawn.source))
         assert sparkline is not None
         line = pictures._line(sparkline, 0)

@@ -10,7 +10,6 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.instance_for_test import instance_for_test
 
 from aclue_pipeline.cli import main
 from aclue_pipeline.cli.lost_runs import look
@@ -19,6 +18,7 @@ from aclue_pipeline.errors import FileUnusable
 from aclue_pipeline.settings import PROCESS_TAG, get_settings
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
+from tests.support.storage import stored_in
 
 from .conftest import Small, Statements, Undisturbed, Work, failures, retried
 
@@ -110,11 +110,7 @@ def test_a_full_data_directory_ends_no_run(small: Small, databases: Databases) -
     """What steps print is not kept then."""
     home = small.home / "runs"
     home.mkdir()
-    url = databases.copy("supabase").url.replace("postgresql://", "postgresql+psycopg2://")
-    with (
-        instance_for_test({"storage": {"postgres": {"postgres_url": url}}}, temp_dir=str(home)) as instance,
-        small.full() as fill,
-    ):
+    with stored_in(databases.copy("supabase").url, home) as instance, small.full() as fill:
         fill()
         assert run_job("watch_drift", instance, database=databases.copy("deployed"), catalog=CATALOG).success
         assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"]
@@ -125,8 +121,7 @@ def test_a_run_that_could_not_be_recorded_on_a_full_storage_of_dagsters_is_not_l
 ) -> None:
     """Its process ends, and cannot even say so; once there is room, the daemon finds that it is gone."""
     storage = small.databases.copy("supabase")
-    url = storage.url.replace("postgresql://", "postgresql+psycopg2://")
-    with instance_for_test({"storage": {"postgres": {"postgres_url": url}}}, temp_dir=str(tmp_path)) as instance:
+    with stored_in(storage.url, tmp_path) as instance:
         work = Work(small, "watch_drift", instance)
 
         def fill_up() -> None:

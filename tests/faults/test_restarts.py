@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.instance_for_test import instance_for_test
 
 from aclue_pipeline.cli import main
 from aclue_pipeline.definitions import run_job
@@ -17,6 +16,7 @@ from aclue_pipeline.errors import Unreachable
 from aclue_pipeline.health import history
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
+from tests.support.storage import stored_in
 
 from .conftest import Small, Statements, Undisturbed, Work, failures, jobs, retried
 
@@ -58,8 +58,7 @@ def test_a_storage_of_dagsters_restarted_while_it_is_purged(
 ) -> None:
     """Here the run's own record is on the server that is restarted."""
     storage = small.databases.copy("supabase")
-    url = storage.url.replace("postgresql://", "postgresql+psycopg2://")
-    with instance_for_test({"storage": {"postgres": {"postgres_url": url}}}, temp_dir=str(tmp_path)) as instance:
+    with stored_in(storage.url, tmp_path) as instance:
         for _ in range(2):
             assert Work(small, "watch_drift", instance).run().success
         small.ask("update runs set end_time = 1 returning 1", database=storage.name)

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
-from dagster._core.instance_for_test import instance_for_test
 
 from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.defs.timetable import RANGE_END, RANGE_START
@@ -17,6 +16,7 @@ from aclue_pipeline.health import history
 from aclue_pipeline.postgres import Database
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
+from tests.support.storage import stored_in
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
@@ -52,8 +52,7 @@ def dagster(databases: Databases) -> Database:
 @pytest.fixture
 def instance(dagster: Database, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """As the chart writes it: what its storage is stands in dagster.yaml alone, not in ACLUE_DAGSTER_URL."""
-    storage = {"postgres": {"postgres_url": dagster.url.replace("postgresql://", "postgresql+psycopg2://")}}
-    with instance_for_test({"storage": storage}, temp_dir=str(tmp_path)) as instance:
+    with stored_in(dagster.url, tmp_path) as instance:
         yield instance
 
 

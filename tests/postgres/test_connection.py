@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -323,58 +324,68 @@ def test_a_cut_connection_is_one_line_however_it_was_used(
         assert pg.execute("select 1").fetchone() == (1,)
 
 
+def wait(db: Database, how: str) -> None:
+    """For a minute, for the server."""
+    if how in ("begin", "autocommit"):
+        with getattr(db, how)() as connection:
+            query(connection, "select pg_sleep(60)")
+    elif how in ("psycopg", "apart"):
+        with getattr(db, how)() as pg:
+            pg.execute("select pg_sleep(60)")
+    elif how == "COPY in":
+        with db.psycopg() as pg:
+            pg.execute("create temporary table t (a text, check (a <> '' and pg_sleep(60) is not null))")
+            with pg.cursor().copy("copy t (a) from stdin") as copy:
+                copy.write("x\n")
+    elif how == "COPY out":
+        with db.psycopg() as pg, pg.cursor().copy("copy (select pg_sleep(60)) to stdout") as copy:
+            list(copy)
+    else:
+        with db.psycopg() as pg, pg.pipeline() as pipeline:
+            pg.execute("select pg_sleep(60)")
+            pipeline.sync()
+
+
+class Terminated(BaseException):
+    """As Dagster's interrupt, of which no driver knows."""
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """What raises it in this thread, whichever calls it."""
+
+    def arrive(*_: Any) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGUSR1, arrive)
+    yield lambda: os.kill(os.getpid(), signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
 @pytest.mark.database
 @pytest.mark.parametrize("how", ["begin", "psycopg", "autocommit", "apart", "COPY in", "COPY out", "a pipeline"])
-def test_what_a_terminated_run_waits_for_ends_with_it(databases: Databases, how: str) -> None:
+def test_what_a_terminated_run_waits_for_ends_with_it(
+    databases: Databases, interrupt: Callable[[], None], how: str
+) -> None:
     db = databases.copy("supabase")
-    others = "select pid, state from pg_stat_activity where datname = :name and pid <> pg_backend_pid()"
-
-    class Terminated(BaseException):  # as Dagster's interrupt, of which no driver knows
-        pass
-
-    def interrupt(*_: Any) -> None:
-        raise Terminated
+    admin = databases.admin(db)
+    others = "select state from pg_stat_activity where datname = :name and pid <> pg_backend_pid()"
 
     def active() -> int:
         with admin.begin() as connection:
             return sum(row["state"] == "active" for row in query(connection, others, name=db.name))
 
-    def use() -> None:
-        if how in ("begin", "autocommit"):
-            with getattr(db, how)() as connection:
-                query(connection, "select pg_sleep(60)")
-        elif how == "COPY in":
-            with db.psycopg() as pg:
-                pg.execute("create temporary table t (a text, check (a <> '' and pg_sleep(60) is not null))")
-                with pg.cursor().copy("copy t (a) from stdin") as copy:
-                    copy.write("x\n")
-        elif how == "COPY out":
-            with db.psycopg() as pg, pg.cursor().copy("copy (select pg_sleep(60)) to stdout") as copy:
-                list(copy)
-        elif how == "a pipeline":
-            with db.psycopg() as pg, pg.pipeline() as pipeline:
-                pg.execute("select pg_sleep(60)")
-                pipeline.sync()
-        else:
-            with getattr(db, how)() as pg:
-                pg.execute("select pg_sleep(60)")
-
     def end_it() -> None:
         while not active():
             pass
-        os.kill(os.getpid(), signal.SIGUSR1)
+        interrupt()
 
-    admin = databases.admin(db)
-    before = signal.signal(signal.SIGUSR1, interrupt)
-    try:
-        with ThreadPoolExecutor(1) as aside:
-            ended = aside.submit(end_it)
-            with pytest.raises(Terminated):
-                use()
-            ended.result()
-        assert active() == 0
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    with ThreadPoolExecutor(1) as aside:
+        ended = aside.submit(end_it)
+        with pytest.raises(Terminated):
+            wait(db, how)
+        ended.result()
+    assert active() == 0
     with db.psycopg() as pg:
         assert pg.execute("select 1").fetchone() == (1,)
 

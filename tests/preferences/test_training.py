@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from aclue_pipeline.preferences import linking, training
 from aclue_pipeline.preferences.arrays import DAY, DISLIKE, EVENT_COLUMNS, LIKE, Events, sigmoid
@@ -130,6 +131,11 @@ def test_the_half_life_is_short_where_tastes_turn_and_the_usual_or_longer_where_
     found = train(events, world.items, world.vocabulary, None, seed=3).parameters.half_life_days
     assert (found < 180) is turns
     assert train(events, world.items, world.vocabulary, 77.0, seed=3).parameters.half_life_days == 77.0
+
+
+def test_of_products_that_nobody_judged_content_says_nothing() -> None:
+    coefficients, intercept = training._ridge(sparse.csr_matrix(np.eye(3)), np.ones(3), np.zeros(3), 3.0)
+    assert (coefficients.tolist(), intercept) == ([0.0, 0.0, 0.0], 0.0)
 
 
 def test_from_answers_that_were_known_before_no_link_is_learned(world: World) -> None:

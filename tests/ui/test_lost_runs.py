@@ -9,13 +9,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.instance_for_test import instance_for_test
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
 
 from aclue_pipeline.cli.lost_runs import AWAY, look
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.settings import PROCESS_TAG
+from tests.support.storage import stored_in
 
 
 def ended() -> int:
@@ -53,8 +53,7 @@ def test_a_killed_commands_run_is_cancelled_at_the_second_look_and_nobody_elses(
 def test_a_storage_that_is_away_for_long_does_not_end_the_looking(server: EmbeddedServer, tmp_path: Path) -> None:
     """At first the open connection fails, then Dagster's own patience with new ones ends, by an error of its own."""
     server.create_database("looked_at")
-    url = server.url("looked_at", SUPERUSER).replace("postgresql://", "postgresql+psycopg2://")
-    with instance_for_test({"storage": {"postgres": {"postgres_url": url}}}, temp_dir=str(tmp_path)) as instance:
+    with stored_in(server.url("looked_at", SUPERUSER), tmp_path) as instance:
         assert look(instance, set()) == set()
         server.stop()
         for _ in range(2):

@@ -14,7 +14,7 @@ from sqlglot import exp
 from aclue_pipeline.catalog.catalog import Catalog
 from aclue_pipeline.catalog.docs import KINDS, ROOMS, folder, paragraphs
 from aclue_pipeline.catalog.statement import parsed, shown
-from aclue_pipeline.catalog.table import ENSURED, SELECTED, Column, Source, Table
+from aclue_pipeline.catalog.table import ENSURED, SELECTED, Column, Source, Table, team
 from aclue_pipeline.errors import DocsOutdated
 from aclue_pipeline.settings import Settings
 
@@ -124,7 +124,7 @@ def _tables(catalog: Catalog) -> Iterator[dict[str, Any]]:
             "says": table.description,
             "grain": table.grain,
             "day": table.clock_says,
-            "owner": table.team,
+            "owner": team(table.owner),
             "rules": _unwrapped(table.rules),
             "settings": [
                 [f"ACLUE_{name.upper()}", str(Settings.model_fields[name].default)]
