@@ -65,6 +65,7 @@ from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.postgres import Database
 
 database, catalog, last = Database(sys.argv[1]), Catalog.load(), date.today() - timedelta(days=1)
+first = last - timedelta(days=13)  # on the last day alone nobody may have clicked
 names = {job.name for job in build_defs(catalog).get_repository_def().get_all_jobs()}
 names -= {"__ASSET_JOB", "purge_history"}  # the latter speaks to Dagster's own database
 named = {"config": {"database": database.name}}
@@ -74,7 +75,7 @@ with dg.DagsterInstance.ephemeral() as instance:
     for name in order + sorted(names - {*order}):
         op = name.removesuffix("_schema")
         result = run_job(
-            name, instance, (last, last) if name == "rebuild_revenue_and_funnel" else None,
+            name, instance, (first, last) if name == "rebuild_revenue_and_funnel" else None,
             {"ops": {op: configured[op]}} if op in configured else None, database, catalog=catalog,
         )
         assert result.success, name
