@@ -1,5 +1,6 @@
 """A week of operation by a moved clock: Dagster's own daemon, on a storage as production's, fires every schedule, sensor and condition of
-seven days, and every run does its work on a database on which little happens. What must hold of the week stands in `holds`.
+seven days, and every run does its work, as the role that `aclue roles` makes for it, on a database on which little happens. What must
+hold of the week stands in `holds`.
 
 Moved is Dagster's clock, by which ticks, runs, events, conditions, freshness policies, the purge and the telling of alerts go. The
 server's is not: `now()` in SQL, and with it how old the newest row of a source is, what events are usual, when a day says it was
@@ -31,6 +32,7 @@ from aclue_pipeline.settings import LOCATION, get_settings
 from benchmarks import Result
 from tests.support import daemon as support
 from tests.support.catalogs import CATALOG
+from tests.support.pipeline import pipelines_own
 
 DAY = timedelta(days=1)
 DAYS = 7
@@ -210,7 +212,8 @@ def week(database: Database, admin: Database, dagster: Database, home: Path, **s
         _forget()
         with support.daemon(home, run_launcher=support.AT_ONCE, compute_logs=_PRINTS_NOTHING) as daemon:
             lived = Week(daemon, database, admin, dagster, days)
-            lived.tick(days[0], "00:01")  # from now on schedules are due
+            # From the first on schedules are due; at the second its tables are there, and the days before are missed.
+            lived.tick(days[0], "00:01", "00:07")
             yield lived
     _forget()
 
@@ -225,9 +228,13 @@ def measure(minutes: str = "15") -> list[Result]:
     logging.disable(logging.INFO)
     step = int(minutes)
     times = [f"{at // 60:02}:{at % 60:02}" for at in range(1, 24 * 60, step)]
-    with throwaway.deployed_database(throwaway.CARELESS) as (database, admin), tempfile.TemporaryDirectory() as home:
-        dagster = Database(database.url.removesuffix(database.name) + "dagster")
-        with week(database, admin, dagster, Path(home)) as lived:
+    with (
+        throwaway.server(throwaway.CARELESS) as server,
+        pipelines_own(server) as seen,
+        tempfile.TemporaryDirectory() as home,
+    ):
+        dagster = Database(server.url("dagster"))
+        with week(seen.pipeline, seen.admin, dagster, Path(home)) as lived:
             for day in lived.days:
                 lived.live(day, *times)
             lived.holds()

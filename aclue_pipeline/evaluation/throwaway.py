@@ -23,22 +23,28 @@ CARELESS: Mapping[str, str] = {
 
 
 @contextmanager
-def deployed_database(
-    settings: Mapping[str, str] | None = None, room: str | None = None
-) -> Iterator[tuple[Database, Database]]:
-    """An empty database of catalogue shape A with the five tables and the derived ones (of a room, or all): as its deployer sees it, and
-    as the superuser does."""
+def server(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServer]:
     with tempfile.TemporaryDirectory(prefix="aclue-") as folder:
         Path(folder).chmod(0o711)  # for a server that must not run as root; what it keeps in there is its own
         server = EmbeddedServer(Path(folder), get_settings().pg_bin, settings)
         try:
             server.start()
-            app.install(server.url("aclue", SUPERUSER), shape="a")
-            database, admin = Database(server.url()), Database(server.url("aclue", SUPERUSER))
-            schema.deploy(database)
-            derived.ensure_tables(database, Catalog.load(), room)
-            yield database, admin
-            database.close()
-            admin.close()
+            yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def deployed_database(
+    settings: Mapping[str, str] | None = None, room: str | None = None
+) -> Iterator[tuple[Database, Database]]:
+    """An empty database of catalogue shape A with the five tables and the derived ones (of a room, or all): as its deployer sees it, and
+    as the superuser does."""
+    with server(settings) as own:
+        app.install(own.url("aclue", SUPERUSER), shape="a")
+        database, admin = Database(own.url()), Database(own.url("aclue", SUPERUSER))
+        schema.deploy(database)
+        derived.ensure_tables(database, Catalog.load(), room)
+        yield database, admin
+        database.close()
+        admin.close()

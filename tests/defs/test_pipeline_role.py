@@ -4,44 +4,31 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
-import psycopg
 import pytest
 
-from aclue_pipeline import alerts, schema
+from aclue_pipeline import alerts
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.defs import alerts as alerts_of
 from aclue_pipeline.defs import happened, timetable
 from aclue_pipeline.demo.load import load
 from aclue_pipeline.derived import today
-from aclue_pipeline.postgres import Database, app, script
-from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
-from aclue_pipeline.schema import connected, roles
+from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres.server import EmbeddedServer
+from aclue_pipeline.schema import connected
 from aclue_pipeline.schema.verify import checks
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
+from tests.support.pipeline import pipelines_own
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def pipeline(server: EmbeddedServer) -> Iterator[Database]:
-    name = "pipelines_own"
-    server.create_database(name)
-    app.install(server.url(name, SUPERUSER), shape="a")
-    owner, admin = Database(server.url(name)), Database(server.url(name, SUPERUSER))
-    schema.deploy(owner)
-    roles.roles(admin)
-    load(owner, users=25, days=15)
-    with admin.begin() as connection:
-        script(connection, f"alter role {roles.PIPELINE} password 'narrow'")
-    yield Database(owner.url.replace(owner.url[13:].partition("@")[0], f"{roles.PIPELINE}:narrow"))
-    for database in (owner, admin):
-        database.close()
-    server.drop_database(name)
-    with psycopg.connect(server.url("postgres", SUPERUSER), autocommit=True) as pg:  # roles are the whole server's
-        for role in (roles.ANALYST, roles.PIPELINE, roles.DEPLOYER):
-            pg.execute(f"drop role {role}")
+    with pipelines_own(server) as seen:
+        load(seen.owner, users=25, days=15)
+        yield seen.pipeline
 
 
 def test_every_scheduled_job_does_its_work_as_the_role_that_is_made_for_it(pipeline: Database) -> None:

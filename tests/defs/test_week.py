@@ -1,4 +1,5 @@
-"""A week of operation on real databases, by a moved clock: what is moved, and what is not, benchmarks/week.py says."""
+"""A week of operation on real databases, as the pipeline's own role, by a moved clock: what is moved, and what is not, benchmarks/week.py
+says."""
 
 import re
 from collections import Counter
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.postgres import script
+from aclue_pipeline.postgres.server import EmbeddedServer
 from benchmarks.week import DAY, Grown, Week, week
 from tests.alerts.conftest import Receiver
 from tests.conftest import Databases
 from tests.health.test_history import state
+from tests.support.pipeline import pipelines_own
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
@@ -51,9 +54,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def lived(deployed_db: Database, databases: Databases, receiver: Receiver, tmp_path: Path) -> Iterator[Week]:
-    admin, dagster = databases.admin(deployed_db), databases.copy("supabase")
-    with week(deployed_db, admin, dagster, tmp_path, ACLUE_ALERT_URLS=receiver.url()) as lived:
+def lived(server: EmbeddedServer, databases: Databases, receiver: Receiver, tmp_path: Path) -> Iterator[Week]:
+    dagster = databases.copy("supabase")
+    with (
+        pipelines_own(server) as seen,
+        week(seen.pipeline, seen.admin, dagster, tmp_path, ACLUE_ALERT_URLS=receiver.url()) as lived,
+    ):
         lived.stop("daily_verification")  # takes seconds, and each of its criteria has tests of its own
         yield lived
 
