@@ -96,7 +96,7 @@ def write_file(path: Path, states: Iterable[State]) -> None:
         beside.write_text(json.dumps(rows, default=datetime.isoformat))
         beside.replace(path)
     except OSError as error:
-        raise FileUnusable(f"{path}: {error.strerror}, so that nobody is told") from None
+        raise FileUnusable(f"{path}: {error.strerror}, so that what is told is not remembered") from None
 
 
 def _plain(told: Mapping[str, Told]) -> dict[str, list[str]]:

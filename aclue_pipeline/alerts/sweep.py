@@ -2,9 +2,10 @@
 killed anywhere, the next one says at most one message again, and leaves none out."""
 
 import fcntl
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,12 @@ import sqlalchemy as sa
 
 from aclue_pipeline.alerts import memory
 from aclue_pipeline.alerts.alert import judged, well
-from aclue_pipeline.alerts.decide import Notice, State, due, kept, message, noted, updated
+from aclue_pipeline.alerts.decide import CONFIRM, Notice, State, due, kept, message, noted, updated
 from aclue_pipeline.alerts.targets import Target, send
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.derived import ensure
-from aclue_pipeline.errors import AclueError, AlreadyRunning, NothingFound
+from aclue_pipeline.errors import AclueError, AlreadyRunning, FileUnusable, NothingFound
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.settings import get_settings
@@ -105,7 +106,8 @@ def _sweep(
     keep(states)
     with db.begin() as connection:
         memory.note_judged(connection, [source.name for source in asked], now)
-    beside.unlink(missing_ok=True)
+    with suppress(OSError):  # of a disk that can only be read
+        beside.unlink(missing_ok=True)
     return _tell(states, targets, now, db.label, keep)
 
 
@@ -142,10 +144,41 @@ def _why(error: Exception) -> str:
 def _outage(db: Database, error: Exception, targets: Sequence[Target], now: datetime, beside: Path) -> Swept:
     remedy = "aclue doctor # does the server run, and may this machine reach it?"
     judgement = Judgement("database_answers", db.name, "failed", "error", _why(error), remedy=remedy)
-    states = updated(memory.read_file(beside), _OUTAGE, judged([judgement]), now)
-    states = kept(states, [target.id for target in targets], now)
-    memory.write_file(beside, states.values())
+    known = memory.read_file(beside)
+    states = kept(updated(known, _OUTAGE, judged([judgement]), now), [target.id for target in targets], now)
+    try:
+        memory.write_file(beside, states.values())
+    except FileUnusable as full:
+        # At once: the next sweep will not know that this one found it.
+        states = updated(known, _OUTAGE, judged([judgement, _UNWRITTEN]), now - CONFIRM)
+        refused = _tell_hourly(states, targets, now, db.label, beside.with_suffix(".told"))
+        raise FileUnusable("; ".join([str(full), *(f"{label} {why}" for label, why in refused.items())])) from None
     return _tell(states, targets, now, db.label, lambda after: memory.write_file(beside, after.values()))
+
+
+_UNWRITTEN = Judgement(
+    "alerts_are_remembered",
+    "alerts.json",
+    "failed",
+    "error",
+    "it cannot be written, so that this is told again and again",
+    remedy="make room in ACLUE_HOME, and see that it may be written",
+)
+
+
+def _tell_hourly(
+    states: Mapping[str, State], targets: Sequence[Target], now: datetime, of: str, told: Path
+) -> Mapping[str, str]:
+    """Where nothing can be remembered; the hour is that of an empty file, which takes no room. Who refused."""
+    with suppress(OSError):
+        if abs(now.timestamp() - told.stat().st_mtime) < 3600:
+            return {}
+    swept = _tell(states, targets, now, of, lambda _: None)
+    if swept.says:
+        with suppress(OSError):
+            told.touch()
+            os.utime(told, (now.timestamp(), now.timestamp()))
+    return swept.refused
 
 
 def _tell(
@@ -183,8 +216,14 @@ def _kind(notices: Sequence[Notice]) -> str:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One sweep on this machine, also while the database cannot be asked for a lock."""
-    with path.open("a") as handle:
+    """One sweep on this machine, also while the database cannot be asked for a lock; where there can be no such file, by that alone:
+    told twice is better than never."""
+    try:
+        handle = path.open("a")
+    except OSError:
+        yield
+        return
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

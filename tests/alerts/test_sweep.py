@@ -230,6 +230,17 @@ def test_a_database_that_does_not_answer_is_told_once_and_so_is_its_return(
     assert receiver.taken() == []
 
 
+def test_where_nothing_can_be_written_beside_it_the_database_remembers(
+    post: Post, receiver: Receiver, home: Path
+) -> None:
+    """As on a disk that the system mounted anew, read-only."""
+    (home / "alerts.lock").mkdir()
+    (home / "alerts.json").mkdir()
+    post.found(late="error")
+    post.sweep(late="error")
+    assert len(receiver.taken()) == 1
+
+
 @pytest.mark.slow
 def test_what_was_remembered_by_another_release_is_read_or_set_aside(
     post: Post, receiver: Receiver, home: Path, caplog: pytest.LogCaptureFixture

@@ -1,11 +1,14 @@
 """A disk that is full, the server's or ours: one line that says which, nothing half written, and once there is room the same again ends
 as where nobody disturbed it."""
 
+import os
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from time import time
 
 import dagster as dg
 import psycopg
@@ -16,6 +19,7 @@ from aclue_pipeline.cli.lost_runs import look
 from aclue_pipeline.definitions import run_job
 from aclue_pipeline.errors import FileUnusable
 from aclue_pipeline.settings import PROCESS_TAG, get_settings
+from tests.alerts.conftest import Receiver
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
 from tests.support.storage import stored_in
@@ -81,29 +85,56 @@ def test_a_server_that_crashes_for_want_of_room_for_its_log_goes_on_where_it_was
         assert work.left() == left
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("sync --yes", FULL),
-        ("alerts send --yes", "{home}/alerts.json: No space left on device, so that nobody is told"),
-    ],
-)
-def test_a_command_says_which_disk_is_full(
-    small: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, said: str
-) -> None:
-    """The server's and ours are one here, as in the demo."""
-    database, home = small.databases.copy("shop"), small.home / "home"
-    monkeypatch.setenv("ACLUE_DATABASE_URL", database.url)
-    monkeypatch.setenv("ACLUE_HOME", str(home))
-    monkeypatch.setenv("ACLUE_ALERT_URLS", "json://127.0.0.1:9/")
-    get_settings.cache_clear()
+def _ends_for_want_of_room(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    assert ended.value.code == FileUnusable.exit_code
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.fixture
+def home(small: Small, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The server's disk and ours are one here, as in the demo."""
+    home = small.home / "home"
     home.mkdir(exist_ok=True)
+    monkeypatch.setenv("ACLUE_HOME", str(home))
+    get_settings.cache_clear()
+    yield home
+    get_settings.cache_clear()
+
+
+def test_a_command_says_which_disk_is_full(
+    small: Small, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = small.databases.copy("shop")
+    monkeypatch.setenv("ACLUE_DATABASE_URL", database.url)
     with small.full() as fill:
         fill()
-        with pytest.raises(SystemExit) as ended:
-            main(command.split())
-    assert ended.value.code == FileUnusable.exit_code
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"aclue: {said.format(database.label, home=home)}")
+        assert _ends_for_want_of_room("sync --yes", capsys).startswith(f"aclue: {FULL.format(database.label)}")
+
+
+def test_where_no_memory_has_room_it_is_told_every_hour(
+    small: Small, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the database nor the data directory can note that it was."""
+    database = small.databases.copy("shop")
+    said = f"aclue: {home}/alerts.json: No space left on device, so that what is told is not remembered"
+    with closing(Receiver()) as receiver, small.full() as fill:
+        monkeypatch.setenv("ACLUE_DATABASE_URL", database.url)
+        monkeypatch.setenv("ACLUE_ALERT_URLS", receiver.url())
+        get_settings.cache_clear()
+        fill()
+        assert _ends_for_want_of_room("alerts send --yes", capsys).startswith(said)
+        [told] = receiver.taken()
+        assert told.splitlines()[0] == f"aclue: 2 new ({database.label})"
+        assert f"new, error: database_answers:{database.name}: the server of …/{database.name} has no room left" in told
+        assert "new, error: alerts_are_remembered:alerts.json: it cannot be written" in told
+        assert _ends_for_want_of_room("alerts send --yes", capsys).startswith(said)
+        assert receiver.taken() == []
+        an_hour_ago = time() - 3601
+        os.utime(home / "alerts.told", (an_hour_ago, an_hour_ago))
+        _ends_for_want_of_room("alerts send --yes", capsys)
+        assert len(receiver.taken()) == 1
 
 
 def test_a_full_data_directory_ends_no_run(small: Small, databases: Databases) -> None:
