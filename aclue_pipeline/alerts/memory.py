@@ -18,7 +18,7 @@ from aclue_pipeline.postgres import query
 
 _LOG = logging.getLogger(__name__)
 
-#: What a row raises that another release may have written.
+#: What another release may have written raises.
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 
 _SAVE = sa.text("""
@@ -33,16 +33,10 @@ set (source, severity, sentence, remedy, began_at, ended_at, returns, told, ackn
 
 
 def load(connection: sa.Connection) -> dict[str, State]:
-    """Every state; none where the table is not there yet. A row that cannot be read is logged and left out: it is found anew."""
+    """Every state; none where the table is not there yet."""
     if not query(connection, "select where to_regclass('pipeline.alerts') is not null"):
         return {}
-    states = {}
-    for row in query(connection, "table pipeline.alerts"):
-        try:
-            states[row["key"]] = _state(row)
-        except _UNREADABLE as error:
-            _LOG.warning("the alert %s cannot be read (%s) and is forgotten", row["key"], type(error).__name__)
-    return states
+    return {row["key"]: _state(row) for row in query(connection, "table pipeline.alerts")}
 
 
 def save(connection: sa.Connection, states: Mapping[str, State]) -> None:
@@ -104,13 +98,25 @@ def _plain(told: Mapping[str, Told]) -> dict[str, list[str]]:
 
 
 def _state(row: Mapping[str, Any]) -> State:
-    """Of a row of this release or another: what this one does not know is left out. Raises where it is no such row."""
+    """Of a row of this release or another: what this one does not know is left out, and told again. Raises where it is no such row."""
     known: dict[str, Any] = {
         name: row[name] and _time(row[name]) if name in _TIMES else row[name] for name in _FIELDS & row.keys()
     }
-    told = {target: Told(_severity(word), _time(at)) for target, (word, at) in row.get("told", {}).items()}
-    known |= {"severity": _severity(row["severity"]), "began_at": _time(row["began_at"]), "told": told}
+    known |= {
+        "severity": _severity(row["severity"]),
+        "began_at": _time(row["began_at"]),
+        "told": _told(row.get("told")),
+    }
     return State(**known)
+
+
+def _told(said: object) -> dict[str, Told]:
+    told = {}
+    for target, one in said.items() if isinstance(said, Mapping) else ():
+        with suppress(*_UNREADABLE):
+            word, at = one
+            told[target] = Told(_severity(word), _time(at))
+    return told
 
 
 _FIELDS = {field.name for field in fields(State)}
@@ -122,4 +128,4 @@ def _time(said: str | datetime) -> datetime:
 
 
 def _severity(word: str) -> str:
-    return SEVERITIES[SEVERITIES.index(word)]
+    return word if word in SEVERITIES else SEVERITIES[-1]

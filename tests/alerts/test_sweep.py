@@ -265,9 +265,15 @@ def test_what_was_remembered_by_another_release_is_read_or_set_aside(
     post.found(late="error")
     assert len(receiver.taken()) == 1
     with there.begin() as connection:
-        query(connection, """update pipeline.alerts set told = '{"somebody": "was told"}'""")
-    post.found(late="error")
-    assert len(receiver.taken()) == 1, "found anew"
+        query(connection, """update pipeline.alerts set told = '{"somebody": "was told"}', severity = 'fatal'""")
+    post.sweep(late="error")
+    assert len(receiver.taken()) == 1, "whom it was told, nobody knows"
+    for told in "{}", "[]", "7":
+        acknowledge(there, "late:public.clicks", "ann")
+        with there.begin() as connection:
+            query(connection, "update pipeline.alerts set told = cast(:told as jsonb)", told=told)
+        post.sweep(late="error")
+        assert receiver.taken() == [], "somebody took it on"
 
 
 @pytest.mark.slow
