@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.database, pytest.mark.slow]
 FULL = "the server of {} has no room left on its disk; make some, then run it again"
 
 
-@pytest.mark.parametrize("job", ["sync_facts", "rebuild_revenue_and_funnel", "deploy_schema"])
+@pytest.mark.parametrize("job", ["sync_facts", "rebuild_revenue_and_funnel", "refresh_preferences", "deploy_schema"])
 def test_a_servers_disk_that_is_full_is_one_line_and_nothing_by_halves(
     small: Small, statements: Statements, undisturbed: Undisturbed, job: str
 ) -> None:
