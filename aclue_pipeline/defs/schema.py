@@ -28,6 +28,7 @@ from aclue_pipeline.errors import (
     SettingsError,
     VerificationFailed,
 )
+from aclue_pipeline.postgres import driver
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.signoff import signoff
 from aclue_pipeline.schema.verify import checks, verify
@@ -79,8 +80,7 @@ def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> t
     from aclue_pipeline.schema import history
     from aclue_pipeline.schema.look import look
 
-    pg = connection.connection.driver_connection
-    assert pg is not None
+    pg = driver(connection)
     try:
         todo = look(pg)
     except NotOurs as error:

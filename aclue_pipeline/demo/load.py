@@ -22,7 +22,7 @@ from aclue_pipeline.demo.simulator import FIRST_DAY, SEED, UNSETTLED_DAYS, USERS
 from aclue_pipeline.demo.tables import EVENTS
 from aclue_pipeline.demo.visitors import browser_ids
 from aclue_pipeline.errors import RowsExist, SchemaIncomplete
-from aclue_pipeline.postgres import Database, app, query, script
+from aclue_pipeline.postgres import Database, app, identifier, query, script
 from aclue_pipeline.postgres.copy import copy_frame
 
 Progress = Callable[[str], None]
@@ -230,18 +230,14 @@ def _without(gone: dict[str, Any], table: str, rows: pd.DataFrame) -> pd.DataFra
 
 def _counts(pg: psycopg.Connection[Any]) -> dict[str, int]:
     counts = sql.SQL(" union all ").join(
-        sql.SQL("select {}, count(*) from {}").format(table, _named(table)) for table in TABLES
+        sql.SQL("select {}, count(*) from {}").format(table, identifier(table)) for table in TABLES
     )
     return dict(pg.execute(counts).fetchall())
 
 
-def _named(table: str) -> sql.Identifier:
-    return sql.Identifier(*table.split("."))
-
-
 def _copy(pg: psycopg.Connection[Any], table: str, rows: pd.DataFrame) -> None:
     """The columns that the table has: the two catalogue shapes differ in some."""
-    has = pg.execute(sql.SQL("select * from {} limit 0").format(_named(table))).description or []
+    has = pg.execute(sql.SQL("select * from {} limit 0").format(identifier(table))).description or []
     if len(rows):
         copy_frame(pg, table, rows[[column.name for column in has if column.name in rows]])
 
@@ -249,7 +245,7 @@ def _copy(pg: psycopg.Connection[Any], table: str, rows: pd.DataFrame) -> None:
 def _merge(pg: psycopg.Connection[Any], table: str, rows: pd.DataFrame) -> None:
     """Rows that may be there already; changes in place, as an app's server would: the table's trigger tells when."""
     pg.execute(
-        sql.SQL("create temporary table merged (like {} including defaults) on commit drop").format(_named(table))
+        sql.SQL("create temporary table merged (like {} including defaults) on commit drop").format(identifier(table))
     )
     _copy(pg, "merged", rows)
     setting = sql.SQL(", ").join(
@@ -257,5 +253,5 @@ def _merge(pg: psycopg.Connection[Any], table: str, rows: pd.DataFrame) -> None:
     )
     doing = sql.SQL("update set {}").format(setting) if table in _MUTABLE else sql.SQL("nothing")
     insert = sql.SQL("insert into {} select * from merged on conflict (id) do {}")
-    pg.execute(insert.format(_named(table), doing))
+    pg.execute(insert.format(identifier(table), doing))
     pg.execute("drop table merged")

@@ -1,12 +1,12 @@
 """What was done to a table, view or function, and the comments that each carries in the database."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import sql
 
 from aclue_pipeline.catalog import Function, Table
 from aclue_pipeline.derived.statement import Pg
+from aclue_pipeline.postgres import identifier
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,6 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.table}: {self.did}"
-
-
-def identifier(key: str) -> Any:
-    return sql.Identifier(*key.split("."))
 
 
 def describe(pg: Pg, table: Table) -> None:

@@ -12,7 +12,7 @@ from psycopg import sql
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.statement import Pg, filled, is_there, named_errors
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, identifier
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import get_settings
 
@@ -118,9 +118,8 @@ def clear(db: Database, catalog: Catalog) -> dict[str, int]:
     """Clear all that is due, and the notes of it; rows cleared, by table. Two at once take turns."""
     facts.ensure_facts(db, catalog)
     done: dict[str, int] = {}
-    with db.begin() as connection, wait_for_lock(connection, facts.LOCK), named_errors():
-        pg = connection.connection.driver_connection
-        assert pg is not None
+    with db.psycopg() as pg, named_errors():
+        wait_for_lock(pg, facts.LOCK)
         _add(done, clear_noted(pg, catalog))
         _add(done, _clear_orders(pg, catalog))
     with db.psycopg() as pg:
@@ -142,7 +141,7 @@ def clear_noted(pg: Pg, catalog: Catalog) -> dict[str, int]:
     pg.execute(filled(pg, forget_people.read_text(encoding="utf-8"), {"is_full": True}))
     for key in of_ours(pg, catalog):
         forget = sql.SQL("delete from {} f where not exists (select from auth.users u where u.id = f.user_id)")
-        done[key] = pg.execute(forget.format(sql.Identifier(*key.split(".")))).rowcount
+        done[key] = pg.execute(forget.format(identifier(key))).rowcount
     if is_there(pg, "pipeline.taste_models") and is_there(pg, "staging.rounds"):
         pg.execute("set local statement_timeout = 0")  # it reads everybody's rounds of swiping
         done["pipeline.taste_models"] = pg.execute(WORDS).rowcount

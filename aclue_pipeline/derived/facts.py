@@ -11,7 +11,7 @@ from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.derived.needed import DAY, spans
 from aclue_pipeline.derived.statement import Pg, filled, local_day, named_errors, one, row
 from aclue_pipeline.derived.tables import ensure
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, identifier
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
 
@@ -121,9 +121,7 @@ def _analyze(pg: Pg, catalog: Catalog) -> None:
     """Let the server know what was just filled: until autovacuum comes by, everything that follows would be planned for empty tables."""
     filled_tables = [table.key for table in catalog.room("staging", "facts")]
     filled_tables += ["pipeline.person_numbers", "pipeline.session_numbers"]
-    pg.execute(
-        sql.SQL("analyze {}").format(sql.SQL(", ").join(sql.Identifier(*key.split(".")) for key in filled_tables))
-    )
+    pg.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(identifier, filled_tables))))
 
 
 def make_secret(pg: Pg) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.statement import local_day
+from aclue_pipeline.postgres import driver
 from aclue_pipeline.settings import get_settings
 
 COUNT_SECONDS = 5
@@ -21,9 +22,7 @@ _MONEY = re.compile("^(actual_|expected_)?commission(_to_date)?$")
 
 def today(connection: sa.Connection) -> date:
     """The day it is in the reporting zone, by the server's clock."""
-    pg = connection.connection.driver_connection
-    assert pg is not None
-    return local_day(pg)
+    return local_day(driver(connection))
 
 
 def count(connection: sa.Connection, table: Table) -> int | None:

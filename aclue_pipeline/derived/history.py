@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from aclue_pipeline.catalog import Table
 from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, local_day, one, row
 from aclue_pipeline.errors import CannotEvolve, NothingFound
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, identifier
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _restate(
                    select distinct null::date, 'new day', jsonb_build_object({shared}) from {source} u
                    where u.publication > (select max(p.number) from pipeline.publications p where p.table_name = {key})
                      and not exists (select from analytics.restatements r where r.publication = u.publication and r.day = u.day)""",
-                table, shared=sql.SQL(", ").join(shared), source=sql.Identifier(*key.split(".")),
+                table, shared=sql.SQL(", ").join(shared), source=identifier(key),
             )  # fmt: skip
     rows = execute(
         pg, _RESTATE, table, number=number, at=at, causes=Jsonb(dict(causes)), numbers=_numbers(pg, table),
@@ -260,9 +260,7 @@ def archive(pg: Pg, table: Table, version: str) -> str:
     _drop_function(pg, table)
     for old, new in ((f"history.{table.name}", f"{name}_replaced"), (table.key, name)):
         if is_there(pg, old):
-            pg.execute(
-                sql.SQL("alter table {} rename to {}").format(sql.Identifier(*old.split(".")), sql.Identifier(new))
-            )
+            pg.execute(sql.SQL("alter table {} rename to {}").format(identifier(old), sql.Identifier(new)))
     execute(pg, "alter table {renamed} set schema history", table, renamed=sql.Identifier(table.schema, name))
     pg.execute("delete from pipeline.days where table_name = %s", [table.key])
     pg.execute("delete from pipeline.dirty where table_name = %s", [table.key])

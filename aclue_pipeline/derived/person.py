@@ -12,7 +12,7 @@ from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.erasure import Relation, clear_noted, clear_rows, of_ours, relations
 from aclue_pipeline.derived.statement import Pg, is_there, named_errors
 from aclue_pipeline.errors import DependentsExist, MissingPrerequisite, NothingFound
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, identifier
 from aclue_pipeline.postgres.locks import wait_for_lock
 
 #: The account, wherever the tables' user_id refers to; ours refer to auth.users.
@@ -57,9 +57,8 @@ def erase(db: Database, catalog: Catalog, user: UUID) -> dict[str, int]:
     to the account; nothing is changed then.
     """
     facts.ensure_facts(db, catalog)
-    with db.begin() as connection, wait_for_lock(connection, facts.LOCK), named_errors():
-        pg = connection.connection.driver_connection
-        assert pg is not None
+    with db.psycopg() as pg, named_errors():
+        wait_for_lock(pg, facts.LOCK)
         return _erase(pg, catalog, user)
 
 
@@ -69,7 +68,7 @@ def _erase(pg: Pg, catalog: Catalog, user: UUID) -> dict[str, int]:
     done = {one.key: _count(pg, one.quoted, "user_id", user) for one in tables}
     done |= {f"{schema}.{name}": _count(pg, sql.Identifier(schema, name), key, user) for schema, name, key in accounts}
     for key in of_ours(pg, catalog):
-        done[key] = _count(pg, sql.Identifier(*key.split(".")), "user_id", user)
+        done[key] = _count(pg, identifier(key), "user_id", user)
     visitors = [name for (name,) in pg.execute(_VISITORS, [user]).fetchall()]
     clear_rows(pg, catalog, but=user)  # of who went before, which are not counted as this person's
     there = pg.execute("select token from pipeline.erasures where user_id = %s limit 1", [user]).fetchone()
@@ -92,7 +91,7 @@ def _erase(pg: Pg, catalog: Catalog, user: UUID) -> dict[str, int]:
         for one, column in [
             *((sql.Identifier(schema, name), key) for schema, name, key in accounts),
             *((table.quoted, "user_id") for table in tables if not table.outlives),
-            *((sql.Identifier(*key.split(".")), "user_id") for key in of_ours(pg, catalog)),
+            *((identifier(key), "user_id") for key in of_ours(pg, catalog)),
         ]:
             pg.execute(sql.SQL("delete from {} where {} = {}").format(one, sql.Identifier(column), whose))
     except errors.ForeignKeyViolation as error:
@@ -120,7 +119,7 @@ def _held(pg: Pg, catalog: Catalog, user: UUID) -> Iterator[tuple[str, sql.Compo
         ownerless = sql.SQL("select * from {} where user_id is null and anonymous_id = any({}::text[])")
         yield table.key, ownerless.format(table.quoted, sql.Literal(sorted(visitors)))
     for key in of_ours(pg, catalog):
-        yield key, _rows(sql.Identifier(*key.split(".")), "user_id", whose)
+        yield key, _rows(identifier(key), "user_id", whose)
     if not numbered:
         return
     number = sql.SQL(
@@ -133,7 +132,7 @@ def _held(pg: Pg, catalog: Catalog, user: UUID) -> Iterator[tuple[str, sql.Compo
     for key in ("staging.click_facts", "staging.session_facts"):
         if is_there(pg, key):
             kept = sql.SQL("select * from {} where person_number in ({})")
-            yield key, kept.format(sql.Identifier(*key.split(".")), number)
+            yield key, kept.format(identifier(key), number)
 
 
 def _accounts(pg: Pg, tables: list[Relation]) -> list[tuple[str, str, str]]:

@@ -14,11 +14,11 @@ from aclue_pipeline.catalog import BOOKKEEPING, Catalog, Described, Function, Ta
 from aclue_pipeline.catalog.statement import parsed
 from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
-from aclue_pipeline.derived.described import Change, describe, identifier
+from aclue_pipeline.derived.described import Change, describe
 from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
 from aclue_pipeline.derived.views import ensure_function, ensure_view, lacks_readers
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, driver, identifier
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import get_settings
 
@@ -55,11 +55,12 @@ def ensure(connection: sa.Connection, catalog: Catalog, *wanted: Described) -> l
     dropped unasked."""
     kept = (table for table in catalog.room("pipeline") if not table.readers)  # what others read stands on more
     closure = catalog.closure(*kept, *wanted)
-    pg = _driver(connection)
+    pg = driver(connection)
     refuse_blindness(pg, catalog)
     if not _stale(pg, closure):
         return _keep_settings(pg, catalog)
-    with wait_for_lock(connection, "catalog"), named_errors():
+    wait_for_lock(pg, "catalog")
+    with named_errors():
         _create_schemas(pg)
         todo, done = _stale(pg, closure), dict[str, Described]()
         changes: list[Change] = []
@@ -96,12 +97,6 @@ def _keep_settings(pg: Pg, catalog: Catalog) -> list[Change]:
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
-
-
-def _driver(connection: sa.Connection) -> Pg:
-    pg = connection.connection.driver_connection
-    assert pg is not None
-    return pg
 
 
 def _stale(pg: Pg, wanted: list[Described]) -> list[Described]:

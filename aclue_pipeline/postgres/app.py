@@ -7,7 +7,7 @@ import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.errors import MissingPrerequisite, UnknownCatalogue
-from aclue_pipeline.postgres.connection import Database, query, script
+from aclue_pipeline.postgres.connection import Database, driver, query, script
 from aclue_pipeline.settings import sql_folder
 
 Shape = Literal["a", "b"]
@@ -60,8 +60,7 @@ def install(admin_url: str, shape: Shape | None, default_grants: bool = True) ->
 
 
 def _install_tables(connection: sa.Connection, wanted: Shape) -> None:
-    pg = connection.connection.driver_connection
-    assert pg is not None
+    pg = driver(connection)
     if not _columns(pg, "public.products"):
         script(connection, "set local role postgres")
         script(connection, _sql("tables"))

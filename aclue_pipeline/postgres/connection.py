@@ -337,11 +337,21 @@ def is_transient(error: BaseException) -> bool:
     return _is_cut(of_driver) or of_driver.sqlstate in _TRY_AGAIN
 
 
-def script(connection: sa.Connection, text: str) -> None:
-    """Run SQL as it stands, one or many statements: `:x` and `%` in it are itself, never a parameter."""
+def driver(connection: sa.Connection) -> psycopg.Connection[Any]:
+    """The driver's own connection, in the same transaction."""
     pg = connection.connection.driver_connection
     assert pg is not None
-    with pg.cursor() as cursor:
+    return pg
+
+
+def identifier(key: str) -> sql.Identifier:
+    """`schema.name` as the server quotes it."""
+    return sql.Identifier(*key.split("."))
+
+
+def script(connection: sa.Connection, text: str) -> None:
+    """Run SQL as it stands, one or many statements: `:x` and `%` in it are itself, never a parameter."""
+    with driver(connection).cursor() as cursor:
         connection.exec_driver_sql("select 1")  # SQLAlchemy opens its transaction before the driver sees ours
         cursor.execute(text)
 

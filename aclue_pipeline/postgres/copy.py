@@ -8,11 +8,9 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
+from aclue_pipeline.postgres.connection import identifier
+
 _BLOCK_ROWS = 50_000
-
-
-def _identifier(table: str) -> Any:
-    return sql.Identifier(*table.split("."))
 
 
 def copy_frame(pg: psycopg.Connection[Any], table: str, frame: pd.DataFrame) -> int:
@@ -23,7 +21,7 @@ def copy_frame(pg: psycopg.Connection[Any], table: str, frame: pd.DataFrame) -> 
     """
     columns = [str(column) for column in frame.columns]
     statement = sql.SQL("copy {} ({}) from stdin").format(
-        _identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
         for start in range(0, len(frame), _BLOCK_ROWS):

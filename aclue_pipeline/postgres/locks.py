@@ -8,7 +8,7 @@ import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.errors import AlreadyRunning
-from aclue_pipeline.postgres.connection import Database, query
+from aclue_pipeline.postgres.connection import Database, driver
 
 _TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _HOLDER = """
@@ -23,8 +23,7 @@ where l.locktype = 'advisory' and l.granted and l.database = (select oid from pg
 @contextmanager
 def advisory_lock(connection: sa.Connection, name: str) -> Iterator[None]:
     """Hold the lock `aclue:<name>` for the block, on a connection in autocommit that stays open. Raises AlreadyRunning."""
-    pg = connection.connection.driver_connection
-    assert pg is not None
+    pg = driver(connection)
     hold(pg, name)
     try:
         yield
@@ -50,11 +49,9 @@ def holder(pg: psycopg.Connection[Any], name: str) -> tuple[int, str, str | None
     return pg.execute(_HOLDER, [f"aclue:{name}"]).fetchone()
 
 
-@contextmanager
-def wait_for_lock(connection: sa.Connection, name: str) -> Iterator[None]:
-    """Hold the lock `aclue:<name>` until the transaction ends, waiting for whoever has it now."""
-    query(connection, "select pg_advisory_xact_lock(hashtextextended(:name, 0))", name=f"aclue:{name}")
-    yield
+def wait_for_lock(pg: psycopg.Connection[Any], name: str) -> None:
+    """Take the lock `aclue:<name>` until the transaction ends, waiting for whoever has it now."""
+    pg.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"aclue:{name}"])
 
 
 @contextmanager
@@ -64,8 +61,7 @@ def snapshot(db: Database, *, alone: str, beside: Sequence[str] = ()) -> Iterato
     Its snapshot then holds all that whoever had the locks before has committed; they go when the transaction has ended.
     """
     with db.autocommit() as connection:
-        pg = connection.connection.driver_connection
-        assert pg is not None
+        pg = driver(connection)
         try:
             shared = (
                 "select pg_advisory_lock_shared(hashtextextended('aclue:' || name, 0)) from unnest(%s::text[]) as name"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from aclue_pipeline.errors import NotOurs, SettingsError
+from aclue_pipeline.postgres import driver
 from aclue_pipeline.schema import history
 from aclue_pipeline.schema.census import Census, Key, Thing, take
 from aclue_pipeline.schema.census.thing import fingerprint as fingerprint_of
@@ -72,9 +73,7 @@ def _followed(pg: Pg, changes: Sequence[Change], there: Census) -> list[Change]:
 
 def census(connection: "sa.Connection") -> Census:
     """What is deployed."""
-    pg = connection.connection.driver_connection
-    assert pg is not None
-    return take(pg, declared().tables, declared().functions)
+    return take(driver(connection), declared().tables, declared().functions)
 
 
 def fingerprint(connection: "sa.Connection") -> str:

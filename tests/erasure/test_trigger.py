@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, driver
 from tests.oracles.facts import AGENTS
 
 pytestmark = pytest.mark.database
@@ -121,8 +121,7 @@ def test_what_the_trigger_clears_is_what_is_tagged(deployed_db: Database) -> Non
 def test_deleting_many_accounts_is_linear(deployed_db: Database) -> None:
     """No row reads the notes of all others, also where there were none, and the server knew, when the trigger's plan was made."""
     with deployed_db.autocommit() as connection:
-        pg = connection.connection.driver_connection
-        assert pg is not None
+        pg = driver(connection)
         pg.execute("vacuum pipeline.erasures")
         pg.execute(
             "insert into auth.users (id, created_at) select gen_random_uuid(), now() from generate_series(1, 500)"

@@ -22,7 +22,7 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.days import rebuild
 from aclue_pipeline.derived.statement import one
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, driver, identifier
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.conftest import Databases
 from tests.oracles.sync import Memory, key
@@ -44,16 +44,11 @@ def unbounded(server: EmbeddedServer) -> Iterator[tuple[Database, Pg]]:
     db = databases.copy("deployed")
     admin = databases.admin(db)
     with admin.autocommit() as connection:
-        pg = connection.connection.driver_connection
-        assert pg is not None
+        pg = driver(connection)
         for table in histories.SOURCES.values():
             asked = "select conname from pg_constraint where contype = 'c' and conrelid = %s::regclass and %s like 'public.%%'"
             for (name,) in pg.execute(asked, [table, table]).fetchall():
-                pg.execute(
-                    sql.SQL("alter table {} drop constraint {}").format(
-                        sql.Identifier(*table.split(".")), sql.Identifier(name)
-                    )
-                )
+                pg.execute(sql.SQL("alter table {} drop constraint {}").format(identifier(table), sql.Identifier(name)))
         yield db, pg
     databases.close()
 
