@@ -1,10 +1,10 @@
 """Writes what the catalog describes: tables, views and functions (`ensure`), the rows of days and of whole tables (`rebuild`,
-`replace_days`, `replace_whole`); keeps what they replace (`as_of`, `restated`) and says why a day says what it says (`explain`).
+`replace_days`, `replace_whole`); keeps what they replace (`restated`) and says why a day says what it says (`explain`).
 What the numbers mean belongs to the SQL files, when they are computed to Dagster."""
 
 from aclue_pipeline.derived.days import DayResult, Replaced, rebuild, replace_days, replace_whole, whole
 from aclue_pipeline.derived.facts import Synced, sync
-from aclue_pipeline.derived.history import as_of, restated
+from aclue_pipeline.derived.history import restated
 from aclue_pipeline.derived.needed import (
     dirty_days,
     is_known,
@@ -23,7 +23,6 @@ __all__ = [
     "DayResult",
     "Replaced",
     "Synced",
-    "as_of",
     "dirty_days",
     "ensure",
     "ensure_tables",

@@ -1,5 +1,5 @@
 """What was published before: rows that others replaced go to history.<table> under a publication number, and what that did to
-each number to analytics.restatements, with its causes. `as_of` reads what was published at any time."""
+each number to analytics.restatements, with its causes. history.<table>(at) reads what was published at any time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from aclue_pipeline.catalog import Table
 from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, local_day, one, row
-from aclue_pipeline.errors import CannotEvolve, NothingFound
+from aclue_pipeline.errors import CannotEvolve
 from aclue_pipeline.postgres import Database, identifier
 
 
@@ -183,23 +183,6 @@ def _numbers(pg: Pg, table: Table) -> list[str]:
 
 
 # --- what was published at a time ---------------------------------------------------------------------------------------
-
-
-def as_of(db: Database, table: Table, at: int | datetime) -> list[dict[str, Any]]:
-    """The table's rows as they were published at a time, or with the publication of a number.
-
-    Raises NothingFound where the table had another grain then.
-    """
-    with db.psycopg() as pg, pg.cursor(row_factory=dict_row) as cursor:
-        if isinstance(at, int):
-            # Numbers of one table rise with time, so that a number is a time.
-            found = "select coalesce(max(at), '-infinity')::text from pipeline.publications where table_name = %s and number <= %s"
-            at = one(pg, found, [table.key, at])
-        read = sql.SQL("select * from {}(%s::timestamptz)").format(sql.Identifier("history", table.name))
-        try:
-            return cursor.execute(read, [at]).fetchall()
-        except errors.RaiseException as error:
-            raise NothingFound(error.diag.message_primary or str(error)) from None
 
 
 _AS_OF = """

@@ -80,8 +80,9 @@ def read(db: Database, *, without: set[str] | frozenset[str] = frozenset(NUMBERS
     return {table.name: _rows(db, f"select * from {table.key}", without) for table in TABLES}
 
 
-def as_of(db: Database, at: datetime | int) -> Rows:
-    return {table.name: _sorted([tuple(row.values()) for row in derived.as_of(db, table, at)]) for table in TABLES}
+def as_of(db: Database, at: datetime) -> Rows:
+    """What each said at a time."""
+    return {table.name: _rows(db, f"select * from history.{table.name}('{at}')", set()) for table in TABLES}
 
 
 def _rows(db: Database, select: str, without: set[str] | frozenset[str]) -> list[tuple[Any, ...]]:
