@@ -5,6 +5,7 @@ import difflib
 import getpass
 import os
 import re
+import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
@@ -44,6 +45,18 @@ def checkout() -> Path | None:
     """The folder of the checkout this package runs from; None in an installed wheel."""
     root = Path(__file__).resolve().parent.parent
     return root if (root / "workspace.yaml").is_file() else None
+
+
+def revision() -> str:
+    """The commit of that checkout; "" without one, or without git."""
+    root = checkout()
+    try:
+        done = root and subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done and done.returncode == 0 else ""
 
 
 def person() -> str:

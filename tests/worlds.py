@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -17,7 +16,7 @@ from psycopg import sql
 from aclue_pipeline import derived
 from aclue_pipeline.checks import of_file
 from aclue_pipeline.derived import facts
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
@@ -352,7 +351,7 @@ def _named(table: str) -> sql.Identifier:
     return sql.Identifier(*table.split("."))
 
 
-def copy_in(pg: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def copy_in(pg: Pg, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("copy {} ({}) from stdin").format(_named(table), names)
     with pg.cursor() as cursor, cursor.copy(statement) as copy:

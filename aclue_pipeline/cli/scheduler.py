@@ -6,12 +6,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.errors import AlreadyRunning, Unreachable
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.postgres.locks import hold, holder
 
 LOCK = "scheduler"
@@ -29,7 +29,7 @@ def schedule_alone(
     """
     pg = _take(url)
 
-    def keep(pg: psycopg.Connection[Any]) -> None:
+    def keep(pg: Pg) -> None:
         while True:
             time.sleep(every)
             try:
@@ -45,7 +45,7 @@ def schedule_alone(
     threading.Thread(target=keep, args=(pg,), name="scheduler-lock", daemon=True).start()
 
 
-def _take(url: str) -> psycopg.Connection[Any]:
+def _take(url: str) -> Pg:
     plain = sa.make_url(url).set(drivername="postgresql")
     host = socket.gethostname()[:32]  # the server keeps 63 bytes of a session's name
     try:

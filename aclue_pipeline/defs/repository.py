@@ -1,28 +1,18 @@
 """Where the source of what runs here can be read by everybody: the commit that is installed, and each file's path in the repository."""
 
 import json
-import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from aclue_pipeline import __version__
-from aclue_pipeline.settings import checkout, sql_folder
+from aclue_pipeline.settings import revision, sql_folder
 
 
 @cache
 def commit() -> str:
     """The checkout's; of an installed package what pip noted when it took it from git; else the tag of the version."""
-    root = checkout()
-    return (_of_checkout(root) if root else _noted_by_pip()) or f"v{__version__}"
-
-
-def _of_checkout(root: Path) -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):  # no git here
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return revision() or _noted_by_pip() or f"v{__version__}"
 
 
 def _noted_by_pip() -> str:

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
@@ -22,7 +21,7 @@ from aclue_pipeline.demo.simulator import FIRST_DAY, SEED, UNSETTLED_DAYS, USERS
 from aclue_pipeline.demo.tables import EVENTS
 from aclue_pipeline.demo.visitors import browser_ids
 from aclue_pipeline.errors import RowsExist, SchemaIncomplete
-from aclue_pipeline.postgres import Database, app, identifier, query, script
+from aclue_pipeline.postgres import Database, Pg, app, identifier, query, script
 from aclue_pipeline.postgres.copy import copy_frame
 
 Progress = Callable[[str], None]
@@ -180,7 +179,7 @@ def _pieces(had: Loaded | None, wanted: Loaded) -> Iterator[Piece]:
             yield range(start, min(start + size, people.stop)), begin, end, known_until
 
 
-def _write(pg: psycopg.Connection[Any], had: Loaded | None, wanted: Loaded, progress: Progress) -> dict[str, int]:
+def _write(pg: Pg, had: Loaded | None, wanted: Loaded, progress: Progress) -> dict[str, int]:
     pg.execute("select pg_advisory_xact_lock(hashtextextended('aclue:demo', 0))")
     simulator, now = Simulator(wanted.anchor, wanted.seed), (wanted.last_day - wanted.anchor).days
     before, rows, gone = _counts(pg), 0, _gone(simulator)
@@ -228,21 +227,21 @@ def _without(gone: dict[str, Any], table: str, rows: pd.DataFrame) -> pd.DataFra
     return rows[(rows["user_id"] != gone["user"]) | there]
 
 
-def _counts(pg: psycopg.Connection[Any]) -> dict[str, int]:
+def _counts(pg: Pg) -> dict[str, int]:
     counts = sql.SQL(" union all ").join(
         sql.SQL("select {}, count(*) from {}").format(table, identifier(table)) for table in TABLES
     )
     return dict(pg.execute(counts).fetchall())
 
 
-def _copy(pg: psycopg.Connection[Any], table: str, rows: pd.DataFrame) -> None:
+def _copy(pg: Pg, table: str, rows: pd.DataFrame) -> None:
     """The columns that the table has: the two catalogue shapes differ in some."""
     has = pg.execute(sql.SQL("select * from {} limit 0").format(identifier(table))).description or []
     if len(rows):
         copy_frame(pg, table, rows[[column.name for column in has if column.name in rows]])
 
 
-def _merge(pg: psycopg.Connection[Any], table: str, rows: pd.DataFrame) -> None:
+def _merge(pg: Pg, table: str, rows: pd.DataFrame) -> None:
     """Rows that may be there already; changes in place, as an app's server would: the table's trigger tells when."""
     pg.execute(
         sql.SQL("create temporary table merged (like {} including defaults) on commit drop").format(identifier(table))

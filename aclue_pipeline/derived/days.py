@@ -15,11 +15,11 @@ from psycopg.types.json import Json
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived import facts, history
 from aclue_pipeline.derived.needed import DAY, needed, readers, settle, span, spans
-from aclue_pipeline.derived.statement import Pg, compute, execute, named_errors, one, parts_of, row
+from aclue_pipeline.derived.statement import compute, execute, named_errors, one, parts_of, row
 from aclue_pipeline.derived.tables import ensure
 from aclue_pipeline.derived.upgrades import select_of, take_over
 from aclue_pipeline.errors import DaysFailed, SqlFileError
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from aclue_pipeline.catalog import Function, Table
-from aclue_pipeline.derived.statement import Pg
-from aclue_pipeline.postgres import identifier
+from aclue_pipeline.postgres import Pg, identifier
 
 
 @dataclass(frozen=True)

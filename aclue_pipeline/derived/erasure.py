@@ -11,8 +11,8 @@ from psycopg import sql
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
-from aclue_pipeline.derived.statement import Pg, filled, is_there, named_errors
-from aclue_pipeline.postgres import Database, identifier
+from aclue_pipeline.derived.statement import filled, is_there, named_errors
+from aclue_pipeline.postgres import Database, Pg, identifier
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import get_settings
 

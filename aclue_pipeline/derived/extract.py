@@ -14,9 +14,9 @@ import duckdb
 from psycopg import sql
 
 from aclue_pipeline.catalog import Catalog, Table
-from aclue_pipeline.derived.statement import Pg, columns_of, is_there, listed, named_errors, one
+from aclue_pipeline.derived.statement import columns_of, is_there, listed, named_errors, one
 from aclue_pipeline.errors import NothingFound
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 
 Days = tuple[date | None, date | None]
 

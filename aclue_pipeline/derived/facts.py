@@ -9,9 +9,9 @@ from psycopg import sql
 
 from aclue_pipeline.catalog import Catalog, Table, sqltext
 from aclue_pipeline.derived.needed import DAY, spans
-from aclue_pipeline.derived.statement import Pg, filled, local_day, named_errors, one, row
+from aclue_pipeline.derived.statement import filled, local_day, named_errors, one, row
 from aclue_pipeline.derived.tables import ensure
-from aclue_pipeline.postgres import Database, identifier
+from aclue_pipeline.postgres import Database, Pg, identifier
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
 

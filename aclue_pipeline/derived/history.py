@@ -11,9 +11,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from aclue_pipeline.catalog import Table
-from aclue_pipeline.derived.statement import Pg, columns_of, execute, is_there, listed, local_day, one, row
+from aclue_pipeline.derived.statement import columns_of, execute, is_there, listed, local_day, one, row
 from aclue_pipeline.errors import CannotEvolve
-from aclue_pipeline.postgres import Database, identifier
+from aclue_pipeline.postgres import Database, Pg, identifier
 
 
 @dataclass(frozen=True)

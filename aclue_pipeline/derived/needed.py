@@ -5,9 +5,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from aclue_pipeline.catalog import Catalog, Table
-from aclue_pipeline.derived.statement import Pg, is_there, local_day
+from aclue_pipeline.derived.statement import is_there, local_day
 from aclue_pipeline.errors import NoSuchDay
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.settings import get_settings
 
 DAY = timedelta(days=1)

@@ -10,9 +10,9 @@ from psycopg.rows import dict_row
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.erasure import Relation, clear_noted, clear_rows, of_ours, relations
-from aclue_pipeline.derived.statement import Pg, is_there, named_errors
+from aclue_pipeline.derived.statement import is_there, named_errors
 from aclue_pipeline.errors import DependentsExist, MissingPrerequisite, NothingFound
-from aclue_pipeline.postgres import Database, identifier
+from aclue_pipeline.postgres import Database, Pg, identifier
 from aclue_pipeline.postgres.locks import wait_for_lock
 
 #: The account, wherever the tables' user_id refers to; ours refer to auth.users.

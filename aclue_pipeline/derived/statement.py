@@ -12,10 +12,8 @@ from psycopg import errors, sql
 from aclue_pipeline.catalog import Table, sqltext
 from aclue_pipeline.catalog.table import ADDED
 from aclue_pipeline.errors import MissingPrivilege, SchemaIncomplete, SqlFileError
-from aclue_pipeline.postgres import SIGNATURE
+from aclue_pipeline.postgres import SIGNATURE, Pg
 from aclue_pipeline.settings import Settings, get_settings
-
-Pg = psycopg.Connection[Any]
 
 
 def execute(pg: Pg, text: str, table: Table, **values: Any) -> psycopg.Cursor[Any]:

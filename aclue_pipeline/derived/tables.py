@@ -15,10 +15,10 @@ from aclue_pipeline.catalog.statement import parsed
 from aclue_pipeline.catalog.table import CREATED, ENSURED, PUBLISHED
 from aclue_pipeline.derived import history
 from aclue_pipeline.derived.described import Change, describe
-from aclue_pipeline.derived.statement import Pg, columns_of, compute, is_there, named_errors, one
+from aclue_pipeline.derived.statement import columns_of, compute, is_there, named_errors, one
 from aclue_pipeline.derived.views import ensure_function, ensure_view, lacks_readers
 from aclue_pipeline.errors import CannotEvolve, MissingPrerequisite, MissingPrivilege, SchemaIncomplete
-from aclue_pipeline.postgres import Database, driver, identifier
+from aclue_pipeline.postgres import Database, Pg, driver, identifier
 from aclue_pipeline.postgres.locks import wait_for_lock
 from aclue_pipeline.settings import get_settings
 

@@ -8,8 +8,9 @@ from psycopg import sql
 
 from aclue_pipeline.catalog import Table
 from aclue_pipeline.catalog.header import read_header
-from aclue_pipeline.derived.statement import Pg, columns_of, execute, filled, listed, one, row
+from aclue_pipeline.derived.statement import columns_of, execute, filled, listed, one, row
 from aclue_pipeline.errors import MissingPrerequisite
+from aclue_pipeline.postgres import Pg
 
 
 def take_over(pg: Pg, table: Table, run_id: str | None, values: Mapping[str, Any]) -> None:

@@ -5,9 +5,9 @@ from psycopg import errors, sql
 
 from aclue_pipeline.catalog import Catalog, Function, Table
 from aclue_pipeline.derived.described import Change, describe, describe_function
-from aclue_pipeline.derived.statement import Pg, is_there, one
+from aclue_pipeline.derived.statement import is_there, one
 from aclue_pipeline.errors import CannotEvolve
-from aclue_pipeline.postgres import identifier
+from aclue_pipeline.postgres import Pg, identifier
 
 #: Roles of requests, who read a view where its file says so.
 _CLIENTS = ("anon", "authenticated", "service_role")

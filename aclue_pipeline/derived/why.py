@@ -9,9 +9,9 @@ from psycopg.rows import dict_row
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.derived.history import restated
 from aclue_pipeline.derived.needed import is_known, rebuild_range, today
-from aclue_pipeline.derived.statement import Pg, is_there, listed, parts_of
+from aclue_pipeline.derived.statement import is_there, listed, parts_of
 from aclue_pipeline.errors import NoSuchDay, NothingFound
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.settings import get_settings
 
 #: Which time of a click makes it a row of a day, by the reach that a table's header names.

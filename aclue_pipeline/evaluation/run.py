@@ -9,14 +9,13 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
-import psycopg
 from psycopg.rows import dict_row
 
 from aclue_pipeline import preferences
 from aclue_pipeline.errors import DataRefused
 from aclue_pipeline.evaluation.folder import Data, Rows
 from aclue_pipeline.evaluation.throwaway import CARELESS, deployed_database
-from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.postgres import Database, Pg, script
 from aclue_pipeline.preferences.arrays import EPOCH, Floats, Ints
 from aclue_pipeline.preferences.baselines import Past, baselines, tuned
 from aclue_pipeline.preferences.catalogue import UUID as IDS
@@ -149,7 +148,7 @@ def _load(admin: Database, data: Data, known: Mask, known_feedback: Mask, shift:
         )
 
 
-def _copy(pg: psycopg.Connection[Any], table: str, data: Data, select: str, file: Path) -> None:
+def _copy(pg: Pg, table: str, data: Data, select: str, file: Path) -> None:
     data.duck.sql(select).write_csv(str(file), header=False)
     with file.open("rb") as rows, pg.cursor().copy(f"copy {table} from stdin (format csv)".encode()) as copy:
         while block := rows.read(1 << 20):
@@ -206,7 +205,7 @@ def _predicted(db: Database, user: Ints, product: Ints) -> Floats:
     return said
 
 
-def _rows(pg: psycopg.Connection[Any], users: list[UUID]) -> list[Mapping[str, Any] | None]:
+def _rows(pg: Pg, users: list[UUID]) -> list[Mapping[str, Any] | None]:
     with pg.cursor(row_factory=dict_row) as cursor:
         cursor.execute("select * from public.user_preferences where user_id = any(%s)", [users])
         found = {row["user_id"]: row for row in cursor}

@@ -11,11 +11,11 @@ from psycopg.types.json import Jsonb
 
 from aclue_pipeline.catalog import Catalog, Table
 from aclue_pipeline.checks import Judgement
-from aclue_pipeline.derived.statement import Pg, parts_of
+from aclue_pipeline.derived.statement import parts_of
 from aclue_pipeline.errors import NothingFound, SqlFileError
 from aclue_pipeline.health.plans import Row, sequential_scans
 from aclue_pipeline.health.policies import policy_costs
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 
 #: The columns of each finding, in this order.
 COLUMNS = ("finding", "severity", "object", "detail", "evidence", "remedy")

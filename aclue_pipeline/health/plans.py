@@ -11,7 +11,8 @@ from psycopg import errors, sql
 from sqlglot import exp
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.derived.statement import Pg, filled, local_day, one
+from aclue_pipeline.derived.statement import filled, local_day, one
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.settings import get_settings
 
 #: Severity, object, sentence, evidence, remedy.

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from psycopg import errors, sql
 
-from aclue_pipeline.derived.statement import Pg, one
+from aclue_pipeline.derived.statement import one
 from aclue_pipeline.health.plans import Row
+from aclue_pipeline.postgres import Pg
 
 #: What a policy may cost: milliseconds for so many rows.
 _MS, _ROWS = 10.0, 10_000

@@ -8,6 +8,6 @@ import os
 for _name in [name for name in os.environ if name.startswith("PG")]:
     del os.environ[_name]
 
-from aclue_pipeline.postgres.connection import SIGNATURE, Database, driver, identifier, is_transient, query, script  # noqa: E402
+from aclue_pipeline.postgres.connection import SIGNATURE, Database, Pg, driver, identifier, is_transient, query, script  # noqa: E402
 
-__all__ = ["SIGNATURE", "Database", "driver", "identifier", "is_transient", "query", "script"]
+__all__ = ["SIGNATURE", "Database", "Pg", "driver", "identifier", "is_transient", "query", "script"]

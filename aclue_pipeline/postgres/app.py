@@ -1,13 +1,12 @@
 """The app's side of the database: which shape its catalogue has, and, for demo and tests, a stand-in for a Supabase project
 with the app's own tables (sql/app). What we deploy beside them belongs to the room schema."""
 
-from typing import Any, Literal
+from typing import Literal
 
-import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.errors import MissingPrerequisite, UnknownCatalogue
-from aclue_pipeline.postgres.connection import Database, driver, query, script
+from aclue_pipeline.postgres.connection import Database, Pg, driver, query, script
 from aclue_pipeline.settings import sql_folder
 
 Shape = Literal["a", "b"]
@@ -19,7 +18,7 @@ _MARKS: dict[Shape, frozenset[str]] = {
 }
 
 
-def shape(pg: psycopg.Connection[Any]) -> Shape:
+def shape(pg: Pg) -> Shape:
     """The shape of the app's catalogue; "a", the richer one, where a table in migration has the columns of both.
 
     Raises MissingPrerequisite where there is no public.products, UnknownCatalogue where it has neither shape.
@@ -71,7 +70,7 @@ def _install_tables(connection: sa.Connection, wanted: Shape) -> None:
         )
 
 
-def _columns(pg: psycopg.Connection[Any], table: str) -> frozenset[str]:
+def _columns(pg: Pg, table: str) -> frozenset[str]:
     # pg_attribute, since information_schema hides the columns that this role may not use.
     asked = "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
     return frozenset(name for (name,) in pg.execute(asked, [table]).fetchall())

@@ -31,6 +31,10 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 SIGNATURE = "/* aclue */"
 
 
+#: The driver's own connection.
+Pg = psycopg.Connection[Any]
+
+
 class _Signing(psycopg.Cursor[Any]):
     """A cursor whose statements are signed; of several in one text the last one, see `derived.statement.filled`."""
 
@@ -178,7 +182,7 @@ class Database:
         )
 
         @sa.event.listens_for(engine, "do_connect")
-        def _ours(_dialect: Any, _record: Any, arguments: Any, named: Any) -> psycopg.Connection[Any]:
+        def _ours(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Pg:
             return _Connection.connect(*arguments, **named)
 
         @sa.event.listens_for(engine, "connect")
@@ -208,7 +212,7 @@ class Database:
                     connection.invalidate()
 
     @contextmanager
-    def apart(self) -> Iterator[psycopg.Connection[Any]]:
+    def apart(self) -> Iterator[Pg]:
         """The driver's own connection in autocommit, closed afterwards, that was told nothing: no option, no SET."""
         _, address = self.engine.dialect.create_connect_args(self._url)
         with self._named_errors(connecting=True):
@@ -220,12 +224,12 @@ class Database:
             pg.close()
 
     @contextmanager
-    def psycopg(self) -> Iterator[psycopg.Connection[Any]]:
+    def psycopg(self) -> Iterator[Pg]:
         """The driver's own connection in one transaction, for COPY and for composing identifiers."""
         with self._named_errors(connecting=True):
             pooled = self.engine.raw_connection()
         with self._named_errors():
-            pg: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+            pg: Pg = pooled.driver_connection  # type: ignore[assignment]
             try:
                 yield pg
                 pg.commit()
@@ -337,7 +341,7 @@ def is_transient(error: BaseException) -> bool:
     return _is_cut(of_driver) or of_driver.sqlstate in _TRY_AGAIN
 
 
-def driver(connection: sa.Connection) -> psycopg.Connection[Any]:
+def driver(connection: sa.Connection) -> Pg:
     """The driver's own connection, in the same transaction."""
     pg = connection.connection.driver_connection
     assert pg is not None

@@ -5,15 +5,14 @@ import csv
 from typing import Any
 
 import pandas as pd
-import psycopg
 from psycopg import sql
 
-from aclue_pipeline.postgres.connection import identifier
+from aclue_pipeline.postgres.connection import Pg, identifier
 
 _BLOCK_ROWS = 50_000
 
 
-def copy_frame(pg: psycopg.Connection[Any], table: str, frame: pd.DataFrame) -> int:
+def copy_frame(pg: Pg, table: str, frame: pd.DataFrame) -> int:
     """Copy a frame's columns into the table's columns of the same names; the number of rows.
 
     Written by pandas in blocks, in COPY's text format: missing values (NaN, NaT, None, NA) become NULL, an empty string

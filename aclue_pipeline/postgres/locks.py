@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.errors import AlreadyRunning
-from aclue_pipeline.postgres.connection import Database, driver
+from aclue_pipeline.postgres.connection import Database, Pg, driver
 
 _TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _HOLDER = """
@@ -32,7 +31,7 @@ def advisory_lock(connection: sa.Connection, name: str) -> Iterator[None]:
             pg.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [f"aclue:{name}"])
 
 
-def hold(pg: psycopg.Connection[Any], name: str) -> None:
+def hold(pg: Pg, name: str) -> None:
     """Take the lock `aclue:<name>` for as long as the session lasts.
 
     Raises AlreadyRunning at once, with the holder's pid and since when, where another session has it.
@@ -44,18 +43,18 @@ def hold(pg: psycopg.Connection[Any], name: str) -> None:
         raise AlreadyRunning(f"{name} is being done by {who}; wait for it to end, then run this again")
 
 
-def holder(pg: psycopg.Connection[Any], name: str) -> tuple[int, str, str | None] | None:
+def holder(pg: Pg, name: str) -> tuple[int, str, str | None] | None:
     """Who has the lock `aclue:<name>`: pid, since when, and what its session calls itself."""
     return pg.execute(_HOLDER, [f"aclue:{name}"]).fetchone()
 
 
-def wait_for_lock(pg: psycopg.Connection[Any], name: str) -> None:
+def wait_for_lock(pg: Pg, name: str) -> None:
     """Take the lock `aclue:<name>` until the transaction ends, waiting for whoever has it now."""
     pg.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"aclue:{name}"])
 
 
 @contextmanager
-def snapshot(db: Database, *, alone: str, beside: Sequence[str] = ()) -> Iterator[psycopg.Connection[Any]]:
+def snapshot(db: Database, *, alone: str, beside: Sequence[str] = ()) -> Iterator[Pg]:
     """One REPEATABLE READ transaction, begun once the locks `aclue:<beside>` are held, shared with others, and `aclue:<alone>`.
 
     Its snapshot then holds all that whoever had the locks before has committed; they go when the transaction has ended.

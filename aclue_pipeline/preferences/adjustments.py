@@ -8,10 +8,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
 from psycopg.rows import class_row
 
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.preferences.arrays import Vocabulary
 from aclue_pipeline.preferences.by_hand import ByHand
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, KIND
@@ -42,7 +42,7 @@ class Adjustment:
     at: datetime
 
 
-def adjustments(pg: psycopg.Connection[Any], users: Sequence[UUID | str]) -> list[Adjustment]:
+def adjustments(pg: Pg, users: Sequence[UUID | str]) -> list[Adjustment]:
     """By user, column and key."""
     with pg.cursor(row_factory=class_row(Adjustment)) as cursor:
         found = cursor.execute(_SELECT, {"users": list(users)}).fetchall()

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
-import psycopg
 from psycopg import errors, sql
 
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.preferences.facets import FACETS
 from aclue_pipeline.preferences.rows import COLUMNS
 from aclue_pipeline.preferences.signals import Block, Fingerprints
@@ -214,7 +214,7 @@ class Published:
 class Publisher:
     """Writes through one connection; each call is one transaction."""
 
-    def __init__(self, pg: psycopg.Connection[Any], version: str, began: datetime, cut: datetime, horizon: int) -> None:
+    def __init__(self, pg: Pg, version: str, began: datetime, cut: datetime, horizon: int) -> None:
         self._pg = pg
         self._version = version
         self._began = began
@@ -299,7 +299,7 @@ class Publisher:
         return tuple(row)
 
 
-def take_back(pg: psycopg.Connection[Any], user_id: UUID) -> bool:
+def take_back(pg: Pg, user_id: UUID) -> bool:
     """Forget all that a user adjusted, for the next recalculation to compute; no other may run meanwhile. False where that is nothing."""
     pg.execute(
         "select from public.user_preferences where user_id = %s for update", [user_id]

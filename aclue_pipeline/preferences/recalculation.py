@@ -11,9 +11,7 @@ from itertools import starmap
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import psycopg
-
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import changed, signals
 from aclue_pipeline.preferences.adjustments import adjustments, by_hand
@@ -141,8 +139,8 @@ def _recalculated(
 class _Run:
     def __init__(
         self,
-        reader: psycopg.Connection[Any],
-        writers: Sequence[psycopg.Connection[Any]],
+        reader: Pg,
+        writers: Sequence[Pg],
         full: bool,
         say: Callable[[str], None],
         only: UUID | None,

@@ -3,11 +3,10 @@ roll back. What `current` means is said by pipeline.current_taste_model."""
 
 from typing import Any, Final
 
-import psycopg
 from psycopg.rows import dict_row
 
 from aclue_pipeline.errors import MissingPrerequisite, NothingFound
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.preferences.model import FORMAT
 from aclue_pipeline.preferences.store import current_version
 
@@ -72,17 +71,17 @@ def roll_back(db: Database, version: str | None = None) -> str:
     return version
 
 
-def _lock(pg: psycopg.Connection[Any]) -> None:
+def _lock(pg: Pg) -> None:
     """Two people who decide at once take turns."""
     pg.execute("lock table pipeline.taste_models in share row exclusive mode")
 
 
-def _versions(pg: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+def _versions(pg: Pg) -> list[dict[str, Any]]:
     with pg.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(_VERSIONS).fetchall()
 
 
-def _known(pg: psycopg.Connection[Any], version: str) -> None:
+def _known(pg: Pg, version: str) -> None:
     if pg.execute("select from pipeline.taste_models where version = %s", [version]).fetchone() is None:
         raise NothingFound(
             f"there is no version {version} of the taste model; `aclue preferences versions` lists those there are"
@@ -93,7 +92,7 @@ def _known(pg: psycopg.Connection[Any], version: str) -> None:
         )
 
 
-def _pin(pg: psycopg.Connection[Any], version: str | None) -> str | None:
+def _pin(pg: Pg, version: str | None) -> str | None:
     before = current_version(pg)
     pg.execute(
         """update pipeline.taste_models set pinned_at = case when version = %(version)s then clock_timestamp() end

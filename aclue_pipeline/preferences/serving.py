@@ -8,9 +8,8 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import psycopg
 
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.preferences import predictor
 from aclue_pipeline.preferences.arrays import Ints
 from aclue_pipeline.preferences.lookup import Lookup
@@ -85,7 +84,7 @@ def recommend(db: Database, user_id: UUID | str, n: int = 20, exclude_seen: bool
     return [Recommendation(shown[place], float(probability[place])) for place in best]
 
 
-def profile(pg: psycopg.Connection[Any], user: UUID) -> dict[str, Any] | None:
+def profile(pg: Pg, user: UUID) -> dict[str, Any] | None:
     """What the predictor reads of a user's row; None where there is none."""
     found = pg.execute(
         "select ml_features, embedding_vector from public.user_preferences where user_id = %s", [user]
@@ -93,9 +92,7 @@ def profile(pg: psycopg.Connection[Any], user: UUID) -> dict[str, Any] | None:
     return found and {"ml_features": found[0], "embedding_vector": found[1]}
 
 
-def model_of(
-    pg: psycopg.Connection[Any], db: Database, row: Mapping[str, Any] | None, products: list[UUID]
-) -> tuple[TasteModel, Ints]:
+def model_of(pg: Pg, db: Database, row: Mapping[str, Any] | None, products: list[UUID]) -> tuple[TasteModel, Ints]:
     """The version that a row was computed with, of an unknown user the current one; and the places of products in it."""
     features = row["ml_features"] if row else None
     version = features["model_version"] if features else usable_version(pg)

@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
 from psycopg import ClientCursor, sql
 
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.preferences.arrays import DISLIKE, EVENT_COLUMNS, FEEDBACK, SEEN, Events, Floats, Ints, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID
 from aclue_pipeline.preferences.changed import FED, FINGERPRINTS, FROM, SWIPED
@@ -143,9 +143,7 @@ class Block:
     pending: NDArray[np.void]  # ids of feedback that is not marked as processed
 
 
-def users_of(
-    pg: psycopg.Connection[Any], of: str, parameters: Mapping[str, Any] | None = None, fingerprints: str = FINGERPRINTS
-) -> Users:
+def users_of(pg: Pg, of: str, parameters: Mapping[str, Any] | None = None, fingerprints: str = FINGERPRINTS) -> Users:
     """Those under a condition who have signals; `fingerprints`: where it stands what is known of each."""
     select = f"select user_id, events, marks from ({fingerprints}) as f where {of} order by user_id"  # noqa: S608
     rows = np.concatenate([np.zeros(0, _OF_A_USER), *_chunks(pg, select, parameters or {}, _OF_A_USER)])
@@ -153,7 +151,7 @@ def users_of(
 
 
 def blocks(
-    pg: psycopg.Connection[Any],
+    pg: Pg,
     of: str,
     products: Lookup,
     vocabulary: Vocabulary,
@@ -182,7 +180,7 @@ def _text(id_: np.void) -> str:
 
 
 def _pass(
-    pg: psycopg.Connection[Any],
+    pg: Pg,
     of: str,
     parameters: Mapping[str, Any],
     users: Users,
@@ -229,7 +227,7 @@ def joined(parts: list[Events]) -> Events:
 
 
 def _chunks(
-    pg: psycopg.Connection[Any],
+    pg: Pg,
     select: str,
     parameters: Mapping[str, Any],
     row: np.dtype[np.void],
@@ -263,7 +261,7 @@ def _cut(waiting: bytearray, header: bool, row: np.dtype[np.void]) -> NDArray[np
     return rows
 
 
-def _words(pg: psycopg.Connection[Any], vocabulary: Vocabulary) -> tuple[tuple[Ints, Ints], ...]:
+def _words(pg: Pg, vocabulary: Vocabulary) -> tuple[tuple[Ints, Ints], ...]:
     """Per facet of the session: (hashes ascending, their codes), as the server hashes the words."""
     found = []
     for kind in CONTEXT_KINDS:
@@ -286,7 +284,7 @@ def _codes(hashes: Ints, known: tuple[Ints, Ints]) -> Ints:
 
 
 def _rounds(
-    pg: psycopg.Connection[Any],
+    pg: Pg,
     of: str,
     parameters: Mapping[str, Any],
     place: Lookup,

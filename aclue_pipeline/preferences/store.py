@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from aclue_pipeline.errors import MissingPrerequisite, NothingFound
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.preferences.arrays import Items, Vocabulary
 from aclue_pipeline.preferences.catalogue import UUID, items_of
 from aclue_pipeline.preferences.facets import FACETS, ITEM_KINDS, RANK
@@ -42,25 +42,25 @@ def ids_of(uuids: list[Any]) -> np.ndarray:
     return np.frombuffer(b"".join(one.bytes for one in uuids), UUID)
 
 
-def catalogue(pg: psycopg.Connection[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+def catalogue(pg: Pg) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """(ids ascending, rows of pipeline.item_features) of every product."""
     return _features(pg, f"select product_id, {_LISTED} from pipeline.item_features order by product_id", [])  # noqa: S608
 
 
-def _features(pg: psycopg.Connection[Any], select: str, values: list[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+def _features(pg: Pg, select: str, values: list[Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
     with pg.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(select, values).fetchall()
     return ids_of([row["product_id"] for row in rows]), rows
 
 
-def current_version(pg: psycopg.Connection[Any]) -> str | None:
+def current_version(pg: Pg) -> str | None:
     """None before the first training."""
     row = pg.execute("select version from pipeline.current_taste_model").fetchone()
     return row[0] if row else None
 
 
 def save_model(
-    pg: psycopg.Connection[Any],
+    pg: Pg,
     model: TasteModel,
     rows: list[dict[str, Any]],
     events: int,
@@ -98,7 +98,7 @@ def save_model(
     return row == (True,)
 
 
-def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: list[dict[str, Any]]) -> None:
+def save_items(pg: Pg, version: str, items: Items, rows: list[dict[str, Any]]) -> None:
     """Store what a version says of products; one that it knows already stays as it is."""
     pg.execute("create temp table if not exists new_items (like pipeline.taste_items) on commit delete rows")
     columns = f"model_version, product_id, log_odds, judgements, vector, {_LISTED}"
@@ -110,7 +110,7 @@ def save_items(pg: psycopg.Connection[Any], version: str, items: Items, rows: li
     pg.execute("insert into pipeline.taste_items select * from pg_temp.new_items on conflict do nothing")
 
 
-def copy_items(pg: psycopg.Connection[Any], version: str, model: TasteModel) -> None:
+def copy_items(pg: Pg, version: str, model: TasteModel) -> None:
     """What a model says of products that another version knows, as that one sees them."""
     pg.execute(
         f"""insert into pipeline.taste_items (model_version, product_id, log_odds, judgements, vector, {_LISTED})
@@ -127,7 +127,7 @@ def is_usable(version: str | None) -> bool:
     return version is not None and version.startswith(FORMAT)
 
 
-def usable_version(pg: psycopg.Connection[Any]) -> str:
+def usable_version(pg: Pg) -> str:
     """The current version. Raises MissingPrerequisite where none was accepted that was trained by this release's arithmetic."""
     current = current_version(pg)
     if current is None:
@@ -142,7 +142,7 @@ def usable_version(pg: psycopg.Connection[Any]) -> str:
     return current
 
 
-def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> TasteModel:
+def load_model(pg: Pg, version: str | None = None) -> TasteModel:
     """A version with its products, the current one by default. Raises as `usable_version` does, and NothingFound for a version
     that is not kept."""
     version = version or usable_version(pg)
@@ -158,7 +158,7 @@ def load_model(pg: psycopg.Connection[Any], version: str | None = None) -> Taste
     return TasteModel(row[0], Parameters.from_dict(row[1]), vocabulary, _items(pg, row[0], vocabulary))
 
 
-def _items(pg: psycopg.Connection[Any], version: str, vocabulary: Vocabulary) -> Items:
+def _items(pg: Pg, version: str, vocabulary: Vocabulary) -> Items:
     ids, rows = _features(
         pg,
         f"""select product_id, {_LISTED}, log_odds, judgements, vector from pipeline.taste_items
@@ -174,13 +174,13 @@ def _items(pg: psycopg.Connection[Any], version: str, vocabulary: Vocabulary) ->
     )
 
 
-def has_new_products(pg: psycopg.Connection[Any], version: str) -> bool:
+def has_new_products(pg: Pg, version: str) -> bool:
     """Whether there are products that the version has not met: asked of ids alone, what products are like takes long to say."""
     asked = f"select exists (select from (select id as product_id from public.products) as f where {_NEW})"  # noqa: S608
     return bool(pg.execute(asked, [version]).fetchall()[0][0])
 
 
-def meet_new_products(pg: psycopg.Connection[Any], model: TasteModel) -> tuple[TasteModel, list[dict[str, Any]], Items]:
+def meet_new_products(pg: Pg, model: TasteModel) -> tuple[TasteModel, list[dict[str, Any]], Items]:
     """The model with the products that came after training, as their content says; and those, to be stored.
 
     From then on the version sees them as they are now: what a profile is computed from must not change under it.

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import psycopg
 from psycopg.types.json import Jsonb
 
 from aclue_pipeline.errors import MissingPrerequisite
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import quality, signals, store
 from aclue_pipeline.preferences.arrays import Events, Items, Vocabulary
@@ -179,7 +178,7 @@ class _Judged(NamedTuple):
     is_candidate: bool
 
 
-def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged, _Judged | None]:
+def _to_judge(pg: Pg) -> tuple[_Judged, _Judged | None]:
     """(the newest version if it is a candidate, else the current one; the current one, if this release can compute profiles with it)."""
     rows = pg.execute(
         """select m.version, (select jsonb_object_agg(key, value) from jsonb_each(m.parameters) where key = any(%s)), m.seed,
@@ -195,7 +194,7 @@ def _to_judge(pg: psycopg.Connection[Any]) -> tuple[_Judged, _Judged | None]:
     return judged, current
 
 
-def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict, previous: str | None) -> bool:
+def _settle(pg: Pg, judged: _Judged, verdict: Verdict, previous: str | None) -> bool:
     """The verdict on its card, beside how the version before predicts; measuring again what was accepted changes no status. False where
     the version is gone, or somebody has decided on it meanwhile."""
     status = ("refused" if verdict.refused else "accepted") if judged.is_candidate else None
@@ -216,7 +215,7 @@ def _settle(pg: psycopg.Connection[Any], judged: _Judged, verdict: Verdict, prev
     return done.rowcount == 1
 
 
-def _stand_in(pg: psycopg.Connection[Any], version: str, verdict: Verdict) -> None:
+def _stand_in(pg: Pg, version: str, verdict: Verdict) -> None:
     """Version 0: what the best baseline says, until there are data enough for more than that."""
     model = as_baseline(store.load_model(pg, version), verdict.best)
     pg.execute(
@@ -239,7 +238,7 @@ def cold_curve(db: Database, half_life_days: float | None = None, seed: int = SE
     return quality.cold_curve(events, items, vocabulary, _half_life(half_life_days), seed)
 
 
-def _keep(pg: psycopg.Connection[Any], version: str, measured: Quality, intercepts: list[float] | None = None) -> None:
+def _keep(pg: Pg, version: str, measured: Quality, intercepts: list[float] | None = None) -> None:
     pg.execute("delete from analytics.preference_quality where model_version = %s", [version])
     bins = Jsonb(measured.reliability.to_dict("records"))
     columns = ("users_group", "predictor", "users", "judgements", "log_loss", "auc", "calibration_error")
@@ -258,7 +257,7 @@ def _keep(pg: psycopg.Connection[Any], version: str, measured: Quality, intercep
         )
 
 
-def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabulary, list[dict[str, Any]]]:
+def _data(pg: Pg, most: int) -> tuple[Events, Items, Vocabulary, list[dict[str, Any]]]:
     """(signals of a sample of users, products, vocabulary, rows of pipeline.item_features), of one moment."""
     pg.execute("set transaction isolation level repeatable read")
     pg.execute("set local work_mem = '128MB'")
@@ -272,7 +271,7 @@ def _data(pg: psycopg.Connection[Any], most: int) -> tuple[Events, Items, Vocabu
     return signals.joined([block.events for block in found]), items, vocabulary, rows
 
 
-def _context(pg: psycopg.Connection[Any]) -> dict[str, dict[str, int]]:
+def _context(pg: Pg) -> dict[str, dict[str, int]]:
     """{facet of the session: {value: users}}. A word that few used may say who they are, and a model outlives
     their accounts: only what five said is known. Of words with one hash, by which events name them, what most users said."""
     said = [FACETS[kind].name for kind in CONTEXT_KINDS]

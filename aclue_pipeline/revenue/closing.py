@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import psycopg
-
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import needed, today, whole
 from aclue_pipeline.errors import MonthNotClosable
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.settings import get_settings
 
 TABLE, DAYS = "analytics.commission_monthly", "analytics.commission_daily"
@@ -93,12 +91,12 @@ def next_to_close(db: Database, catalog: Catalog) -> date | None:
     return month if month is not None and _following(month) <= today(db) else None
 
 
-def last_closed(pg: psycopg.Connection[Any]) -> date | None:
+def last_closed(pg: Pg) -> date | None:
     row = pg.execute("select max(month) from pipeline.closings where reopened_at is null").fetchone()
     return row[0] if row else None
 
 
-def _first_open(pg: psycopg.Connection[Any], last: date | None) -> date | None:
+def _first_open(pg: Pg, last: date | None) -> date | None:
     """The month after the last closed one, else the first with a sale; None where nothing was sold yet."""
     row = pg.execute(
         """select coalesce((%s::date + interval '1 month')::date, date_trunc('month', min(day))::date) from analytics.commission_daily""",
@@ -107,7 +105,7 @@ def _first_open(pg: psycopg.Connection[Any], last: date | None) -> date | None:
     return row[0] if row else None
 
 
-def _frozen(pg: psycopg.Connection[Any], month: date) -> dict[tuple[str, str], tuple[Any, Any]]:
+def _frozen(pg: Pg, month: date) -> dict[tuple[str, str], tuple[Any, Any]]:
     rows = pg.execute(
         """select currency, affiliate_network, commission, adjustments from pipeline.closed_months
            where month = %s order by 1, 2""",

@@ -6,16 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import ensure, facts, whole
 from aclue_pipeline.errors import NothingFound
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.revenue.networks import read_mappings
 from aclue_pipeline.revenue.reports import Rejected, Report, read_report
 from aclue_pipeline.settings import get_settings
@@ -102,7 +100,7 @@ def imports(db: Database, catalog: Catalog) -> list[Imported]:
         return _imports(pg)
 
 
-def _write(pg: psycopg.Connection[Any], report: Report, digest: bytes, file_name: str, who: str) -> int:
+def _write(pg: Pg, report: Report, digest: bytes, file_name: str, who: str) -> int:
     """The import and its rows. The number is the next one: imports take turns under the table's lock."""
     facts.make_secret(pg)
     _stage(pg, report)
@@ -144,7 +142,7 @@ def _write(pg: psycopg.Connection[Any], report: Report, digest: bytes, file_name
     return int(number)
 
 
-def _stage(pg: psycopg.Connection[Any], report: Report) -> None:
+def _stage(pg: Pg, report: Report) -> None:
     pg.execute(
         """create temporary table aclue_lines (
                line bigint, line_key bytea, sold_at timestamptz, sold_local timestamp, zone text, sold_on date, status text, currency text,
@@ -179,7 +177,7 @@ where k.name = 'orders'
 """
 
 
-def _count_latest(pg: psycopg.Connection[Any]) -> None:
+def _count_latest(pg: Pg) -> None:
     """Of each of these keys, the row of the latest import counts."""
     pg.execute(
         """update analytics.network_reports r set counts = l.counts
@@ -191,7 +189,7 @@ def _count_latest(pg: psycopg.Connection[Any]) -> None:
     )
 
 
-def _imports(pg: psycopg.Connection[Any], number: int | None = None, *, is_new: bool = False) -> list[Imported]:
+def _imports(pg: Pg, number: int | None = None, *, is_new: bool = False) -> list[Imported]:
     rows = pg.cursor(row_factory=dict_row).execute(
         """select import as number, affiliate_network as network, file_name, lines, taken, rejected, reported_before, totals,
                first_day, last_day, imported_at, imported_by, undone_at, undone_by

@@ -19,7 +19,7 @@ from aclue_pipeline.errors import (
     PlanOutdated,
     SettingsError,
 )
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.schema import history
 from aclue_pipeline.schema.census import Key
 from aclue_pipeline.schema.change import OUTDATED, Change, How, Step
@@ -40,7 +40,6 @@ _CHANGED = (
     errors.UndefinedColumn,
 )
 
-Pg = psycopg.Connection[Any]
 Say = Callable[[str], None]
 
 

@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
-
-import psycopg
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.checks import Judgement
+from aclue_pipeline.derived.statement import one
 from aclue_pipeline.derived.tables import refuse_blindness
 from aclue_pipeline.errors import MissingPrivilege
-from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres import Database, Pg, query
 from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.preflight import preflight
 from aclue_pipeline.schema.session import session
@@ -65,7 +63,7 @@ select to_regclass('runs') is not null or coalesce(has_schema_privilege(current_
 """
 
 
-def _server(pg: psycopg.Connection[Any], db: Database) -> Judgement:
+def _server(pg: Pg, db: Database) -> Judgement:
     version = pg.info.server_version // 10000
     newer = version > NEWEST
     says = f"newer than {NEWEST}, the newest that was tried" if newer else "a session has a server of its own"
@@ -75,9 +73,9 @@ def _server(pg: psycopg.Connection[Any], db: Database) -> Judgement:
     )
 
 
-def _clock(pg: psycopg.Connection[Any], db: Database) -> Judgement:
+def _clock(pg: Pg, db: Database) -> Judgement:
     asked = time.time()
-    theirs = float(_ask(pg, "select extract(epoch from clock_timestamp())"))
+    theirs = float(one(pg, "select extract(epoch from clock_timestamp())"))
     ours = (asked + time.time()) / 2  # as if both ways took as long
     apart = abs(theirs - ours)
     return Judgement(
@@ -86,7 +84,7 @@ def _clock(pg: psycopg.Connection[Any], db: Database) -> Judgement:
     )  # fmt: skip
 
 
-def _needless(pg: psycopg.Connection[Any], instead: str) -> Judgement:
+def _needless(pg: Pg, instead: str) -> Judgement:
     """What the role may and nothing here needs."""
     row = pg.execute(_TOO_MUCH, [list(declared().tables)]).fetchone()
     much = row[0] if row else []
@@ -108,7 +106,7 @@ from pg_roles where rolname = current_user
 """
 
 
-def _require_rights(pg: psycopg.Connection[Any], catalog: Catalog) -> None:
+def _require_rights(pg: Pg, catalog: Catalog) -> None:
     read = [key for key, table in catalog.tables.items() if table.kind in ("app", "deployed")]
     lacks = [right for (right,) in pg.execute(_TOO_LITTLE, [read]).fetchall()]
     if lacks:
@@ -138,17 +136,7 @@ where relnamespace = to_regnamespace('public') and relname = 'user_preferences'
 """
 
 
-def _there(pg: psycopg.Connection[Any], name: str) -> bool:
+def _there(pg: Pg, name: str) -> bool:
     # By the catalogue: to_regclass() fails where a schema may not be entered.
-    return bool(
-        _ask(
-            pg,
-            "select exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = %s)",
-            name,
-        )
-    )
-
-
-def _ask(pg: psycopg.Connection[Any], question: str, *values: Any) -> Any:
-    row = pg.execute(question.encode(), values).fetchone()
-    return row[0] if row else None
+    found = "select exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = %s)"
+    return bool(one(pg, found, [name]))

@@ -15,12 +15,11 @@ from psycopg import errors, sql
 
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.errors import SqlFileError
-from aclue_pipeline.postgres import Database, claims
+from aclue_pipeline.postgres import Database, Pg, claims
 from aclue_pipeline.schema.verify.probes import CannotTry, become, casting, rolled_back
 from aclue_pipeline.schema.verify.trials import Cast
 from aclue_pipeline.settings import sql_folder
 
-Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
 _CLIENTS = ("visitor", "user", "guest", "server")
@@ -126,7 +125,7 @@ def _judgement(promise: Promise, wrong: str) -> Judgement:
     return Judgement(promise.table, promise.table, outcome, "error", sentence, remedy="aclue deploy")
 
 
-def _wrong(pg: Connection, promise: Promise, cast: Cast) -> str:
+def _wrong(pg: Pg, promise: Promise, cast: Cast) -> str:
     """What came of the request, where it is something else than promised; else nothing."""
     me, other = (cast.guest, cast.user) if promise.client == "guest" else (cast.user, cast.guest)
     values = _values(pg, cast, me, other)
@@ -155,7 +154,7 @@ def _wrong(pg: Connection, promise: Promise, cast: Cast) -> str:
     return "" if kept else f"taken, but not so that {promise.holds}"
 
 
-def _values(pg: Connection, cast: Cast, me: str, other: str) -> dict[str, Any]:
+def _values(pg: Pg, cast: Cast, me: str, other: str) -> dict[str, Any]:
     row = pg.execute("select now()").fetchone()
     assert row is not None
     now = row[0]
@@ -176,7 +175,7 @@ def _values(pg: Connection, cast: Cast, me: str, other: str) -> dict[str, Any]:
     }
 
 
-def _prepare(pg: Connection, promise: Promise, values: Mapping[str, Any]) -> None:
+def _prepare(pg: Pg, promise: Promise, values: Mapping[str, Any]) -> None:
     """A profile of somebody else's and none of one's own; a row to change."""
     if promise.table == "user_preferences":
         pg.execute("delete from public.user_preferences where user_id = %s", [values["$my_id"]])

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 from psycopg import errors, sql
 
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.change import ident
 from aclue_pipeline.schema.verify.trials import anything, insertion
-
-Pg = psycopg.Connection[Any]
 
 #: Raised where a deletion failed.
 NO_DELETION = "AC004"

@@ -2,7 +2,6 @@
 data can note in its own transaction how to bring it back."""
 
 import json
-import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,11 +14,10 @@ from aclue_pipeline import __version__
 from aclue_pipeline.catalog import sqltext
 from aclue_pipeline.derived.statement import is_there, one
 from aclue_pipeline.errors import Impossible, MissingPrivilege, NotOurs
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.census import fingerprint, take
 from aclue_pipeline.schema.declared import declared
-from aclue_pipeline.settings import checkout, person, sql_folder
-
-Pg = psycopg.Connection[Any]
+from aclue_pipeline.settings import person, revision, sql_folder
 
 #: Tables of sql/pipeline that must be there before anything is changed: this history, and what the triggers of ours write to.
 MADE = ("deployments", "erasures", "adjustments")
@@ -57,7 +55,7 @@ def _began(pg: Pg, action: str, owner: str, plan: str, before: str, allowed: Any
             pg.execute(sql.SQL(grants).format(owner=sql.Identifier(owner)))
     insert = """insert into pipeline.deployments (action, done_by, owner, version, revision, plan, before, allowed)
                 values (%s, session_user || ': ' || %s, %s, %s, %s, %s, %s, %s) returning deployment"""
-    values = [action, person(), owner, __version__, _revision(), plan, before, sorted(allowed)]
+    values = [action, person(), owner, __version__, revision() or None, plan, before, sorted(allowed)]
     return int(one(pg, insert, values))
 
 
@@ -134,16 +132,3 @@ def _there(pg: Pg) -> bool:
             " rename it"
         )
     return any(readable for readable, _ in rows)
-
-
-def _revision() -> str | None:
-    root = checkout()
-    if root is None:
-        return None
-    try:
-        asked = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return None
-    return asked.stdout.strip() or None

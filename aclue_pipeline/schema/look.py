@@ -7,12 +7,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from aclue_pipeline.errors import NotOurs, SettingsError
-from aclue_pipeline.postgres import driver
+from aclue_pipeline.postgres import Pg, driver
 from aclue_pipeline.schema import history
 from aclue_pipeline.schema.census import Census, Key, Thing, take
 from aclue_pipeline.schema.census.thing import fingerprint as fingerprint_of
@@ -26,8 +24,6 @@ from aclue_pipeline.settings import get_settings, sql_folder
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-
-Pg = psycopg.Connection[Any]
 
 #: Least share of the declared columns that must be there, and of these with a type of ours, for a table to pass as one.
 ALIKE = 0.8

@@ -4,11 +4,9 @@ editor's minute, and keeps nobody waiting. What is more than a first deployment 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from aclue_pipeline.catalog.sqltext import without_comments
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.census import Census, Key, Thing
 from aclue_pipeline.schema.change import Case, ident, quoted
 from aclue_pipeline.schema.declared import declared
@@ -29,7 +27,7 @@ def export(folder: Path) -> Path:
     return path
 
 
-def marked(pg: psycopg.Connection[Any], path: Path) -> bool:
+def marked(pg: Pg, path: Path) -> bool:
     """Note the file as run, in Supabase's own list, where there is one: what it would do is done."""
     if pg.execute("select to_regclass('supabase_migrations.schema_migrations') is null").fetchone() == (True,):
         return False

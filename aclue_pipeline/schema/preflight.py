@@ -2,13 +2,11 @@
 named error."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from psycopg.rows import dict_row
 
 from aclue_pipeline.errors import MissingPrerequisite, MissingPrivilege, ServerTooOld
-from aclue_pipeline.postgres import app
+from aclue_pipeline.postgres import Pg, app
 from aclue_pipeline.schema.change import ident
 from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.settings import sql_folder
@@ -17,7 +15,7 @@ from aclue_pipeline.settings import sql_folder
 OLDEST = 15
 
 
-def preflight(pg: psycopg.Connection[Any], oldest: int = OLDEST, acts: bool = True) -> list[str]:
+def preflight(pg: Pg, oldest: int = OLDEST, acts: bool = True) -> list[str]:
     """Notes worth knowing, where nothing stands in the way. `acts`: whether this role is to change anything, and needs rights.
 
     Raises ServerTooOld below major version `oldest`, MissingPrerequisite, UnknownCatalogue, MissingPrivilege.
@@ -47,7 +45,7 @@ def _sentence(trouble: str, names: list[str], remedy: str) -> str:
     return f"this role lacks {said}, nothing was changed; {remedy}"
 
 
-def require_ownership(pg: psycopg.Connection[Any], tables: Sequence[str]) -> None:
+def require_ownership(pg: Pg, tables: Sequence[str]) -> None:
     """Raises MissingPrivilege where one of the tables is there and belongs to a role that this one cannot act for."""
     rows = pg.execute(
         """select relname, pg_get_userbyid(relowner), current_user from pg_class

@@ -3,13 +3,11 @@ would lock the app's tables against everybody."""
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-import psycopg
 from psycopg import errors, sql
 
 from aclue_pipeline.errors import DependentsExist, MissingPrivilege, RowsExist
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.schema.apply import GIVE_UP
 from aclue_pipeline.schema.change import EXCLUSIVE, Step
 from aclue_pipeline.schema.declared import declared
@@ -28,8 +26,6 @@ from aclue_pipeline.schema.retire import (
 from aclue_pipeline.schema.retired import PREFIX, Relation, dependents, families, our_views, retired
 from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.waiting import Patience
-
-Pg = psycopg.Connection[Any]
 
 
 def purge(

@@ -4,7 +4,6 @@ its owner may look; `restore` brings it back, `purge` drops it. Each table moves
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -20,7 +19,7 @@ from aclue_pipeline.errors import (
     TableStands,
     VerificationFailed,
 )
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.schema.apply import GIVE_UP
 from aclue_pipeline.schema.census.thing import OWNER
 from aclue_pipeline.schema.change import EXCLUSIVE, How, Step, ident
@@ -40,7 +39,6 @@ from aclue_pipeline.schema.retired import (
 from aclue_pipeline.schema.session import session
 from aclue_pipeline.schema.waiting import GaveUp, Patience, run_unnoticed
 
-Pg = psycopg.Connection[Any]
 Say = Callable[[str], None]
 
 Families = Mapping[str, list[Relation]]

@@ -3,16 +3,12 @@ moving things is retire.py's work."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
 
 from aclue_pipeline.catalog import Table, sqltext
 from aclue_pipeline.catalog.read import DERIVED_ROOMS, read_table
 from aclue_pipeline.derived.tables import SCHEMAS
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.settings import sql_folder
-
-Pg = psycopg.Connection[Any]
 
 PREFIX = "aclue_retired_"
 

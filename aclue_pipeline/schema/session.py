@@ -6,12 +6,11 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import psycopg
 
 from aclue_pipeline.errors import AlreadyRunning, PooledConnection, ReadOnlyServer, Unreachable
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.locks import hold
 
 DEPLOYING = "deploy"
@@ -44,7 +43,7 @@ _PINS = {
 
 
 @contextmanager
-def session(database: Database, lock: bool = True) -> Iterator[psycopg.Connection[Any]]:
+def session(database: Database, lock: bool = True) -> Iterator[Pg]:
     """A connection in autocommit, closed afterwards, that holds the deployers' lock unless told not to. The lock and the work end
     together, so that nobody starts while a killed deployer's last statement still runs.
 
@@ -68,7 +67,7 @@ def session(database: Database, lock: bool = True) -> Iterator[psycopg.Connectio
             raise
 
 
-def _take_turn(pg: psycopg.Connection[Any]) -> None:
+def _take_turn(pg: Pg) -> None:
     """The lock of a deployer who was killed goes when the server notices; a living one's is not waited for."""
     end = time.monotonic() + _NOTICED
     while True:
@@ -81,7 +80,7 @@ def _take_turn(pg: psycopg.Connection[Any]) -> None:
 
 
 @contextmanager
-def _pinned(pg: psycopg.Connection[Any]) -> Iterator[None]:
+def _pinned(pg: Pg) -> Iterator[None]:
     """In one statement: a role's timeouts may be shorter than many take. Given back for a pooler in session mode, which may hand
     this server on as it is."""
     pins = _PINS | ({"transaction_timeout": "0"} if pg.info.server_version >= 170000 else {})
@@ -97,7 +96,7 @@ def _pinned(pg: psycopg.Connection[Any]) -> Iterator[None]:
                 pg.execute("discard all")
 
 
-def _refuse_read_only(pg: psycopg.Connection[Any], database: Database) -> None:
+def _refuse_read_only(pg: Pg, database: Database) -> None:
     row = pg.execute(
         "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')::bool"
     ).fetchone()
@@ -114,7 +113,7 @@ def _refuse_read_only(pg: psycopg.Connection[Any], database: Database) -> None:
 # --- poolers ----------------------------------------------------------------------------------------------------------
 
 
-def _refuse_pooled(pg: psycopg.Connection[Any], database: Database) -> None:
+def _refuse_pooled(pg: Pg, database: Database) -> None:
     """Behind a pooler the protocol names another process than the server does. In session mode that is all the difference: the
     server is ours to the end. In transaction mode a second connection's open transaction gets it, and the first another or none."""
     mine = _server(pg)
@@ -140,7 +139,7 @@ def _pooled(database: Database, why: str) -> PooledConnection:
     )
 
 
-def _server(pg: psycopg.Connection[Any], before: bytes = b"") -> int | None:
+def _server(pg: Pg, before: bytes = b"") -> int | None:
     """The process that serves this connection now; None where none has answered in time. Below the driver, which cannot stop
     waiting without a SET."""
     connection = pg.pgconn

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
 from aclue_pipeline import __version__
 from aclue_pipeline.checks import Judgement
 from aclue_pipeline.errors import NotOurs
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.schema import history
 from aclue_pipeline.schema.access import ROLES, lines
 from aclue_pipeline.schema.declared import declared
@@ -62,7 +60,7 @@ def signoff(db: Database) -> tuple[str, list[Judgement]]:
     return "\n".join(written) + "\n", judgements
 
 
-def _looked(pg: psycopg.Connection[Any]) -> dict[str, str]:
+def _looked(pg: Pg) -> dict[str, str]:
     """What there is beside what is declared."""
     try:
         todo = look(pg)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 from psycopg import errors
 
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.change import Step
 
 #: Pause between two looks, seconds: random, so that two who wait do not march in step.
@@ -80,7 +80,7 @@ class Patience:
 class Unnoticed:
     """Runs a step only if its locks can be had at once. What was seen of others' locks is remembered for a sweep over many steps."""
 
-    def __init__(self, pg: psycopg.Connection[Any]) -> None:
+    def __init__(self, pg: Pg) -> None:
         self._pg = pg
         self._met = _Met()
         self._lockable: dict[str, bool] = {}
@@ -129,9 +129,7 @@ def pause() -> None:
     time.sleep(random.uniform(*PAUSE))
 
 
-def run_unnoticed(
-    pg: psycopg.Connection[Any], steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]
-) -> None:
+def run_unnoticed(pg: Pg, steps: Sequence[Step], patience: Patience, done: Callable[[Step], None]) -> None:
     """Run each step once its locks can be had at once; whichever is free goes first, so that one busy table holds up no other.
 
     Raises GaveUp when patience ends, after at least one attempt.
@@ -150,7 +148,7 @@ def run_unnoticed(
             pause()
 
 
-def _holders(pg: psycopg.Connection[Any], tables: set[str]) -> list[tuple[str, str, int | None, Any]]:
+def _holders(pg: Pg, tables: set[str]) -> list[tuple[str, str, int | None, Any]]:
     return pg.execute(_HOLDERS, [sorted(tables)]).fetchall() if tables else []
 
 

@@ -165,7 +165,7 @@ def test_where_the_repository_is_named_links_lead_to_the_installed_commit(at_a_r
 def test_an_installed_package_links_to_the_commit_that_pip_noted_else_to_its_tag(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(repository, "checkout", lambda: None)
+    monkeypatch.setattr("aclue_pipeline.settings.checkout", lambda: None)
     noted = tmp_path / "aclue_pipeline-1.dist-info"
     noted.mkdir()
     (noted / "METADATA").write_text("Name: aclue-pipeline\nVersion: 1\n")

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psycopg
 import pytest
 from psycopg import errors, sql
 
 from aclue_pipeline import schema
 from aclue_pipeline.definitions import run_job
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from tests.conftest import Databases
 from tests.erasure.test_clearing import found
 from tests.support import published
@@ -22,8 +21,6 @@ from tests.support.catalogs import CATALOG
 from tests.support.published import CLOSED, YESTERDAY, catch_up
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
-Pg = psycopg.Connection[Any]
-
 #: By the name of a type, a word as a value of it.
 VALUES = {"text": "{0}", "character varying": "{0}", "jsonb": '{{"{0}": 1}}', "ARRAY": "{{{0}}}", "inet": "{1}"}
 #: What events meet by: the word stands before what was there.

@@ -3,18 +3,15 @@
 from collections import defaultdict
 from typing import Any
 
-import psycopg
 import pytest
 
 from aclue_pipeline import derived
 from aclue_pipeline.derived import erasure
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from tests.erasure.test_trigger import ANN, BEN, CATALOG, MUG, click, people
 from tests.oracles.facts import AGENTS
 
 pytestmark = pytest.mark.database
-Pg = psycopg.Connection[Any]
-
 FACTS = """
 select (select jsonb_agg(to_jsonb(f) - array['changed_at', 'source_updated_at'] order by f.click_id) from staging.click_facts f),
        (select jsonb_agg(to_jsonb(s) - array['changed_at'] order by s.session_number) from staging.session_facts s),

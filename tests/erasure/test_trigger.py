@@ -3,11 +3,10 @@
 import uuid
 from typing import Any
 
-import psycopg
 import pytest
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.postgres import Database, driver
+from aclue_pipeline.postgres import Database, Pg, driver
 from tests.oracles.facts import AGENTS
 
 pytestmark = pytest.mark.database
@@ -22,7 +21,7 @@ values (%s, %s, %s, %s, 'search', 'awin', 'https://shop.example/dp/1?clickref=se
 """
 
 
-def people(pg: psycopg.Connection[Any], *ids: uuid.UUID) -> None:
+def people(pg: Pg, *ids: uuid.UUID) -> None:
     pg.cursor().executemany("insert into auth.users (id, created_at) values (%s, now())", [(one,) for one in ids])
     pg.execute(
         "insert into public.products (id, title, currency) values (%s, 'Mug', 'GBP') on conflict do nothing", [MUG]
@@ -30,7 +29,7 @@ def people(pg: psycopg.Connection[Any], *ids: uuid.UUID) -> None:
 
 
 def click(
-    pg: psycopg.Connection[Any],
+    pg: Pg,
     user: Any,
     visitor: Any,
     session: str,

@@ -5,14 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import pytest
 
 from aclue_pipeline import health
 from aclue_pipeline.health import findings
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.conftest import FAST
 from tests.support.catalogs import CATALOG
@@ -24,7 +23,7 @@ SECRET = "ann@example.org"
 
 
 @contextmanager
-def session(db: Database, name: str = "shop") -> Iterator[psycopg.Connection[Any]]:
+def session(db: Database, name: str = "shop") -> Iterator[Pg]:
     pg = psycopg.connect(db.url, application_name=name)
     try:
         yield pg
@@ -103,7 +102,7 @@ def test_who_makes_others_wait_is_found_with_how_many_and_for_how_long(db: Datab
         assert told(db, "blockers", f"session {pid}", **soon) == []
 
 
-def _wait(pg: psycopg.Connection[Any], statement: str) -> None:
+def _wait(pg: Pg, statement: str) -> None:
     pg.execute(statement.encode())
     pg.rollback()
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from aclue_pipeline import preferences
-from aclue_pipeline.postgres import Database, query
+from aclue_pipeline.postgres import Database, Pg, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.preferences.publish import BOOKKEEPING
 from tests.conftest import template
@@ -119,7 +118,7 @@ def scalar(db: Database, statement: str, **parameters: Any) -> Any:
     return next(iter(rows[0].values())) if rows else None
 
 
-def write(pg: "psycopg.Connection[Any]", role: str, table: str, row: Row, where: Row | None = None) -> None:
+def write(pg: Pg, role: str, table: str, row: Row, where: Row | None = None) -> None:
     """Insert a row, or update those `where`, as the app's client or server does: under the policies, and ME where it signs in."""
     claims = {"role": role} | ({"sub": ME} if role == "authenticated" else {})
     pg.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps(claims)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aclue_pipeline import preferences
 from aclue_pipeline.checks import ask
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.preferences import changed, signals, store
 from aclue_pipeline.preferences.arrays import EVENT_COLUMNS
 from aclue_pipeline.preferences.catalogue import UUID
@@ -442,7 +442,7 @@ _ROW = st.one_of(
 )
 
 
-def _send(pg: "psycopg.Connection[Any]", table: str, role: str, row: Row) -> None:
+def _send(pg: Pg, table: str, role: str, row: Row) -> None:
     """As the client would; what rights, policies or the table refuse is refused."""
     mine = {"user_id": ME if role == "authenticated" else None}
     try:

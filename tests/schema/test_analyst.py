@@ -13,7 +13,7 @@ from psycopg import errors, sql
 from aclue_pipeline import derived
 from aclue_pipeline.charts.page import report
 from aclue_pipeline.cli import main
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.schema import roles
 from aclue_pipeline.schema.verify import verify
 from aclue_pipeline.settings import get_settings
@@ -23,8 +23,6 @@ from tests.support import published  # registers the template
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
-Pg = psycopg.Connection[Any]
-
 OPEN = {"analytics", "history"}
 
 #: By the type of an argument, a value that it takes.

@@ -10,15 +10,13 @@ import psycopg
 import pytest
 
 from aclue_pipeline.errors import AlreadyRunning
-from aclue_pipeline.postgres import Database, app
+from aclue_pipeline.postgres import Database, Pg, app
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema import census, declared
 from aclue_pipeline.schema.census import KINDS, Census, Key
 from tests.conftest import Databases
 
 pytestmark = pytest.mark.database
-
-Pg = psycopg.Connection[Any]
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,11 @@ tried, and the score printed (`pytest -rP`)."""
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from aclue_pipeline.postgres import Database
+from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.access import lines
 from aclue_pipeline.schema.census import Thing
@@ -19,8 +18,6 @@ from aclue_pipeline.schema.verify.shape import shapes
 from aclue_pipeline.schema.verify.site import Site
 
 pytestmark = pytest.mark.database
-
-Pg = psycopg.Connection[Any]
 
 _JUDGED = [
     one

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-Pg = psycopg.Connection[Any]
+from aclue_pipeline.postgres import Pg
+
 Row = dict[str, Any]
 Step = tuple[Any, ...]
 

@@ -9,6 +9,7 @@ from psycopg import errors, sql
 from psycopg.rows import tuple_row
 
 from aclue_pipeline.errors import AlreadyRunning
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.census import (
     children,
     columns,
@@ -113,9 +114,7 @@ left join pg_constraint k on refclassid = 'pg_class'::regclass and k.conindid = 
 """
 
 
-def take(
-    pg: psycopg.Connection[Any], tables: Sequence[str], functions: Sequence[str], *, patience: str | None = None
-) -> Census:
+def take(pg: Pg, tables: Sequence[str], functions: Sequence[str], *, patience: str | None = None) -> Census:
     """The census of these tables of schema public, of functions of ours (by schema and name, whatever their arguments; those of
     release 0.1.0, public.aclue_*, besides), and of what beside them may show the tables' rows.
 
@@ -169,7 +168,7 @@ def _filled(cursor: psycopg.Cursor[Any], of: dict[str, list[str]]) -> dict[str, 
     return dict(cursor.execute(asked).fetchall())
 
 
-def _locked(pg: psycopg.Connection[Any], tables: Sequence[str]) -> str:
+def _locked(pg: Pg, tables: Sequence[str]) -> str:
     found = pg.execute(
         """select c.relname, l.pid, a.xact_start from pg_locks l
            join pg_class c on c.oid = l.relation and c.relnamespace = to_regnamespace('public') and c.relname = any(%s)

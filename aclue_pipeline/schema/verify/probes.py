@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import errors, sql
 
 from aclue_pipeline.errors import MissingPrerequisite, MissingPrivilege, UnknownCatalogue
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.postgres.claims import Identity, service_role
 from aclue_pipeline.schema.access import ROLES, Line
 from aclue_pipeline.schema.change import ident
@@ -21,8 +21,6 @@ from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.preflight import preflight, require_ownership
 from aclue_pipeline.schema.verify.shape import PRODUCTS, USERS, shapes
 from aclue_pipeline.schema.verify.trials import HIDDEN, Cast, Trial, anything, insertion, seed, trials
-
-Connection = psycopg.Connection[Any]
 
 
 class CannotTry(MissingPrerequisite):
@@ -89,7 +87,7 @@ set local search_path = public, extensions; set local row_security = on
 """
 
 
-def probe(pg: Connection, lines: Sequence[Line], thorough: bool = False) -> list[Outcome]:
+def probe(pg: Pg, lines: Sequence[Line], thorough: bool = False) -> list[Outcome]:
     """Try the lines, a table at a time, and leave nothing behind: neither a row nor a lock, whatever happens.
 
     `thorough` also runs what could lock whole tables (see trials.trials). Raises CannotTry where there is nothing to try with.
@@ -106,7 +104,7 @@ def probe(pg: Connection, lines: Sequence[Line], thorough: bool = False) -> list
     return outcomes
 
 
-def become(pg: Connection, identity: Identity) -> None:
+def become(pg: Pg, identity: Identity) -> None:
     """Take the role and the claims until the transaction or savepoint is rolled back."""
     pg.execute(
         "select set_config('request.jwt.claims', %s, true), set_config('role', %s, true)",
@@ -115,7 +113,7 @@ def become(pg: Connection, identity: Identity) -> None:
 
 
 @contextmanager
-def rolled_back(pg: Connection) -> Iterator[None]:
+def rolled_back(pg: Pg) -> Iterator[None]:
     """A transaction, or a savepoint in that of whoever asks, that never commits and never waits long for a lock. Raises CannotTry
     where it would have to."""
     try:
@@ -126,7 +124,7 @@ def rolled_back(pg: Connection) -> Iterator[None]:
         raise CannotTry(f"the tables are too busy to try this now ({first_line(error)}); run it again") from error
 
 
-def may_be_clients(pg: Connection) -> None:
+def may_be_clients(pg: Pg) -> None:
     """Raises CannotTry where this login may not take the roles of the app's clients: then it is one that deploys and lacks them, or
     one that does not deploy, and has no business with them."""
     try:
@@ -147,7 +145,7 @@ def may_be_clients(pg: Connection) -> None:
 # --- the cast ---------------------------------------------------------------------------------------------------------
 
 
-def casting(pg: Connection) -> Cast:
+def casting(pg: Pg) -> Cast:
     """Two users, two products, and of whatever else our tables refer to a row for each user, made for this transaction; the
     database's own users and products where this role may make none. Raises CannotTry."""
     try:
@@ -167,7 +165,7 @@ def casting(pg: Connection) -> Cast:
     return Cast(user, guest, made, another, {one: str(uuid4()) for one in (user, guest, None)})
 
 
-def _users(pg: Connection) -> tuple[str, str]:
+def _users(pg: Pg) -> tuple[str, str]:
     """Two users whom the app's tables know, too, where these refer to a table of their own. Their ids differ in a digit in the
     middle alone, which is all that a policy sees that compares but a part."""
     known = [table for (table,) in pg.execute(_KNOWN_USERS).fetchall()]
@@ -189,7 +187,7 @@ where k.contype = 'f' and own.attname = 'user_id' and key.attname = 'id' and k.c
 
 
 def _two(
-    pg: Connection,
+    pg: Pg,
     what: str,
     table: str,
     given: Mapping[str, str],
@@ -214,7 +212,7 @@ def _two(
         return found[0], found[1]
 
 
-def _found(pg: Connection, question: sql.Composable) -> list[str]:
+def _found(pg: Pg, question: sql.Composable) -> list[str]:
     """As this role, or as the server where it may not look."""
     for role in ("none", "service_role"):
         try:
@@ -228,7 +226,7 @@ def _found(pg: Connection, question: sql.Composable) -> list[str]:
     return []
 
 
-def _make(pg: Connection, what: str, table: str, given: Mapping[str, str], depth: int = 0) -> str:
+def _make(pg: Pg, what: str, table: str, given: Mapping[str, str], depth: int = 0) -> str:
     """Insert a row of what is given, as far as there are such columns, of rows of what it must refer to, and of anything in what
     the table asks for besides; as this role, or as the server where policies bind it. Returns its id."""
     try:
@@ -282,7 +280,7 @@ from pg_trigger t where t.tgrelid = to_regclass(%s) and not t.tgisinternal and t
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
-def _outcomes(pg: Connection, groups: list[list[Trial]]) -> list[Outcome]:
+def _outcomes(pg: Pg, groups: list[list[Trial]]) -> list[Outcome]:
     everything = [trial for group in groups for trial in group]
     held = _rights(pg, everything)
     went = _statements(pg, everything)
@@ -301,7 +299,7 @@ def _outcomes(pg: Connection, groups: list[list[Trial]]) -> list[Outcome]:
     return outcomes
 
 
-def _rights(pg: Connection, everything: list[Trial]) -> dict[int, bool]:
+def _rights(pg: Pg, everything: list[Trial]) -> dict[int, bool]:
     asked = {number: trial.right for number, trial in enumerate(everything) if trial.right is not None}
     if not asked:
         return {}
@@ -313,7 +311,7 @@ def _rights(pg: Connection, everything: list[Trial]) -> dict[int, bool]:
 _Went = tuple[tuple[str, str], tuple[str, str] | None]
 
 
-def _statements(pg: Connection, everything: list[Trial]) -> dict[int, _Went]:
+def _statements(pg: Pg, everything: list[Trial]) -> dict[int, _Went]:
     """What came of each that has a statement: SQLSTATE and message; of one that is to be refused also what came of its twin, the
     same statement as whoever verifies, who may do anything."""
     described = []

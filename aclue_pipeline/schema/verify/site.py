@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
-import psycopg
-
 from aclue_pipeline.errors import AlreadyRunning
+from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.access import lines
 from aclue_pipeline.schema.census import Census, Key, take
 from aclue_pipeline.schema.declared import declared
@@ -17,7 +16,7 @@ from aclue_pipeline.schema.verify.shape import Shape, shapes
 class Site:
     """Facts are asked once; every criterion judges the same moment as nearly as makes no difference."""
 
-    def __init__(self, pg: psycopg.Connection[Any]) -> None:
+    def __init__(self, pg: Pg) -> None:
         self.pg = pg
         self._known: dict[str, Any] = {}
 
