@@ -40,7 +40,6 @@ def _list(context: Context, as_json: bool) -> None:
     database = context.database()
     with waiting("judging"):
         states = standing(database, _sources(context, database))
-    database.close()
     now = datetime.now(UTC)
     if as_json:
         print_json([{name: value for name, value in vars(state).items() if name != "told"} for state in states])
@@ -81,15 +80,12 @@ def send(context: Context, yes: bool) -> None:
     addresses = targets()
     if not addresses:
         return tell_hint("ACLUE_ALERT_URLS names no address: nobody is told; `aclue alerts` says what is wrong")
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     try:
         with waiting("judging"):
             swept = sweep(database, context.catalog, _sources(context, database), addresses)
     except AlreadyRunning:
         return click.echo("another sweep is under way: it tells what there is to tell")
-    finally:
-        database.close()
     for line in swept.says or ["nothing new to tell"]:
         click.echo(line)
     if swept.refused:
@@ -133,8 +129,7 @@ def silence(context: Context, key: str, span: timedelta, yes: bool) -> None:
     """Say nothing of an alert for some time; what became of it meanwhile is told then. --for 0s ends that."""
     from aclue_pipeline.alerts import silence
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     until = datetime.now(UTC) + span
     silence(database, key, until)
     click.echo(f"nothing is said of {key} until {until:%Y-%m-%d %H:%M} UTC")
@@ -149,9 +144,7 @@ def ack(context: Context, key: str, yes: bool) -> None:
     from aclue_pipeline.alerts import acknowledge
     from aclue_pipeline.settings import person
 
-    database = context.database()
-    context.confirm_write(database, yes)
-    acknowledge(database, key, person())
+    acknowledge(context.writable(yes), key, person())
     click.echo(f"{key} is taken on by {person()}")
 
 

@@ -42,7 +42,6 @@ def attribution(
     in_order(first.date(), until)
     with waiting("sharing sales out"):
         found = credits(read_paths(database, context.catalog, first.date(), until, dimension), model)
-    database.close()
     if as_json:
         print_json([vars(one) for one in found])
         return

@@ -103,7 +103,7 @@ class Context:
             get_settings.cache_clear()
 
     def database(self) -> "Database":
-        """The named database. Raises DatabaseNotNamed where none is."""
+        """The named database, closed when the command ends. Raises DatabaseNotNamed where none is."""
         from aclue_pipeline.postgres import Database
         from aclue_pipeline.settings import get_settings
 
@@ -112,7 +112,15 @@ class Context:
         url = get_settings().database_url
         if url is None:
             raise DatabaseNotNamed("no database is named: set ACLUE_DATABASE_URL, or say --demo (aclue --demo …)")
-        return Database(url.get_secret_value())
+        database = Database(url.get_secret_value())
+        click.get_current_context().call_on_close(database.close)
+        return database
+
+    def writable(self, yes: bool, destroys: str = "") -> "Database":
+        """The named database, once it is clear that it may be written to; raises what `database` and `confirm_write` do."""
+        database = self.database()
+        self.confirm_write(database, yes, destroys)
+        return database
 
     def confirm_write(self, database: "Database", yes: bool, destroys: str = "") -> None:
         """Ask before writing to any database but the demo's: also on this machine, where a tunnel may lead anywhere.

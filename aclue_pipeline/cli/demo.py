@@ -126,7 +126,6 @@ def load(context: Context, users: int | None, days: int | None, seed: int | None
     loading.install(database, context.admin_url, progress())
     schema.deploy(database)
     rows = loading.load(database, users, days, seed, progress=progress())
-    database.close()
     if as_json:
         return print_json(rows)
     for table, count in rows.items():
@@ -149,9 +148,7 @@ def break_(context: Context, what: str, as_json: bool) -> None:
     """
     from aclue_pipeline.demo.breaks import break_ as break_rows
 
-    database = context.database()
-    done = break_rows(database, what)
-    database.close()
+    done = break_rows(context.database(), what)
     if as_json:
         print_json({"what": what, "says": done.says, "days": done.days})
         return
@@ -180,9 +177,7 @@ def reset(context: Context, as_json: bool) -> None:
     """Undo everything that was broken on purpose."""
     from aclue_pipeline.demo.breaks import reset as undo
 
-    database = context.database()
-    names = undo(database)
-    database.close()
+    names = undo(context.database())
     if as_json:
         return print_json({"undone": list(names)})
     click.echo(f"undone: {', '.join(names)}" if names else "nothing was broken")
@@ -204,11 +199,9 @@ def status(context: Context, as_json: bool) -> None:
         else:
             tell_hint("the embedded server does not run: aclue db start starts it, aclue demo loads and computes")
         return
-    database = context.database()
-    with database.begin() as connection:
+    with context.database().begin() as connection:
         now = loaded(connection)
         wrong = broken(connection)
-    database.close()
     if as_json:
         print_json({"running": True, "loaded": None if now is None else now._asdict(), "broken": wrong})
         return

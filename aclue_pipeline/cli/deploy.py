@@ -109,8 +109,7 @@ def deploy(
     """
     from aclue_pipeline import schema
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     done = schema.deploy(database, allow=allow, adopt=adopt, plan=file, give_up=give_up, progress=progress())
     if as_json:
         return print_json(_as_data(done))
@@ -197,8 +196,7 @@ def supabase(context: Context, folder: Path, mark: bool, yes: bool) -> None:
     if not mark:
         click.echo(migration.export(folder))
         return
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     if schema.plan(database).changes:
         raise Drifted(
             f"{database.label} is not as declared, so that the migration is still to be run: run `aclue deploy` first"

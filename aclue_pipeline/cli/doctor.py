@@ -163,11 +163,7 @@ def _app(context: Context) -> "Iterator[Judgement]":
     """Raises DatabaseNotNamed, or what the connection ends with."""
     from aclue_pipeline.schema.connected import of_app
 
-    database = context.database()
-    try:
-        yield from of_app(database, context.catalog)
-    finally:
-        database.close()
+    yield from of_app(context.database(), context.catalog)
 
 
 def _storage() -> "Iterator[Judgement]":

@@ -48,7 +48,6 @@ def extract(
     database, wanted = context.database(), published(context.catalog, table)
     with waiting("reading"):
         rows = _to_file(database, wanted, days, form, out) if out else _to_stdout(database, wanted, days)
-    database.close()
     click.echo(f"{wanted.key}: {rows:,} rows{f' in {out}' if out else ''}", err=True)
 
 

@@ -27,11 +27,9 @@ def sync(context: Context, full: bool, yes: bool, as_json: bool) -> None:
 
     from aclue_pipeline.derived.facts import sync
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     with waiting("taking in events"):
         done = sync(database, context.catalog, full=full)
-    database.close()
     if as_json:
         print_json(asdict(done))
     else:
@@ -51,11 +49,9 @@ def close(context: Context, months: tuple[datetime, ...], yes: bool, as_json: bo
     """
     from aclue_pipeline.revenue import closing
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     for month in months:
         _show(closing.close(database, context.catalog, month.date(), person()), "closed", as_json)
-    database.close()
 
 
 @click.command(epilog="Example:  aclue revenue reopen 2026-08")
@@ -67,10 +63,7 @@ def reopen(context: Context, month: datetime, yes: bool, as_json: bool) -> None:
     """Open the last closed month (YYYY-MM) again. That it was closed, and by whom it was opened, stays on record."""
     from aclue_pipeline.revenue import closing
 
-    database = context.database()
-    context.confirm_write(database, yes)
-    _show(closing.reopen(database, context.catalog, month.date(), person()), "open again", as_json)
-    database.close()
+    _show(closing.reopen(context.writable(yes), context.catalog, month.date(), person()), "open again", as_json)
 
 
 def _show(done: "Closed", what: str, as_json: bool) -> None:

@@ -24,9 +24,7 @@ def health(context: Context, names: tuple[str, ...], as_json: bool) -> None:
     """
     from aclue_pipeline.health import examine
 
-    database = context.database()
-    judgements = examine(database, context.catalog, names)
-    database.close()
+    judgements = examine(context.database(), context.catalog, names)
     if as_json:
         print_json([asdict(one) for one in judgements])
     else:

@@ -20,10 +20,7 @@ def erase(context: Context, user: UUID, yes: bool, as_json: bool) -> None:
     """
     from aclue_pipeline.derived import person
 
-    database = context.database()
-    context.confirm_write(database, yes, f"delete all that is held of the user {user}")
-    done = person.erase(database, context.catalog, user)
-    database.close()
+    done = person.erase(context.writable(yes, f"delete all that is held of the user {user}"), context.catalog, user)
     if as_json:
         print_json(done)
         return
@@ -56,6 +53,4 @@ def person(context: Context, user: UUID) -> None:
     """Print as JSON what is held of a person, by table: `aclue export USER_ID` is short for it."""
     from aclue_pipeline.derived import person
 
-    database = context.database()
-    print_json(person.export(database, context.catalog, user))
-    database.close()
+    print_json(person.export(context.database(), context.catalog, user))

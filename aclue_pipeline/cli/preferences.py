@@ -369,8 +369,7 @@ def _writable(context: Context, yes: bool) -> "Database":
     deployed."""
     from aclue_pipeline.derived import ensure, ensure_tables
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     ensure_tables(database, context.catalog, "preferences")
     with database.begin() as connection:
         ensure(

@@ -35,7 +35,6 @@ def report(context: Context, first: datetime | None, last: datetime | None, out:
     in_order(since, until)
     with waiting("computing the page"):
         page = written(database, since, until)
-    database.close()
     if out is None:
         click.echo(page, nl=False)
         return

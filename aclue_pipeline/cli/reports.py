@@ -51,13 +51,11 @@ def import_(context: Context, file: Path, network: str | None, currency: str | N
     """
     from aclue_pipeline.revenue.imports import import_report
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     with waiting("importing"):
         done, rejected = import_report(
             database, context.catalog, file.read_bytes(), file.name, person(), network=network, currency=currency
         )
-    database.close()
     if as_json:
         lines = [{"line": one.number, "reason": one.reason} for one in rejected] if done.is_new else []
         print_json({**_as_data(done), "is_new": done.is_new, "rejected_lines": lines})
@@ -77,9 +75,7 @@ def imports(context: Context, as_json: bool) -> None:
     """List the imports of network reports with their control totals, the latest first."""
     from aclue_pipeline.revenue.imports import imports as every
 
-    database = context.database()
-    found = every(database, context.catalog)
-    database.close()
+    found = every(context.database(), context.catalog)
     if as_json:
         print_json([_as_data(one) for one in found])
         return
@@ -99,10 +95,7 @@ def undo(context: Context, number: int, yes: bool, as_json: bool) -> None:
     """Take the import of that number back: what it replaced counts again. That it was made stays on record."""
     from aclue_pipeline.revenue.imports import undo as take_back
 
-    database = context.database()
-    context.confirm_write(database, yes)
-    done = take_back(database, context.catalog, number, person())
-    database.close()
+    done = take_back(context.writable(yes), context.catalog, number, person())
     if as_json:
         print_json(_as_data(done))
     else:

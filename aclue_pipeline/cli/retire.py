@@ -51,8 +51,7 @@ def restore(context: Context, number: int | None, swap: bool, give_up: timedelta
     """Bring back what rollback NUMBER retired, or the last one."""
     from aclue_pipeline import schema
 
-    database = context.database()
-    context.confirm_write(database, yes)
+    database = context.writable(yes)
     back = schema.restore(database, number, swap=swap, give_up=give_up, progress=progress())
     if as_json:
         return print_json({"restored": back})

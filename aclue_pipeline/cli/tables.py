@@ -68,7 +68,6 @@ def _rebuild_command(room: str) -> click.Command:
             )  # fmt: skip
         except DaysFailed as error:
             results, failed = dict(error.results), error
-        database.close()
         if as_json:
             print_json([_as_data(key, done) for key, done in results.items()])
         else:
@@ -181,7 +180,6 @@ def _outdated_command(room: str) -> click.Command:
         found = {table.key: outdated_days(database, context.catalog, table) for table in tables}
         missing = {table.key: missing_days(database, table) for table in tables}
         kept = {table.key: outdated_days(database, context.catalog, table, lost=True) for table in tables}
-        database.close()
         if as_json:
             print_json({key: sorted([*days, *missing[key]]) for key, days in found.items()})
             return

@@ -24,12 +24,10 @@ def why(context: Context, table: str, day: datetime, column: str | None, since: 
     to be taken in, and how its published numbers moved and why."""
     from aclue_pipeline.derived import explain
 
-    database = context.database()
     explained = explain(
-        database, context.catalog, context.catalog.table(table), day.date(),
+        context.database(), context.catalog, context.catalog.table(table), day.date(),
         column=column, since=since.date() if since else None,
     )  # fmt: skip
-    database.close()
     if as_json:
         print_json(explained)
     else:

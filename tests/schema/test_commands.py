@@ -1,6 +1,7 @@
 """The words `aclue plan`, `deploy`, `drift`, `history`, `verify` and `rollback`, with what they print and their exit codes."""
 
 import json
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from aclue_pipeline import schema
 from aclue_pipeline.cli import main
 from aclue_pipeline.cli.context import Duration
 from aclue_pipeline.errors import DeploymentIncomplete
-from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
 
 pytestmark = pytest.mark.database
@@ -29,6 +30,15 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         main(list(arguments))
     out, err = capsys.readouterr()
     return int(stopped.value.code or 0), out, err
+
+
+def test_a_command_leaves_no_connection_also_where_it_fails(named: Database, capsys) -> None:
+    assert [said(capsys, "history")[0], said(capsys, "drift")[0]] == [0, 25]
+    others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    deadline = time.monotonic() + 5  # a session ends a moment after its connection
+    with named.begin() as connection:
+        while query(connection, others):
+            assert time.monotonic() < deadline
 
 
 def test_deploy_says_what_it_did_and_then_that_there_is_nothing_to_do(named: Database, capsys) -> None:
