@@ -1,7 +1,7 @@
 """The errors a person can meet: each class one kind of trouble with an exit code of its own, each message one sentence that
 says what is wrong and what to do. Programming errors do not belong here: they keep their stack trace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, ClassVar
 
@@ -13,6 +13,13 @@ class AclueError(Exception):
 
     #: Whether it passes by itself, so that trying again helps.
     transient = False
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what each came of or was met by: a driver that was interrupted may then fail at taking back what was under way."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class SettingsError(AclueError):

@@ -87,11 +87,11 @@ def outdated(catalog: Catalog, of: Path) -> list[Path]:
     return [
         of / name
         for name in sorted(wanted.keys() | there.keys())
-        if name not in wanted or name not in there or not _says(there[name], wanted[name])
+        if name not in wanted or name not in there or not says(there[name], wanted[name])
     ]
 
 
-def _says(path: Path, text: str) -> bool:
+def says(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text
 
 

@@ -13,7 +13,7 @@ import click
 from aclue_pipeline import __version__
 from aclue_pipeline.cli import outlets
 from aclue_pipeline.cli.context import Context, pasteable
-from aclue_pipeline.errors import AclueError, FileUnusable, Interrupted, MissingPrivilege
+from aclue_pipeline.errors import AclueError, FileUnusable, Interrupted, MissingPrivilege, causes
 
 #: Every command and where it is: the everyday verbs, then the groups.
 COMMANDS = {
@@ -80,18 +80,11 @@ class LazyGroup(click.Group):
         try:
             super().invoke(ctx)
         except BaseException as error:  # here, since click answers Ctrl-C with an empty line
-            if not _pressed(error):
+            if not any(isinstance(one, KeyboardInterrupt) for one in causes(error)):
                 raise
             raise Interrupted(
                 "stopped; what it had not committed is rolled back, and the same command goes on from there"
             ) from None
-
-
-def _pressed(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is where it began: a driver that was interrupted may then fail at taking back what was under way."""
-    if error is None or isinstance(error, KeyboardInterrupt):
-        return error is not None
-    return _pressed(error.__cause__ or error.__context__)
 
 
 @click.group(

@@ -115,9 +115,7 @@ def deploy(
         return print_json(_as_data(done))
     for line in (*done.notes, *map(str, done.having("as before"))):
         click.echo(f"note: {line}", err=True)
-    count = len(done.having("done"))
-    outcome = f"{count} change{'s' * (count != 1)} made" if count else "nothing to do"
-    click.echo(f"{database.label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s")
+    click.echo(f"{database.label}: {done.sentence}")
 
 
 def _as_data(done: "Deployment") -> dict[str, Any]:

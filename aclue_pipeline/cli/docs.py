@@ -1,6 +1,7 @@
 """`aclue docs`, `aclue atlas` and `aclue lineage`: what the SQL files say, as pages, as a map and as trees. No database is needed, but
 where sql/schema changed: what its scripts make is asked of a server of its own."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
     of_atlas = (context.catalog, pages.path())
     others = (
         (declared.path(), declared.outdated, declared.write),
-        (writing.path(), writing.outdated, writing.write),
-        (page.path(), page.outdated, page.write),
+        _page("writing-events.md", writing.page),
+        _page("commands.md", page.page),
         (pages.path(), partial(pages.outdated, *of_atlas), partial(pages.write, *of_atlas)),
     )
     for path, is_outdated, write in others if to is None else ():
@@ -47,6 +48,14 @@ def docs(context: Context, check: bool, to: Path | None, as_json: bool) -> None:
         print_json({"folder": str(folder), "written": names})
     else:
         click.echo(f"{folder}: {', '.join(names) + ' written' if names else 'as sql/ says, nothing to write'}")
+
+
+def _page(name: str, text: Callable[[], str]) -> tuple[Path, Callable[[], bool], Callable[[], object]]:
+    """A page beside the dictionary: where it is, whether it says something else, and what writes it."""
+    from aclue_pipeline.catalog import docs
+
+    path = docs.folder().parent / name
+    return path, lambda: not docs.says(path, text()), lambda: path.write_text(text(), encoding="utf-8")
 
 
 @click.command(

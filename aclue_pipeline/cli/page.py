@@ -1,12 +1,10 @@
 """docs/commands.md: every command's own help, so that `aclue docs --check` can hold the page to it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from aclue_pipeline.catalog.docs import MARK
-from aclue_pipeline.settings import checkout
 
 _OPENING = """
 # Commands
@@ -25,18 +23,6 @@ Commands, options and the names of tables are completed by the Tab key after one
 | zsh | `~/.zshrc` | `eval "$(_ACLUE_COMPLETE=zsh_source aclue)"` |
 | fish | `~/.config/fish/completions/aclue.fish` | `_ACLUE_COMPLETE=fish_source aclue \\| source` |
 """.strip()
-
-
-def path() -> Path:
-    return (checkout() or Path.cwd()) / "docs" / "commands.md"
-
-
-def outdated() -> bool:
-    return not path().exists() or path().read_text(encoding="utf-8") != page()
-
-
-def write() -> None:
-    path().write_text(page(), encoding="utf-8")
 
 
 def page() -> str:

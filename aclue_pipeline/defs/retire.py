@@ -1,33 +1,12 @@
 """The jobs that take the deployed tables back, bring them back, and drop what was taken back: what `aclue rollback`, `restore` and
 `purge` do, recorded in the timeline of `schema`."""
 
-from datetime import timedelta
-
 import dagster as dg
 from pydantic import Field
 
 from aclue_pipeline.defs.resources import DatabaseResource
-from aclue_pipeline.defs.schema import observed
+from aclue_pipeline.defs.schema import Named, observed
 from aclue_pipeline.defs.steps import ONCE, once, step
-from aclue_pipeline.errors import SettingsError
-from aclue_pipeline.postgres import Database
-
-
-class Named(dg.Config):
-    """Names the database that is to be changed, so that a run never hits another one by accident."""
-
-    database: str = Field(
-        description="Name of the database that ACLUE_DATABASE_URL leads to; the run refuses any other."
-    )
-    give_up_minutes: float = Field(10, gt=0, description="How long to try for the locks that others hold.")
-
-    def patience(self, database: Database) -> timedelta:
-        """How long to try. Raises SettingsError where another database is meant."""
-        if self.database != database.name:
-            raise SettingsError(
-                f"the configuration names the database {self.database}, ACLUE_DATABASE_URL leads to {database.label}: name the one you mean"
-            )
-        return timedelta(minutes=self.give_up_minutes)
 
 
 class RollbackConfig(Named):

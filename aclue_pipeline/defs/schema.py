@@ -189,19 +189,30 @@ success_criteria = asset_checks("success_criteria", checks(), together=verify, p
 # --- deploying --------------------------------------------------------------------------------------------------------
 
 
-class DeployConfig(dg.Config):
-    """Names the database that is to be changed, so that a deployment never hits another one by accident."""
+class Named(dg.Config):
+    """Names the database that is to be changed, so that a run never hits another one by accident."""
 
     database: str = Field(
         description="Name of the database that ACLUE_DATABASE_URL leads to; the run refuses any other."
     )
+    give_up_minutes: float = Field(10, gt=0, description="How long to try for the locks that others hold.")
+
+    def patience(self, database: "Database") -> timedelta:
+        """How long to try. Raises SettingsError where another database is meant."""
+        if self.database != database.name:
+            raise SettingsError(
+                f"the configuration names the database {self.database}, ACLUE_DATABASE_URL leads to {database.label}: name the one you mean"
+            )
+        return timedelta(minutes=self.give_up_minutes)
+
+
+class DeployConfig(Named):
     dry_run: bool = Field(False, description="Only log what would be done.")
     allow: list[str] = Field(
         [], description="Hazards that are meant, as the plan names them: drops:product_views.old_index."
     )
     adopt: list[str] = Field([], description="Tables to take for ours that do not look like it.")
     plan: str = Field("", description="A file of `aclue plan --out` on the server that runs this: that, or nothing.")
-    give_up_minutes: float = Field(10, gt=0, description="How long to try for the locks that the foreign keys need.")
 
 
 @dg.op(
@@ -214,10 +225,7 @@ class DeployConfig(dg.Config):
 def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: DatabaseResource) -> None:
     from aclue_pipeline import schema
 
-    if config.database != database.name:
-        raise SettingsError(
-            f"the configuration names the database {config.database}, ACLUE_DATABASE_URL leads to {database.label}: name the one you mean"
-        )
+    patience = config.patience(database)
     if config.dry_run:
         for line, _ in schema.plan(database, allow=config.allow, adopt=config.adopt).lines():
             context.log.info(line)
@@ -229,7 +237,7 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
             allow=config.allow,
             adopt=config.adopt,
             plan=Path(config.plan) if config.plan else None,
-            give_up=timedelta(minutes=config.give_up_minutes),
+            give_up=patience,
             progress=context.log.info,
         )
     except (DeploymentIncomplete, Impossible, NotAllowed) as error:  # what was done shows in the timeline all the same
@@ -237,9 +245,7 @@ def deploy_op(context: dg.OpExecutionContext, config: DeployConfig, database: Da
     if trouble is not None:
         observed(context, database, {})
         raise trouble
-    count = len(done.having("done"))
-    outcome = f"{count} change{'s' * (count != 1)} made" if count else "nothing to do"
-    context.log.info(f"{database.label}: {outcome}, fingerprint {done.fingerprint}, {done.seconds:.1f} s")
+    context.log.info(f"{database.label}: {done.sentence}")
     text, judgements = signoff(database)
     observed(context, database, {"sign-off": Markdown(text)})
     context.log.info(f"{sum(one.passed for one in judgements)} of {len(judgements)} success criteria hold")

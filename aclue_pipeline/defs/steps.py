@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from aclue_pipeline.errors import AclueError
+from aclue_pipeline.errors import AclueError, causes
 from aclue_pipeline.postgres import is_transient
 
 #: A server that is restarted answers again within half a minute. Asked for by the step itself: a RetryPolicy would also do again what a
@@ -59,12 +59,9 @@ def _failures(again: bool) -> Iterator[None]:
     except (dg.Failure, dg.RetryRequested):
         raise
     except Exception as error:
-        # A driver that was interrupted may then fail at taking back what was under way, which passes for a cut connection.
-        began: BaseException | None = error
-        while began is not None:
+        for began in causes(error):  # an interrupt may pass for a cut connection
             if isinstance(began, (dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
                 raise began from None
-            began = began.__cause__ or began.__context__
         line = str(error) if isinstance(error, AclueError) else f"{type(error).__name__}: {error}"
         failure = dg.Failure(line, allow_retries=False)
         if again and is_transient(error):

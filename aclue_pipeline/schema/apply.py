@@ -69,6 +69,12 @@ class Deployment:
     def changed(self) -> bool:
         return any(one.state == "done" for one in self.outcomes)
 
+    @property
+    def sentence(self) -> str:
+        count = len(self.having("done"))
+        outcome = f"{count} change{'s' * (count != 1)} made" if count else "nothing to do"
+        return f"{outcome}, fingerprint {self.fingerprint}, {self.seconds:.1f} s"
+
     def having(self, state: str) -> list[Outcome]:
         return [one for one in self.outcomes if one.state == state]
 

@@ -4,14 +4,12 @@ app's clients. Every example and every refusal on it is tried by `aclue contract
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from aclue_pipeline.catalog.docs import MARK
 from aclue_pipeline.schema.access import Line, lines
 from aclue_pipeline.schema.contract import Promise, promises
 from aclue_pipeline.schema.declared import declared
-from aclue_pipeline.settings import checkout
 
 _OPENING = """
 # Writing events
@@ -42,18 +40,6 @@ The examples are for supabase-js (`supabase = createClient<Database>(url, key)`,
 - **Errors** come as `error.code` (SQLSTATE) and `error.message`; in supabase-py an `APIError` is raised with both. Worth sending again: no
   answer, 429, 5xx; and 401 with a code PGRST3…, after the session was refreshed. Never: any other 400, 401, 403.
 """.strip()
-
-
-def path() -> Path:
-    return (checkout() or Path.cwd()) / "docs" / "writing-events.md"
-
-
-def outdated() -> bool:
-    return not path().exists() or path().read_text(encoding="utf-8") != page()
-
-
-def write() -> None:
-    path().write_text(page(), encoding="utf-8")
 
 
 def page() -> str:

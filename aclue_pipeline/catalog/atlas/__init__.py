@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from aclue_pipeline.catalog.catalog import Catalog
-from aclue_pipeline.catalog.docs import KINDS, ROOMS, folder, paragraphs
+from aclue_pipeline.catalog.docs import KINDS, ROOMS, folder, paragraphs, says
 from aclue_pipeline.catalog.statement import parsed, shown
 from aclue_pipeline.catalog.table import ENSURED, SELECTED, Column, Source, Table, team
 from aclue_pipeline.errors import DocsOutdated
@@ -46,7 +46,7 @@ def page(catalog: Catalog) -> str:
 
 def outdated(catalog: Catalog, path: Path) -> bool:
     """Whether the page is missing or differs from what sql/ says."""
-    return not path.exists() or path.read_text(encoding="utf-8", errors="replace") != page(catalog)
+    return not says(path, page(catalog))
 
 
 def write(catalog: Catalog, path: Path) -> None:
