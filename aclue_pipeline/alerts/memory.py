@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from aclue_pipeline.alerts.alert import SEVERITIES
 from aclue_pipeline.alerts.decide import State, Told
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.errors import FileUnusable
-from aclue_pipeline.postgres import query
+from aclue_pipeline.postgres import driver, query
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ set (source, severity, sentence, remedy, began_at, ended_at, returns, told, ackn
 
 def load(connection: sa.Connection) -> dict[str, State]:
     """Every state; none where the table is not there yet."""
-    if not query(connection, "select where to_regclass('pipeline.alerts') is not null"):
+    if not is_there(driver(connection), "pipeline.alerts"):
         return {}
     return {row["key"]: _state(row) for row in query(connection, "table pipeline.alerts")}
 

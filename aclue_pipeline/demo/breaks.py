@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from psycopg import sql
 
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.errors import NothingFound, RowsExist
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, driver, query, script
 from aclue_pipeline.settings import get_settings
 
 REPEATED: Final = 25  # clicks that are delivered twice
@@ -29,7 +30,7 @@ def break_(db: Database, what: str) -> Broken:
     Raises NothingFound where the demo has nothing to break, RowsExist where it is broken already.
     """
     with db.begin() as connection:
-        if not _is_loaded(connection):
+        if not is_there(driver(connection), "demo.broken"):
             raise NothingFound("the demo is not loaded here; run aclue demo first")
         query(connection, "lock table demo.broken in share row exclusive mode")
         if what in broken(connection):
@@ -42,7 +43,7 @@ def break_(db: Database, what: str) -> Broken:
 
 def broken(connection: sa.Connection) -> list[str]:
     """What is broken on purpose now, oldest first."""
-    if not _is_loaded(connection):
+    if not is_there(driver(connection), "demo.broken"):
         return []
     return [row["what"] for row in query(connection, "select what from demo.broken order by broken_at, what")]
 
@@ -50,17 +51,13 @@ def broken(connection: sa.Connection) -> list[str]:
 def reset(db: Database) -> list[str]:
     """Undo every break, the last first, in one transaction; their names, [] where nothing was broken."""
     with db.begin() as connection:
-        if not _is_loaded(connection):
+        if not is_there(driver(connection), "demo.broken"):
             return []
         rows = query(connection, "delete from demo.broken returning what, undo #>> '{}' as undo, broken_at")
         rows.sort(key=lambda row: row["broken_at"], reverse=True)
         for row in rows:
             script(connection, row["undo"])
     return [row["what"] for row in rows]
-
-
-def _is_loaded(connection: sa.Connection) -> bool:
-    return bool(query(connection, "select to_regclass('demo.broken') is not null as there")[0]["there"])
 
 
 def _open_policy(connection: sa.Connection) -> Broken:

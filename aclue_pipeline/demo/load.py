@@ -20,8 +20,9 @@ from aclue_pipeline.demo.shop import anchor_for
 from aclue_pipeline.demo.simulator import FIRST_DAY, SEED, UNSETTLED_DAYS, USERS, Simulator
 from aclue_pipeline.demo.tables import EVENTS
 from aclue_pipeline.demo.visitors import browser_ids
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.errors import RowsExist, SchemaIncomplete
-from aclue_pipeline.postgres import Database, Pg, app, identifier, query, script
+from aclue_pipeline.postgres import Database, Pg, app, driver, identifier, query, script
 from aclue_pipeline.postgres.copy import copy_frame
 
 Progress = Callable[[str], None]
@@ -113,7 +114,7 @@ def load(
 def install(database: Database, admin_url: Callable[[], str], say: Progress) -> None:
     """The stand-in for the app's tables where there are none."""
     with database.begin() as connection:
-        there = query(connection, "select to_regclass('public.products') is not null as there")[0]["there"]
+        there = is_there(driver(connection), "public.products")
     if not there:
         say("the app's own tables, as Supabase would have them")
         app.install(admin_url(), "a")
@@ -121,7 +122,7 @@ def install(database: Database, admin_url: Callable[[], str], say: Progress) -> 
 
 def loaded(connection: sa.Connection) -> Loaded | None:
     """What the demo has loaded into this database; None for nothing."""
-    if not query(connection, "select to_regclass('demo.loaded') is not null as there")[0]["there"]:
+    if not is_there(driver(connection), "demo.loaded"):
         return None
     rows = query(connection, "select * from demo.loaded")
     return Loaded(**{name: rows[0][name] for name in Loaded._fields if name in rows[0]}) if rows else None

@@ -9,7 +9,7 @@ import psycopg
 import sqlalchemy as sa
 
 from aclue_pipeline.catalog import Catalog, Table
-from aclue_pipeline.derived.statement import local_day
+from aclue_pipeline.derived.statement import is_there, local_day
 from aclue_pipeline.postgres import driver
 from aclue_pipeline.settings import get_settings
 
@@ -119,7 +119,7 @@ def open_since(connection: sa.Connection, catalog: Catalog, table: Table) -> dat
         days = get_settings().funnel_window_days
     elif "actual_commission" in {column.name for column in table.columns}:
         of = "validation_days" if "sale_day" in table.reads else "attribution_window_days"
-        if connection.execute(sa.text("select to_regclass('staging.networks') is null")).scalar_one():
+        if not is_there(driver(connection), "staging.networks"):
             return None
         networks = sa.table("networks", schema="staging")
         days = connection.execute(sa.select(sa.func.max(sa.column(of))).select_from(networks)).scalar_one()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aclue_pipeline.catalog.sqltext import without_comments
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.postgres import Pg
 from aclue_pipeline.schema.census import Census, Key, Thing
 from aclue_pipeline.schema.change import Case, ident, quoted
@@ -29,7 +30,7 @@ def export(folder: Path) -> Path:
 
 def marked(pg: Pg, path: Path) -> bool:
     """Note the file as run, in Supabase's own list, where there is one: what it would do is done."""
-    if pg.execute("select to_regclass('supabase_migrations.schema_migrations') is null").fetchone() == (True,):
+    if not is_there(pg, "supabase_migrations.schema_migrations"):
         return False
     version, _, name = path.stem.partition("_")
     pg.execute(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aclue_pipeline.catalog import Table, sqltext
 from aclue_pipeline.catalog.read import DERIVED_ROOMS, read_table
+from aclue_pipeline.derived.statement import is_there, one
 from aclue_pipeline.derived.tables import SCHEMAS
 from aclue_pipeline.postgres import Pg
 from aclue_pipeline.settings import sql_folder
@@ -69,9 +70,8 @@ def retired(pg: Pg) -> dict[int, str]:
 def last_number(pg: Pg) -> int:
     """Of the last rollback, whether what it retired is still there or not; 0 before the first."""
     counted = 0
-    if pg.execute("select to_regclass('pipeline.deployments')").fetchone() != (None,):
-        row = pg.execute("select count(*) from pipeline.deployments where action = 'rollback'").fetchone()
-        counted = row[0] if row else 0
+    if is_there(pg, "pipeline.deployments"):
+        counted = one(pg, "select count(*) from pipeline.deployments where action = 'rollback'")
     return max([counted, *retired(pg)])
 
 
@@ -162,7 +162,7 @@ def rebinding(pg: Pg, table: str, coming: int = 0) -> tuple[str, ...]:
     for key in our_views(pg, [oid for (oid,) in others]):
         view = _file(key)
         if view is not None and f"public.{table}" in view.upstream:
-            (oid,) = pg.execute("select %s::regclass::oid", [key]).fetchone() or (0,)
+            oid = one(pg, "select %s::regclass::oid", [key])
             chain = ", ".join([*our_views(pg, [oid]), key])
             statements.append(
                 f"do $aclue$ begin create or replace view {key} as {sqltext.without_comments(view.sql)};"
