@@ -15,6 +15,7 @@ import pytest
 from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
+from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 from tests.support.shop import APP, Shop
 
@@ -122,6 +123,13 @@ def deployed(server: EmbeddedServer, name: str) -> None:
 def deployed_b(server: EmbeddedServer, name: str) -> None:
     """Shape B with the five tables and every derived table, empty."""
     _deploy(server, name)
+
+
+@pytest.fixture(autouse=True)
+def _settings_are_read_anew() -> Iterator[None]:
+    """Whatever a test named in the environment."""
+    yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -248,3 +256,20 @@ def shop_db(shop: Shop, empty_db: Database) -> Database:
         script(connection, APP)
     derived.ensure_tables(empty_db, shop.catalog)
     return empty_db
+
+
+@pytest.fixture(scope="module")
+def world_db(server: EmbeddedServer) -> Iterator[Database]:
+    """One database for a whole file of random worlds."""
+    from tests.worlds import database_of_worlds
+
+    with database_of_worlds(server) as db:
+        yield db
+
+
+@pytest.fixture
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The reporting zone, by `parametrize(..., indirect=True)`."""
+    monkeypatch.setenv("ACLUE_TIMEZONE", request.param)
+    get_settings.cache_clear()
+    return request.param

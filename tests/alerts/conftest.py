@@ -64,10 +64,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data directory of the test's own, and no address but those that it names."""
     monkeypatch.setenv("ACLUE_HOME", str(tmp_path))
     monkeypatch.delenv("ACLUE_ALERT_URLS", raising=False)
     get_settings.cache_clear()
-    yield tmp_path
-    get_settings.cache_clear()
+    return tmp_path

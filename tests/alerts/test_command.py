@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from aclue_pipeline.cli import main
 from aclue_pipeline.cli.context import Context
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.settings import get_settings
 from tests.alerts.conftest import SECRET, Receiver
+from tests.support import command
 from tests.support.catalogs import CATALOG
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
@@ -28,11 +28,9 @@ def named(deployed_db: Database, receiver: Receiver, home: Path, monkeypatch: py
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(["alerts", *arguments])
-    out, err = capsys.readouterr()
+    code, out, err = command.said(capsys, "alerts", *arguments)
     assert SECRET not in out + err
-    return int(stopped.value.code or 0), out, err
+    return code, out, err
 
 
 def test_what_is_wrong_is_listed_told_taken_on_and_silenced(named: Database, receiver: Receiver, capsys) -> None:

@@ -202,4 +202,3 @@ def test_the_command_writes_the_page_or_says_in_one_line_why_not(
     turned, nowhere = run("2026-03-31", "2026-03-01", out), run("2026-03-01", "2026-03-31", tmp_path / "no" / "x.html")
     assert (turned.exit_code, type(nowhere.exception)) == (2, FileNotFoundError)  # one line by `main`
     assert "--from 2026-03-31 is after the last day, 2026-03-01" in turned.output
-    get_settings.cache_clear()

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from aclue_pipeline.cli import doctor, main
+from aclue_pipeline.cli import doctor
 from aclue_pipeline.cli.context import Context
 from aclue_pipeline.errors import (
     AclueError,
@@ -24,13 +24,14 @@ from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.schema import connected
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
+from tests.support.command import said
 from tests.support.pooler import pooler
 
 NOWHERE = "postgresql://u:hidden-word@localhost:1/nowhere"
 
 
 @pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("ACLUE_")]:
         monkeypatch.delenv(name)
@@ -38,15 +39,11 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest
     monkeypatch.setattr("aclue_pipeline.definitions.defs", dg.Definitions)  # ours take seconds
     monkeypatch.setattr(Context, "catalog", CATALOG)
     get_settings.cache_clear()
-    yield monkeypatch
-    get_settings.cache_clear()
+    return monkeypatch
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["doctor", *arguments])
-    said = capsys.readouterr()
-    return int(ended.value.code or 0), said.out, said.err
+    return said(capsys, "doctor", *arguments)
 
 
 def of_app(database: Database) -> dict[str, Any]:

@@ -16,13 +16,15 @@ import click
 import pytest
 
 from aclue_pipeline.checks import Judgement
-from aclue_pipeline.cli import aclue, main, page
+from aclue_pipeline.cli import aclue, page
 from aclue_pipeline.cli.context import Context, pasteable, print_json, show, waiting
+from aclue_pipeline.cli.docs import _page
 from aclue_pipeline.cli.facts import _show
 from aclue_pipeline.cli.ui import alone
 from aclue_pipeline.errors import AlreadyRunning, SettingsError
 from aclue_pipeline.revenue.closing import Closed
 from aclue_pipeline.settings import Settings, get_settings
+from tests.support.command import said as run
 
 ROOT = Path(__file__).resolve().parents[2]
 ACLUE = "from aclue_pipeline.cli import main; main()"
@@ -39,14 +41,6 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     for name in [name for name in os.environ if name.startswith("ACLUE_")]:
         del os.environ[name]  # what a .env named
     get_settings.cache_clear()
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit code, output, error."""
-    with pytest.raises(SystemExit) as ended:
-        main([*arguments])
-    said = capsys.readouterr()
-    return int(ended.value.code or 0), said.out, said.err
 
 
 @pytest.mark.parametrize("days", ["0.000000001", "1e300", "inf", "nan"])
@@ -399,9 +393,10 @@ def test_tab_completes_commands_and_tables(monkeypatch: pytest.MonkeyPatch, caps
 def test_the_page_of_commands_is_their_own_help(monkeypatch: pytest.MonkeyPatch) -> None:
     text = page.page()
     assert "## aclue revenue rebuild\n\n```text\nUsage: aclue revenue rebuild [OPTIONS]\n" in text
-    monkeypatch.setattr(page, "path", lambda: Path("commands.md"))
-    assert page.outdated()
-    page.write()
-    assert not page.outdated()
-    Path("commands.md").write_text(text.replace("--restate", "--restated"))
-    assert page.outdated()
+    monkeypatch.setattr("aclue_pipeline.catalog.docs.folder", lambda: Path("tables"))
+    path, is_outdated, write = _page("commands.md", page.page)
+    assert is_outdated()
+    write()
+    assert not is_outdated()
+    path.write_text(text.replace("--restate", "--restated"))
+    assert is_outdated()

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -140,12 +139,10 @@ def test_every_asset_says_all_about_itself(key: dg.AssetKey) -> None:
 
 
 @pytest.fixture
-def at_a_repository(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def at_a_repository(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("ACLUE_GIT_URL", f"{REPOSITORY}.git")
     get_settings.cache_clear()
-    yield REPOSITORY
-    monkeypatch.undo()
-    get_settings.cache_clear()
+    return REPOSITORY
 
 
 def test_where_the_repository_is_named_links_lead_to_the_installed_commit(at_a_repository: str) -> None:

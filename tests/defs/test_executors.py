@@ -34,12 +34,10 @@ STORAGE = "elsewhere_dagster"
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Environment variables that the settings are read from."""
     get_settings.cache_clear()
-    yield monkeypatch
-    monkeypatch.undo()
-    get_settings.cache_clear()
+    return monkeypatch
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def rebuilt(server: EmbeddedServer, first: dg.ExecuteInProcessResult) -> Iterato
 
 
 @pytest.fixture
-def again(rebuilt: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def again(rebuilt: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Rebuilds days of the copy, by the first run's settings: `again(RANGE)`."""
 
     def again(days: tuple[date, date]) -> dg.ExecuteInProcessResult:
@@ -94,9 +94,7 @@ def again(rebuilt: Database, instance: dg.DagsterInstance, monkeypatch: pytest.M
 
     monkeypatch.setenv("ACLUE_FIRST_DAY", RANGE[0].isoformat())
     get_settings.cache_clear()
-    yield again
-    monkeypatch.undo()
-    get_settings.cache_clear()
+    return again
 
 
 def test_a_range_of_days_is_one_run_with_a_line_for_each_day(
@@ -303,7 +301,6 @@ def test_the_month_that_is_over_is_closed_and_the_one_that_goes_on_is_not(
         closing.close(demo_db, CATALOG, before.replace(day=1), "test")
     assert closed() == [month]
     assert closed() == [month]
-    get_settings.cache_clear()
 
 
 # --- preferences ------------------------------------------------------------------------------------------------------
@@ -624,7 +621,6 @@ def test_on_a_project_where_nothing_happened_yet_every_job_succeeds_and_says_so(
         if job == timetable.REFRESH.job:
             for table in ("pipeline.taste_models", "analytics.preference_quality", "public.user_preferences"):
                 assert told(result, table)[None] == {"nothing to learn from yet": "no user has judged a product"}
-    get_settings.cache_clear()
 
 
 @pytest.mark.slow

@@ -128,7 +128,6 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     assert keys == {request.run_key for request in dirty().run_requests}, "the same marks start no second run"
     derived.rebuild(deployed_db, CATALOG, tables)
     assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
-    get_settings.cache_clear()
 
 
 @pytest.mark.database

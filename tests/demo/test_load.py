@@ -1,7 +1,6 @@
 """A load fills every table; a later one only adds; breaking and undoing leave nothing behind."""
 
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -171,12 +170,11 @@ def test_a_broken_demo_is_not_loaded_further(deployed_db: Database) -> None:
 
 
 @pytest.fixture
-def demo_db(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def demo_db(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     load(deployed_db, users=150, days=DAYS, today=TODAY)
     monkeypatch.setenv("ACLUE_FIRST_DAY", str(TODAY - timedelta(days=DAYS)))
     get_settings.cache_clear()
-    yield deployed_db
-    get_settings.cache_clear()
+    return deployed_db
 
 
 @pytest.mark.slow

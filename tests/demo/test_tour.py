@@ -40,7 +40,6 @@ def stage(app_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             days=DAYS,
             home=tmp_path,
         )
-    get_settings.cache_clear()
 
 
 REVENUE = CATALOG.table("analytics.revenue_daily").grain
@@ -136,7 +135,6 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     get_settings.cache_clear()
     yield tmp_path
     EmbeddedServer(tmp_path).stop()
-    get_settings.cache_clear()
 
 
 def test_the_commands_use_the_embedded_server_whatever_the_environment_names(fresh_home: Path) -> None:

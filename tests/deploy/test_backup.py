@@ -82,4 +82,3 @@ def test_runs_and_schedules_are_there_again_after_dump_restore_and_migration(
     database.close()
     for one in ("instance_before", "instance_after"):
         server.drop_database(one)
-    get_settings.cache_clear()

@@ -223,4 +223,3 @@ def test_the_command_writes_a_file_whole_or_not_at_all(
     assert (turned.exit_code, turned.stdout) == (2, "")
     assert "--from 2026-03-02 is after the last day, 2026-03-01" in turned.output
     assert [path.name for path in tmp_path.iterdir()] == ["revenue.csv"]
-    get_settings.cache_clear()

@@ -19,6 +19,7 @@ from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
 from tests.support.shop import Shop
+from tests.support.statements import ask
 
 pytestmark = pytest.mark.database
 
@@ -37,18 +38,13 @@ group by grouping sets ((1, 2), (1))
 """
 
 
-def run(db: Database, statement: str, **values: Any) -> list[dict[str, Any]]:
-    with db.begin() as connection:
-        return query(connection, statement, **values)
-
-
 def order(db: Database, *values: tuple[int, str, str, str]) -> None:
     with db.psycopg() as pg:
         pg.cursor().executemany("insert into public.orders (id, at, shop, amount) values (%s, %s, %s, %s)", values)
 
 
 def dirty(db: Database, day: date, cause: str, cell: str = "{}") -> None:
-    run(
+    ask(
         db,
         "insert into pipeline.dirty (table_name, day, cause, cell) values ('analytics.sales', :day, :cause, cast(:cell as jsonb))",
         day=day, cause=cause, cell=cell,
@@ -61,7 +57,7 @@ def rebuild(shop: Shop, db: Database, *days: date, **how: Any) -> list[derived.D
 
 def moved(db: Database) -> list[tuple[Any, ...]]:
     """What the restatements say: day, shop, column, before, after, causes."""
-    rows = run(
+    rows = ask(
         db,
         """select day, cell ->> 'shop' as shop, column_name, before, after, causes from analytics.restatements
            order by publication, day, shop, column_name""",
@@ -71,7 +67,7 @@ def moved(db: Database) -> list[tuple[Any, ...]]:
 
 def sales(db: Database, at: object = None) -> dict[tuple[date, str], tuple[int, Decimal]]:
     source = f"history.sales('{at}')" if at else "analytics.sales"
-    rows = run(db, f"select day, shop, orders, amount from {source}")
+    rows = ask(db, f"select day, shop, orders, amount from {source}")
     return {(row["day"], row["shop"]): (row["orders"], row["amount"]) for row in rows}
 
 
@@ -80,13 +76,13 @@ def test_only_rows_that_differ_are_replaced_and_what_they_replace_is_kept(shop: 
     rebuild(shop, shop_db, run_id="one")
     order(shop_db, (3, "2026-03-01 11:00+00", "Rye", "2"))
     rebuild(shop, shop_db, run_id="two")
-    first, second = run(shop_db, "select number, table_name, run_id, days, rows from pipeline.publications order by 1")
+    first, second = ask(shop_db, "select number, table_name, run_id, days, rows from pipeline.publications order by 1")
     assert (first["run_id"], first["days"], first["rows"], second["run_id"], second["rows"]) == ("one", 1, 2, "two", 2)
-    assert run(shop_db, "select shop, orders, run_id, publication from analytics.sales order by 1") == [
+    assert ask(shop_db, "select shop, orders, run_id, publication from analytics.sales order by 1") == [
         {"shop": "Ely", "orders": 1, "run_id": "one", "publication": first["number"]},
         {"shop": "Rye", "orders": 2, "run_id": "two", "publication": second["number"]},
     ]
-    assert run(shop_db, "select shop, orders, amount, run_id, publication, replaced_by from history.sales") == [
+    assert ask(shop_db, "select shop, orders, amount, run_id, publication, replaced_by from history.sales") == [
         {
             "shop": "Rye", "orders": 1, "amount": Decimal("1.00"), "run_id": "one",
             "publication": first["number"], "replaced_by": second["number"],
@@ -100,7 +96,7 @@ def test_a_day_published_for_the_first_time_restates_nothing_a_later_change_each
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
     assert [result.restated for result in rebuild(shop, shop_db)] == [0]
     assert moved(shop_db) == []
-    run(shop_db, "update public.orders set amount = 6.40")
+    ask(shop_db, "update public.orders set amount = 6.40")
     order(shop_db, (2, "2026-03-01 11:00+00", "Rye", "1"))
     assert [result.restated for result in rebuild(shop, shop_db)] == [2]
     assert moved(shop_db) == [
@@ -115,7 +111,7 @@ def test_a_cell_says_the_causes_of_the_facts_behind_it_and_those_of_its_day_wher
 ) -> None:
     order(shop_db, *((n, "2026-03-01 10:00+00", name, "1") for n, name in enumerate(("Ely", "Rye", "Ayr"))))
     rebuild(shop, shop_db)
-    run(shop_db, "update public.orders set amount = amount + 1")
+    ask(shop_db, "update public.orders set amount = amount + 1")
     dirty(shop_db, FIRST, "amount", '{"shop": "Ely", "device": "mobile"}')
     dirty(shop_db, FIRST, "reversal", '{"shop": "Ely"}')
     dirty(shop_db, FIRST, "late click", '{"shop": "Rye"}')
@@ -125,7 +121,7 @@ def test_a_cell_says_the_causes_of_the_facts_behind_it_and_those_of_its_day_wher
         "Rye": ["late click"],
         "Ayr": ["amount", "late click", "reversal"],
     }
-    assert run(shop_db, "select * from pipeline.dirty") == []
+    assert ask(shop_db, "select * from pipeline.dirty") == []
 
 
 def test_what_became_of_a_day_is_summed_of_columns_that_may_be_summed(shop: Shop, shop_db: Database) -> None:
@@ -148,11 +144,11 @@ def test_a_mark_that_comes_while_its_day_is_computed_stays(shop: Shop, shop_db: 
     derived.ensure_tables(shop_db, shop.catalog)
     thread = threading.Thread(target=rebuild, args=(shop, shop_db))
     thread.start()
-    while not run(shop_db, "select 1 from pg_stat_activity where wait_event = 'PgSleep'"):
+    while not ask(shop_db, "select 1 from pg_stat_activity where wait_event = 'PgSleep'"):
         time.sleep(0.02)
     dirty(shop_db, FIRST, "late click")
     thread.join()
-    assert run(shop_db, "select cause from pipeline.dirty") == [{"cause": "late click"}]
+    assert ask(shop_db, "select cause from pipeline.dirty") == [{"cause": "late click"}]
 
 
 def test_any_publication_and_any_time_can_be_read_again(shop: Shop, shop_db: Database) -> None:
@@ -160,9 +156,9 @@ def test_any_publication_and_any_time_can_be_read_again(shop: Shop, shop_db: Dat
     for n in range(4):
         order(shop_db, (n, "2026-03-01 10:00+00", ("Ely", "Rye")[n % 2], "1"))
         if n == 3:
-            run(shop_db, "delete from public.orders where shop = 'Ely'")
+            ask(shop_db, "delete from public.orders where shop = 'Ely'")
         rebuild(shop, shop_db)
-        published, now = run(
+        published, now = ask(
             shop_db, "select max(at) as published, clock_timestamp() as now from pipeline.publications"
         )[0].values()
         seen.append((published, now, sales(shop_db)))
@@ -187,11 +183,10 @@ def test_another_definition_and_another_setting_are_told_apart(
         (SECOND, ("setting",)),
     }
     assert derived.outdated_days(shop_db, shop.catalog, sales_table) == []
-    run(shop_db, "delete from analytics.restatements")
+    ask(shop_db, "delete from analytics.restatements")
     shop.change("revenue/sales.sql", "sum(o.amount) as amount", "2 * sum(o.amount) as amount")
     rebuild(shop, shop_db, FIRST, SECOND)
     assert [tuple(causes) for *_, causes in moved(shop_db)] == [("definition",)]
-    get_settings.cache_clear()
 
 
 def test_a_day_that_lost_source_rows_keeps_what_was_published_until_something_else_happens(
@@ -200,8 +195,8 @@ def test_a_day_that_lost_source_rows_keeps_what_was_published_until_something_el
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
     rebuild(shop, shop_db, FIRST, SECOND)
     published = sales(shop_db)
-    run(shop_db, "delete from public.orders where id = 1")
-    run(shop_db, "update pipeline.days set lost = 1 where day = '2026-03-01'")
+    ask(shop_db, "delete from public.orders where id = 1")
+    ask(shop_db, "update pipeline.days set lost = 1 where day = '2026-03-01'")
     sales_table = shop.catalog.table("sales")
     (kept, _) = rebuild(shop, shop_db, FIRST, SECOND)
     assert (kept.changed, kept.lost, kept.rows, kept.headline) == (False, 1, 2, {"orders": (2, 2)})
@@ -216,14 +211,14 @@ def test_a_day_that_lost_source_rows_keeps_what_was_published_until_something_el
     assert derived.needed(shop_db, shop.catalog, sales_table, FIRST, SECOND) == [FIRST, SECOND]
     rebuild(shop, shop_db, FIRST, SECOND)
     assert (FIRST, "Ely", "orders", 1, None, ["definition", "deleted source"]) in moved(shop_db)
-    assert run(shop_db, "select sum(lost) as lost from pipeline.days") == [{"lost": 0}]
+    assert ask(shop_db, "select sum(lost) as lost from pipeline.days") == [{"lost": 0}]
 
 
 def test_a_day_that_lost_source_rows_is_computed_again_when_a_person_says_so(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
     rebuild(shop, shop_db)
-    run(shop_db, "delete from public.orders")
-    run(shop_db, "update pipeline.days set lost = 1")
+    ask(shop_db, "delete from public.orders")
+    ask(shop_db, "update pipeline.days set lost = 1")
     assert [result.changed for result in rebuild(shop, shop_db, restate=True)] == [True]
     assert moved(shop_db)[0] == (FIRST, "Ely", "amount", Decimal("5.40"), None, ["deleted source"])
 
@@ -236,7 +231,7 @@ def test_what_a_day_was_computed_from_is_counted_in_its_snapshot(shop: Shop, sho
     )
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
     rebuild(shop, shop_db, FIRST, SECOND)
-    assert run(shop_db, "select day, figures from pipeline.days order by day") == [
+    assert ask(shop_db, "select day, figures from pipeline.days order by day") == [
         {"day": FIRST, "figures": {"orders": 2}},
         {"day": SECOND, "figures": None},
     ]
@@ -251,13 +246,13 @@ def test_a_whole_table_has_history_and_restatements_without_a_day_and_null_in_it
     months = shop.catalog.table("sales_monthly")
     assert derived.replace_whole(shop_db, shop.catalog, months) == derived.Replaced(3, 3, 0)
     assert not derived.replace_whole(shop_db, shop.catalog, months).changed
-    first = run(shop_db, "select max(at) as at from pipeline.publications")[0]["at"]
+    first = ask(shop_db, "select max(at) as at from pipeline.publications")[0]["at"]
     order(shop_db, (3, "2026-03-01 11:00+00", "Ely", "1"))
     dirty(shop_db, FIRST, "late click", '{"shop": "Ely"}')
     rebuild(shop, shop_db)
     rebuilt = derived.rebuild(shop_db, shop.catalog, [months])
     assert rebuilt == {"analytics.sales_monthly": derived.Replaced(3, 2, 2, restated=2)}
-    assert run(
+    assert ask(
         shop_db,
         """select day, cell ->> 'shop' as shop, before, after, causes from analytics.restatements
            where table_name = 'analytics.sales_monthly' order by before""",
@@ -265,7 +260,7 @@ def test_a_whole_table_has_history_and_restatements_without_a_day_and_null_in_it
         {"day": None, "shop": "Ely", "before": 1, "after": 2, "causes": ["late click"]},
         {"day": None, "shop": None, "before": 2, "after": 3, "causes": ["late click"]},
     ]
-    before = run(shop_db, f"select orders from history.sales_monthly('{first}') order by orders")
+    before = ask(shop_db, f"select orders from history.sales_monthly('{first}') order by orders")
     assert [row["orders"] for row in before] == [1, 1, 2]
 
 
@@ -279,12 +274,12 @@ def test_every_restatement_names_a_cause_be_it_that_none_was_noticed(shop: Shop,
     rebuild(shop, shop_db, SECOND)
     derived.replace_whole(shop_db, shop.catalog, months)
     assert {tuple(causes) for *_, causes in moved(shop_db)} == {("new day",)}
-    run(shop_db, "delete from analytics.restatements")
+    ask(shop_db, "delete from analytics.restatements")
     order(shop_db, (3, "2026-03-02 11:00+00", "Ely", "1"))
     rebuild(shop, shop_db, SECOND)
     derived.replace_whole(shop_db, shop.catalog, months)
     assert {(day, *causes) for day, *_, causes in moved(shop_db)} == {(SECOND, "unexplained"), (None, "unexplained")}
-    run(shop_db, "delete from analytics.restatements")
+    ask(shop_db, "delete from analytics.restatements")
     with derived.whole(shop_db, shop.catalog, months) as (pg, refresh):
         pg.execute("update analytics.sales_monthly set orders = 0")
         refresh("closing")
@@ -312,12 +307,12 @@ group by o.shop
 
     def later(cause: str | None, *, days: int = 0) -> set[tuple[Any, ...]]:
         """Ely sold once more, perhaps noted, `days` after the last publication: what the restatement says."""
-        run(shop_db, "delete from analytics.restatements")
-        run(shop_db, "update pipeline.publications set at = at - make_interval(days => :days)", days=days)
-        n = run(shop_db, "select count(*) as n from public.orders")[0]["n"]
+        ask(shop_db, "delete from analytics.restatements")
+        ask(shop_db, "update pipeline.publications set at = at - make_interval(days => :days)", days=days)
+        n = ask(shop_db, "select count(*) as n from public.orders")[0]["n"]
         order(shop_db, (n, "2026-03-01 10:00+00", "Ely", "1"))
         if cause:
-            run(
+            ask(
                 shop_db,
                 """insert into pipeline.dirty (table_name, day, cause, cell)
                    values ('analytics.shops', '2026-03-01', :cause, case :cause when 'new day' then '{}' else '{"shop": "Ely"}' end::jsonb),
@@ -325,7 +320,7 @@ group by o.shop
                 cause=cause,
             )
         derived.replace_whole(shop_db, shop.catalog, shops)
-        assert run(shop_db, "select * from pipeline.dirty") == []
+        assert ask(shop_db, "select * from pipeline.dirty") == []
         return {(shop, *causes) for _, shop, _, _, _, causes in moved(shop_db)}
 
     assert later(None) == set(), "published for the first time"
@@ -359,7 +354,7 @@ def test_where_the_grain_changes_the_old_table_stays_whole_and_nothing_reads_acr
     order(shop_db, (2, "2026-03-01 10:00+00", "Ely", "1"))
     rebuild(shop, shop_db)
     old = shop.catalog.table("sales").code_version[:8]
-    at = run(shop_db, "select max(at) as at from pipeline.publications")[0]["at"]
+    at = ask(shop_db, "select max(at) as at from pipeline.publications")[0]["at"]
     shop.write(
         "revenue/sales.sql",
         "-- One row per day.\n-- kind: daily\n-- grain: day\n-- clock: at\n-- owner: team:finance\n-- headline: orders\n"
@@ -368,29 +363,29 @@ def test_where_the_grain_changes_the_old_table_stays_whole_and_nothing_reads_acr
     )
     assert derived.needed(shop_db, shop.catalog, shop.catalog.table("sales"), FIRST, FIRST) == [FIRST]
     assert [result.restated for result in rebuild(shop, shop_db)] == [0]
-    assert run(shop_db, f"select orders, amount from history.sales_{old}") == [{"orders": 2, "amount": Decimal("6.40")}]
-    assert run(shop_db, f"select orders from history.sales_{old}_replaced") == [{"orders": 1}]
-    assert run(shop_db, "select orders from analytics.sales") == [{"orders": 2}]
+    assert ask(shop_db, f"select orders, amount from history.sales_{old}") == [{"orders": 2, "amount": Decimal("6.40")}]
+    assert ask(shop_db, f"select orders from history.sales_{old}_replaced") == [{"orders": 1}]
+    assert ask(shop_db, "select orders from analytics.sales") == [{"orders": 2}]
     with pytest.raises(sa.exc.DBAPIError, match=f"another grain until .* kept in history.sales_{old}"):
-        run(shop_db, f"select from history.sales('{at}')")
+        ask(shop_db, f"select from history.sales('{at}')")
 
 
 def test_a_column_that_is_added_is_added_to_the_history_too(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
     rebuild(shop, shop_db)
-    at = run(shop_db, "select clock_timestamp() as at")[0]["at"]
+    at = ask(shop_db, "select clock_timestamp() as at")[0]["at"]
     shop.change(
         "revenue/sales.sql", "count(*) as orders,", "max(o.amount) as largest,  -- Largest.\n    count(*) as orders,"
     )
     rebuild(shop, shop_db)
-    assert run(shop_db, f"select orders, largest from history.sales('{at}')") == [{"orders": 1, "largest": None}]
+    assert ask(shop_db, f"select orders, largest from history.sales('{at}')") == [{"orders": 1, "largest": None}]
     assert moved(shop_db) == [(FIRST, "Ely", "largest", None, Decimal("5.40"), ["definition"])]
 
 
 def test_a_day_explains_itself(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"), (2, "2026-03-01 10:00+00", "Rye", "1"))
     rebuild(shop, shop_db)
-    run(shop_db, "update public.orders set amount = 7 where id = 1")
+    ask(shop_db, "update public.orders set amount = 7 where id = 1")
     dirty(shop_db, FIRST, "amount", '{"shop": "Ely"}')
     rebuild(shop, shop_db)
     dirty(shop_db, FIRST, "late click")
@@ -426,7 +421,7 @@ changes: st.SearchStrategy[list[Change | None]] = st.lists(
 def test_whatever_happens_each_publication_can_be_read_again_and_restatements_add_up(
     shop: Shop, shop_db: Database, changes: list[Change | None], cuts: list[int]
 ) -> None:
-    run(
+    ask(
         shop_db,
         "truncate public.orders, analytics.sales, history.sales, analytics.restatements, pipeline.days, pipeline.publications",
     )
@@ -437,10 +432,10 @@ def test_whatever_happens_each_publication_can_be_read_again_and_restatements_ad
     read: dict[str, dict[tuple[date, str], tuple[int, Decimal]]] = {}
 
     def note(_: Any = None) -> None:
-        at = run(shop_db, "select coalesce(max(at), '-infinity')::text as at from pipeline.publications")[0]["at"]
+        at = ask(shop_db, "select coalesce(max(at), '-infinity')::text as at from pipeline.publications")[0]["at"]
         now = sales(shop_db)
         assert read.setdefault(at, now) == now
-        fresh = {row["day"] for row in run(shop_db, "select day from pipeline.days")} - built
+        fresh = {row["day"] for row in ask(shop_db, "select day from pipeline.days")} - built
         first.update({key: value for key, value in now.items() if key[0] in fresh})
         built.update(fresh)
 
@@ -451,12 +446,12 @@ def test_whatever_happens_each_publication_can_be_read_again_and_restatements_ad
                 derived.replace_days(shop_db, shop.catalog, table, some, progress=note)
             continue
         number, day, name, amount = change
-        run(shop_db, "delete from public.orders where id = :id", id=number)
+        ask(shop_db, "delete from public.orders where id = :id", id=number)
         if amount:
             order(shop_db, (number, f"{days[day]} 12:00+00", ("Ely", "Rye")[name], str(amount)))
     for at, rows in read.items():
         assert sales(shop_db, at) == rows
-    moves = run(
+    moves = ask(
         shop_db,
         """select day, cell ->> 'shop' as shop, column_name, sum(coalesce(after, 0) - coalesce(before, 0)) as moved
            from analytics.restatements group by 1, 2, 3""",
@@ -472,7 +467,7 @@ def test_two_rebuilds_at_once_publish_what_one_would(shop: Shop, shop_db: Databa
     order(shop_db, *((n, f"2026-03-{1 + n % 28:02d} 10:00+00", f"shop {n % 7}", "1") for n in range(500)))
     march = [FIRST + timedelta(days=n) for n in range(31)]
     rebuild(shop, shop_db, *march)
-    run(shop_db, "update public.orders set amount = 2")
+    ask(shop_db, "update public.orders set amount = 2")
     # Long enough that the second would begin while the first computes.
     shop.change("revenue/sales.sql", "from staging.orders o", "from staging.orders o cross join pg_sleep(0.5)")
     derived.ensure_tables(shop_db, shop.catalog)
@@ -490,8 +485,8 @@ def test_two_rebuilds_at_once_publish_what_one_would(shop: Shop, shop_db: Databa
     for thread in threads:
         thread.join(60)
     assert not failures
-    assert len(run(shop_db, "select 1 from pipeline.publications")) == 2
-    (kept,) = run(shop_db, "select count(*) as n, count(distinct replaced_by) as by from history.sales")
+    assert len(ask(shop_db, "select 1 from pipeline.publications")) == 2
+    (kept,) = ask(shop_db, "select count(*) as n, count(distinct replaced_by) as by from history.sales")
     assert kept["by"] == 1
     assert kept["n"] == len(sales(shop_db)) == len(moved(shop_db))
 

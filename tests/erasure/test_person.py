@@ -118,7 +118,6 @@ def test_the_commands_say_what_they_did_table_by_table(visited: Database, monkey
     assert "public.affiliate_clicks: 4" in done.output.splitlines()
     again = CliRunner().invoke(aclue, ["erase", str(ANN), "--yes"], catch_exceptions=False)
     assert again.output == f"nothing was held of a user {ANN}\n"
-    get_settings.cache_clear()
 
 
 def test_where_no_profile_was_computed_yet_an_account_is_erased_all_the_same(app_db: Database) -> None:

@@ -2,7 +2,6 @@
 
 import random
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from aclue_pipeline import derived
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.settings import get_settings
 from tests.oracles import people
 from tests.oracles.facts import AGENTS, facts
 from tests.support.catalogs import CATALOG
@@ -215,14 +213,6 @@ def test_a_change_marks_every_day_on_which_it_changes_who_was_there_or_new(world
 def test_twenty_changes_mark_every_day_that_they_move(world_db: Database) -> None:
     moved = [_reaches(world_db, seed) for seed in range(20)]
     assert sum(map(bool, moved)) > 10, "most changes move something"
-
-
-@pytest.fixture
-def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("ACLUE_TIMEZONE", request.param)
-    get_settings.cache_clear()
-    yield request.param
-    get_settings.cache_clear()
 
 
 @pytest.mark.slow

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy.exc import DataError
 
 from aclue_pipeline.catalog import Catalog
-from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
+from tests.support import command
 from tests.support.catalogs import CATALOG
 
 pytestmark = pytest.mark.database
@@ -19,15 +19,11 @@ def named(deployed_db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("ACLUE_DATABASE_URL", deployed_db.url)
     monkeypatch.setattr(Catalog, "load", lambda: CATALOG)  # the same, once
     get_settings.cache_clear()
-    yield deployed_db
-    get_settings.cache_clear()
+    return deployed_db
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(["health", *arguments])
-    out, err = capsys.readouterr()
-    return int(stopped.value.code or 0), out, err
+    return command.said(capsys, "health", *arguments)
 
 
 def test_what_cannot_be_told_yet_is_said_with_its_reason(named: Database, capsys) -> None:

@@ -1,7 +1,6 @@
 """Versions of the taste model: which one is current, and who decides that."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -38,11 +37,9 @@ def shop(databases: Databases) -> Database:
 
 
 @pytest.fixture
-def named(shop: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def named(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shop's database is the one that commands mean."""
     monkeypatch.setenv("ACLUE_DATABASE_URL", shop.url)
-    get_settings.cache_clear()
-    yield
     get_settings.cache_clear()
 
 

@@ -314,7 +314,6 @@ def test_the_command_says_what_it_took_rejects_by_line_and_lists_and_undoes(
     assert [one["totals"] for one in json.loads(run("imports", "--json"))] == [{"USD": "61.50"}]
     assert run("undo", "1", "--yes").startswith("undone: import 1: ")
     assert "; undone 20" in run("imports")
-    get_settings.cache_clear()
 
 
 WORK = """

@@ -1,6 +1,5 @@
 """What is open, and how late money comes, against plain Python on random worlds around today; and that all tables of money say the same."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from aclue_pipeline import derived
 from aclue_pipeline.checks import of_file
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.settings import get_settings
 from tests.oracles import revenue
 from tests.oracles.facts import facts
 from tests.support.catalogs import CATALOG
@@ -29,14 +27,6 @@ AGES = [NOW.replace(hour=0, minute=0, second=0, microsecond=0) - DAY * days for 
 @pytest.fixture(scope="module", autouse=True)
 def tables(world_db: Database) -> None:
     derived.ensure_tables(world_db, CATALOG, "revenue")
-
-
-@pytest.fixture
-def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("ACLUE_TIMEZONE", request.param)
-    get_settings.cache_clear()
-    yield request.param
-    get_settings.cache_clear()
 
 
 def found(db: Database, name: str) -> revenue.Table:

@@ -1,18 +1,17 @@
 """`aclue revenue rebuild` and `outdated`: what they print, what they refuse, and that a second run writes nothing."""
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from aclue_pipeline.cli import main
 from aclue_pipeline.derived import rebuild_range, replace_whole, sync
 from aclue_pipeline.errors import NoSuchDay
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
+from tests.support import command
 from tests.support.cases import load
 from tests.support.catalogs import CATALOG
 
@@ -23,22 +22,19 @@ update public.affiliate_clicks set is_converted = true, conversion_timestamp = '
 
 
 @pytest.fixture
-def db(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def db(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Database:
     """Deployed, with a click on the first of March; named in the environment."""
     db = databases.copy("deployed")
     click = {"id": "c1", "product_id": "mug", "user_id": "ann", "click_timestamp": "2026-03-01 10:00+00"}
     load(databases.admin(db), {"public.products": [{"id": "mug"}], "public.affiliate_clicks": [click]})
     monkeypatch.setenv("ACLUE_DATABASE_URL", db.url)
     get_settings.cache_clear()
-    yield db
-    get_settings.cache_clear()
+    return db
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], list[str]]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(stopped.value.code or 0), out.splitlines(), err.splitlines()
+    code, out, err = command.said(capsys, *arguments)
+    return code, out.splitlines(), err.splitlines()
 
 
 @pytest.mark.slow
@@ -122,7 +118,6 @@ def test_without_a_range_it_is_the_days_that_need_it_whatever_their_age(
     assert {(table["from"], table["days"]) for table in json.loads("\n".join(out)) if "from" in table} == {
         (str(yesterday), 1)
     }
-    get_settings.cache_clear()
 
 
 @pytest.mark.database
@@ -156,7 +151,6 @@ def test_days_of_another_version_are_listed_with_the_remedy(
     assert "kept as published, since 3 source rows went" in out[0]
     said(capsys, "revenue", "rebuild", "--yes", "--from", "2026-11-05", "--to", "2026-11-05", "--restate")
     assert said(capsys, "revenue", "outdated")[1] == [current]
-    get_settings.cache_clear()
 
 
 @pytest.mark.database

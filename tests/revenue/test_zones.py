@@ -1,6 +1,5 @@
 """Every daily table on the nights in which clocks change, in zones that do it at midnight, by half an hour, for Ramadan, or never."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 
 from aclue_pipeline.derived import today
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.settings import get_settings
 from tests.oracles import funnel, revenue
 from tests.oracles.facts import facts
 from tests.worlds import FEW, load, local_days, numbers, published, span, times_of, worlds
@@ -29,14 +27,6 @@ ZONES = [
     "Pacific/Auckland",
     "UTC",
 ]
-
-
-@pytest.fixture
-def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("ACLUE_TIMEZONE", request.param)
-    get_settings.cache_clear()
-    yield request.param
-    get_settings.cache_clear()
 
 
 def turns(db: Database, zone: str) -> list[datetime]:

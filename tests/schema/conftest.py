@@ -10,6 +10,11 @@ from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from tests.conftest import copy_of
 
 
+def fingerprint(database: Database) -> str:
+    with database.begin() as connection:
+        return schema.fingerprint(connection)
+
+
 @pytest.fixture(scope="session")
 def five_tables(server: EmbeddedServer) -> str:
     """Name of the template: the app's tables in shape A and ours, all empty."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from aclue_pipeline import schema
-from aclue_pipeline.cli import main
 from aclue_pipeline.cli.context import Duration
 from aclue_pipeline.errors import DeploymentIncomplete
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
+from tests.support.command import said
 
 pytestmark = pytest.mark.database
 
@@ -21,15 +21,7 @@ pytestmark = pytest.mark.database
 def named(app_db: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("ACLUE_DATABASE_URL", app_db.url)
     get_settings.cache_clear()
-    yield app_db
-    get_settings.cache_clear()
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(stopped.value.code or 0), out, err
+    return app_db
 
 
 def test_a_command_leaves_no_connection_also_where_it_fails(named: Database, capsys) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema import contract
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.settings import get_settings
+from tests.support.command import said
 
 pytestmark = pytest.mark.database
 
@@ -80,19 +80,13 @@ def test_the_command_ends_as_verify_does(
     monkeypatch.setenv("ACLUE_DATABASE_URL", schema_db.url)
     get_settings.cache_clear()
 
-    def said() -> tuple[int, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["contract"])
-        return int(stopped.value.code or 0), capsys.readouterr().out
-
-    code, out = said()
+    code, out, _ = said(capsys, "contract")
     assert (code, len(out.splitlines())) == (0, len(contract.promises()))
     with schema_db.begin() as connection:
         script(connection, "revoke insert (session_id) on public.product_views from anon")
-    code, out = said()
+    code, out, _ = said(capsys, "contract")
     assert code == 15
     assert "✗ product_views: A visitor's impressions, a list in one request: 42501 permission denied" in out
     with schema_db.begin() as connection:
         script(connection, "drop table public.recommendations cascade")
-    assert said()[0] == 26
-    get_settings.cache_clear()
+    assert said(capsys, "contract")[0] == 26

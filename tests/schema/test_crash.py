@@ -10,9 +10,11 @@ import pytest
 
 from aclue_pipeline import schema
 from aclue_pipeline.errors import NothingFound, Unreachable
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.declared import declared
+from tests.schema.conftest import fingerprint
+from tests.support.statements import ask, run
 
 pytestmark = pytest.mark.database
 
@@ -34,16 +36,6 @@ drop index public.idx_affiliate_clicks_user;
 alter table public.affiliate_clicks drop constraint affiliate_clicks_product_id_fkey;
 alter table public.session_analytics drop constraint session_analytics_city_length, drop column utm_term;
 """
-
-
-def run(database: Database, text: str) -> None:
-    with database.begin() as connection:
-        script(connection, text)
-
-
-def ask(database: Database, text: str, **values: Any) -> list[dict[str, Any]]:
-    with database.begin() as connection:
-        return query(connection, text, **values)
 
 
 def deploy(database: Database) -> None:
@@ -125,11 +117,6 @@ def rows(database: Database) -> dict[str, int]:
         (found,) = ask(database, f"select count(*) as n from {one['relation']}")
         held[one["name"]] = held.get(one["name"], 0) + found["n"]
     return {name: n for name, n in held.items() if n}
-
-
-def fingerprint(database: Database) -> str:
-    with database.begin() as connection:
-        return schema.fingerprint(connection)
 
 
 class Cutter:

@@ -14,6 +14,7 @@ from aclue_pipeline.schema.verify.criteria import CRITERIA
 from aclue_pipeline.schema.verify.probes import CannotTry, may_be_clients
 from aclue_pipeline.schema.verify.site import Site
 from aclue_pipeline.settings import get_settings
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -64,11 +65,6 @@ TRIED = {
     "anonymous_visitors",
     "no_cross_user_access",
 }
-
-
-def run(database: Database, text: str) -> None:
-    with database.begin() as connection:
-        script(connection, text)
 
 
 def test_a_sound_deployment_is_green_and_says_why(schema_db: Database) -> None:

@@ -16,13 +16,9 @@ from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.change import How, ident
 from aclue_pipeline.schema.declared import files, table_names
 from aclue_pipeline.settings import get_settings
+from tests.schema.conftest import fingerprint
 
 pytestmark = pytest.mark.database
-
-
-def fingerprint(database: Database) -> str:
-    with database.begin() as connection:
-        return schema.fingerprint(connection)
 
 
 def test_the_result_is_the_same_in_both_shapes_and_whatever_default_privileges_give(

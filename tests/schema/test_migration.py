@@ -12,7 +12,7 @@ from aclue_pipeline.errors import Drifted
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema import migration
 from aclue_pipeline.settings import get_settings
-from tests.schema.test_commands import said
+from tests.support.command import said
 
 pytestmark = pytest.mark.database
 
@@ -71,4 +71,3 @@ def test_it_is_marked_as_run_only_where_its_work_is_done(
     with app_db.begin() as connection:
         marked = query(connection, "select version from supabase_migrations.schema_migrations")
     assert marked == [{"version": path.name.partition("_")[0]}]
-    get_settings.cache_clear()

@@ -1,7 +1,5 @@
 """Rolling back retires what was deployed, with every row, and nothing else; it comes back as it was."""
 
-from typing import Any
-
 import pytest
 
 from aclue_pipeline import derived, schema
@@ -14,10 +12,12 @@ from aclue_pipeline.errors import (
     TableStands,
     VerificationFailed,
 )
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.schema.declared import declared
 from aclue_pipeline.schema.retired import reading_retired
+from tests.schema.conftest import fingerprint
 from tests.support.catalogs import CATALOG
+from tests.support.statements import ask, run
 
 pytestmark = pytest.mark.database
 
@@ -28,16 +28,6 @@ insert into public.products (id, title) values ('{USER}', 'mug');
 insert into public.product_views (product_id, user_id, session_id) values ('{USER}', '{USER}', 's');
 insert into public.user_preferences (user_id, total_swipes, right_swipes) values ('{USER}', 3, 1);
 """
-
-
-def run(database: Database, text: str) -> None:
-    with database.begin() as connection:
-        script(connection, text)
-
-
-def ask(database: Database, text: str) -> list[dict[str, Any]]:
-    with database.begin() as connection:
-        return query(connection, text)
 
 
 def where(database: Database) -> dict[str, list[str]]:
@@ -51,11 +41,6 @@ def where(database: Database) -> dict[str, list[str]]:
     for row in rows:
         found.setdefault(row["relname"], []).append(row["schema"])
     return found
-
-
-def fingerprint(database: Database) -> str:
-    with database.begin() as connection:
-        return schema.fingerprint(connection)
 
 
 ALL = {key: ["public"] for key in declared().tables}

@@ -1,32 +1,27 @@
 """`aclue signoff`: what is signed."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from aclue_pipeline.cli import main
 from aclue_pipeline.postgres import Database, script
 from aclue_pipeline.schema import signoff
 from aclue_pipeline.schema.verify.criteria import CRITERIA
 from aclue_pipeline.settings import get_settings
+from tests.support import command
 
 pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(database: Database, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.setenv("ACLUE_DATABASE_URL", database.url)
         get_settings.cache_clear()
-        with pytest.raises(SystemExit) as stopped:
-            main(list(arguments))
-        out, err = capsys.readouterr()
-        return int(stopped.value.code or 0), out, err
+        return command.said(capsys, *arguments)
 
-    yield run
-    get_settings.cache_clear()
+    return run
 
 
 def test_a_sign_off_holds_every_criterion_with_its_evidence_and_lines_for_the_approvals(

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from aclue_pipeline import schema
 from aclue_pipeline.errors import Impossible, NotAllowed
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.look import census
 from aclue_pipeline.settings import get_settings
 from tests.schema.test_census import Mutation, differing, functions, mutations
+from tests.support.statements import run
 from tests.support.words import allowed
 
 pytestmark = pytest.mark.database
@@ -27,11 +28,6 @@ insert into public.product_views (product_id, session_id, view_position) select 
 insert into public.session_analytics (session_id, landing_page) values ('s', '/');
 insert into public.user_preferences (user_id, total_swipes, right_swipes) select id, 10, 5 from auth.users;
 """
-
-
-def run(database: Database, text: str) -> None:
-    with database.begin() as connection:
-        script(connection, text)
 
 
 def rows(database: Database) -> dict[str, int]:

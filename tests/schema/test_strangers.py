@@ -11,14 +11,15 @@ import pytest
 import yaml
 
 from aclue_pipeline import errors, schema
-from aclue_pipeline.cli import main
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.schema.census import Census
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.look import census
 from aclue_pipeline.settings import get_settings
 from tests.schema.test_census import differing
 from tests.schema.test_starting_states import ROWS
+from tests.support.command import said
+from tests.support.statements import run
 from tests.support.words import allowed
 
 pytestmark = pytest.mark.database
@@ -32,11 +33,6 @@ create function public.watch() returns event_trigger language plpgsql as $$ begi
 create event trigger watch on ddl_command_start execute function public.watch();
 """
 Rows = dict[str, list[dict[str, Any]]]
-
-
-def run(database: Database, text: str) -> None:
-    with database.begin() as connection:
-        script(connection, text)
 
 
 def rows(database: Database) -> Rows:
@@ -176,8 +172,6 @@ def test_the_command_says_it_in_one_line_with_an_exit_code(
     database, _ = started(databases, filled, next(state for state in STATES if state["state"] == name))
     monkeypatch.setenv("ACLUE_DATABASE_URL", database.url)
     get_settings.cache_clear()
-    with pytest.raises(SystemExit) as stopped:
-        main(["deploy", "--yes"])
-    get_settings.cache_clear()
-    assert stopped.value.code == code
-    assert capsys.readouterr().err.splitlines()[-1].startswith("aclue: ")
+    ended, _, err = said(capsys, "deploy", "--yes")
+    assert ended == code
+    assert err.splitlines()[-1].startswith("aclue: ")

@@ -238,9 +238,7 @@ def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
             monkeypatch.setenv("ACLUE_DAGSTER_URL", dagster)
         get_settings.cache_clear()
 
-    yield name
-    monkeypatch.undo()
-    get_settings.cache_clear()
+    return name
 
 
 def test_dagsters_storage_must_be_named(named, app_db: Database) -> None:

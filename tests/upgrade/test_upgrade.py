@@ -2,7 +2,6 @@
 facts have fewer clicks by now stay as they were published."""
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -44,10 +43,8 @@ LOST = {
 
 
 @pytest.fixture(autouse=True)
-def first_day(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def first_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACLUE_FIRST_DAY", "2025-02-01")
-    get_settings.cache_clear()
-    yield
     get_settings.cache_clear()
 
 
