@@ -2,10 +2,11 @@
 -- kind: python
 -- owner: team:data
 -- lineage:
---   identity: staging.clicks identity, staging.sessions identity;
---   identity_number:;
---   person_number: | staging.identities visitor user_id;
---   is_shared: | staging.identities visitor user_id
+--   identity: staging.clicks identity, staging.sessions identity, staging.identities visitor user_id, public.product_views session_id user_id;
+--   person_number: | staging.clicks identity user_id, staging.sessions identity, staging.identities visitor user_id, public.product_views session_id user_id;
+--   identity_number, is_shared: | staging.clicks identity, staging.sessions identity, staging.identities visitor user_id, public.product_views session_id user_id;
+--   *: | staging.clicks visitor session_key machine_pattern clicked_at, staging.sessions user_id visitor session_id session_key,
+--       pipeline.session_numbers session_key session_number, public.session_analytics session_id, public.product_views view_timestamp
 
 -- Numbers are random and say nothing. The row goes with the account, the number stays in the facts: they then count somebody whom nobody can name.
 create table pipeline.person_numbers (

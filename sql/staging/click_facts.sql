@@ -17,17 +17,19 @@
 --   converted_at: staging.clicks converted_at;
 --   expected_commission: staging.clicks expected_commission;
 --   actual_commission: staging.clicks actual_commission;
---   identity_number: pipeline.person_numbers identity_number | staging.clicks identity user_id;
---   person_number: pipeline.person_numbers person_number | staging.clicks identity user_id visitor, staging.identities visitor user_id;
---   session_number: pipeline.session_numbers session_number | staging.clicks session_key;
---   verdict, kept_click_id: staging.clicks clicked_at machine_pattern product_id identity | pipeline.person_numbers person_number;
+--   identity_number: pipeline.person_numbers identity_number | pipeline.person_numbers identity, staging.clicks identity user_id;
+--   person_number: pipeline.person_numbers person_number | pipeline.person_numbers identity, staging.clicks identity user_id;
+--   session_number: pipeline.session_numbers session_number | pipeline.session_numbers session_key, staging.clicks session_key;
+--   verdict: staging.clicks clicked_at machine_pattern product_id identity | staging.clicks user_id, pipeline.person_numbers identity person_number;
+--   kept_click_id: staging.clicks click_id | staging.clicks clicked_at machine_pattern product_id identity user_id, pipeline.person_numbers identity person_number;
 --   order_key: staging.clicks order_id, pipeline.secrets secret;
---   counted_as_converted: staging.clicks is_converted | staging.clicks clicked_at machine_pattern product_id identity;
---   counted_converted_at: staging.clicks converted_at | staging.clicks clicked_at machine_pattern product_id identity is_converted;
---   counted_commission: staging.clicks actual_commission | staging.clicks clicked_at machine_pattern product_id identity;
+--   counted_as_converted: staging.clicks is_converted | staging.clicks clicked_at machine_pattern product_id identity user_id, pipeline.person_numbers identity person_number;
+--   counted_converted_at: staging.clicks converted_at | staging.clicks clicked_at machine_pattern product_id identity user_id is_converted, pipeline.person_numbers identity person_number;
+--   counted_commission: staging.clicks actual_commission | staging.clicks clicked_at machine_pattern product_id identity user_id, pipeline.person_numbers identity person_number;
 --   reported_at: staging.clicks is_converted;
 --   source_updated_at: staging.clicks updated_at;
---   first_seen_at, changed_at, gone_at, rule_version:
+--   gone_at: | public.affiliate_clicks id, staging.clicks click_id;
+--   first_seen_at, changed_at, rule_version:
 
 -- Kept whatever becomes of its row in public.affiliate_clicks, so that a deleted product or account moves no number; no user, address or agent is kept.
 -- The verdict is exactly one of four, judged in this order:

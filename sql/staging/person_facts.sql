@@ -3,8 +3,9 @@
 -- owner: team:data
 -- lineage:
 --   person_number: staging.activity person_number;
---   first_here_at: staging.activity active_at | staging.activity is_machine;
---   changed_at:
+--   first_here_at: staging.activity active_at;
+--   changed_at: ;
+--   *: | staging.activity person_number active_at is_machine
 
 -- First here is the earliest session that lands or click, since ACLUE_FIRST_DAY and no machine's: nobody was here before. A person is a user with all that
 -- the browser did before signing in, a visitor, or a lone session; who that is stands in pipeline.person_numbers, while the account exists. An erased

@@ -6,7 +6,8 @@
 --   currency: staging.products currency;
 --   brand: staging.products brand;
 --   category: staging.products category;
---   first_seen_at, gone_at:
+--   gone_at: | public.products id, staging.products product_id;
+--   first_seen_at:
 
 -- What a product was shown under stays with what was published: a corrected currency or a deleted product moves no impression to another row.
 create table staging.product_facts (

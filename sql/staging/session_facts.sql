@@ -3,8 +3,8 @@
 -- owner: team:data
 -- lineage:
 --   session_number: pipeline.session_numbers session_number | staging.sessions session_key;
---   identity_number: pipeline.person_numbers identity_number | staging.sessions identity user_id;
---   person_number: pipeline.person_numbers person_number | staging.sessions identity user_id visitor, staging.identities visitor user_id;
+--   identity_number: pipeline.person_numbers identity_number | pipeline.person_numbers identity, staging.sessions identity user_id, staging.click_facts identity_number;
+--   person_number: pipeline.person_numbers person_number | pipeline.person_numbers identity identity_number, staging.sessions identity user_id, staging.click_facts identity_number;
 --   landed_at: staging.sessions started_at, public.product_views view_timestamp, staging.click_facts clicked_at | public.product_views session_id;
 --   started_at: staging.sessions started_at;
 --   active_until: staging.sessions active_until;
@@ -26,8 +26,10 @@
 --   is_newcomer: staging.sessions user_id registered_at, public.product_views user_id | staging.sessions started_at;
 --   is_machine: staging.click_facts machine_pattern | staging.click_facts session_number;
 --   is_orphan: staging.sessions session_key | public.product_views session_id, staging.click_facts session_number;
---   is_first_visit: staging.sessions started_at, public.product_views view_timestamp, staging.click_facts clicked_at | pipeline.person_numbers person_number;
---   first_seen_at, changed_at, gone_at:
+--   is_first_visit: staging.sessions started_at, public.product_views view_timestamp, staging.click_facts clicked_at | pipeline.person_numbers identity identity_number person_number, staging.click_facts identity_number;
+--   gone_at: | public.session_analytics session_id;
+--   first_seen_at, changed_at: ;
+--   *: | staging.sessions session_id session_key, public.session_analytics session_id, public.product_views session_id view_timestamp, staging.click_facts session_number clicked_at machine_pattern
 
 -- It lands when it started, or with its first event, where that came within five minutes before: clients send both on their own clocks. An orphan lands
 -- with its first dated view or click of a person; sessions of undated events or machines' clicks only are none.
