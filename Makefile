@@ -11,10 +11,10 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: .venv/run ## Deploy, compute and check everything on sample data, then open the UI (NO_UI=1: end before it)
-	@exec $(BIN)/aclue demo $(if $(NO_UI),--no-ui)
+	@$(BIN)/aclue demo $(if $(NO_UI),--no-ui)
 
 dev: .venv/run ## The Dagster UI on the demo's database, without computing anything first
-	@exec $(BIN)/aclue --demo ui
+	@$(BIN)/aclue --demo ui
 
 test: .venv/dev ## The tests (within 5 minutes on 2 cores)
 	$(BIN)/pytest -n $(or $(WORKERS),2) -m "not slow" $(ARGS)

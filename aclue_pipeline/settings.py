@@ -239,6 +239,12 @@ def unknown(names: Iterable[str]) -> Iterator[str]:
             yield f"{name} is no setting{f'; did you mean {near[0]}?' if near else ''}"
 
 
+def _is_unset(name: str | None, value: str | None) -> bool:
+    """A setting's name without =, or with something before it that belongs to no name: its value would be lost without a word."""
+    is_ours = name is not None and name.upper().startswith("ACLUE_")
+    return is_ours and (value is None or not str(name).isidentifier())
+
+
 def _read_env_file() -> None:
     """What .env in the current folder says of our settings, for this process and its children; the environment comes first."""
     path = Path(".env")
@@ -250,7 +256,7 @@ def _read_env_file() -> None:
             lines = list(parse_stream(stream))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f".env cannot be read: {error}") from None
-    for said in (line.original for line in lines if line.error):
+    for said in (line.original for line in lines if line.error or _is_unset(line.key, line.value)):
         blank = len(said.string) - len(said.string.lstrip())
         place = said.line + said.string[:blank].count("\n")  # nothing of it is repeated: a password may stand there
         raise SettingsError(f".env: line {place} is no setting; write NAME=value")

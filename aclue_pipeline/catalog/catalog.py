@@ -19,6 +19,8 @@ from aclue_pipeline.settings import Settings, sql_folder
 
 Described = Table | Function
 
+_NAMED = 3  # columns that are named where a table was meant to be
+
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
@@ -62,6 +64,9 @@ class Catalog:
         named = sorted((t for t in self.tables.values() if t.name == key), key=lambda t: t.kind not in ENSURED)
         if named:
             return named[0]
+        if held := [f"{t.key}.{key}" for t in self.tables.values() if any(c.name == key for c in t.columns)]:
+            left = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+            raise NothingFound(f"there is no table {key}, but columns of that name: {', '.join(held[-_NAMED:])}{left}")
         near = difflib.get_close_matches(key, [*self.tables, *(t.name for t in self.tables.values())], 1, 0.5)
         raise NothingFound(
             f"there is no table {key}" + (f"; did you mean {near[0]}?" if near else "; `aclue lineage` lists them")

@@ -106,7 +106,7 @@ def rebuild_range(first: date, last: date | None, today: date) -> tuple[date, da
     late = max(first, last or first)
     last = last or today - DAY
     if late >= today:
-        raise NoSuchDay(f"{late} is not over yet in {settings.timezone}: the last day to rebuild is {today - DAY}")
+        raise NoSuchDay(f"{late} is not over yet in {settings.timezone}: the last whole day is {today - DAY}")
     if first < settings.first_day:
         raise NoSuchDay(f"{first} is before the first day, {settings.first_day}: ACLUE_FIRST_DAY sets another")
     if last < first:

@@ -49,7 +49,7 @@ def identity(who: str) -> Identity:
         return user(str(uuid.UUID(who)))
     except ValueError:
         raise NothingFound(
-            f"{who!r} is nobody: say anon, service_role or a user's id (a UUID, as in auth.users)"
+            f"{who!r} is no role and no user's id: say anon, service_role or an id (a UUID, as in auth.users)"
         ) from None
 
 

@@ -132,7 +132,7 @@ def _recognised(
         if len(fitting) == 1:
             return fitting[0], place + 1, _columns(fitting[0], cells)
         if fitting:
-            raise ReportRefused(f"its headers fit {', '.join(m.network for m in fitting)}: say --network NAME")
+            raise ReportRefused(f"the file's headers fit {', '.join(m.network for m in fitting)}: say --network NAME")
     raise ReportRefused(nearest[1])
 
 
@@ -142,7 +142,7 @@ def _unknown(rows: Sequence[tuple[int, list[str]]], among: Sequence[NetworkMappi
     if any(_of_no_text.search(cell) for _, cells in rows[:_PREAMBLE] for cell in cells):
         return "the file is no text: export the report as CSV"
     expected = "; ".join(f"{mapping.network}: {mapping.columns}" for mapping in among)
-    return f"no line of its first {_PREAMBLE} names the columns of a report: {expected}"
+    return f"none of the file's first {_PREAMBLE} lines names the columns of a report: {expected}"
 
 
 def _differs(mapping: NetworkMapping, unknown: Sequence[str], lacks: Iterable[str]) -> str:

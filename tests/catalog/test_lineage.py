@@ -196,6 +196,8 @@ def test_who_uses_a_column_is_known(shop: Shop) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(shop: Shop) -> None:
+    with pytest.raises(NothingFound, match=r"no table amount, but columns of that name: .*analytics\.sales\.amount"):
+        lineage.tree(shop.catalog, "amount")
     with pytest.raises(NothingFound, match=r"there is no table sals; did you mean sales\?"):
         lineage.tree(shop.catalog, "sals")
     with pytest.raises(NothingFound, match=r"analytics\.sales has no column amout; did you mean amount\?"):

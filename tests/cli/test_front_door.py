@@ -151,6 +151,9 @@ def test_env_is_read_as_it_stands_and_the_environment_comes_first(monkeypatch: p
         ("ACLUE_FIRSTDAY=2026-01-01", "ACLUE_FIRSTDAY is no setting; did you mean ACLUE_FIRST_DAY?"),
         ("aclue_firstday=2026-01-01", "ACLUE_FIRSTDAY is no setting; did you mean ACLUE_FIRST_DAY?"),
         ("\nACLUE_DATABASE_URL: postgresql://u:s3cret@localhost/x", "line 2 is no setting; write NAME=value"),
+        ("# ours\nACLUE_AUTOSTART", "line 2 is no setting; write NAME=value"),
+        ("OTHER\nexport aclue_autostart", "line 2 is no setting; write NAME=value"),
+        ("ACLUE_DATABASE_URL:postgresql://u:s3cret@localhost/x?a=b", "line 1 is no setting; write NAME=value"),
     ],
 )
 def test_what_is_no_setting_in_env_is_refused(line: str, says: str) -> None:
@@ -340,6 +343,19 @@ def test_make_clean_ends_where_the_data_are_in_use(code: int, left: set[str]) ->
     done = subprocess.run(["make", "-f", ROOT / "Makefile", "clean"], capture_output=True, text=True)
     assert (done.returncode == 0) == (code == 0), done.stderr
     assert {path.name for path in Path().iterdir()} == left
+
+
+def test_hints_of_what_make_starts_can_be_pasted_too() -> None:
+    Path(".venv/bin").mkdir(parents=True)
+    for stamp in (".venv/run", ".venv/bin/python"):
+        Path(stamp).touch()
+    command = Path(".venv/bin/aclue")
+    command.write_text('#!/bin/sh\necho "$0"\n')
+    command.chmod(0o755)
+    for target in ("demo", "dev"):
+        make = ["make", "-f", ROOT / "Makefile", "-o", ".venv/run", target]
+        done = subprocess.run(make, capture_output=True, text=True)
+        assert done.stdout == f"{command}\n", done.stderr  # what pasteable() makes of an argv[0]
 
 
 # --- what there is ------------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_a_report_reads_the_same_however_it_is_written(data: bytes) -> None:
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n\x04\x81", "the file is no text"),
         (
             b"shoe,size\nloafer,42\n",
-            "no line of its first 10 names the columns of a report: amazon: .*; awin: .*; commission_junction: ",
+            "none of the file's first 10 lines names the columns of a report: amazon: .*; awin: .*; commission_junction: ",
         ),
         (b"PK\x03\x04", "unpack it"),
         (b"id,date,commission,commission_status,shoe_size\n", "not known of awin: 'shoe_size'"),
