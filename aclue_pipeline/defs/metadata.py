@@ -159,7 +159,7 @@ def _heading(name: str, of_days: bool) -> str:
 #: Pixels for a table on the page of an asset, where the window is 1440 wide: what is wider is cut, and all else on the page with it.
 _WIDE, _OF_A_CELL = 352, 16
 _OF_A_HEADING, _OF_A_LETTER = 7.2, 8.45  # pixels for a letter
-_AT_LEAST = 2  # columns beside the first, even so
+_AT_LEAST = 1  # column beside the first, even so
 
 
 def fitting(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -147,6 +147,12 @@ def test_a_preview_says_which_row_it_is_and_has_as_many_numbers_as_a_page_is_wid
     assert line.data == {"row": "9 Jan 2026 · place 3", "commission": "0.20", "click_rate": "12.5%"}
 
 
+def test_a_preview_is_as_wide_as_the_page_also_beside_a_long_word() -> None:
+    row = {"network": "commission_junction", "actual_commission": Decimal("0.2"), "clicks": 1}
+    [line] = preview([row], ["network"], ["actual_commission", "clicks"]).records
+    assert line.data == {"row": "commission_junction", "actual_commission": "0.20"}
+
+
 def test_of_many_columns_those_are_shown_that_fit_also_where_the_first_row_lacks_one() -> None:
     day = {"day": dt.date(2026, 1, 9), "clicks": 1, "written": "no"}
     earned = {
