@@ -156,6 +156,7 @@ def drift(context: Context, as_json: bool) -> None:
 def history(context: Context, as_json: bool) -> None:
     """List what was deployed and taken back: when, who, from which version, what was allowed, what brings back what was closed."""
     from aclue_pipeline import schema
+    from aclue_pipeline.schema.history import who
 
     rows = schema.deployments(context.database())
     if as_json:
@@ -164,7 +165,7 @@ def history(context: Context, as_json: bool) -> None:
         ended = "killed, or still runs" if row["seconds"] is None else f"{row['seconds']:.1f} s"
         version = " at ".join(filter(None, (row["version"], (row["revision"] or "")[:12])))
         click.echo(
-            f"{row['deployment']:>4}  {row['began_at']:%Y-%m-%d %H:%M}  {row['action']}  {row['done_by']}  {version}  {ended}"
+            f"{row['deployment']:>4}  {row['began_at']:%Y-%m-%d %H:%M}  {row['action']}  by {who(row['done_by'])}  {version}  {ended}"
         )
         click.echo(f"      fingerprint {row['before']} → {row['after'] or 'unknown'}, plan {row['plan']}")
         for word in row["allowed"]:

@@ -29,6 +29,7 @@ from aclue_pipeline.errors import (
     VerificationFailed,
 )
 from aclue_pipeline.postgres import driver
+from aclue_pipeline.schema import history
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.signoff import signoff
 from aclue_pipeline.schema.verify import checks, verify
@@ -77,7 +78,6 @@ def _schema_spec(catalog: Catalog) -> dg.AssetSpec:
 
 def look_at_schema(connection: "sa.Connection", _key: dg.AssetKey = SCHEMA) -> tuple[str, Mapping[str, Any]]:
     """The fingerprint, how much of what is there, what is not as declared, and the last deployment."""
-    from aclue_pipeline.schema import history
     from aclue_pipeline.schema.look import look
 
     pg = driver(connection)
@@ -115,14 +115,15 @@ def _last(deployment: Mapping[str, Any] | None) -> dict[str, Any]:
     """What was done last, and each step of it with the file that declares the table."""
     if deployment is None:
         return {}
-    took = "not ended" if deployment["seconds"] is None else f"took {deployment['seconds']:.1f} s"
+    took = "not ended" if deployment["seconds"] is None else f"in {deployment['seconds']:.1f} s"
+    by = history.who(deployment["done_by"])
     outcome = deployment["outcome"] or {}
     steps = [
         {"step": _step(step), "outcome": said.removeprefix(f"{step}: ").removeprefix(f"{step} … ")}
         for step, said in sorted(outcome.items(), key=_place)
     ]
     return {
-        "last deployment": f"number {deployment['deployment']}: {deployment['action']} by {deployment['done_by']}, {took}",
+        "last deployment": f"number {deployment['deployment']}, {deployment['action']} by {by}, {took}",
         "last deployment at": deployment["began_at"],
         "steps of the last deployment": tabular(steps) if steps else "none: everything was as declared",
         **({"SQL of the tables": Markdown(links)} if (links := _sql_of({_table(step) for step in outcome})) else {}),

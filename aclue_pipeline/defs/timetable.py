@@ -136,7 +136,9 @@ TIMETABLE = (OBSERVE, CONTRACTS, DRIFT, VERIFY, SYNC, REFRESH, REBUILD, CLOSE, C
 def sentence(room: str, kind: str = "") -> str:
     """What starts an asset of this room, and the net beneath it."""
     if kind == "view" and room != "health":
-        return "Brought up to date by every job that it is part of; a view is always current."
+        return (
+            "Always current, being a view. Each job that reads it counts its rows, and renews it where its SQL changed."
+        )
     entry = SYNC if kind == "facts" else entry_of(room)
     if kind == "whole" and entry is REBUILD:
         return f"As a whole, each time that days are rebuilt, at least every night. (Job `{entry.job}`, schedule `{entry.schedule}`.)"

@@ -119,6 +119,12 @@ def deployments(pg: Pg) -> list[dict[str, Any]]:
         ).fetchall()
 
 
+def who(done_by: str) -> str:
+    """ "postgres: ana" → in words, a person before the role that they used."""
+    role, _, person = done_by.rpartition(": ")
+    return f"{person} (database role {role})"
+
+
 def _there(pg: Pg) -> bool:
     """Whether it is, as far as this role may look. Raises NotOurs where the name is somebody else's."""
     rows = pg.execute(

@@ -92,7 +92,7 @@ def _deployments(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             row["action"],
             f"{row['began_at']:%Y-%m-%d %H:%M} UTC",
             took,
-            row["done_by"],
+            history.who(row["done_by"]),
             version,
             row["plan"],
             ", ".join(row["allowed"]),

@@ -20,7 +20,7 @@ from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.preferences import pin
 from aclue_pipeline.revenue import closing
-from aclue_pipeline.settings import LOCATION, get_settings
+from aclue_pipeline.settings import LOCATION, get_settings, person
 from tests.support.catalogs import CATALOG
 
 from .conftest import Run, copy_of
@@ -405,6 +405,7 @@ def test_deploying_ends_with_an_observation_and_its_checks(
     with demo_db.begin() as connection:
         assert record.event_log_entry.asset_observation.tags["dagster/data_version"] == fingerprint(connection)
     seen = record.event_log_entry.asset_observation.metadata
+    assert f"deploy by {person()} (database role " in seen["last deployment"].value
     steps = [step.data for step in seen["steps of the last deployment"].records]
     assert {"step": "table affiliate_clicks", "outcome": "done"} in steps
     assert {"step": "constraint user_id_fkey of affiliate_clicks", "outcome": "done"} in steps

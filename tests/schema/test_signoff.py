@@ -35,7 +35,7 @@ def test_a_sign_off_holds_every_criterion_with_its_evidence_and_lines_for_the_ap
         assert f"- [ ] **{who}:** " in text
     assert "| differs from what is declared | nothing |" in text
     assert "| product_views by user_id | 0." in text
-    assert re.search(r"\| 1 \| deploy \| .* UTC \| \d\.\d s \| postgres: .* done \|", text)
+    assert re.search(r"\| 1 \| deploy \| .* UTC \| \d\.\d s \| .* \(database role postgres\) .* done \|", text)
     assert "- [x] **Verification Tests Passed:**" in text
     with schema_db.begin() as connection:
         script(connection, "alter table public.product_views disable row level security")
