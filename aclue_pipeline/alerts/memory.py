@@ -45,9 +45,11 @@ def save(connection: sa.Connection, states: Mapping[str, State]) -> None:
     gone = "delete from pipeline.alerts where key <> all(:keys) and coalesce(silenced_until < now(), true)"
     query(connection, gone, keys=list(states))
     if states:
-        connection.execute(
-            _SAVE, [{**vars(state), "told": json.dumps(_plain(state.told))} for state in states.values()]
-        )
+        write(connection, states.values())
+
+
+def write(connection: sa.Connection, states: Iterable[State]) -> None:
+    connection.execute(_SAVE, [{**vars(state), "told": json.dumps(_plain(state.told))} for state in states])
 
 
 def judged_at(connection: sa.Connection) -> dict[str, datetime]:

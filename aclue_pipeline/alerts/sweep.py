@@ -36,6 +36,9 @@ class Source(NamedTuple):
     every: timedelta = timedelta(0)
 
 
+Sources = Callable[[], Iterable[Source]]
+
+
 class Swept(NamedTuple):
     """What a sweep found and did: lines for people, and the addresses that did not take their message, with the reason."""
 
@@ -79,7 +82,7 @@ def _sweep(
     db: Database, catalog: Catalog, sources: Sequence[Source], targets: Sequence[Target], now: datetime, beside: Path
 ) -> Swept:
     with db.begin() as connection:
-        ensure(connection, catalog, *(catalog.tables[f"pipeline.{name}"] for name in ("alerts", "alert_sources")))
+        _ensure(connection, catalog)
         states = {**memory.load(connection), **memory.read_file(beside)}
         last = memory.judged_at(connection)
     # Half a minute more or less is no reason to wait for the next sweep.
@@ -109,6 +112,10 @@ def _sweep(
     with suppress(OSError):  # of a disk that can only be read
         beside.unlink(missing_ok=True)
     return _tell(states, targets, now, db.label, keep)
+
+
+def _ensure(connection: sa.Connection, catalog: Catalog) -> None:
+    ensure(connection, catalog, *(catalog.tables[f"pipeline.{name}"] for name in ("alerts", "alert_sources")))
 
 
 def _addresses(states: Mapping[str, State]) -> set[str]:
@@ -252,20 +259,31 @@ _SILENCE = "update pipeline.alerts set silenced_until = :until where key = :key"
 _ACKNOWLEDGE = "update pipeline.alerts set acknowledged_at = now(), acknowledged_by = :by where key = :key"
 
 
-def silence(db: Database, key: str, until: datetime) -> None:
+def silence(db: Database, catalog: Catalog, key: str, until: datetime, sources: Sources = tuple) -> None:
     """Say nothing of an alert until then. Raises NothingFound."""
-    _mark(db, _SILENCE, key, until=until)
+    _mark(db, catalog, sources, _SILENCE, key, until=until)
 
 
-def acknowledge(db: Database, key: str, by: str) -> None:
+def acknowledge(db: Database, catalog: Catalog, key: str, by: str, sources: Sources = tuple) -> None:
     """Somebody took an alert on: it is told again only if it gets worse, and when it is over. Raises NothingFound."""
-    _mark(db, _ACKNOWLEDGE, key, by=by)
+    _mark(db, catalog, sources, _ACKNOWLEDGE, key, by=by)
 
 
-def _mark(db: Database, statement: str, key: str, **values: object) -> None:
+def _mark(db: Database, catalog: Catalog, sources: Sources, statement: str, key: str, **values: object) -> None:
+    """`sources` are asked of what no sweep has found yet: some judge by the hour only."""
     with db.begin() as connection:
-        states = memory.load(connection)
-        if key not in states:
-            known = ", ".join(sorted(states)) or "none"
-            raise NothingFound(f"no sweep has found an alert {key}; known are {known} (`aclue alerts send` sweeps)")
+        known = memory.load(connection)
+    if key not in known:
+        _take_up(db, catalog, sources(), key)
+    with db.begin() as connection:
         query(connection, statement, key=key, **values)
+
+
+def _take_up(db: Database, catalog: Catalog, sources: Iterable[Source], key: str) -> None:
+    with db.autocommit() as lock, advisory_lock(lock, "alerts"):
+        wrong = {state.key: state for state in standing(db, sources)}
+        if key not in wrong:
+            raise NothingFound(f"no alert {key} stands; those that do: {', '.join(sorted(wrong)) or 'none'}")
+        with db.begin() as connection:
+            _ensure(connection, catalog)
+            memory.write(connection, [wrong[key]])

@@ -131,7 +131,8 @@ def silence(context: Context, key: str, span: timedelta, yes: bool) -> None:
 
     database = context.writable(yes)
     until = datetime.now(UTC) + span
-    silence(database, key, until)
+    with waiting("looking for it"):
+        silence(database, context.catalog, key, until, lambda: _sources(context, database))
     click.echo(f"nothing is said of {key} until {until:%Y-%m-%d %H:%M} UTC")
 
 
@@ -144,7 +145,9 @@ def ack(context: Context, key: str, yes: bool) -> None:
     from aclue_pipeline.alerts import acknowledge
     from aclue_pipeline.settings import person
 
-    acknowledge(context.writable(yes), key, person())
+    database = context.writable(yes)
+    with waiting("looking for it"):
+        acknowledge(database, context.catalog, key, person(), lambda: _sources(context, database))
     click.echo(f"{key} is taken on by {person()}")
 
 

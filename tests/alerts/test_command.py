@@ -40,7 +40,11 @@ def test_what_is_wrong_is_listed_told_taken_on_and_silenced(named: Database, rec
     code, out, err = said(capsys)
     assert (code, out.splitlines()[0]) == (42, f"! {KEY} newest created_at 9 days ago")
     assert f"nobody took on {KEY}: aclue alerts ack KEY" in err
-    assert said(capsys, "ack", KEY, "--yes")[0] == 20, "no sweep has found it"
+    code, _, err = said(capsys, "ack", "freshness:public.product", "--yes")
+    assert (code, err.splitlines()[-1]) == (
+        20,
+        f"aclue: no alert freshness:public.product stands; those that do: {KEY}",
+    )
     assert said(capsys, "send")[0] == 18, "it writes, and nobody is there to ask"
     assert said(capsys, "send", "--yes")[:2] == (0, "nothing new to tell\n")
     with named.begin() as connection:
@@ -54,6 +58,21 @@ def test_what_is_wrong_is_listed_told_taken_on_and_silenced(named: Database, rec
     assert said(capsys, "silence", "delivery:2._json://…", "--for", "2d", "--yes")[0] == 0
     code, out, _ = said(capsys, "--json")
     assert (code, [one["key"] for one in json.loads(out)]) == (0, ["delivery:2._json://…", KEY])
+
+
+def test_what_no_sweep_has_found_yet_can_be_taken_on(named: Database, receiver: Receiver, capsys) -> None:
+    """As its line says; drift, health and events are judged by the hour only."""
+    said(capsys, "send", "--yes")
+    with named.begin() as connection:
+        script(connection, "insert into public.recommendations (created_at) values (now() - interval '9 days')")
+    assert said(capsys)[0] == 42
+    assert said(capsys, "ack", KEY, "--yes")[0] == 0
+    code, out, _ = said(capsys)
+    assert (code, "[taken on by " in out) == (0, True)
+    with named.begin() as connection:
+        script(connection, "update pipeline.alerts set began_at = began_at - interval '5 minutes'")
+    assert said(capsys, "send", "--yes")[:2] == (0, "nothing new to tell\n")
+    assert said(capsys)[0] == 0
 
 
 def test_a_test_message_says_of_each_address_whether_it_arrived(named: Database, receiver: Receiver, capsys) -> None:

@@ -108,7 +108,7 @@ def test_a_trouble_is_told_once_its_worsening_once_its_end_once(post: Post, rece
 def test_what_lasts_is_told_again_after_days_unless_somebody_took_it_on(post: Post, receiver: Receiver) -> None:
     post.found(late="warn", lost="error")
     receiver.taken()
-    acknowledge(post.db, "late:public.clicks", "ann")
+    acknowledge(post.db, CATALOG, "late:public.clicks", "ann")
     post.sweep(71 * 60, late="warn", lost="error")
     assert receiver.taken() == []
     post.sweep(60, late="warn", lost="error")
@@ -123,11 +123,11 @@ def test_what_lasts_is_told_again_after_days_unless_somebody_took_it_on(post: Po
 
 @pytest.mark.slow
 def test_what_is_silenced_is_not_told_until_then(post: Post, receiver: Receiver) -> None:
-    with pytest.raises(NothingFound, match="no sweep has found an alert late"):
-        silence(post.db, "late:public.clicks", NOW)
+    with pytest.raises(NothingFound, match=r"no alert late:public\.clicks stands"):
+        silence(post.db, CATALOG, "late:public.clicks", NOW)
     post.found(late="warn")
     receiver.taken()
-    silence(post.db, "late:public.clicks", post.at + timedelta(hours=2))
+    silence(post.db, CATALOG, "late:public.clicks", post.at + timedelta(hours=2))
     post.sweep(late="error")
     post.sweep()
     post.sweep(60)
@@ -269,7 +269,7 @@ def test_what_was_remembered_by_another_release_is_read_or_set_aside(
     post.sweep(late="error")
     assert len(receiver.taken()) == 1, "whom it was told, nobody knows"
     for told in "{}", "[]", "7":
-        acknowledge(there, "late:public.clicks", "ann")
+        acknowledge(there, CATALOG, "late:public.clicks", "ann")
         with there.begin() as connection:
             query(connection, "update pipeline.alerts set told = cast(:told as jsonb)", told=told)
         post.sweep(late="error")
