@@ -23,7 +23,7 @@ counted as (
 )
 select
     a.*,
-    (select count(*) from staging.session_facts as c where c.gone_at is not null) as of_these_gone,
+    (select count(*) from staging.session_facts as c where c.gone_at is not null) as gone_from_the_app,
     (
         select count(*)
         from public.session_analytics as c

@@ -29,7 +29,7 @@ counted as (
 )
 select
     a.*,
-    (select count(*) from staging.click_facts as c where c.gone_at is not null) as of_these_gone,
+    (select count(*) from staging.click_facts as c where c.gone_at is not null) as gone_from_the_app,
     (
         select count(*)
         from public.affiliate_clicks as c
