@@ -212,7 +212,7 @@ def show(one: "Judgement") -> None:
     """A line for a judgement, and below it what to do where it did not pass."""
     mark, colour = _MARKS.get(one.severity if one.outcome == "failed" else one.outcome, ("✗", "red"))
     of = f" {one.object}" if one.object not in ("schema", one.check) else ""
-    click.echo(f"{click.style(mark, fg=colour)} {one.check}:{plain(of)} {plain(one.says)}")
+    tell_hint(f"{click.style(mark, fg=colour)} {one.check}:{plain(of)} {plain(one.says)}")
     if not one.passed and one.remedy:
         tell_hint(f"    remedy: {plain(one.remedy)}")
 

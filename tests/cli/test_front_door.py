@@ -100,7 +100,7 @@ def test_demo_is_said_before_or_behind_the_command(capsys, monkeypatch: pytest.M
         assert "there is no PostgreSQL in /nowhere" in run(capsys, *typed)[2]
 
 
-def test_hints_can_be_pasted_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hints_can_be_pasted_as_they_stand(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     hint = "run `aclue deploy`, then `aclue demo reset` (aclue --demo verify); databases are aclue and dagster"
     assert pasteable(hint, False) == hint
     assert pasteable(hint, True) == hint.replace("`aclue deploy`", "`aclue --demo deploy`")
@@ -108,6 +108,8 @@ def test_hints_can_be_pasted_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> N
         assert pasteable("`aclue deploy`") == "`aclue --demo deploy`"
     monkeypatch.setattr(sys, "argv", [".venv/bin/aclue"])
     assert pasteable("`aclue deploy`", True) == "`.venv/bin/aclue --demo deploy`"
+    show(Judgement("database", "database", "failed", "error", "say --demo (aclue --demo …)"))
+    assert capsys.readouterr().out == "✗ database: say --demo (.venv/bin/aclue --demo …)\n"
 
 
 def test_no_color_is_heeded(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
