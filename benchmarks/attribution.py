@@ -4,14 +4,14 @@ with a hundred thousand touches. The facts are drawn as they are kept, since not
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived.days import replace_days
-from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database, load
+from aclue_pipeline.postgres import Database, script
+from benchmarks import Result, by_hand, deployed_database, load, midnight
 
 #: Clicks of the day, as many sessions, and a tenth of each on every one of the thirty days before.
 CLICKS = 100_000
@@ -24,16 +24,12 @@ DAY = date(2026, 1, 15)
 BY_HAND = (Path(__file__).parent / "attribution_by_hand.sql").read_text()
 
 
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 @contextmanager
 def _facts(*loads: dict[str, Any]) -> Iterator[Database]:
     with deployed_database() as database:
         for n, one in enumerate(loads):
             defaults = {"tag": f"t{n}", "people": 1, "one": False}
-            load(database, "attribution_data.sql", **{**defaults, **one, "first": _midnight(one["first"])})
+            load(database, "attribution_data.sql", **{**defaults, **one, "first": midnight(one["first"])})
         yield database
 
 
@@ -48,15 +44,8 @@ def _seconds(database: Database, first: date = DAY, last: date = DAY) -> float:
 
 
 def _by_hand(database: Database) -> float:
-    bounds = {"start": _midnight(DAY), "stop": _midnight(DAY + timedelta(days=1))}
-    with database.begin() as connection:
-        begun = time.perf_counter()
-        rows = query(connection, BY_HAND, **bounds)
-        took = time.perf_counter() - begun
-        published = query(connection, "select * from analytics.attribution_daily where day = :day", day=DAY)
-    same = [{name: row[name] for name in rows[0]} for row in published]
-    assert sorted(map(repr, rows)) == sorted(map(repr, same))
-    return took
+    bounds = {"start": midnight(DAY), "stop": midnight(DAY + timedelta(days=1))}
+    return by_hand(database, BY_HAND, "attribution_daily", DAY, **bounds)
 
 
 def measure() -> list[Result]:

@@ -1,8 +1,7 @@
 """What keeping the facts costs: of what changed against all of it, of ten dirty days against one, of a long history against a short
 one, and of a day's views against a third of them. All clicks are judged by the server; the events are drawn there too."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +14,7 @@ from aclue_pipeline.derived.days import replace_days
 from aclue_pipeline.derived.needed import needed
 from aclue_pipeline.derived.statement import execute
 from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database, load
+from benchmarks import Result, deployed_database, load, midnight, seconds
 
 CLICKS = 300_000
 DAYS = 1_000
@@ -35,12 +34,6 @@ ONE_EACH = """id in (
 ONE_PERCENT = "abs(uuid_hash(id)::bigint) % 100 = :run"
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
 def _change(database: Database, which: str, **parameters: Any) -> None:
     with database.begin() as connection:
         query(connection, CHANGE + which, **parameters)
@@ -49,10 +42,6 @@ def _change(database: Database, which: str, **parameters: Any) -> None:
 def _analyze(database: Database) -> None:
     with database.autocommit() as connection:
         script(connection, "vacuum analyze")
-
-
-def _midnights(days: list[date]) -> list[datetime]:
-    return [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
 
 
 @dataclass(frozen=True)
@@ -80,13 +69,13 @@ class Shop:
         """Seconds of rebuilding so many days of which one click has changed."""
         days = (self.last - self.first).days + 1
         which = [self.last - timedelta(days=days * (run + n) // 13) for n in range(count)]
-        _change(self.database, ONE_EACH, starts=_midnights(which))
+        _change(self.database, ONE_EACH, starts=[midnight(day) for day in which])
         self.sync()
-        return _seconds(partial(self.rebuild, count))
+        return seconds(partial(self.rebuild, count))
 
     def changed(self, run: int) -> float:
         _change(self.database, ONE_PERCENT, run=run)
-        return _seconds(self.sync)
+        return seconds(self.sync)
 
 
 @contextmanager
@@ -95,8 +84,8 @@ def _shop(days: int) -> Iterator[Shop]:
     first = last - timedelta(days=days - 1)
     with deployed_database() as database:
         views = CLICKS * days // DAYS
-        load(database, "facts_data.sql", tag="s", first=_midnights([first])[0], days=days, views=views, views_a_click=1)
-        judged = _seconds(lambda: facts.sync(database, CATALOG))
+        load(database, "facts_data.sql", tag="s", first=midnight(first), days=days, views=views, views_a_click=1)
+        judged = seconds(lambda: facts.sync(database, CATALOG))
         _analyze(database)
         replace_days(database, CATALOG, REVENUE, first, last)
         yield Shop(database, first, last, judged)
@@ -109,8 +98,8 @@ def _histories() -> list[Result]:
     with _shop(DAYS // 10) as short, _shop(DAYS) as long:
         for shop in (short, long):
             shop.nightly()
-        nothing = [_seconds(long.nightly) / _seconds(short.nightly) for _ in range(10 * RUNS)]
-        weekly = _seconds(lambda: long.sync(full=True))
+        nothing = [seconds(long.nightly) / seconds(short.nightly) for _ in range(10 * RUNS)]
+        weekly = seconds(lambda: long.sync(full=True))
         ones = [(long.dirty(run, 1), short.dirty(run, 1)) for run in range(RUNS)]
         tens = [long.dirty(run, 10) for run in range(RUNS)]
         changed = [long.changed(run) for run in range(RUNS)]
@@ -135,7 +124,7 @@ def _views() -> list[Result]:
     results = []
     with deployed_database() as database:
         for tag, day, views in (("s", small, VIEWS // 3), ("l", large, VIEWS)):
-            load(database, "facts_data.sql", tag=tag, first=_midnights([day])[0], days=1, views=views, views_a_click=10)
+            load(database, "facts_data.sql", tag=tag, first=midnight(day), days=1, views=views, views_a_click=10)
         facts.sync(database, CATALOG)
         _analyze(database)
         for name in ("product_revenue_daily", "session_steps", "session_funnel_daily"):
@@ -146,7 +135,7 @@ def _views() -> list[Result]:
                     with database.psycopg() as pg:
                         execute(pg, "delete from {table}", table)
                 runs.append(
-                    [_seconds(partial(replace_days, database, CATALOG, table, day, day)) for day in (small, large)]
+                    [seconds(partial(replace_days, database, CATALOG, table, day, day)) for day in (small, large)]
                 )
             results.append(Result(f"a day of {name}", [more / few for few, more in runs], "ratio", of))
     return results

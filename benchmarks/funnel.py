@@ -2,10 +2,7 @@
 (of session_steps, which has a row per session and path, an insert of them); and among ten times as many days."""
 
 import time
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from datetime import date, timedelta
 
 from psycopg import sql
 
@@ -13,30 +10,20 @@ from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.days import replace_days
 from aclue_pipeline.derived.statement import execute, filled, listed
-from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database, load
+from aclue_pipeline.postgres import Database, script
+from benchmarks import Result, by_hand, deployed_database, load, midnight, queries
 
 VIEWS = 300_000
 DAYS = 50
 RUNS = 5
 CATALOG = Catalog.load()
 DAY = date(2026, 1, 15)
-BY_HAND = {
-    name: select
-    for name, _, select in (
-        part.partition("\n")
-        for part in (Path(__file__).parent / "funnel_by_hand.sql").read_text().split("-- name: ")[1:]
-    )
-}
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+BY_HAND = queries("funnel_by_hand.sql")
 
 
 def _fill(database: Database, first: date, days: int, views: int, tag: str) -> None:
-    load(database, "facts_data.sql", tag=tag, first=_midnight(first), days=days, views=views, views_a_click=10)
-    load(database, "funnel_data.sql", first=_midnight(first), days=days)
+    load(database, "facts_data.sql", tag=tag, first=midnight(first), days=days, views=views, views_a_click=10)
+    load(database, "funnel_data.sql", first=midnight(first), days=days)
 
 
 def _ready(database: Database) -> None:
@@ -59,21 +46,14 @@ def _day(database: Database, name: str) -> float:
 
 
 def _query(database: Database, name: str) -> float:
-    bounds: dict[str, Any] = {"start": _midnight(DAY), "stop": _midnight(DAY + timedelta(days=1))}
-    with database.begin() as connection:
-        begun = time.perf_counter()
-        rows = query(connection, BY_HAND[name], **bounds)
-        took = time.perf_counter() - begun
-    published = _published(database, name)
-    same = [{column: row[column] for column in rows[0]} for row in published]
-    assert sorted(map(_plain, rows)) == sorted(map(_plain, same))
-    return took
+    bounds = {"start": midnight(DAY), "stop": midnight(DAY + timedelta(days=1))}
+    return by_hand(database, BY_HAND[name], name, DAY, **bounds)
 
 
 def _insert(database: Database) -> float:
     """Seconds of putting the rows of session_steps into a table with its key, by its own SELECT."""
     steps = CATALOG.tables["analytics.session_steps"]
-    values = {"range_start": _midnight(DAY), "range_end": _midnight(DAY + timedelta(days=1))}
+    values = {"range_start": midnight(DAY), "range_end": midnight(DAY + timedelta(days=1))}
     with database.psycopg() as pg:
         execute(pg, "drop table if exists public.same_rows", steps)
         execute(
@@ -85,19 +65,6 @@ def _insert(database: Database) -> float:
         pg.execute(sql.SQL("insert into public.same_rows ({}) {}").format(names, filled(pg, steps.sql, values)))
         pg.commit()
         return time.perf_counter() - begun
-
-
-def _published(database: Database, name: str) -> list[dict[str, Any]]:
-    with database.psycopg() as pg:
-        found = execute(
-            pg, "select to_jsonb(t) from {table} t where {clock} = {on}", CATALOG.tables[f"analytics.{name}"], on=DAY
-        )
-        return [row for (row,) in found]
-
-
-def _plain(row: Any) -> str:
-    numbers = [value if isinstance(value, str) else Decimal(str(value)).normalize() for value in dict(row).values()]
-    return repr(numbers)
 
 
 def _against_hand() -> list[Result]:

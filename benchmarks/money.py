@@ -1,19 +1,12 @@
 """The tables of money over two years of clicks and of a large day, each against the best single query for the same rows."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
-
-from psycopg import sql
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.days import replace_days, replace_whole
-from aclue_pipeline.derived.statement import execute
 from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database, load
+from benchmarks import Result, by_hand, deployed_database, load, queries, seconds
 
 CLICKS = 300_000
 SALES = 100_000
@@ -21,40 +14,16 @@ RUNS = 11
 CATALOG = Catalog.load()
 DAY = datetime(2026, 1, 15, tzinfo=UTC)
 BOUNDS = {"start": DAY, "stop": DAY + timedelta(days=1)}
-BY_HAND = {
-    name: select
-    for name, _, select in (
-        part.partition("\n")
-        for part in (Path(__file__).parent / "money_by_hand.sql").read_text().split("-- name: ")[1:]
-    )
-}
-
-
-def _timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def _query(database: Database, name: str, **bounds: Any) -> float:
-    with database.begin() as connection:
-        begun = time.perf_counter()
-        rows = query(connection, BY_HAND[name], **bounds)
-        took = time.perf_counter() - begun
-    with database.psycopg() as pg:
-        columns = sql.SQL(", ").join(map(sql.Identifier, rows[0]))
-        published = execute(pg, "select {some} from {table}", CATALOG.table(name), some=columns).fetchall()
-    assert sorted(repr(tuple(row.values())) for row in rows) == sorted(map(repr, published))
-    return took
+BY_HAND = queries("money_by_hand.sql")
 
 
 def _open(database: Database) -> float:
     with database.begin() as connection:
-        return _timed(lambda: query(connection, "select * from analytics.commission_open"))
+        return seconds(lambda: query(connection, "select * from analytics.commission_open"))
 
 
 def _whole(database: Database, name: str) -> float:
-    return _timed(lambda: replace_whole(database, CATALOG, CATALOG.table(name)))
+    return seconds(lambda: replace_whole(database, CATALOG, CATALOG.table(name)))
 
 
 def _long_history() -> list[float]:
@@ -70,7 +39,7 @@ def _day(database: Database) -> float:
     """Seconds of writing every row of the day."""
     with database.begin() as connection:
         script(connection, "delete from analytics.commission_daily")
-    return _timed(lambda: replace_days(database, CATALOG, CATALOG.table("commission_daily"), DAY.date(), DAY.date()))
+    return seconds(lambda: replace_days(database, CATALOG, CATALOG.table("commission_daily"), DAY.date(), DAY.date()))
 
 
 def measure() -> list[Result]:
@@ -81,15 +50,21 @@ def measure() -> list[Result]:
         replace_days(database, CATALOG, CATALOG.table("commission_daily"), date(2024, 12, 1), date(2027, 1, 31))
         runs = [
             [
-                _open(database) / _query(database, "commission_open"),
-                *(_whole(database, name) / _query(database, name) for name in ("conversion_lag", "commission_monthly")),
+                _open(database) / by_hand(database, BY_HAND["commission_open"], "commission_open"),
+                *(
+                    _whole(database, name) / by_hand(database, BY_HAND[name], name)
+                    for name in ("conversion_lag", "commission_monthly")
+                ),
             ]
             for _ in range(RUNS + 1)
         ][1:]
     with deployed_database() as database:
         facts.sync(database, CATALOG)
         load(database, "money_data.sql", clicks=SALES, first=DAY, days=0.9, clicks_a_sale=1, lag="1 second")
-        days = [_day(database) / _query(database, "commission_daily", **BOUNDS) for _ in range(RUNS + 1)][1:]
+        days = [
+            _day(database) / by_hand(database, BY_HAND["commission_daily"], "commission_daily", **BOUNDS)
+            for _ in range(RUNS + 1)
+        ][1:]
     opened, lags, months = zip(*runs, strict=True)
     of = f"{CLICKS:,} clicks of two years : the best single query for the same rows"
     return [

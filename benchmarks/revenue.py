@@ -7,8 +7,8 @@ from pathlib import Path
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import facts
 from aclue_pipeline.derived.days import replace_days
-from aclue_pipeline.postgres import Database, query, script
-from benchmarks import Result, deployed_database, load
+from aclue_pipeline.postgres import Database, script
+from benchmarks import Result, by_hand, deployed_database, load
 
 CLICKS = 300_000
 DAY = date(2026, 1, 15)
@@ -18,15 +18,7 @@ BY_HAND = (Path(__file__).parent / "revenue_by_hand.sql").read_text()
 
 def _query(database: Database) -> float:
     bounds = {"start": datetime(2026, 1, 15, tzinfo=UTC), "stop": datetime(2026, 1, 16, tzinfo=UTC)}
-    with database.begin() as connection:
-        begun = time.perf_counter()
-        rows = query(connection, BY_HAND, **bounds)
-        took = time.perf_counter() - begun
-        published = query(connection, "select * from analytics.revenue_daily where day = :day", day=DAY)
-    assert sum(row["clicks"] + row["repeats"] for row in rows) == CLICKS
-    same = [{name: row[name] for name in rows[0]} for row in published]
-    assert sorted(map(repr, rows)) == sorted(map(repr, same))
-    return took
+    return by_hand(database, BY_HAND, "revenue_daily", DAY, **bounds)
 
 
 def _day(database: Database, *, anew: bool) -> float:
