@@ -1,7 +1,7 @@
 """One shape for everything that is judged: checks written in SQL, contracts, freshness, findings about health, success criteria.
 What each judges stands in its room; how it is shown, in defs and in the command line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,6 +61,11 @@ class Check:
     says: str
     judge: Callable[[Database], Judgement] | None = None
     source: str = ""
+
+
+def judge_each(db: Database, checks: Iterable[Check]) -> Iterator[Judgement]:
+    """What those say that are judged by themselves."""
+    return (check.judge(db) for check in checks if check.judge)
 
 
 def of_file(file: CheckFile) -> Check:

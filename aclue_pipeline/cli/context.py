@@ -272,6 +272,12 @@ class Duration(click.ParamType):
         self.fail(f"{value} is no length of time; write 45s, 10min, 2h or 3d", param, ctx)
 
 
+port_option = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
+)
+
 give_up_option = click.option(
     "--give-up",
     type=Duration(),

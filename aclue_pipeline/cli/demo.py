@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, print_json, progress, tell_hint, waiting
+from aclue_pipeline.cli.context import Context, json_option, port_option, print_json, progress, tell_hint, waiting
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     invoke_without_command=True, short_help="The whole graph on sample data.", epilog="Example:  aclue demo --no-ui"
 )
 @click.option("--no-ui", is_flag=True, help="End after the summary instead of serving the UI.")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
-)
+@port_option
 @click.pass_context
 def demo(click_context: click.Context, no_ui: bool, port: int | None) -> None:
     """Deploy, load, compute and check everything on sample data, then serve the UI.

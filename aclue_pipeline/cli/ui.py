@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from aclue_pipeline.cli.context import Context, json_option, tell
+from aclue_pipeline.cli.context import Context, json_option, port_option, tell
 from aclue_pipeline.errors import AclueError, AlreadyRunning, DatabaseNotNamed, SettingsError, Unreachable
 from aclue_pipeline.settings import checkout, get_settings
 
@@ -23,11 +23,7 @@ ENVIRONMENT_COPY = "environment"  # in the data directory: what another shell ne
 
 
 @click.command(short_help="Serve the Dagster UI until Ctrl-C.", epilog="Example:  aclue --demo ui --port 3100")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    help="Port of the UI; the next free one if taken.  [default: ACLUE_UI_PORT, 3000]",
-)
+@port_option
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; a name goes to ACLUE_UI_HOSTS."
 )

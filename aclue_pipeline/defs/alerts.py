@@ -10,13 +10,13 @@ from dagster._time import get_current_datetime
 
 from aclue_pipeline.alerts import Source, asked, numbers_only, sweep, targets, unjudged, well
 from aclue_pipeline.catalog import Catalog, CheckFile
-from aclue_pipeline.checks import Judgement
+from aclue_pipeline.checks import Judgement, judge_each
 from aclue_pipeline.defs import app, happened, schema
+from aclue_pipeline.defs.automation import sensor_status
 from aclue_pipeline.defs.resources import DatabaseResource
 from aclue_pipeline.errors import AlreadyRunning
 from aclue_pipeline.health.findings import CHECK, looks
 from aclue_pipeline.postgres import Database
-from aclue_pipeline.settings import get_settings
 
 _HOURLY = timedelta(hours=1)
 
@@ -42,19 +42,16 @@ def sources(database: Database, catalog: Catalog, dagster: Callable[[], Iterable
 
 def _contracts(database: Database, catalog: Catalog) -> Iterator[Judgement]:
     """What is promised of the tables that others write."""
-    for check in chain(app.contracts(catalog), schema.contracts(catalog)):
-        assert check.judge is not None
-        yield check.judge(database)
+    yield from judge_each(database, chain(app.contracts(catalog), schema.contracts(catalog)))
 
 
 def _events(database: Database, catalog: Catalog) -> Iterator[Judgement]:
     """Whether events still come, where their tables are as agreed, and as many as usual: reads days of them, or all."""
     kept = {one.object for one in _contracts(database, catalog) if one.passed}
-    for check in [*app.FRESH, *schema.FRESH]:
-        assert check.judge is not None
-        if check.object in kept:
-            yield check.judge(database)
-        else:
+    fresh = [*app.FRESH, *schema.FRESH]
+    yield from judge_each(database, (check for check in fresh if check.object in kept))
+    for check in fresh:
+        if check.object not in kept:
             yield unjudged(check.name, check.object, "it is not as agreed")
     yield from asked(database, _of_events(catalog))
 
@@ -82,7 +79,7 @@ def sensor(catalog: Catalog) -> dg.SensorDefinition:
     @dg.sensor(
         name="send_alerts",
         minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus.RUNNING if get_settings().autostart else dg.DefaultSensorStatus.STOPPED,
+        default_status=sensor_status(),
         description="Tells the addresses of ACLUE_ALERT_URLS what is newly wrong, has become worse, or is over; starts no run.",
     )
     def send_alerts(context: dg.SensorEvaluationContext, database: DatabaseResource) -> dg.SkipReason:

@@ -26,8 +26,8 @@ _UNFINISHED = [
 ]
 
 
-def _is_on() -> bool:
-    return get_settings().autostart
+def sensor_status() -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if get_settings().autostart else dg.DefaultSensorStatus.STOPPED
 
 
 # --- conditions -------------------------------------------------------------------------------------------------------
@@ -109,7 +109,9 @@ def _schedule(entry: Entry, asks: Callable[..., Any] | None) -> dg.ScheduleDefin
         "cron_schedule": entry.cron,
         "description": entry.when,
         "execution_timezone": get_settings().timezone,
-        "default_status": dg.DefaultScheduleStatus.RUNNING if _is_on() else dg.DefaultScheduleStatus.STOPPED,
+        "default_status": dg.DefaultScheduleStatus.RUNNING
+        if get_settings().autostart
+        else dg.DefaultScheduleStatus.STOPPED,
     }
     return dg.schedule(**named)(asks) if asks else dg.ScheduleDefinition(**named, run_config=dict(entry.config))
 
@@ -186,7 +188,7 @@ def _is_refreshed(instance: dg.DagsterInstance) -> bool:
 
 
 def sensors(catalog: Catalog) -> list[dg.SensorDefinition]:
-    status = dg.DefaultSensorStatus.RUNNING if _is_on() else dg.DefaultSensorStatus.STOPPED
+    status = sensor_status()
 
     @dg.sensor(
         name="take_in_feedback",

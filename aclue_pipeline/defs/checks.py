@@ -9,7 +9,7 @@ import dagster as dg
 
 from aclue_pipeline.catalog import Catalog, CheckFile
 from aclue_pipeline.catalog.table import ENSURED
-from aclue_pipeline.checks import Check, Judgement, of_file
+from aclue_pipeline.checks import Check, Judgement, judge_each, of_file
 from aclue_pipeline.defs import automation
 from aclue_pipeline.defs.metadata import escaped, key_of, metadata, tabular
 from aclue_pipeline.defs.resources import DatabaseResource
@@ -67,9 +67,9 @@ def asset_checks(
     def judged(context: dg.AssetCheckExecutionContext, database: DatabaseResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
         prepare(database)
-        each = (check.judge(database) for check in checks if check.judge and key(check.object, check.name) in wanted)
+        each = (check for check in checks if key(check.object, check.name) in wanted)
         red = []
-        for judgement in together(database) if together else each:
+        for judgement in together(database) if together else judge_each(database, each):
             if key(judgement.object, judgement.check) in wanted:
                 yield result(judgement)
                 if judgement.severity == "blocking" and not judgement.passed:

@@ -131,7 +131,7 @@ def _wrapped(text: str | None, names: list[str], columns: list[str]) -> str | No
         return None
     spans, calls = _asked_once(text), []
     for found in re.finditer(rf'(?<![\w."])(?:\w+\.)?(?:{"|".join(map(re.escape, sorted(names)))})(?=\()', text):
-        end = _closing(text, found.end())[1]
+        end = _closing(text, found.end())
         own = re.sub(r"'(?:[^']|'')*'", "", text[found.end() : end])
         free = not any(re.search(rf"\b{re.escape(column)}\b", own) for column in columns)
         if free and not any(begin <= found.start() < stop for begin, stop in spans):
@@ -152,14 +152,14 @@ def _asked_once(text: str) -> list[tuple[int, int]]:
     """Where sub-selects stand that read no table, the outer one of two."""
     found: list[tuple[int, int]] = []
     for select in re.finditer(r"\( ?select ", text, re.IGNORECASE):
-        begin, end = _closing(text, select.start())
+        begin, end = select.start(), _closing(text, select.start())
         if not re.search(r"\bFROM\b", text[begin:end]) and not (found and begin < found[-1][1]):
             found.append((begin, end))
     return found
 
 
-def _closing(text: str, begin: int) -> tuple[int, int]:
-    """From the parenthesis that opens at `begin` to behind the one that closes it."""
+def _closing(text: str, begin: int) -> int:
+    """Behind the parenthesis that closes the one at `begin`."""
     depth, quoted = 0, False
     for at in range(begin, len(text)):
         if text[at] == "'":
@@ -167,8 +167,8 @@ def _closing(text: str, begin: int) -> tuple[int, int]:
         elif not quoted:
             depth += {"(": 1, ")": -1}.get(text[at], 0)
             if depth == 0:
-                return begin, at + 1
-    return begin, len(text)
+                return at + 1
+    return len(text)
 
 
 def _compared(text: str | None, columns: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.derived import needed, today, whole
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.errors import MonthNotClosable
 from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.settings import get_settings
@@ -85,7 +86,7 @@ def reopen(db: Database, catalog: Catalog, month: date, who: str) -> Closed:
 def next_to_close(db: Database, catalog: Catalog) -> date | None:
     """The first month that is open and over; None where there is none."""
     with db.psycopg() as pg:
-        if pg.execute("select to_regclass('pipeline.closings') is null").fetchone() == (True,):
+        if not is_there(pg, "pipeline.closings"):
             return None
         month = _first_open(pg, last_closed(pg))
     return month if month is not None and _following(month) <= today(db) else None
