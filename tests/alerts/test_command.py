@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from aclue_pipeline.cli.context import Context
-from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 from tests.alerts.conftest import SECRET, Receiver
 from tests.support import command
 from tests.support.catalogs import CATALOG
+from tests.support.statements import run
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
@@ -35,8 +36,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 
 def test_what_is_wrong_is_listed_told_taken_on_and_silenced(named: Database, receiver: Receiver, capsys) -> None:
     assert said(capsys)[:2] == (0, "nothing is wrong\n")
-    with named.begin() as connection:
-        script(connection, "insert into public.recommendations (created_at) values (now() - interval '9 days')")
+    run(named, "insert into public.recommendations (created_at) values (now() - interval '9 days')")
     code, out, err = said(capsys)
     assert (code, out.splitlines()[0]) == (42, f"! {KEY} newest created_at 9 days ago")
     assert f"nobody took on {KEY}: aclue alerts ack KEY" in err
@@ -47,8 +47,7 @@ def test_what_is_wrong_is_listed_told_taken_on_and_silenced(named: Database, rec
     )
     assert said(capsys, "send")[0] == 18, "it writes, and nobody is there to ask"
     assert said(capsys, "send", "--yes")[:2] == (0, "nothing new to tell\n")
-    with named.begin() as connection:
-        script(connection, "update pipeline.alerts set began_at = began_at - interval '5 minutes'")
+    run(named, "update pipeline.alerts set began_at = began_at - interval '5 minutes'")
     receiver.refuses.add("boss")
     code, out, err = said(capsys, "send", "--yes")
     assert (code, out) == (41, f"1. json://127.0.0.1: aclue: 1 new ({named.label})\n")
@@ -63,14 +62,12 @@ def test_what_is_wrong_is_listed_told_taken_on_and_silenced(named: Database, rec
 def test_what_no_sweep_has_found_yet_can_be_taken_on(named: Database, receiver: Receiver, capsys) -> None:
     """As its line says; drift, health and events are judged by the hour only."""
     said(capsys, "send", "--yes")
-    with named.begin() as connection:
-        script(connection, "insert into public.recommendations (created_at) values (now() - interval '9 days')")
+    run(named, "insert into public.recommendations (created_at) values (now() - interval '9 days')")
     assert said(capsys)[0] == 42
     assert said(capsys, "ack", KEY, "--yes")[0] == 0
     code, out, _ = said(capsys)
     assert (code, "[taken on by " in out) == (0, True)
-    with named.begin() as connection:
-        script(connection, "update pipeline.alerts set began_at = began_at - interval '5 minutes'")
+    run(named, "update pipeline.alerts set began_at = began_at - interval '5 minutes'")
     assert said(capsys, "send", "--yes")[:2] == (0, "nothing new to tell\n")
     assert said(capsys)[0] == 0
 

@@ -5,9 +5,10 @@ import pytest
 
 from aclue_pipeline.checks import ask
 from aclue_pipeline.defs.checks import checks_of
-from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.postgres import Database
 from tests.conftest import Databases
 from tests.support.catalogs import CATALOG
+from tests.support.statements import run
 
 CHECKS = ("swipes_as_usual", "clicks_as_usual", "conversions_as_usual", "registrations_as_usual")
 FILES = {file.name: file for file in CATALOG.checks}
@@ -33,14 +34,12 @@ def test_a_day_is_told_that_brought_half_or_twice_the_usual(
     deployed_db: Database, databases: Databases, yesterday: int, outcome: str
 ) -> None:
     admin = databases.admin(deployed_db)
-    with admin.begin() as connection:
-        script(connection, FILL.format(yesterday=yesterday))
+    run(admin, FILL.format(yesterday=yesterday))
     judgements = [ask(deployed_db, FILES[check]) for check in CHECKS]
     assert [one.outcome for one in judgements] == [outcome] * 4
     for one in judgements:
         assert (one.evidence["counted"], one.evidence["usual"], one.evidence["weeks"]) == (yesterday, 40, 8)
-    with admin.begin() as connection:
-        script(connection, "update staging.click_facts set reported_at = now() - interval '1 minute'")
+    run(admin, "update staging.click_facts set reported_at = now() - interval '1 minute'")
     late = ask(deployed_db, FILES["conversions_as_usual"])
     assert (late.outcome, late.evidence["weeks"]) == ("passed", 0), (
         "what networks report late was not known then, either"
@@ -55,8 +54,7 @@ def test_a_day_is_told_that_brought_half_or_twice_the_usual(
 def test_a_check_finds_what_it_calls_and_reads_before_any_job_has_brought_it(
     deployed_db: Database, absent: str, asset: str
 ) -> None:
-    with deployed_db.begin() as connection:
-        script(connection, f"drop {absent} cascade")
+    run(deployed_db, f"drop {absent} cascade")
     name, room = f"checks_of_{asset.replace('.', '__')}", CATALOG.tables[asset].room
     [checks] = [one for one in checks_of(CATALOG, room) if one.node_def.name == name]
     job = dg.define_asset_job("judge", dg.AssetSelection.all_asset_checks())

@@ -16,11 +16,12 @@ from aclue_pipeline import derived, preferences
 from aclue_pipeline.definitions import build_defs
 from aclue_pipeline.defs import automation, timetable
 from aclue_pipeline.defs.tables import days
-from aclue_pipeline.postgres import Database, script
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.preferences.database import give_feedback
 from tests.support.catalogs import CATALOG
+from tests.support.statements import run
 
 #: Nobody's runs.
 INSTANCE = dg.DagsterInstance.local_temp()
@@ -114,13 +115,12 @@ def test_days_far_apart_are_runs_of_their_own_and_where_nothing_is_needed_none_s
     assert night(deployed_db, "2026-04-01T04:30") == "no day needs to be rebuilt"
     history = ("2026-04-01", before_yesterday)
     assert ranges(dirty().run_requests) == [history]
-    with deployed_db.begin() as connection:
-        script(
-            connection,
-            """insert into pipeline.dirty (table_name, day, cause) values
+    run(
+        deployed_db,
+        """insert into pipeline.dirty (table_name, day, cause) values
                ('analytics.revenue_daily', '2026-01-05', 'amount'), ('analytics.commission_daily', '2026-03-01', 'late conversion'),
                ('analytics.revenue_daily', '2026-03-04', 'late click')""",
-        )
+    )
     expected = [("2026-01-05", "2026-01-05"), ("2026-03-01", "2026-03-04")]
     assert ranges(night(deployed_db, "2026-04-01T04:30")) == expected
     assert ranges(dirty().run_requests) == [history, *expected]

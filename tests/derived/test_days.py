@@ -12,9 +12,10 @@ from aclue_pipeline import derived
 from aclue_pipeline.derived.days import DayResult
 from aclue_pipeline.derived.needed import span, spans
 from aclue_pipeline.errors import DaysFailed, SqlFileError
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.settings import Settings
-from tests.support.shop import Shop
+from tests.support.shop import Shop, order
+from tests.support.statements import run
 
 FIRST = date(2026, 3, 1)
 
@@ -22,11 +23,6 @@ FIRST = date(2026, 3, 1)
 def rows(db: Database, columns: str = "day, shop, orders, amount") -> list[dict[str, Any]]:
     with db.begin() as connection:
         return query(connection, f"select {columns} from analytics.sales order by day, shop")
-
-
-def order(db: Database, *values: tuple[int, str, str, str]) -> None:
-    with db.psycopg() as pg:
-        pg.cursor().executemany("insert into public.orders (id, at, shop, amount) values (%s, %s, %s, %s)", values)
 
 
 def rebuild(shop: Shop, db: Database, first: date = FIRST, last: date | None = None) -> list[DayResult]:
@@ -68,8 +64,7 @@ def test_a_second_time_writes_nothing(shop: Shop, shop_db: Database) -> None:
 def test_a_day_that_lost_its_last_row_is_emptied(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "5.40"))
     rebuild(shop, shop_db)
-    with shop_db.begin() as connection:
-        script(connection, "delete from public.orders")
+    run(shop_db, "delete from public.orders")
     assert rebuild(shop, shop_db) == [DayResult(FIRST, 0, True, {"orders": (1, None)}, restated=1)]
     assert rows(shop_db) == []
 
@@ -78,8 +73,7 @@ def test_a_day_that_lost_its_last_row_is_emptied(shop: Shop, shop_db: Database) 
 def test_days_outside_the_range_are_not_touched(shop: Shop, shop_db: Database) -> None:
     order(shop_db, (1, "2026-03-01 10:00+00", "Ely", "1"), (2, "2026-03-02 10:00+00", "Ely", "1"))
     rebuild(shop, shop_db, FIRST, date(2026, 3, 2))
-    with shop_db.begin() as connection:
-        script(connection, "update public.orders set amount = 9")
+    run(shop_db, "update public.orders set amount = 9")
     rebuild(shop, shop_db, date(2026, 3, 2))
     assert [str(row["amount"]) for row in rows(shop_db)] == ["1.00", "9.00"]
 
@@ -94,11 +88,10 @@ def test_days_that_are_missing_dirty_or_of_another_version_are_needed_whatever_t
     assert needed() == list(span(FIRST, date(2026, 3, 4)))
     rebuild(shop, shop_db, FIRST, date(2026, 3, 3))
     assert needed() == [date(2026, 3, 4)]
-    with shop_db.begin() as connection:
-        script(
-            connection,
-            "insert into pipeline.dirty (table_name, day, cause) values ('analytics.sales', '2026-03-02', 'amount')",
-        )
+    run(
+        shop_db,
+        "insert into pipeline.dirty (table_name, day, cause) values ('analytics.sales', '2026-03-02', 'amount')",
+    )
     assert needed() == [date(2026, 3, 2), date(2026, 3, 4)]
     rebuild(shop, shop_db, FIRST, date(2026, 3, 4))
     assert needed() == []
@@ -166,8 +159,7 @@ def test_a_select_that_breaks_its_promise_changes_nothing_and_is_told(
         (3, "2026-03-01 11:00+00", "Ely", "1"),
     )
     if "null" in new:
-        with shop_db.begin() as connection:
-            script(connection, "insert into public.orders (id) values (9)")
+        run(shop_db, "insert into public.orders (id) values (9)")
     shop.change("revenue/sales.sql", old, new)
     with pytest.raises((SqlFileError, DaysFailed), match=told):
         rebuild(shop, shop_db)
@@ -234,14 +226,12 @@ def test_any_cutting_of_a_range_gives_what_one_day_at_a_time_gives(
     shop: Shop, shop_db: Database, moments: list[Any], cut: int
 ) -> None:
     first, last = date(2026, 3, 20), date(2026, 4, 5)
-    with shop_db.begin() as connection:
-        script(connection, "truncate public.orders, analytics.sales, pipeline.days")
+    run(shop_db, "truncate public.orders, analytics.sales, pipeline.days")
     order(shop_db, *((n, at.isoformat(), shop, amount / 100) for n, (at, shop, amount) in enumerate(moments)))
     for day in span(first, last):
         rebuild(shop, shop_db, day)
     one_by_one = rows(shop_db)
-    with shop_db.begin() as connection:
-        script(connection, "truncate analytics.sales, pipeline.days")
+    run(shop_db, "truncate analytics.sales, pipeline.days")
     middle = first + timedelta(days=cut)
     results = rebuild(shop, shop_db, first, middle) + (
         rebuild(shop, shop_db, middle + timedelta(days=1), last) if middle < last else []
@@ -260,12 +250,11 @@ def test_stretches_cover_the_days_once_have_no_gaps_and_cross_no_month(some: set
 
 @pytest.mark.database
 def test_a_day_of_the_reporting_zone_has_23_and_25_hours_when_clocks_change(shop: Shop, shop_db: Database) -> None:
-    with shop_db.begin() as connection:
-        script(
-            connection,
-            """insert into public.orders select n, timestamptz '2026-01-01 00:30+00' + n * interval '1 hour', 'Ely', 1
+    run(
+        shop_db,
+        """insert into public.orders select n, timestamptz '2026-01-01 00:30+00' + n * interval '1 hour', 'Ely', 1
                from generate_series(0, 364 * 24) as n""",
-        )
+    )
     for day in (date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 25)):
         rebuild(shop, shop_db, day)
     assert [row["orders"] for row in rows(shop_db)] == [24, 23, 25]

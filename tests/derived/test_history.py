@@ -18,7 +18,7 @@ from aclue_pipeline.errors import NoSuchDay, NothingFound
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.postgres.locks import snapshot
 from aclue_pipeline.settings import get_settings
-from tests.support.shop import Shop
+from tests.support.shop import Shop, order
 from tests.support.statements import ask
 
 pytestmark = pytest.mark.database
@@ -36,11 +36,6 @@ select
 from analytics.sales s
 group by grouping sets ((1, 2), (1))
 """
-
-
-def order(db: Database, *values: tuple[int, str, str, str]) -> None:
-    with db.psycopg() as pg:
-        pg.cursor().executemany("insert into public.orders (id, at, shop, amount) values (%s, %s, %s, %s)", values)
 
 
 def dirty(db: Database, day: date, cause: str, cell: str = "{}") -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, query
 from tests.support.shop import Shop
+from tests.support.statements import run
 
 BACKFILL = """
 import os, sys
@@ -58,12 +59,11 @@ def outcome(db: Database) -> Outcome:
 @pytest.mark.database
 @pytest.mark.slow
 def test_a_rebuild_killed_at_random_moments_ends_like_an_undisturbed_one(shop: Shop, shop_db: Database) -> None:
-    with shop_db.begin() as connection:
-        script(
-            connection,
-            """insert into public.orders select n, timestamptz '2025-01-01' + n * interval '10 minutes', 'shop ' || n % 17, n % 997 / 100.0
+    run(
+        shop_db,
+        """insert into public.orders select n, timestamptz '2025-01-01' + n * interval '10 minutes', 'shop ' || n % 17, n % 997 / 100.0
                from generate_series(0, 52559) as n""",
-        )
+    )
     published = (
         "pipeline.days",
         "pipeline.publications",
@@ -74,15 +74,13 @@ def test_a_rebuild_killed_at_random_moments_ends_like_an_undisturbed_one(shop: S
     )
 
     def before_the_rebuild() -> None:
-        with shop_db.begin() as connection:
-            script(connection, f"truncate {', '.join(published)}; update public.orders set amount = id % 997 / 100.0")
+        run(shop_db, f"truncate {', '.join(published)}; update public.orders set amount = id % 997 / 100.0")
         assert start(shop, shop_db).wait(60) == 0
-        with shop_db.begin() as connection:
-            script(
-                connection,
-                """update public.orders set amount = amount + 1 where id % 5 = 0;
+        run(
+            shop_db,
+            """update public.orders set amount = amount + 1 where id % 5 = 0;
                    insert into pipeline.dirty (table_name, day, cause) select table_name, day, 'amount' from pipeline.days""",
-            )
+        )
 
     before_the_rebuild()
     process = start(shop, shop_db)

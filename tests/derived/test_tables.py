@@ -9,6 +9,7 @@ from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
 from tests.support.catalogs import CATALOG
 from tests.support.shop import APP, Shop
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -115,8 +116,7 @@ def test_functions_know_the_settings_as_the_pipeline_last_ran_with_them(
 def test_a_new_column_is_added_as_null_and_the_days_before_it_are_out_of_date(shop: Shop, shop_db: Database) -> None:
     from datetime import date
 
-    with shop_db.begin() as connection:
-        script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
+    run(shop_db, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
     first = date(2026, 3, 1)
     derived.replace_days(shop_db, shop.catalog, shop.catalog.table("sales"), [first])
     assert derived.outdated_days(shop_db, shop.catalog, shop.catalog.table("sales")) == []
@@ -220,8 +220,7 @@ def test_a_view_of_an_earlier_release_that_stands_in_the_way_is_made_anew(shop: 
 
 
 def test_a_view_of_somebody_else_is_never_dropped(shop: Shop, shop_db: Database) -> None:
-    with shop_db.begin() as connection:
-        script(connection, "create view public.mine as select * from staging.orders")
+    run(shop_db, "create view public.mine as select * from staging.orders")
     shop.change("staging/orders.sql", "o.id as order_id,  ", "o.id as order_id,  -- The order.\n    1 as one,")
     with pytest.raises(CannotEvolve, match=r"view mine depends on view staging\.orders"):
         derived.ensure_tables(shop_db, shop.catalog)
@@ -240,17 +239,15 @@ def test_a_view_follows_a_name_and_not_the_table_that_once_had_it(shop: Shop, sh
 
 
 def test_a_dropped_table_comes_back(shop: Shop, shop_db: Database) -> None:
-    with shop_db.begin() as connection:
-        script(connection, "drop table analytics.sales")
+    run(shop_db, "drop table analytics.sales")
     assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.sales", "created")]
 
 
 def test_one_room_brings_what_it_is_made_of(shop: Shop, empty_db: Database) -> None:
-    with empty_db.begin() as connection:
-        script(
-            connection,
-            "create table public.orders (id bigint primary key, at timestamptz, shop text, amount numeric(10, 2), note text)",
-        )
+    run(
+        empty_db,
+        "create table public.orders (id bigint primary key, at timestamptz, shop text, amount numeric(10, 2), note text)",
+    )
     assert [change.table for change in derived.ensure_tables(empty_db, shop.catalog, "revenue")] == [
         "pipeline.days",
         "pipeline.dirty",
@@ -278,8 +275,7 @@ def test_a_role_without_the_right_is_told_so(shop: Shop, empty_db: Database) -> 
 
 
 def test_a_missing_column_of_the_app_is_named(shop: Shop, empty_db: Database) -> None:
-    with empty_db.begin() as connection:
-        script(connection, "create table public.orders (id bigint primary key, at timestamptz, shop text, note text)")
+    run(empty_db, "create table public.orders (id bigint primary key, at timestamptz, shop text, note text)")
     with pytest.raises(SchemaIncomplete, match=r"column o\.amount does not exist"):
         derived.ensure_tables(empty_db, shop.catalog)
 
@@ -321,8 +317,7 @@ def amounts(db: Database) -> list[object]:
 
 
 def test_a_function_is_there_before_the_view_that_calls_it_and_follows_its_file(shop: Shop, shop_db: Database) -> None:
-    with shop_db.begin() as connection:
-        script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
+    run(shop_db, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
     shop.write("functions/twice.sql", TWICE)
     shop.write("staging/doubled.sql", DOUBLED)
     assert derived.ensure_tables(shop_db, shop.catalog, "staging") == [
@@ -342,8 +337,7 @@ def test_a_function_is_there_before_the_view_that_calls_it_and_follows_its_file(
 def test_a_function_of_another_type_or_other_arguments_leaves_no_other_of_its_name(
     shop: Shop, shop_db: Database, old: str, new: str, amount: str
 ) -> None:
-    with shop_db.begin() as connection:
-        script(connection, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
+    run(shop_db, "insert into public.orders values (1, '2026-03-01 12:00+00', 'Ely', 5.40)")
     shop.write("functions/twice.sql", TWICE)
     shop.write("staging/doubled.sql", DOUBLED)
     derived.ensure_tables(shop_db, shop.catalog)
@@ -378,8 +372,7 @@ def test_a_view_of_an_earlier_release_that_has_no_file_any_more_stands_in_no_one
 def test_a_function_on_which_somebody_else_stands_is_never_dropped(shop: Shop, shop_db: Database) -> None:
     shop.write("functions/twice.sql", TWICE)
     derived.ensure_tables(shop_db, shop.catalog)
-    with shop_db.begin() as connection:
-        script(connection, "create view public.mine as select analytics.twice(1) as two")
+    run(shop_db, "create view public.mine as select analytics.twice(1) as two")
     shop.change("functions/twice.sql", "returns numeric", "returns int")
     with pytest.raises(
         CannotEvolve, match=r"analytics\.twice must be created again, but others stand on it .*view mine"
@@ -390,8 +383,7 @@ def test_a_function_on_which_somebody_else_stands_is_never_dropped(shop: Shop, s
 def test_a_dropped_function_comes_back(shop: Shop, shop_db: Database) -> None:
     shop.write("functions/twice.sql", TWICE)
     derived.ensure_tables(shop_db, shop.catalog)
-    with shop_db.begin() as connection:
-        script(connection, "drop function analytics.twice")
+    run(shop_db, "drop function analytics.twice")
     assert derived.ensure_tables(shop_db, shop.catalog) == [Change("analytics.twice", "created")]
 
 
@@ -412,8 +404,7 @@ def test_what_no_longer_fills_a_column_is_not_stopped_by_it(shop: Shop, shop_db:
     derived.ensure_tables(shop_db, shop.catalog)
     shop.write("preferences/models.sql", head + "  -- Its name.\n)")
     derived.ensure_tables(shop_db, shop.catalog)
-    with shop_db.begin() as connection:
-        script(connection, "insert into pipeline.models (version) values ('a')")
+    run(shop_db, "insert into pipeline.models (version) values ('a')")
 
 
 def test_nothing_is_granted_to_clients(shop_db: Database) -> None:

@@ -24,6 +24,7 @@ from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
 from tests.preferences.database import give_feedback, scalar, swipe, train
 from tests.support.catalogs import CATALOG
+from tests.support.statements import ask
 
 pytestmark = pytest.mark.database
 
@@ -60,11 +61,6 @@ def row_of(db: Database, number: int) -> dict[str, Any]:
     return row
 
 
-def change(db: Database, statement: str, **values: Any) -> None:
-    with db.begin() as connection:
-        query(connection, statement, **values)
-
-
 def _by_the_arrays(db: Database, row: dict[str, Any] | None, ids: list[UUID]) -> list[float]:
     with db.psycopg() as pg:
         model = store.load_model(pg)
@@ -95,9 +91,9 @@ def test_an_unknown_user_and_a_row_that_was_never_computed_get_the_populations_v
 
 def test_nothing_is_scored_that_is_gone_and_what_is_unknown_is_named(served: Database) -> None:
     stays, hidden, unsure, deleted = ids = products(served, 1, 2, 3, 4)
-    change(served, "update public.products set is_active = false where id = :id", id=hidden)
-    change(served, "update public.products set is_active = null where id = :id", id=unsure)
-    change(served, "delete from public.products where id = :id", id=deleted)
+    ask(served, "update public.products set is_active = false where id = :id", id=hidden)
+    ask(served, "update public.products set is_active = null where id = :id", id=unsure)
+    ask(served, "delete from public.products where id = :id", id=deleted)
     stranger = uuid4()
     found = preferences.predict(served, row_of(served, 4), [stranger, *ids])
     assert list(found.probability) == [stays]
@@ -186,7 +182,7 @@ def test_the_most_probable_products_come_first_and_what_the_user_has_seen_not_at
     seen = {
         one["product_id"]
         for table in ("swipe_interactions", "recommendation_feedback")
-        for one in _rows(served, f"select product_id from public.{table} where user_id = md5('user4')::uuid")
+        for one in ask(served, f"select product_id from public.{table} where user_id = md5('user4')::uuid")
     }
     assert {*products(served, 5, 6, 7)} < seen
     ranked = sorted(told, key=lambda one: (-told[one], one))
@@ -199,7 +195,7 @@ def test_the_most_probable_products_come_first_and_what_the_user_has_seen_not_at
 
 
 def test_of_equally_probable_products_the_lower_id_comes_first(served: Database) -> None:
-    change(
+    ask(
         served,
         """insert into public.products (id, title, is_active) select ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'plain', true
            from generate_series(1, 5) n""",
@@ -218,16 +214,11 @@ def test_an_unknown_user_gets_what_the_population_likes_best(served: Database) -
 
 def test_what_the_app_does_not_show_is_not_recommended(served: Database) -> None:
     hidden, deleted, *_ = (one.product_id for one in preferences.recommend(served, NOBODY, 2))
-    change(served, "update public.products set is_active = false where id = :id", id=hidden)
-    change(served, "delete from public.products where id = :id", id=deleted)
+    ask(served, "update public.products set is_active = false where id = :id", id=hidden)
+    ask(served, "delete from public.products where id = :id", id=deleted)
     assert {hidden, deleted}.isdisjoint(one.product_id for one in preferences.recommend(served, NOBODY, 1000))
-    change(served, "update public.products set is_active = false")
+    ask(served, "update public.products set is_active = false")
     assert preferences.recommend(served, NOBODY) == []
-
-
-def _rows(db: Database, statement: str) -> list[dict[str, Any]]:
-    with db.begin() as connection:
-        return query(connection, statement)
 
 
 def test_the_command_line_names_products_by_title_for_people_and_by_id_for_machines(
@@ -258,7 +249,7 @@ def test_the_command_line_names_what_a_database_lacks(
 def test_the_command_line_makes_the_function_that_recommends_too(
     served: Database, aclue: Callable[..., Result]
 ) -> None:
-    change(served, "drop function pipeline.likely")
+    ask(served, "drop function pipeline.likely")
     assert aclue("recalculate", "--yes").exit_code == 0
     assert len(_likely(served, NOBODY, 3)) == 3
 
@@ -266,7 +257,7 @@ def test_the_command_line_makes_the_function_that_recommends_too(
 @pytest.mark.slow
 def test_the_command_line_takes_back_what_a_user_adjusted(served: Database, aclue: Callable[..., Result]) -> None:
     assert "has adjusted nothing" in aclue("reset", user(served, 4), "--yes").stdout
-    change(
+    ask(
         served,
         "update public.user_preferences set adjusted_at = now(), liked_brands = '{Mine}' where user_id = :user",
         user=user(served, 4),
@@ -282,7 +273,7 @@ def test_the_command_line_takes_back_what_a_user_adjusted(served: Database, aclu
 
 def test_an_explanation_says_what_is_predicted_and_its_parts_make_the_log_odds(served: Database) -> None:
     # In a shop as small as this one the link may make nothing of the user's own rate.
-    change(served, "update pipeline.taste_models set parameters = jsonb_set(parameters, '{link,1}', '0.8')")
+    ask(served, "update pipeline.taste_models set parameters = jsonb_set(parameters, '{link,1}', '0.8')")
     for product in products(served, 3, 17):
         told = preferences.explain(served, user(served, 4), product)
         predicted = preferences.predict(served, row_of(served, 4), [product]).probability[product]
@@ -307,14 +298,14 @@ def test_the_effect_of_an_event_is_what_would_be_otherwise_without_it(served: Da
     before, base = log_odds(), row_of(served, 4)["ml_features"]["base"]
     told = preferences.explain(served, me, product).reasons
     own = preferences.explain(served, me).reasons
-    events = _rows(served, "select * from pipeline.signals where user_id = md5('user4')::uuid")
+    events = ask(served, "select * from pipeline.signals where user_id = md5('user4')::uuid")
     assert sorted((one.at, one.product_id, one.source, one.value) for one in told) == sorted(
         (one["at"], one["product_id"], one["source"], one["value"]) for one in events
     )
     assert {one.at for one in own} == {one.at for one in told}
     assert [abs(one.effect or 0) for one in told] == sorted((abs(one.effect or 0) for one in told), reverse=True)
     strongest = next(one for one in told if one.source != "feedback")
-    change(
+    ask(
         served,
         "delete from public.swipe_interactions where user_id = :me and swipe_timestamp = :at",
         me=me,
@@ -339,9 +330,7 @@ def test_what_was_only_seen_weighs_nothing_and_neither_does_what_a_later_judgeme
 
 def test_an_event_on_a_product_that_came_after_the_version_was_read_is_told_too(served: Database) -> None:
     before = preferences.explain(served, user(served, 4)).reasons  # the version is in memory now
-    change(
-        served, "insert into public.products (id, title, is_active) values (md5('product81')::uuid, 'Red thing', true)"
-    )
+    ask(served, "insert into public.products (id, title, is_active) values (md5('product81')::uuid, 'Red thing', true)")
     with served.begin() as connection:
         swipe(connection, 4, 81)
     told = preferences.explain(served, user(served, 4)).reasons
@@ -407,7 +396,7 @@ def test_vectors_become_a_column_of_pgvector_as_the_page_says(served: Database, 
             pg.execute(statement.encode())
         nearest = [row[0] for row in pg.execute(asks.encode())]
     mine = np.array(row_of(served, 4)["embedding_vector"])
-    rows = _rows(served, "select product_id, vector from pipeline.taste_items")
+    rows = ask(served, "select product_id, vector from pipeline.taste_items")
     fits = {row["product_id"]: float(mine @ np.array(row["vector"])) for row in rows}
     assert [fits[one] for one in nearest] == pytest.approx(sorted(fits.values(), reverse=True)[:20], abs=1e-6)
 
@@ -425,7 +414,7 @@ def test_sql_says_what_python_says(served: Database) -> None:
         )
         query(connection, "insert into auth.users (id) values (md5('stranger')::uuid)")
     assert len(PARTS) == 23
-    change(served, "update public.products set is_active = false where id = :id", id=products(served, 9)[0])
+    ask(served, "update public.products set is_active = false where id = :id", id=products(served, 9)[0])
     asked = [user(served, n) for n in (1, 4, 30, 57)] + [NOBODY, scalar(served, "select md5('stranger')::uuid as id")]
     for one in asked:
         python = dict(preferences.recommend(served, one, 1000))
@@ -438,7 +427,7 @@ def test_sql_says_what_python_says(served: Database) -> None:
 
 
 def test_the_view_explains_as_python_does(served: Database) -> None:
-    change(
+    ask(
         served,
         """update pipeline.taste_models set parameters = parameters || jsonb_build_object(
                'link', (select jsonb_agg(0.9 * sin(n) + 0.2) from generate_series(1, 24) n), 'calibration', '[0.1, -0.05]'::jsonb,
@@ -476,7 +465,7 @@ def test_the_view_explains_as_python_does(served: Database) -> None:
 
 def test_the_view_names_the_facet_values_that_two_products_have_in_common(served: Database) -> None:
     (product,) = products(served, 17)
-    items = {row["product_id"]: row for row in _rows(served, "select * from pipeline.taste_items")}
+    items = {row["product_id"]: row for row in ask(served, "select * from pipeline.taste_items")}
 
     def values(of: UUID) -> set[str]:
         item = items[of]
@@ -500,10 +489,8 @@ def _reasons(db: Database, user_id: UUID, product_id: UUID) -> list[dict[str, An
 
 def test_of_a_version_of_an_earlier_release_sql_says_nothing(served: Database) -> None:
     for table, column in (("taste_models", "version"), ("taste_items", "model_version")):
-        change(served, f"update pipeline.{table} set {column} = '1-' || substr({column}, 3)")
-    change(
-        served, "update public.user_preferences set ml_features = jsonb_set(ml_features, '{model_version}', '\"1-\"')"
-    )
+        ask(served, f"update pipeline.{table} set {column} = '1-' || substr({column}, 3)")
+    ask(served, "update public.user_preferences set ml_features = jsonb_set(ml_features, '{model_version}', '\"1-\"')")
     assert _likely(served, NOBODY, 3) == []
     assert _reasons(served, user(served, 4), *products(served, 1)) == []
 

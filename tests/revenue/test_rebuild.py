@@ -14,6 +14,7 @@ from tests.conftest import Databases
 from tests.support import command
 from tests.support.cases import load
 from tests.support.catalogs import CATALOG
+from tests.support.statements import run
 
 RANGE = ("--from", "2026-02-27", "--to", "2026-03-02")
 CONVERT = """
@@ -49,8 +50,7 @@ def test_a_line_for_each_day_that_came_out_different_with_before_and_after(db: D
     assert len(err) == 1 + len(CATALOG.room("revenue", "daily")) * 2, (
         "a line of progress for the sync, and for each table and month"
     )
-    with db.begin() as connection:
-        script(connection, CONVERT)
+    run(db, CONVERT)
     code, out, _ = said(capsys, "revenue", "rebuild", "--yes", *RANGE)
     assert [line.split(":")[0] for line in out[: -len(CATALOG.room("revenue", "daily", "whole"))]] == [
         "2026-03-01  analytics.product_revenue_daily",
@@ -109,11 +109,10 @@ def test_without_a_range_it_is_the_days_that_need_it_whatever_their_age(
         assert (table["from"], table["to"]) == (str(yesterday - timedelta(days=2)), str(yesterday))
     _, out, _ = said(capsys, "revenue", "rebuild", "--yes")
     assert "analytics.commission_daily: no day needs to be rebuilt" in out
-    with db.begin() as connection:
-        script(
-            connection,
-            "insert into pipeline.dirty select table_name, max(day), 'amount' from pipeline.days group by table_name",
-        )
+    run(
+        db,
+        "insert into pipeline.dirty select table_name, max(day), 'amount' from pipeline.days group by table_name",
+    )
     _, out, _ = said(capsys, "revenue", "rebuild", "--yes", "--json")
     assert {(table["from"], table["days"]) for table in json.loads("\n".join(out)) if "from" in table} == {
         (str(yesterday), 1)
@@ -131,13 +130,12 @@ def test_days_of_another_version_are_listed_with_the_remedy(
     code, out, _ = said(capsys, "revenue", "outdated")
     current = "every day that can be computed comes from the SQL and settings there are now"
     assert (code, out) == (0, [current])
-    with db.begin() as connection:
-        script(
-            connection,
-            """update pipeline.days set version = 'old', lost = case day when '2026-11-05' then 3 else 0 end
+    run(
+        db,
+        """update pipeline.days set version = 'old', lost = case day when '2026-11-05' then 3 else 0 end
                where table_name = 'analytics.revenue_daily' and day <= '2026-11-05';
                delete from pipeline.days where table_name = 'analytics.commission_daily' and day = '2026-11-03'""",
-        )
+    )
     _, out, _ = said(capsys, "revenue", "outdated")
     assert out == [
         "analytics.commission_daily: 1 day never computed, 2026-11-03 to 2026-11-03",

@@ -15,6 +15,7 @@ from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.schema.verify import probes
 from aclue_pipeline.schema.verify.probes import CannotTry, casting, probe
 from tests.support.catalogs import CATALOG
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -64,8 +65,7 @@ class TestEveryLineCanFail:
         assert sorted(red(schema_db)) == in_words(*expected)
 
     def test_so_it_does_on_a_database_in_use_where_whole_tables_are_only_asked_about(self, schema_db: Database) -> None:
-        with schema_db.begin() as connection:
-            script(connection, "grant truncate, references, trigger on public.product_views to service_role")
+        run(schema_db, "grant truncate, references, trigger on public.product_views to service_role")
         assert sorted(red(schema_db, thorough=False)) == [
             "service_role may not references product_views",
             "service_role may not trigger product_views",
@@ -165,8 +165,7 @@ class TestEveryLineCanFail:
     def test_exactly_the_lines_that_a_damage_breaks(
         self, schema_db: Database, damage: str, expected: list[str]
     ) -> None:
-        with schema_db.begin() as connection:
-            script(connection, damage)
+        run(schema_db, damage)
         assert sorted(red(schema_db)) == expected
 
 
@@ -229,32 +228,29 @@ class TestTrying:
         assert all(one.wrong for one in hidden if one.line.allowed)
 
     def test_what_is_refused_to_everybody_proves_nothing(self, schema_db: Database) -> None:
-        with schema_db.begin() as connection:
-            script(
-                connection,
-                """create function public.nothing() returns trigger language plpgsql as 'begin return null; end';
+        run(
+            schema_db,
+            """create function public.nothing() returns trigger language plpgsql as 'begin return null; end';
                    create trigger nothing before delete on public.product_views for each row when (current_user <> 'service_role')
                    execute function public.nothing()""",
-            )
+        )
         with schema_db.psycopg() as pg:
             unproven = [one.unproven[0] for one in probe(pg, lines()) if one.unproven]
         assert unproven[0] == "anon: refused, but so is who may do anything (no row)"
 
     def test_plays_with_users_of_its_own_and_leaves_the_databases_rows_alone(self, schema_db: Database) -> None:
-        with schema_db.begin() as connection:
-            script(
-                connection,
-                """insert into auth.users (id) select gen_random_uuid() from generate_series(1, 2);
+        run(
+            schema_db,
+            """insert into auth.users (id) select gen_random_uuid() from generate_series(1, 2);
                    insert into public.products (title) values ('HEART T-LIGHT HOLDER');
                    insert into public.user_preferences (user_id, total_swipes, right_swipes) select id, 3, 1 from auth.users""",
-            )
+        )
         before = _contents(schema_db)
         assert red(schema_db) == []
         assert _contents(schema_db) == before
 
     def test_is_impossible_without_users_and_the_right_to_make_some(self, schema_db: Database, databases: Any) -> None:
-        with databases.admin(schema_db).begin() as connection:
-            script(connection, "revoke insert on auth.users from postgres")
+        run(databases.admin(schema_db), "revoke insert on auth.users from postgres")
         with pytest.raises(CannotTry, match=r"two users are needed and cannot be made here"):
             red(schema_db)
 

@@ -10,6 +10,7 @@ from aclue_pipeline.schema import access, declared
 from aclue_pipeline.schema.census import as_json
 from aclue_pipeline.schema.verify import verify
 from aclue_pipeline.settings import sql_folder
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -81,8 +82,7 @@ DAMAGES = {
 
 def test_it_is_tried_like_the_others(six: Database) -> None:
     assert [one.sentence for one in verify(six) if not one.passed] == []
-    with six.begin() as connection:
-        script(connection, "; ".join(DAMAGES.values()))
+    run(six, "; ".join(DAMAGES.values()))
     failed = [one for one in verify(six) if not one.passed]
     assert [one.check for one in failed] == list(DAMAGES)
     assert all("wishes" in one.sentence for one in failed)

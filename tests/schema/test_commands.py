@@ -13,6 +13,7 @@ from aclue_pipeline.errors import DeploymentIncomplete
 from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.settings import get_settings
 from tests.support.command import said
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -86,8 +87,7 @@ def test_drift_names_what_differs_until_it_is_mended_or_accepted(
     named: Database, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.deploy(named)
-    with named.begin() as connection:
-        script(connection, """
+    run(named, """
             create policy everybody on public.session_analytics for select to anon using (true);
             create index extra on public.product_views (created_at);
             """)  # fmt: skip
@@ -141,14 +141,12 @@ def test_accepted_differences_need_their_heading(
 
 def test_what_needs_a_persons_word_ends_with_32_and_what_is_impossible_with_35(named: Database, capsys) -> None:
     schema.deploy(named)
-    with named.begin() as connection:
-        script(connection, "create index extra on public.product_views (created_at)")
+    run(named, "create index extra on public.product_views (created_at)")
     code, _, err = said(capsys, "deploy", "--yes")
     assert code == 32
     assert "say --allow drops:product_views.extra" in err.splitlines()[-1]
     assert said(capsys, "deploy", "--yes", "--allow", "drops:product_views.extra")[0] == 0
-    with named.begin() as connection:
-        script(connection, """
+    run(named, """
             alter table public.session_analytics drop constraint session_analytics_city_length;
             insert into public.session_analytics (session_id, landing_page, city) values ('s', '/', repeat('x', 201));
             """)  # fmt: skip
@@ -160,8 +158,7 @@ def test_what_needs_a_persons_word_ends_with_32_and_what_is_impossible_with_35(n
 def test_history_says_who_did_what_and_what_brings_back_what_was_closed(named: Database, capsys) -> None:
     assert said(capsys, "history")[:2] == (0, "nothing was deployed yet, as far as this role may see\n")
     schema.deploy(named)
-    with named.begin() as connection:
-        script(connection, """
+    run(named, """
             create policy everybody on public.session_analytics for select to anon using (true);
             grant select on public.session_analytics to anon;
             alter table public.product_views disable row level security;
@@ -183,8 +180,7 @@ def test_history_says_who_did_what_and_what_brings_back_what_was_closed(named: D
 
 def test_a_plan_from_a_file_is_made_exactly_or_not_at_all(named: Database, capsys, tmp_path: Path) -> None:
     schema.deploy(named)
-    with named.begin() as connection:
-        script(connection, "create index extra on public.product_views (created_at)")
+    run(named, "create index extra on public.product_views (created_at)")
     file = tmp_path / "plan.json"
     assert said(capsys, "plan", "--allow", "drops:product_views.extra", "--out", str(file))[0] == 0
     text = file.read_text()
@@ -192,16 +188,13 @@ def test_a_plan_from_a_file_is_made_exactly_or_not_at_all(named: Database, capsy
         file.write_text(other)
         assert said(capsys, "deploy", "--yes", "--plan", str(file))[0] == 33
     file.write_text(text)
-    with named.begin() as connection:
-        script(connection, "create index another on public.product_views (created_at)")
+    run(named, "create index another on public.product_views (created_at)")
     code, _, err = said(capsys, "deploy", "--yes", "--plan", str(file))
     assert (code, "plan again" in err) == (33, True)
-    with named.begin() as connection:
-        script(connection, "drop index public.another")
+    run(named, "drop index public.another")
 
     def somebody_comes(_line: str) -> None:
-        with Database(named.url).begin() as connection:
-            script(connection, "create policy late on public.product_views for select to anon using (true)")
+        run(Database(named.url), "create policy late on public.product_views for select to anon using (true)")
 
     with pytest.raises(DeploymentIncomplete, match=r"policy product_views\.late"):  # nobody has reviewed that
         schema.deploy(named, plan=file, progress=somebody_comes)
@@ -238,14 +231,12 @@ def test_verify_ends_with_15_where_one_fails_and_26_where_one_could_not_be_judge
 ) -> None:
     schema.deploy(named)
     assert said(capsys, "verify")[0] == 0
-    with databases.admin(named).begin() as connection:
-        script(connection, "revoke insert on auth.users from postgres")
+    run(databases.admin(named), "revoke insert on auth.users from postgres")
     code, out, err = said(capsys, "verify")
     assert code == 26
     assert "– user_data_isolated: not judged: " in out
     assert "could not be judged" in err.splitlines()[-1]
-    with named.begin() as connection:
-        script(connection, "alter table public.product_views disable row level security")
+    run(named, "alter table public.product_views disable row level security")
     assert said(capsys, "verify")[0] == 15
 
 

@@ -7,6 +7,7 @@ from aclue_pipeline.schema import contract
 from aclue_pipeline.schema.declared import table_names
 from aclue_pipeline.settings import get_settings
 from tests.support.command import said
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -69,8 +70,7 @@ def test_what_is_refused_is_told_when_everybody_may_everything(schema_db: Databa
     ],
 )
 def test_a_damage_is_told_with_what_came_instead(schema_db: Database, damage: str, expected: str) -> None:
-    with schema_db.begin() as connection:
-        script(connection, damage)
+    run(schema_db, damage)
     assert any(sentence.startswith(expected) for sentence in broken(schema_db))
 
 
@@ -82,11 +82,9 @@ def test_the_command_ends_as_verify_does(
 
     code, out, _ = said(capsys, "contract")
     assert (code, len(out.splitlines())) == (0, len(contract.promises()))
-    with schema_db.begin() as connection:
-        script(connection, "revoke insert (session_id) on public.product_views from anon")
+    run(schema_db, "revoke insert (session_id) on public.product_views from anon")
     code, out, _ = said(capsys, "contract")
     assert code == 15
     assert "✗ product_views: A visitor's impressions, a list in one request: 42501 permission denied" in out
-    with schema_db.begin() as connection:
-        script(connection, "drop table public.recommendations cascade")
+    run(schema_db, "drop table public.recommendations cascade")
     assert said(capsys, "contract")[0] == 26

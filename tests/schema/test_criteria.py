@@ -218,8 +218,7 @@ class TestOnARealDatabase:
     def test_without_users_and_the_right_to_make_one_nothing_is_tried(
         self, schema_db: Database, databases: Any
     ) -> None:
-        with databases.admin(schema_db).begin() as connection:
-            script(connection, "revoke insert on auth.users from postgres")
+        run(databases.admin(schema_db), "revoke insert on auth.users from postgres")
         assert red(schema_db) == []
         assert set(unjudged(schema_db)) == TRIED
         assert "two users are needed" in unjudged(schema_db)["user_data_isolated"]
@@ -227,11 +226,10 @@ class TestOnARealDatabase:
     def test_without_products_and_the_right_to_make_one_nothing_is_tried(
         self, schema_db: Database, databases: Any
     ) -> None:
-        with databases.admin(schema_db).begin() as connection:
-            script(
-                connection,
-                "alter table public.products owner to supabase_auth_admin; revoke all on public.products from service_role",
-            )
+        run(
+            databases.admin(schema_db),
+            "alter table public.products owner to supabase_auth_admin; revoke all on public.products from service_role",
+        )
         assert "permission denied for table products" in unjudged(schema_db)["test_data"]
 
     @pytest.mark.parametrize("made", ["by the trigger", "by whoever"])
@@ -264,19 +262,17 @@ class TestOnARealDatabase:
         self, schema_db: Database, databases: Any
     ) -> None:
         run(schema_db, PEOPLE)
-        with databases.admin(schema_db).begin() as connection:
-            script(
-                connection,
-                """create role bound login password 'bound' createrole; grant postgres to bound; grant usage on schema auth to bound;
+        run(
+            databases.admin(schema_db),
+            """create role bound login password 'bound' createrole; grant postgres to bound; grant usage on schema auth to bound;
                    grant anon, authenticated, service_role to bound""",
-            )
+        )
         bound = Database(schema_db.url.replace(_credentials(schema_db), "bound:bound"))
         try:
             assert [(one.check, one.sentence) for one in verify(bound) if not one.passed] == []
         finally:
             bound.close()
-            with databases.admin(schema_db).begin() as connection:
-                script(connection, "drop owned by bound; drop role bound")
+            run(databases.admin(schema_db), "drop owned by bound; drop role bound")
 
     def test_users_that_the_app_does_not_know_are_not_played_with(self, schema_db: Database) -> None:
         run(schema_db, PUBLIC_USERS + PEOPLE)
@@ -325,10 +321,7 @@ class TestOnARealDatabase:
 
     def test_a_login_that_may_be_nobody_else_says_so(self, schema_db: Database, databases: Any) -> None:
         admin = databases.admin(schema_db)
-        with admin.begin() as connection:
-            script(
-                connection, "create role bystander login password 'bystander'; grant usage on schema auth to bystander"
-            )
+        run(admin, "create role bystander login password 'bystander'; grant usage on schema auth to bystander")
         bystander = Database(schema_db.url.replace(_credentials(schema_db), "bystander:bystander"))
         try:
             found = judged(bystander)
@@ -349,8 +342,7 @@ class TestOnARealDatabase:
                 may_be_clients(pg)
         finally:
             bystander.close()
-            with admin.begin() as connection:
-                script(connection, "drop owned by bystander; drop role bystander")
+            run(admin, "drop owned by bystander; drop role bystander")
 
 
 def _credentials(database: Database) -> str:

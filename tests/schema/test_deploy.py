@@ -17,6 +17,7 @@ from aclue_pipeline.schema.change import How, ident
 from aclue_pipeline.schema.declared import files, table_names
 from aclue_pipeline.settings import get_settings
 from tests.schema.conftest import fingerprint
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -45,8 +46,7 @@ def test_the_result_is_the_same_in_both_shapes_and_whatever_default_privileges_g
 def test_nothing_to_do_executes_no_ddl(databases, app_db: Database) -> None:
     first = schema.deploy(app_db)
     assert not schema.plan(app_db).changes
-    with databases.admin(app_db).begin() as connection:
-        script(connection, """
+    run(databases.admin(app_db), """
             create function public.refuse() returns event_trigger language plpgsql as $$ begin raise exception 'DDL: %', tg_tag; end $$;
             create event trigger refuse on ddl_command_start execute function public.refuse();
             """)  # fmt: skip
@@ -173,18 +173,19 @@ def test_the_fingerprint_is_the_same_on_another_server_version(standing: Databas
 def test_what_was_empty_at_planning_and_is_not_under_the_lock_is_planned_again(schema_db: Database) -> None:
     """Filling a new column of ids rewrites the table: at once while it is empty, else a person is asked."""
     whole = fingerprint(schema_db)
-    with schema_db.begin() as connection:
-        script(
-            connection,
-            """alter table public.session_analytics drop column id cascade;
+    run(
+        schema_db,
+        """alter table public.session_analytics drop column id cascade;
                create policy extra on public.session_analytics for select to anon using (true)""",
-        )
+    )
     came: list[str] = []
 
     def somebody_comes(line: str) -> None:
         if not came:
-            with Database(schema_db.url).begin() as connection:
-                script(connection, "insert into public.session_analytics (session_id, landing_page) values ('s', '/')")
+            run(
+                Database(schema_db.url),
+                "insert into public.session_analytics (session_id, landing_page) values ('s', '/')",
+            )
         came.append(line)
 
     with pytest.raises(NotAllowed, match=r"--allow rewrites:session_analytics\.id"):
@@ -232,8 +233,7 @@ def test_the_owner_is_who_is_named_then_who_owned_it_last(
         get_settings.cache_clear()
         with pytest.raises(Impossible, match="owner affiliate_clicks"):
             schema.deploy(schema_db)
-        with admin.begin() as connection:
-            script(connection, "grant aclue_owner to postgres")
+        run(admin, "grant aclue_owner to postgres")
         schema.deploy(schema_db)
         assert owned() == ["aclue_owner"]
     with admin.begin() as connection:  # whose triggers note whom to forget
@@ -247,5 +247,4 @@ def test_the_owner_is_who_is_named_then_who_owned_it_last(
         assert query(connection, "select count(*) as noted from pipeline.erasures") == [{"noted": 1}]
     get_settings.cache_clear()
     assert not schema.plan(schema_db).changes
-    with admin.begin() as connection:
-        script(connection, "drop owned by aclue_owner cascade; drop role aclue_owner")
+    run(admin, "drop owned by aclue_owner cascade; drop role aclue_owner")

@@ -4,10 +4,11 @@ import pytest
 
 from aclue_pipeline import schema
 from aclue_pipeline.errors import Impossible, NotAllowed
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.change import How
 from aclue_pipeline.schema.declared import table_names
+from tests.support.statements import run
 from tests.support.words import allowed
 
 pytestmark = pytest.mark.database
@@ -138,17 +139,12 @@ def taken(database: Database) -> str:
         return schema.fingerprint(connection)
 
 
-def by_hand(database: Database, text: str) -> None:
-    with database.begin() as connection:
-        script(connection, text)
-
-
 def change(server: EmbeddedServer, database: Database, text: str) -> None:
     """As the deployer, or as the superuser."""
     if not text.startswith("SUPERUSER "):
-        return by_hand(database, text)
+        return run(database, text)
     admin = Database(server.url(database.name, SUPERUSER))
-    by_hand(admin, text.removeprefix("SUPERUSER "))
+    run(admin, text.removeprefix("SUPERUSER "))
     admin.close()
 
 
@@ -182,7 +178,7 @@ def test_what_would_destroy_something_needs_a_persons_word(
 
 
 def test_what_a_person_allows_by_mistake_allows_nothing_else(schema_db: Database) -> None:
-    by_hand(schema_db, "alter table public.product_views add column a int, add column b int")
+    run(schema_db, "alter table public.product_views add column a int, add column b int")
     with pytest.raises(NotAllowed, match=r"--allow loses-data:product_views\.b"):
         schema.deploy(schema_db, allow=["loses-data:product_views.a"])
     assert [str(change.key) for change in schema.plan(schema_db).changes] == ["column product_views.b"]
@@ -192,7 +188,7 @@ def test_on_a_table_that_is_there_indexes_are_built_beside_readers_and_writers_a
     schema_db: Database,
 ) -> None:
     whole = taken(schema_db)
-    by_hand(schema_db, """
+    run(schema_db, """
         drop index public.idx_product_views_session;
         alter table public.product_views drop constraint product_views_pkey;
         """)  # fmt: skip
@@ -205,7 +201,7 @@ def test_on_a_table_that_is_there_indexes_are_built_beside_readers_and_writers_a
 
 def test_a_column_that_nothing_could_fill_is_left_to_a_person(app_db: Database) -> None:
     schema.deploy(app_db)
-    by_hand(app_db, """
+    run(app_db, """
         alter table session_analytics drop column landing_page;
         insert into session_analytics (session_id) values ('s');
         """)  # fmt: skip
@@ -217,14 +213,14 @@ def test_a_column_that_nothing_could_fill_is_left_to_a_person(app_db: Database) 
         "constraint session_analytics.session_analytics_landing_page_length",
         "grant session_analytics.anon",
     }
-    by_hand(app_db, "delete from session_analytics")
+    run(app_db, "delete from session_analytics")
     assert schema.deploy(app_db).changed
     assert not schema.plan(app_db).changes
 
 
 def test_what_a_killed_build_left_is_dropped_and_built_again(databases, schema_db: Database) -> None:
     whole = taken(schema_db)
-    by_hand(
+    run(
         databases.admin(schema_db),
         "update pg_index set indisvalid = false where indexrelid = 'public.idx_product_views_session'::regclass",
     )
@@ -235,13 +231,13 @@ def test_what_a_killed_build_left_is_dropped_and_built_again(databases, schema_d
 
 def test_rows_that_break_a_key_are_named(databases, app_db: Database) -> None:
     schema.deploy(app_db)
-    by_hand(app_db, """
+    run(app_db, """
         alter table product_views drop constraint product_views_product_id_fkey;
         insert into product_views (product_id, session_id) values ('00000000-0000-0000-0000-000000000001', 's');
         """)  # fmt: skip
     with pytest.raises(Impossible, match=r"product_views_product_id_fkey: 1 rows break it .*not exists"):
         schema.deploy(app_db)
-    by_hand(app_db, "delete from product_views")
+    run(app_db, "delete from product_views")
     assert schema.deploy(app_db).changed
     with app_db.begin() as connection:
         assert query(
@@ -265,7 +261,7 @@ def test_what_its_rows_break_is_said_and_not_left(schema_db: Database) -> None:
     whole, everything = taken(schema_db), checks(schema_db)
     impossible = {"session_analytics_city_length", "session_analytics_last_activity_at_is_finite"}
     lost = impossible | {"session_analytics_browser_length"}
-    by_hand(schema_db, f"""
+    run(schema_db, f"""
         alter table session_analytics {", ".join(f"drop constraint {name}" for name in sorted(lost))};
         insert into session_analytics (session_id, landing_page, city) values
             ('fine', '/', 'London'), ('long', '/', repeat('x', 201)), ('longer', '/' , repeat('x', 2671)), ('late', '/', null);
@@ -279,8 +275,8 @@ def test_what_its_rows_break_is_said_and_not_left(schema_db: Database) -> None:
         assert "session_analytics_last_activity_at_is_finite: 1 rows break it" in said
         assert '"session_analytics" where not (length(city) <= 200))' in said
         assert checks(schema_db) == {name: True for name in everything if name not in impossible}
-        by_hand(schema_db, "update session_analytics set is_active = false")
-    by_hand(schema_db, "delete from session_analytics where session_id <> 'fine'")
+        run(schema_db, "update session_analytics set is_active = false")
+    run(schema_db, "delete from session_analytics where session_id <> 'fine'")
     assert schema.deploy(schema_db).fingerprint == whole
     assert not schema.plan(schema_db).changes
 
@@ -288,7 +284,7 @@ def test_what_its_rows_break_is_said_and_not_left(schema_db: Database) -> None:
 def test_a_check_that_rows_forbid_to_tighten_is_again_what_it_was(app_db: Database) -> None:
     schema.deploy(app_db)
     name = "product_views_search_query_length"
-    by_hand(app_db, f"""
+    run(app_db, f"""
         alter table product_views drop constraint {name}, add constraint {name} check (length(search_query) <= 1001);
         insert into products (id, title) values ('00000000-0000-0000-0000-000000000001', 'mug');
         insert into product_views (product_id, session_id, search_query) select id, 's', repeat('x', 1001) from products;
@@ -303,7 +299,7 @@ def test_a_check_that_rows_forbid_to_tighten_is_again_what_it_was(app_db: Databa
 
 
 def test_nulls_and_duplicates_are_counted_before_anything_is_built(schema_db: Database) -> None:
-    by_hand(schema_db, """
+    run(schema_db, """
         alter table session_analytics alter column landing_page drop not null, drop constraint session_analytics_session_id_key;
         insert into session_analytics (session_id, landing_page) values ('a', null), ('a', '/'), ('b', null), ('c', '/');
         """)  # fmt: skip
@@ -319,13 +315,13 @@ def test_nulls_and_duplicates_are_counted_before_anything_is_built(schema_db: Da
         left = query(connection, "select conname from pg_constraint where conname like 'aclue%'")
         built = query(connection, "select relname from pg_class where relname like 'aclue_new%'")
     assert (left, built) == ([], [])
-    by_hand(schema_db, "delete from session_analytics where session_id <> 'c'")
+    run(schema_db, "delete from session_analytics where session_id <> 'c'")
     assert schema.deploy(schema_db).changed
     assert not schema.plan(schema_db).changes
 
 
 def test_what_is_open_is_closed_also_where_what_belongs_in_its_place_cannot_be_made(schema_db: Database) -> None:
-    by_hand(schema_db, """
+    run(schema_db, """
         alter table recommendation_feedback drop column product_id cascade, drop column comment;
         create policy recommendation_feedback_insert_own on recommendation_feedback for insert to authenticated with check (true);
         grant select on recommendation_feedback to anon;

@@ -13,9 +13,10 @@ from aclue_pipeline.errors import (
     ServerTooOld,
     UnknownCatalogue,
 )
-from aclue_pipeline.postgres import Database, query, script
+from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import SUPERUSER, EmbeddedServer
 from aclue_pipeline.schema.declared import table_names
+from tests.support.statements import run
 from tests.support.words import allowed
 
 pytestmark = pytest.mark.database
@@ -36,8 +37,7 @@ def refused(database: Database, error: type[AclueError], **options: int) -> str:
 
 
 def as_admin(databases, database: Database, text: str) -> None:
-    with databases.admin(database).begin() as connection:
-        script(connection, text)
+    run(databases.admin(database), text)
 
 
 def test_without_the_app_there_is_nothing_to_refer_to(empty_db: Database) -> None:
@@ -95,8 +95,7 @@ def test_a_missing_extension_is_a_note(app_db: Database) -> None:
 def test_what_is_missing_of_a_half_made_deployment_is_named(app_db: Database) -> None:
     assert schema.plan(app_db).missing == table_names()
     schema.deploy(app_db)
-    with app_db.begin() as connection:
-        script(connection, "drop index public.idx_product_views_time; drop table public.user_preferences")
+    run(app_db, "drop index public.idx_product_views_time; drop table public.user_preferences")
     todo = schema.plan(app_db)
     assert todo.missing == ("user_preferences",)
     assert "index product_views.idx_product_views_time: missing" in map(str, todo.changes)
@@ -115,8 +114,7 @@ insert into public.user_preferences (user_id, theme) values (gen_random_uuid(), 
 
 
 def test_an_apps_own_table_of_that_name_is_refused_with_nothing_changed(app_db: Database) -> None:
-    with app_db.begin() as connection:
-        script(connection, SETTINGS)
+    run(app_db, SETTINGS)
     with pytest.raises(NotOurs) as refused:
         schema.deploy(app_db)
     said = str(refused.value)
@@ -130,12 +128,10 @@ def test_an_apps_own_table_of_that_name_is_refused_with_nothing_changed(app_db: 
 
 
 def test_a_person_may_take_a_table_for_ours(app_db: Database) -> None:
-    with app_db.begin() as connection:
-        script(connection, SETTINGS)
+    run(app_db, SETTINGS)
     with pytest.raises(Impossible, match=r"user_preferences"):
         schema.deploy(app_db, adopt=["user_preferences"])
-    with app_db.begin() as connection:
-        script(connection, "delete from public.user_preferences")
+    run(app_db, "delete from public.user_preferences")
     with pytest.raises(NotAllowed) as asked:
         schema.deploy(app_db, adopt=["user_preferences"])
     words = allowed(asked.value)
@@ -146,8 +142,7 @@ def test_a_person_may_take_a_table_for_ours(app_db: Database) -> None:
 
 def test_a_table_with_most_of_our_columns_is_ours(app_db: Database) -> None:
     schema.deploy(app_db)
-    with app_db.begin() as connection:
-        script(connection, """
+    run(app_db, """
             comment on table public.product_views is 'views';
             alter table public.product_views drop column viewport_size, alter column search_query type varchar(500);
             """)  # fmt: skip
@@ -166,8 +161,7 @@ def test_a_table_with_most_of_our_columns_is_ours(app_db: Database) -> None:
     ],
 )  # fmt: skip
 def test_another_thing_under_a_name_that_is_needed_is_named(app_db: Database, there: str, named: str) -> None:
-    with app_db.begin() as connection:
-        script(connection, there)
+    run(app_db, there)
     with pytest.raises(NotOurs, match=f"{named}.*nothing was changed"):
         schema.deploy(app_db)
     with app_db.begin() as connection:

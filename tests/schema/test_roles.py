@@ -11,6 +11,7 @@ from aclue_pipeline.postgres import Database, query, script
 from aclue_pipeline.schema import roles
 from aclue_pipeline.schema.verify import verify
 from tests.support.catalogs import CATALOG
+from tests.support.statements import run
 
 pytestmark = pytest.mark.database
 
@@ -26,8 +27,7 @@ def worked_on(app_db: Database, databases: Any) -> Iterator[Database]:
 
 
 def logged_in(database: Database, databases: Any, role: str) -> Database:
-    with databases.admin(database).begin() as connection:
-        script(connection, f"alter role {role} password 'secret'")
+    run(databases.admin(database), f"alter role {role} password 'secret'")
     return Database(
         database.url.replace(database.url.removeprefix("postgresql://").partition("@")[0], f"{role}:secret")
     )
@@ -71,11 +71,10 @@ def test_the_roles_do_their_work_and_no_more(worked_on: Database, databases: Any
 
 def test_a_pipeline_that_would_read_nothing_in_silence_is_refused(worked_on: Database, databases: Any) -> None:
     schema.deploy(worked_on)
-    with databases.admin(worked_on).begin() as connection:
-        script(
-            connection,
-            f"create role bound login; grant service_role to bound; grant create on database {worked_on.name} to bound",
-        )
+    run(
+        databases.admin(worked_on),
+        f"create role bound login; grant service_role to bound; grant create on database {worked_on.name} to bound",
+    )
     bound = logged_in(worked_on, databases, "bound")
     with pytest.raises(
         MissingPrivilege, match=r"row level security binds bound on auth.users, public.categories, .* in silence"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from aclue_pipeline.catalog import Catalog
+from aclue_pipeline.postgres import Database
 from aclue_pipeline.settings import sql_folder
 
 APP = """
@@ -83,3 +84,9 @@ class Shop:
         text = (self.root / path).read_text()
         assert old in text
         self.write(path, text.replace(old, new))
+
+
+def order(db: Database, *values: tuple[int, str, str, str]) -> None:
+    """Rows of the app's table: id, at, shop, amount."""
+    with db.psycopg() as pg:
+        pg.cursor().executemany("insert into public.orders (id, at, shop, amount) values (%s, %s, %s, %s)", values)
