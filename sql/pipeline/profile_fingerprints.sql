@@ -4,7 +4,8 @@
 -- lineage:
 --   cut, horizon, adjusted_at: ;
 --   user_id: pipeline.signals user_id;
---   events, marks: pipeline.signals event_id;
+--   events: pipeline.signals user_id event_id;
+--   marks: pipeline.signals user_id product_id at event_id value source seconds strength training_weight is_explicit is_about_price occasion recipient;
 --   model_version: pipeline.taste_models version
 create table pipeline.profile_fingerprints (
     user_id uuid primary key,           -- Whose profile. [pii]

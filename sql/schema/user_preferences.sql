@@ -3,28 +3,28 @@
 -- file can be run again at any time, but then it locks the tables in the plain way: for a database that is not in use.
 -- lineage:
 --   user_id: pipeline.signals user_id;
---   category_confidence: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category | pipeline.taste_models parameters vocabulary;
---   category_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
---   price_range: pipeline.signals value source seconds strength training_weight, pipeline.taste_items price, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
---   price_sensitivity: pipeline.signals value source seconds strength training_weight, pipeline.taste_items relative_price, pipeline.adjustments value | pipeline.taste_models parameters vocabulary,
+--   category_confidence: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
+--   category_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items category, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
+--   price_range: pipeline.signals value source seconds strength training_weight, pipeline.taste_items price, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters;
+--   price_sensitivity: pipeline.signals value source seconds strength training_weight, pipeline.taste_items relative_price, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters,
 --       pipeline.taste_items log_odds;
---   liked_brands, disliked_brands, brand_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items brand, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
---   style_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items style, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
---   colour_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items colour, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
---   occasion_preferences: pipeline.signals value source seconds strength training_weight occasion, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
---   recipient_preferences: pipeline.signals value source seconds strength training_weight recipient, pipeline.adjustments value | pipeline.taste_models parameters vocabulary;
+--   liked_brands, disliked_brands, brand_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items brand, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
+--   style_scores: pipeline.signals value source seconds strength training_weight, pipeline.taste_items style, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
+--   colour_preferences: pipeline.signals value source seconds strength training_weight, pipeline.taste_items colour, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
+--   occasion_preferences: pipeline.signals value source seconds strength training_weight occasion, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
+--   recipient_preferences: pipeline.signals value source seconds strength training_weight recipient, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters vocabulary;
 --   total_swipes, right_swipes, left_swipes, super_likes, engagement_rate: pipeline.signals source event_id;
---   ml_features: pipeline.signals value source seconds strength training_weight, pipeline.taste_items log_odds category brand style colour relative_price, pipeline.adjustments value | pipeline.taste_models
+--   ml_features: pipeline.signals value source seconds strength training_weight, pipeline.taste_items log_odds category brand style colour relative_price, pipeline.adjustments value, pipeline.taste_models version | pipeline.signals is_explicit is_about_price, pipeline.taste_models
 --       parameters vocabulary;
---   embedding_vector: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector | pipeline.taste_models parameters vocabulary,
+--   embedding_vector: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters,
 --       pipeline.taste_items log_odds;
---   similarity_threshold: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector, pipeline.adjustments value | pipeline.taste_models parameters vocabulary,
+--   similarity_threshold: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector, pipeline.adjustments value | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters,
 --       pipeline.taste_items log_odds;
---   cluster_id: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector, pipeline.taste_models parameters | pipeline.taste_items log_odds;
+--   cluster_id: pipeline.signals value source seconds strength training_weight, pipeline.taste_items vector, pipeline.taste_models parameters | pipeline.signals is_explicit is_about_price, pipeline.taste_items log_odds;
 --   calculation_version: pipeline.taste_models version;
---   data_quality_score: pipeline.signals value, pipeline.taste_items category brand style colour price;
---   confidence_level: pipeline.signals source seconds strength training_weight, pipeline.taste_items log_odds | pipeline.taste_models parameters vocabulary;
---   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
+--   data_quality_score: pipeline.signals value, pipeline.taste_items category brand style colour price | pipeline.signals is_explicit is_about_price;
+--   confidence_level: pipeline.signals source seconds strength training_weight, pipeline.taste_items log_odds | pipeline.signals is_explicit is_about_price, pipeline.taste_models parameters;
+--   *: | pipeline.signals user_id product_id at event_id
 
 create table if not exists public.user_preferences (
     user_id uuid not null,

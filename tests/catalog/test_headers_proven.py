@@ -23,7 +23,18 @@ Digests = dict[Place, Any]
 
 ALL: set[Edge] = {(s[:2], (t.key, s[2])) for t in CATALOG.tables.values() for s in declared(t)}
 #: When a row was written: other each time, whatever it rests on.
-NOTED = ("first_seen_at", "changed_at")
+NOTED = (
+    "first_seen_at",
+    "changed_at",
+    "last_calculated",
+    "created_at",
+    "updated_at",
+    "adjusted_at",
+    "cut",
+    "horizon",
+    "trained_at",
+    "measured_at",
+)
 OTHER = (
     "coalesce(lag(v) over w, last_value(v) over (order by m rows between unbounded preceding and unbounded following))"
 )
