@@ -186,14 +186,18 @@ Money = Mapping[date, Mapping[str, float]]
 
 
 def earned(database: "Database", table: Table, results: Sequence["DayResult"]) -> Money:
-    """Day → its actual commission in each of the currencies with the most: numbers, of which the UI draws a line."""
+    """Day → its actual commission in each of the currencies with the most, 0 on a day without: numbers, of which the UI draws a line."""
     with database.begin() as connection:
         rows = glance.money_per_day(connection, table, [result.day for result in results])
+        known = rows or glance.money_per_day(
+            connection, table
+        )  # on days without a click, the currencies of those before
     sums: dict[str, float] = defaultdict(float)
-    for row in rows:
+    for row in known:
         sums[row["series"]] += row["value"]
     largest = sorted(sums, key=lambda currency: (-sums[currency], currency))[:_CURRENCIES]
-    found: dict[date, dict[str, float]] = {result.day: {} for result in results}
+    none = {f"actual commission, {currency[:_UNIT]}": 0.0 for currency in largest}
+    found: dict[date, dict[str, float]] = {result.day: {**none} for result in results}
     for row in rows:
         if row["series"] in largest and row["day"] in found:
             found[row["day"]][f"actual commission, {row['series'][:_UNIT]}"] = row["value"]

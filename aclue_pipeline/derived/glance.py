@@ -59,16 +59,30 @@ def sample(connection: sa.Connection, table: Table) -> tuple[list[dict[str, Any]
 
 
 def per_day(connection: sa.Connection, table: Table) -> list[dict[str, Any]]:
-    """The headline columns' sums of each of the newest days, oldest first; of a funnel its steps. Empty without either."""
+    """The headline columns' sums of each of the newest days that were computed, oldest first, 0 on one on which nothing happened; of a
+    funnel its steps. Empty without either."""
     if is_funnel(table):
         return _steps_per_day(connection, table)
     if not table.headline:
         return []
-    day: sa.ColumnClause[Any] = sa.column(table.clock)
     sums: list[sa.ColumnElement[Any]] = [sa.func.sum(sa.column(name)).label(name) for name in table.headline]
-    newest = sa.select(day.label("day"), *sums).select_from(_of(table)).group_by(day).order_by(day.desc()).limit(_DAYS)
-    rows = connection.execute(newest).mappings().all()
-    return [{**row, **{name: float(row[name] or 0) for name in table.headline}} for row in reversed(rows)]
+    day: sa.ColumnClause[Any] = sa.column(table.clock)
+    found = connection.execute(
+        sa.select(day.label("day"), *sums).select_from(_of(table)).where(day.in_(_computed(table))).group_by(day)
+    )
+    rows: dict[date, dict[str, Any]] = {row["day"]: dict(row) for row in found.mappings()}
+    days = connection.scalars(_computed(table)) if rows else ()
+    return [
+        {"day": day, **{name: float(rows.get(day, {}).get(name) or 0) for name in table.headline}}
+        for day in sorted(days)
+    ]
+
+
+def _computed(table: Table) -> sa.Select[date]:
+    """The newest days that the table was computed for, with or without rows."""
+    day: sa.ColumnClause[date] = sa.column("day")
+    newest = sa.select(day).select_from(sa.table("days", schema="pipeline")).where(sa.column("table_name") == table.key)
+    return newest.order_by(day.desc()).limit(_DAYS)
 
 
 def is_funnel(table: Table) -> bool:
@@ -82,12 +96,11 @@ def _steps_per_day(connection: sa.Connection, table: Table) -> list[dict[str, An
     step: sa.ColumnClause[int] = sa.column("step")
     name: sa.ColumnClause[str] = sa.column("step_name")
     sessions: sa.ColumnElement[Any] = sa.func.sum(sa.column("sessions"))
-    newest = sa.select(day).select_from(_of(table)).distinct().order_by(day.desc()).limit(_DAYS)
     some = sa.select(day.label("day"), name, sessions.label("sessions")).select_from(_of(table))
-    of_all = some.where(sa.column("path") == "all", day.in_(newest)).group_by(day, step, name).order_by(step)
+    of_all = some.where(sa.column("path") == "all", day.in_(_computed(table))).group_by(day, step, name).order_by(step)
     rows = connection.execute(of_all).all()
     none = {row.step_name: 0.0 for row in rows}
-    days = {row.day: {"day": row.day, **none} for row in rows}
+    days = {day: {"day": day, **none} for day in (connection.scalars(_computed(table)) if rows else ())}
     for row in rows:
         days[row.day][row.step_name] = float(row.sessions)
     return [days[day] for day in sorted(days)]
@@ -100,13 +113,12 @@ def money_per_day(connection: sa.Connection, table: Table, days: Collection[date
         return []
     day: sa.ColumnClause[Any] = sa.column(table.clock)
     currency: sa.ColumnClause[Any] = sa.column("currency")
-    newest = sa.select(day).select_from(_of(table)).distinct().order_by(day.desc()).limit(_DAYS)
     rows = connection.execute(
         sa.select(
             day.label("day"), currency.label("series"), sa.func.sum(sa.column("actual_commission")).label("value")
         )
         .select_from(_of(table))
-        .where(day.between(min(days), max(days)) if days else day.in_(newest))
+        .where(day.between(min(days), max(days)) if days else day.in_(_computed(table)))
         .group_by(day, currency)
         .order_by(day, currency)
     )

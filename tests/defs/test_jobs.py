@@ -15,6 +15,9 @@ from dagster._core.loader import LoadingContextForTest
 from aclue_pipeline.definitions import build_defs, run_job
 from aclue_pipeline.defs import timetable
 from aclue_pipeline.defs.metadata import INLINE
+from aclue_pipeline.defs.tables import earned
+from aclue_pipeline.derived import glance
+from aclue_pipeline.derived.days import DayResult
 from aclue_pipeline.errors import MonthNotClosable, SettingsError
 from aclue_pipeline.postgres import Database, query
 from aclue_pipeline.postgres.server import EmbeddedServer
@@ -163,6 +166,21 @@ def test_money_comes_first_as_a_picture_that_needs_no_click_and_as_numbers(first
     sessions = told(first, SESSIONS)[RANGE[1].isoformat()]
     assert "preview" not in sessions
     assert not [name for name in sessions if name.endswith(" a day")]
+
+
+def test_a_day_on_which_nothing_happened_is_a_zero_in_every_line(rebuilt: Database) -> None:
+    """As yesterday is whenever nobody clicked: a line that ended the day before would call that one the last."""
+    with rebuilt.psycopg() as pg:
+        pg.execute("delete from analytics.revenue_daily where day >= %s", [YESTERDAY])
+        pg.execute("delete from analytics.session_funnel_daily where day >= %s", [YESTERDAY])
+    revenue = CATALOG.table("revenue_daily")
+    with rebuilt.begin() as connection:
+        for table in (revenue, CATALOG.table("session_funnel_daily")):
+            *before, last = glance.per_day(connection, table)
+            assert (len(before), last.pop("day"), {*last.values()}) == (9, YESTERDAY, {0.0}), table.key
+    days = [DayResult(YESTERDAY - timedelta(days=n), 0, False) for n in range(2)]
+    assert earned(rebuilt, revenue, days[:1]) == {YESTERDAY: {"actual commission, GBP": 0.0}}
+    assert earned(rebuilt, revenue, days)[YESTERDAY] == {"actual commission, GBP": 0.0}
 
 
 def test_a_preview_begins_with_the_newest_and_of_that_the_largest(first: dg.ExecuteInProcessResult) -> None:
