@@ -23,7 +23,8 @@ set (total_bytes, row_estimate, measured_at) = (excluded.total_bytes, excluded.r
 # Every day for a quarter of a year, then Mondays for two years: forecasts need no more.
 _FORGET = """
 delete from analytics.table_sizes
-where day < current_date - 730 or (day < current_date - 90 and extract(isodow from day) <> 1)
+using (select (now() at time zone :timezone)::date as today) as t
+where day < t.today - 730 or (day < t.today - 90 and extract(isodow from day) <> 1)
 """
 
 
@@ -32,5 +33,6 @@ def measure(db: Database, catalog: Catalog) -> int:
     with db.begin() as connection:
         ensure(connection, catalog, catalog.tables["analytics.table_sizes"])
         connection.execute(sa.text("set local lock_timeout = '2s'"))
-        connection.execute(sa.text(_FORGET))
-        return connection.execute(sa.text(_MEASURE), {"timezone": get_settings().timezone}).rowcount
+        zone = {"timezone": get_settings().timezone}
+        connection.execute(sa.text(_FORGET), zone)
+        return connection.execute(sa.text(_MEASURE), zone).rowcount

@@ -5,14 +5,17 @@
 
 -- The forecast: for each table a straight line through its sizes of the last 30 days, a week's span at least; the sum of their slopes. Reached in 60 days or nine tenths full: warn; in 14 days or full: error. Where no limit is set there is nothing to reach.
 with allowed as (
-    select nullif(pipeline.setting('database_limit_gb'), 'None')::numeric * 1073741824 as bytes
+    select
+        nullif(pipeline.setting('database_limit_gb'), 'None')::numeric * 1073741824 as bytes,
+        analytics.local_day(now(), pipeline.setting('timezone')) as today
 ),
 slopes as (
     select
         regr_slope(m.total_bytes::double precision, (m.day - date '2000-01-01')::double precision)::numeric as bytes_a_day,
         count(*) as days
     from analytics.table_sizes as m
-    where m.day > current_date - 31
+    cross join allowed as a
+    where m.day > a.today - 31
     group by m.table_name
     having max(m.day) - min(m.day) >= 7
 ),
@@ -24,6 +27,7 @@ forecast as (
     select
         n.bytes as bytes,
         a.bytes as limit_bytes,
+        a.today as today,
         t.bytes_a_day as bytes_a_day,
         t.days as days_measured,
         case when n.bytes >= a.bytes then 0 when t.bytes_a_day > 0 then ceil((a.bytes - n.bytes) / t.bytes_a_day) end as days_left
@@ -42,7 +46,7 @@ select
         case
             when f.days_left = 0 then ''
             when f.days_left is null then ', and no growth is measured'
-            else format('; at %s a day the rest lasts for %s days, until %s', pg_size_pretty(f.bytes_a_day), f.days_left, current_date + least(f.days_left, 100000)::int)
+            else format('; at %s a day the rest lasts for %s days, until %s', pg_size_pretty(f.bytes_a_day), f.days_left, f.today + least(f.days_left, 100000)::int)
         end
     )::text as detail,                          -- What was found, as a sentence.
     jsonb_build_object(

@@ -1,5 +1,8 @@
 """Indexes that are missing, needless or broken, tables that grow, swell or are not vacuumed: each provoked for real."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 import sqlalchemy as sa
 
@@ -120,9 +123,13 @@ def test_of_two_alike_the_one_goes_that_holds_no_key_and_of_two_keys_the_one_tha
 # --- growth -----------------------------------------------------------------------------------------------------------
 
 
+#: The day it is in the reporting zone, which is not always the server's.
+TODAY = "analytics.local_day(now(), pipeline.setting('timezone'))"
+
+
 def remembered(days: int, table: str, size: int) -> str:
     return f"""insert into analytics.table_sizes (day, table_name, total_bytes, measured_at)
-        values (current_date - {days}, '{table}', {size}, now() - interval '{days} days')"""
+        values ({TODAY} - {days}, '{table}', {size}, now() - interval '{days} days')"""
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +163,11 @@ def test_a_table_that_grew_no_faster_than_its_size_allows_is_not_found(log: Data
 def test_the_day_on_which_the_disk_is_full_is_told(log: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     with log.begin() as connection:
         [size] = query(connection, "select pg_database_size(current_database()) as now")
+    now = datetime.now(UTC)
+    elsewhere = "Pacific/Kiritimati" if now.hour >= 11 else "Etc/GMT+12"  # where it is another day
+    monkeypatch.setenv("ACLUE_TIMEZONE", elsewhere)
+    get_settings.cache_clear()
+    health.measure(log, CATALOG)
     run(log, "create table public.kept as table analytics.table_sizes", "delete from analytics.table_sizes")
     mb = 1024 * 1024
     run(log, *(remembered(days, "public.log", 500 * mb - days * mb) for days in range(10)))
@@ -167,7 +179,7 @@ def test_the_day_on_which_the_disk_is_full_is_told(log: Database, monkeypatch: p
         health.measure(log, CATALOG)
         run(
             log,
-            "delete from analytics.table_sizes where table_name <> 'public.log' or day = current_date",
+            f"delete from analytics.table_sizes where table_name <> 'public.log' or day = {TODAY}",
             remembered(0, "public.log", 500 * mb),
         )
         return judged(log, "database_growth")
@@ -178,12 +190,15 @@ def test_the_day_on_which_the_disk_is_full_is_told(log: Database, monkeypatch: p
     assert (health.severity(finding), finding.object) == ("warn", log.name)
     assert "at 1024 kB a day the rest lasts for 4" in finding.sentence
     assert finding.evidence["days_left"] in (40, 41, 39)
+    until = now.astimezone(ZoneInfo(elsewhere)).date() + timedelta(days=finding.evidence["days_left"])
+    assert finding.sentence.endswith(f"until {until}")
     [finding] = limited(5 * mb)
     assert health.severity(finding) == "error"
     [finding] = limited(-mb)
     assert (finding.evidence["days_left"], health.severity(finding)) == (0, "error")
     monkeypatch.undo()
     get_settings.cache_clear()
+    health.measure(log, CATALOG)  # which brings the zone back
     run(
         log,
         "delete from analytics.table_sizes",
@@ -195,12 +210,12 @@ def test_the_day_on_which_the_disk_is_full_is_told(log: Database, monkeypatch: p
 def test_sizes_are_remembered_daily_for_a_quarter_of_a_year_then_weekly(db: Database) -> None:
     run(
         db,
-        """insert into analytics.table_sizes (day, table_name, total_bytes, measured_at)
-           select current_date - n, 'public.old', 1, now() - n * interval '1 day' from generate_series(1, 900) n""",
+        f"""insert into analytics.table_sizes (day, table_name, total_bytes, measured_at)
+           select {TODAY} - n, 'public.old', 1, now() - n * interval '1 day' from generate_series(1, 900) n""",
     )
     health.measure(db, CATALOG)
     with db.begin() as connection:
-        asked = """select current_date - day as age, extract(isodow from day) as weekday
+        asked = f"""select {TODAY} - day as age, extract(isodow from day) as weekday
             from analytics.table_sizes where table_name = 'public.old'"""
         ages = {row["age"]: row["weekday"] for row in query(connection, asked)}
     assert set(range(1, 91)) <= ages.keys()
