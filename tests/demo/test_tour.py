@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from aclue_pipeline.cli import aclue
 from aclue_pipeline.demo import load as loading
+from aclue_pipeline.demo.clock import ZONE
 from aclue_pipeline.demo.tour import CLOSE, EARLIER, JOBS, REBUILD, REFRESH, REPORT, SYNC, Stage, figures, tour
 from aclue_pipeline.errors import NothingFound
 from aclue_pipeline.postgres import Database, query
@@ -27,7 +28,7 @@ DAYS = 60  # of which a whole month is over three weeks before the end
 
 @pytest.fixture
 def stage(app_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setenv("ACLUE_FIRST_DAY", str(date.today() - timedelta(days=DAYS)))  # noqa: DTZ011 - as the load counts them
+    monkeypatch.setenv("ACLUE_FIRST_DAY", str(datetime.now(ZONE).date() - timedelta(days=DAYS)))
     get_settings.cache_clear()
     with dg.DagsterInstance.ephemeral() as instance:
         yield Stage(

@@ -58,13 +58,15 @@ def _production(code: str, *arguments: str, **environment: str) -> "subprocess.C
 
 _ALL = """
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 import dagster as dg
 from aclue_pipeline.catalog import Catalog
 from aclue_pipeline.definitions import build_defs, run_job
+from aclue_pipeline.derived import today
 from aclue_pipeline.postgres import Database
 
-database, catalog, last = Database(sys.argv[1]), Catalog.load(), date.today() - timedelta(days=1)
+database, catalog = Database(sys.argv[1]), Catalog.load()
+last = today(database) - timedelta(days=1)
 first = last - timedelta(days=13)  # on the last day alone nobody may have clicked
 names = {job.name for job in build_defs(catalog).get_repository_def().get_all_jobs()}
 names -= {"__ASSET_JOB", "purge_history"}  # the latter speaks to Dagster's own database
