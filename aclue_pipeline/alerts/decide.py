@@ -83,7 +83,9 @@ def updated(states: Mapping[str, State], source: str, said: Judged, now: datetim
         if old.ended_at is not None:
             state = replace(state, ended_at=None, returns=old.returns + 1)
             if old.settles_at is not None and now >= old.settles_at:  # it was over: this is another time
-                state = replace(state, began_at=now, acknowledged_at=None, acknowledged_by=None)
+                state = _anew(state, now)
+        elif not old.told and old.acknowledged_at and severity != old.severity == SEVERITIES[0]:
+            state = _anew(state, now)  # taken on before anybody was told, and worse than what was taken on
         after[key] = state
     for key, state in states.items():
         if state.source == source and key not in said.wrong and state.ended_at is None:
@@ -92,6 +94,10 @@ def updated(states: Mapping[str, State], source: str, said: Judged, now: datetim
             else:
                 after[key] = replace(state, sentence=f"{HELD}{state.sentence.removeprefix(HELD)}"[:LONGEST])
     return after
+
+
+def _anew(state: State, now: datetime) -> State:
+    return replace(state, began_at=now, acknowledged_at=None, acknowledged_by=None)
 
 
 def due(states: Iterable[State], target: str, now: datetime) -> list[Notice]:

@@ -83,12 +83,17 @@ def _sweep(
 ) -> Swept:
     with db.begin() as connection:
         _ensure(connection, catalog)
-        states = {**memory.load(connection), **memory.read_file(beside)}
+        states = memory.load(connection)
+        for key, state in memory.read_file(beside).items():  # which stays where the disk can only be read
+            if key not in states or state.began_at > states[key].began_at:
+                states[key] = state
         last = memory.judged_at(connection)
     # Half a minute more or less is no reason to wait for the next sweep.
     soon = now + timedelta(seconds=30)
     unsure = {
-        state.source.removeprefix(_BLIND) for state in states.values() if state.ended_at is None and not state.told
+        state.source.removeprefix(_BLIND)
+        for state in states.values()
+        if not (state.ended_at or state.told or state.acknowledged_at or state.silent(now))
     }
     asked = [
         one
@@ -265,7 +270,7 @@ def silence(db: Database, catalog: Catalog, key: str, until: datetime, sources: 
 
 
 def acknowledge(db: Database, catalog: Catalog, key: str, by: str, sources: Sources = tuple) -> None:
-    """Somebody took an alert on: it is told again only if it gets worse, and when it is over. Raises NothingFound."""
+    """Somebody took an alert on: it is told again only if it gets worse, and its end to those who were told. Raises NothingFound."""
     _mark(db, catalog, sources, _ACKNOWLEDGE, key, by=by)
 
 

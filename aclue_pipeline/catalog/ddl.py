@@ -73,8 +73,9 @@ def _created(tree: exp.Create, path: Path) -> Declared:
 
 
 def _add(one: Declared, part: exp.ColumnDef) -> None:
-    # The parser hangs a last column's comment on whichever part of it came last.
-    comments = " ".join(comment.strip() for node in part.walk() for comment in node.comments or ())
+    # The parser hangs a last column's comment on whichever part of it came last, or on two.
+    said = dict.fromkeys(comment.strip() for node in part.walk() for comment in node.comments or ())
+    comments = " ".join(said)
     one.columns[part.name] = described(part.name, comments, base_type(part.args.get("kind")))
     if part.find(exp.PrimaryKeyColumnConstraint):
         one.key = (part.name,)

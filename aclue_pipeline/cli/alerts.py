@@ -141,7 +141,7 @@ def silence(context: Context, key: str, span: timedelta, yes: bool) -> None:
 @yes_option
 @click.pass_obj
 def ack(context: Context, key: str, yes: bool) -> None:
-    """Take an alert on: nobody is reminded of it; it is told again if it gets worse, and when it is over."""
+    """Take an alert on: nobody is reminded of it; it is told again if it gets worse; its end, to whom it was told."""
     from aclue_pipeline.alerts import acknowledge
     from aclue_pipeline.settings import person
 

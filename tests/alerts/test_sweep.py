@@ -122,6 +122,19 @@ def test_what_lasts_is_told_again_after_days_unless_somebody_took_it_on(post: Po
 
 
 @pytest.mark.slow
+def test_what_is_taken_on_before_anybody_is_told_is_new_once_it_gets_worse(post: Post, receiver: Receiver) -> None:
+    post.source = Source("room", post.judge, every=timedelta(hours=1))
+    post.sweep(late="warn")
+    acknowledge(post.db, CATALOG, "late:public.clicks", "ann")
+    post.sweep(late="error")
+    assert receiver.taken() == [], "somebody took it on, so that it is asked of by the hour"
+    post.sweep(60, late="error"), post.sweep(late="error")
+    assert "✗ new, error: late:public.clicks" in receiver.taken()[0]
+    post.sweep(60), post.sweep(60)
+    assert receiver.taken()[0].startswith("aclue: 1 over")
+
+
+@pytest.mark.slow
 def test_what_is_silenced_is_not_told_until_then(post: Post, receiver: Receiver) -> None:
     with pytest.raises(NothingFound, match=r"no alert late:public\.clicks stands"):
         silence(post.db, CATALOG, "late:public.clicks", NOW)
@@ -230,15 +243,26 @@ def test_a_database_that_does_not_answer_is_told_once_and_so_is_its_return(
     assert receiver.taken() == []
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written_beside_it_the_database_remembers(
     post: Post, receiver: Receiver, home: Path
 ) -> None:
     """As on a disk that the system mounted anew, read-only."""
-    (home / "alerts.lock").mkdir()
-    (home / "alerts.json").mkdir()
-    post.found(late="error")
+    there, post.db = post.db, Database("postgresql://nobody@127.0.0.1:9/aclue")
+    post.found(), receiver.taken()
+    beside = home / "alerts.json"
+    stays = beside.read_text()
+    post.db = there
+    for _ in range(4):
+        beside.write_text(stays)
+        post.sweep(late="error")
+    [new, over] = receiver.taken()
+    assert ("1 new" in new, "✓ over: database_answers:aclue" in over) == (True, True)
+    (home / "alerts.lock").unlink()
+    for name in "alerts.lock", "alerts.json", "alerts.unreadable/full":  # none can be opened, removed, replaced
+        (home / name).mkdir(parents=True)
     post.sweep(late="error")
-    assert len(receiver.taken()) == 1
+    assert receiver.taken() == []
 
 
 @pytest.mark.slow

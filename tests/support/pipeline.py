@@ -32,10 +32,12 @@ def pipelines_own(server: EmbeddedServer) -> Iterator[Seen]:
     with admin.begin() as connection:
         script(connection, f"alter role {roles.PIPELINE} password 'narrow'")
     seen = Seen(Database(owner.url.replace(owner.url[13:].partition("@")[0], f"{roles.PIPELINE}:narrow")), owner, admin)
-    yield seen
-    for database in seen:
-        database.close()
-    server.drop_database(name)
-    with psycopg.connect(server.url("postgres", SUPERUSER), autocommit=True) as pg:  # roles are the whole server's
-        for role in (roles.ANALYST, roles.PIPELINE, roles.DEPLOYER):
-            pg.execute(f"drop role {role}")
+    try:
+        yield seen
+    finally:
+        for database in seen:
+            database.close()
+        server.drop_database(name)
+        with psycopg.connect(server.url("postgres", SUPERUSER), autocommit=True) as pg:  # roles are the whole server's
+            for role in (roles.ANALYST, roles.PIPELINE, roles.DEPLOYER):
+                pg.execute(f"drop role {role}")
