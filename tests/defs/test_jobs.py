@@ -183,14 +183,21 @@ def test_a_day_on_which_nothing_happened_is_a_zero_in_every_line(rebuilt: Databa
     assert earned(rebuilt, revenue, days)[YESTERDAY] == {"actual commission, GBP": 0.0}
 
 
-def test_a_preview_begins_with_the_newest_and_of_that_the_largest(first: dg.ExecuteInProcessResult) -> None:
+def test_a_preview_begins_with_the_newest_and_of_that_the_largest(
+    first: dg.ExecuteInProcessResult, rebuilt: Database
+) -> None:
     shown = told(first, "analytics.revenue_daily")[RANGE[1].isoformat()]["preview"].records
     rows = [record.data for record in shown]
+    with rebuilt.begin() as connection:
+        newest = query(
+            connection, "select day, clicks from analytics.revenue_daily order by day desc, clicks desc limit 5"
+        )
+        sample, _, _ = glance.sample(connection, CATALOG.table("revenue_daily"))
+    assert [(row["day"], row["clicks"]) for row in sample] == [(row["day"], row["clicks"]) for row in newest]
+    assert [row["row"].partition(" · ")[0] for row in rows] == [f"{row['day']:%-d %b %Y}" for row in newest]
     assert all(" · GBP · " in row["row"] for row in rows)
-    order = [(row["row"].partition(" · ")[0], row["clicks"]) for row in rows]
-    newest = [f"{YESTERDAY - timedelta(days=n):%-d %b %Y}" for n in range(10)]
-    assert order == sorted(order, key=lambda one: (newest.index(one[0]), -one[1]))
-    assert list(rows[0]) == ["row", "actual_commission", "clicks"], "as much as a page shows without scrolling"
+    # As much as a page shows without scrolling: beside a network of a long name there is no room for the clicks.
+    assert list(rows[0]) in (["row", "actual_commission", "clicks"], ["row", "actual_commission"])
     assert all(re.fullmatch(r"[\d,]+\.\d\d", row["actual_commission"]) for row in rows)
 
 
