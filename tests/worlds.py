@@ -16,7 +16,7 @@ from psycopg import sql
 from aclue_pipeline import derived
 from aclue_pipeline.checks import of_file
 from aclue_pipeline.derived import facts
-from aclue_pipeline.postgres import Database, Pg
+from aclue_pipeline.postgres import Database, Pg, identifier
 from aclue_pipeline.postgres.server import EmbeddedServer
 from aclue_pipeline.settings import get_settings
 from tests.conftest import Databases
@@ -335,7 +335,7 @@ def database_of_worlds(server: EmbeddedServer) -> Iterator[Database]:
         for table in TABLES.values():
             asked = "select conname from pg_constraint where contype = 'c' and conrelid = %s::regclass"
             for (name,) in pg.execute(asked, [table]).fetchall():
-                pg.execute(sql.SQL("alter table {} drop constraint {}").format(_named(table), sql.Identifier(name)))
+                pg.execute(sql.SQL("alter table {} drop constraint {}").format(identifier(table), sql.Identifier(name)))
         # The template may have been filled under the settings of whichever test asked for it first.
         for name in ("timezone", "first_day"):
             value = str(getattr(get_settings(), name))
@@ -347,13 +347,9 @@ def database_of_worlds(server: EmbeddedServer) -> Iterator[Database]:
     databases.close()
 
 
-def _named(table: str) -> sql.Identifier:
-    return sql.Identifier(*table.split("."))
-
-
 def copy_in(pg: Pg, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    statement = sql.SQL("copy {} ({}) from stdin").format(_named(table), names)
+    statement = sql.SQL("copy {} ({}) from stdin").format(identifier(table), names)
     with pg.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.postgres import Database, query
 
 
@@ -31,7 +32,7 @@ def measured(db: Database) -> list[dict[str, Any]]:
 def waiting_feedback(db: Database) -> tuple[int, datetime | None]:
     """How much feedback no profile has taken in yet, and of when the latest of it is; none before the first profile."""
     with db.psycopg() as pg:
-        if pg.execute("select to_regclass('pipeline.signals')").fetchone() == (None,):
+        if not is_there(pg, "pipeline.signals"):
             return 0, None
         ((waiting, latest),) = pg.execute("select count(*), max(at) from pipeline.signals where is_pending").fetchall()
     return waiting, latest

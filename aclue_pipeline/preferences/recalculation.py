@@ -11,6 +11,7 @@ from itertools import starmap
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from aclue_pipeline.derived.statement import is_there
 from aclue_pipeline.postgres import Database, Pg
 from aclue_pipeline.postgres.locks import advisory_lock
 from aclue_pipeline.preferences import changed, signals
@@ -99,7 +100,7 @@ def waiting(db: Database) -> int:
     """How many users the next recalculation would take in; while no version can be used (none was trained yet, or a run was killed before
     it was judged), how many signals there are to learn from."""
     with db.psycopg() as pg:
-        if pg.execute("select to_regclass('pipeline.taste_models')").fetchone() == (None,):
+        if not is_there(pg, "pipeline.taste_models"):
             return 0
         if not is_usable(current_version(pg)):
             ((events,),) = pg.execute("select count(*) from pipeline.signals where value <> 0").fetchall()
