@@ -43,7 +43,8 @@ OTHER = (
 class Experiment(Protocol):
     def types(self, key: str) -> dict[str, str]: ...
 
-    def moved_by(self, key: str, changes: dict[str, str], spared: str = "true") -> set[Place]: ...
+    def moved_by(self, key: str, changes: dict[str, str], spared: str = "true") -> set[Place] | None:
+        """None where the code stops at what it then finds."""
 
 
 def identifier(key: str) -> sql.Identifier:
@@ -138,21 +139,39 @@ def tried(experiment: Experiment, edges: set[Edge], seen: set[Edge], looks: int 
     for key in sorted({source[0] for source, _ in edges}):
         types, grain = experiment.types(key), CATALOG.tables[key].grain
         asked = {source[1] for source, _ in edges if source[0] == key}
-        rest = {c: changes_of(kind, c in grain) for c, kind in types.items() if c not in asked}
-        for n in range(looks) if rest else ():  # which nothing is said to rest on, all at once
-            moved = experiment.moved_by(key, {c: changes[min(n, len(changes) - 1)] for c, changes in rest.items()})
-            undeclared |= {((key, " or ".join(rest)), to) for to in moved - rests_on(*((key, c) for c in rest))}
+        rest = [c for c in types if c not in asked]
+        keys = [c for c in rest if c in grain]  # apart: other keys may make the code stop
+        for columns in [c for c in rest if c not in grain], keys:
+            undeclared |= nothing(experiment, key, {c: changes_of(types[c], c in grain) for c in columns}, looks, keys)
         for column in sorted(asked):
             left = {edge for edge in edges if edge[0] == (key, column)}
             for n, change in enumerate(changes_of(types[column], column in grain)):
                 if left <= seen and n >= looks:
                     break
-                moved = experiment.moved_by(key, {column: change})
+                moved = experiment.moved_by(key, {column: change}) or set()
                 seen |= {((key, column), to) for to in moved} & left
                 undeclared |= {((key, column), to) for to in moved - rests_on((key, column))}
             if column in grain and not left <= seen:  # what counts rows sees their key only when they go
-                seen |= {((key, column), to) for to in experiment.moved_by(key, {column: "v"}, "n % 3 > 0")} & left
+                seen |= {
+                    ((key, column), to) for to in experiment.moved_by(key, {column: "v"}, "n % 3 > 0") or ()
+                } & left
     return undeclared
+
+
+def nothing(
+    experiment: Experiment, key: str, columns: dict[str, list[str]], looks: int, may_stop: list[str]
+) -> set[Edge]:
+    """What moved by columns that nothing is said to rest on, changed all at once."""
+    found, looked = set[Edge](), 0
+    for n in range(len(max(columns.values(), key=len, default=[]))):
+        moved = experiment.moved_by(key, {c: changes[n % len(changes)] for c, changes in columns.items()})
+        if moved is not None:
+            found |= {((key, " or ".join(columns)), to) for to in moved - rests_on(*((key, c) for c in columns))}
+            looked += 1
+        if looked == looks:
+            break
+    assert looked or {*columns} <= {*may_stop}, (key, [*columns])
+    return found
 
 
 def report(which: str, keys: list[str], seen: set[Edge], edges: set[Edge]) -> None:
@@ -244,9 +263,11 @@ class Syncs:
         types = types_of(self._pg, key)
         return {c: kind for c, kind in types.items() if (key, c) != NAME}
 
-    def moved_by(self, key: str, changes: dict[str, str], spared: str = "true") -> set[Place]:
+    def moved_by(self, key: str, changes: dict[str, str], spared: str = "true") -> set[Place] | None:
         step = perturbed(types_of(self._pg, key), key, changes, spared, is_written=key in STEPS)
         after = self._result(STEPS.get(key, "00"), step)
+        if not after:
+            return None
         # Of what is filled before, the perturbed rows are no source.
         early = list(STEPS)[: list(STEPS).index(key) + 1] if key in STEPS else []
         return {place for place in after if after[place] != self._before[place] and place[0] not in early}
