@@ -10,8 +10,14 @@
 --   colour: pipeline.item_features colour;
 --   price: pipeline.item_features price;
 --   relative_price: pipeline.item_features relative_price;
---   log_odds, vector: pipeline.signals value source seconds strength training_weight | pipeline.item_features category brand style colour;
---   judgements: pipeline.signals source seconds strength training_weight event_id
+--   log_odds: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour |
+--       pipeline.signals user_id product_id at event_id is_explicit is_about_price;
+--   vector: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour |
+--       pipeline.signals user_id product_id at event_id is_explicit is_about_price, staging.rounds occasion recipient user_id;
+--   judgements: pipeline.signals value source seconds strength training_weight | pipeline.signals user_id product_id at event_id is_explicit is_about_price;
+--   *: | pipeline.item_features product_id
+
+-- How many words rounds of swiping say decides which random numbers the vectors start from.
 create table pipeline.taste_items (
     model_version text not null,        -- The version, as in pipeline.taste_models.
     product_id uuid not null,           -- Product that is spoken of, in public.products.

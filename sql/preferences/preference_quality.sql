@@ -2,14 +2,13 @@
 -- kind: python
 -- owner: team:data
 -- lineage:
---   predictor, measured_at: ;
+--   predictor, users_group, measured_at: ;
 --   model_version: pipeline.taste_models version;
---   users_group: | pipeline.signals event_id;
 --   users: pipeline.signals user_id;
 --   judgements: pipeline.signals event_id;
---   log_loss, auc, calibration_error, reliability, intercepts: pipeline.signals value source seconds strength training_weight | pipeline.item_features category brand style colour price
---       relative_price;
---   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
+--   log_loss, auc, calibration_error, reliability, intercepts: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour relative_price |
+--       staging.rounds occasion recipient user_id;
+--   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price, pipeline.item_features product_id
 create table analytics.preference_quality (
     model_version text not null,        -- The version that was measured, a candidate or the current one; for it everything was fitted anew to the past.
     users_group text not null,          -- all, or users with at most 5 judgements before (cold), 6 to 50 (casual), more (heavy).

@@ -3,12 +3,16 @@
 -- owner: team:data
 -- lineage:
 --   trained_at, seed, pinned_at: ;
---   version, parameters, status, card: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour price relative_price;
---   vocabulary: pipeline.item_features category brand style colour, staging.rounds occasion recipient;
---   events: pipeline.signals event_id;
---   users: pipeline.signals user_id;
---   products: pipeline.item_features product_id;
---   *: | pipeline.signals user_id product_id at event_id is_explicit is_about_price
+--   version, parameters: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour price relative_price, staging.rounds occasion recipient |
+--       pipeline.signals user_id product_id at event_id is_explicit is_about_price, pipeline.item_features product_id, staging.rounds session_id user_id;
+--   card: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour relative_price, staging.rounds occasion recipient |
+--       pipeline.signals user_id product_id at event_id is_explicit is_about_price, pipeline.item_features product_id, staging.rounds user_id;
+--   status: pipeline.signals value source seconds strength training_weight, pipeline.item_features category brand style colour relative_price |
+--       pipeline.signals user_id product_id at event_id is_explicit is_about_price, pipeline.item_features product_id, staging.rounds occasion recipient user_id;
+--   vocabulary: pipeline.item_features category brand style colour, staging.rounds occasion recipient | pipeline.item_features product_id, staging.rounds user_id;
+--   events: pipeline.signals event_id | pipeline.signals user_id product_id at, pipeline.item_features product_id;
+--   users: pipeline.signals user_id | pipeline.signals product_id at event_id;
+--   products: pipeline.item_features product_id
 create table pipeline.taste_models (
     version text primary key,           -- Name of the version, made from its content: training again on the same data gives the same one while the same version is current.
     trained_at timestamptz not null default now(),  -- When it was stored.
