@@ -183,19 +183,26 @@ def _fitting(names: Sequence[str], left: float) -> list[str]:
 def preview(rows: Sequence[Mapping[str, Any]], apart: Sequence[str], numbers: Sequence[str]) -> dg.MetadataValue[Any]:
     """Rows as what tells each from the others, in words, and as many of its numbers as fit beside that."""
     told = [" · ".join(filter(None, (_told(name, row.get(name)) for name in apart))) or "(not set)" for row in rows]
-    longest = max((len(word) for words in told for word in words.split()), default=0)
+    longest = max(
+        (len(word) for words in told for word in re.split("[ -]", words)), default=0
+    )  # a line breaks at these
     kept = _fitting(numbers, _WIDE - longest * _OF_A_LETTER - _OF_A_CELL)
     lines = [{"row": words, **{name: row.get(name) for name in kept}} for words, row in zip(told, rows, strict=True)]
     return tabular(lines, ["row", *kept])
 
 
+_NAME = re.compile("[a-z]+(_[a-z]+)+")
+
+
 def _told(name: str, value: Any) -> str:
-    """A day or a month in words, a number with its column's name, the beginning of an id; what is not set is left out."""
+    """A day or a month in words, a number with its column's name, the beginning of an id, a name without the underscores, at which no
+    line is broken; what is not set is left out."""
     if isinstance(value, UUID):
         return f"{name} {str(value)[:8]}…"
     if isinstance(value, date):
         return f"{value:%b %Y}" if name.endswith("month") else f"{value.day} {value:%b %Y}"
     text = "" if value is None or value == "(not set)" else _cut(str(value), _CELL)
+    text = text.replace("_", " ") if _NAME.fullmatch(text) else text
     return f"{name} {text}" if text and not isinstance(value, str) else text
 
 

@@ -148,9 +148,14 @@ def test_a_preview_says_which_row_it_is_and_has_as_many_numbers_as_a_page_is_wid
 
 
 def test_a_preview_is_as_wide_as_the_page_also_beside_a_long_word() -> None:
-    row = {"network": "commission_junction", "actual_commission": Decimal("0.2"), "clicks": 1}
-    [line] = preview([row], ["network"], ["actual_commission", "clicks"]).records
-    assert line.data == {"row": "commission_junction", "actual_commission": "0.20"}
+    for campaign, shown in (
+        ("commission_junction", "commission junction"),
+        ("gifts-for-everyone",) * 2,
+        ("giftsforeveryone's",) * 2,
+    ):
+        row = {"campaign": campaign, "actual_commission": Decimal("0.2"), "clicks": 1}
+        [line] = preview([row], ["campaign"], ["actual_commission", "clicks"]).records
+        assert line.data == {"row": shown, "actual_commission": "0.20"} | ({"clicks": 1} if "'" not in shown else {})
 
 
 def test_of_many_columns_those_are_shown_that_fit_also_where_the_first_row_lacks_one() -> None:
