@@ -84,7 +84,7 @@ def updated(states: Mapping[str, State], source: str, said: Judged, now: datetim
             state = replace(state, ended_at=None, returns=old.returns + 1)
             if old.settles_at is not None and now >= old.settles_at:  # it was over: this is another time
                 state = _anew(state, now)
-        elif not old.told and old.acknowledged_at and severity != old.severity == SEVERITIES[0]:
+        elif not old.told and old.acknowledged_at and _worse(severity, old.severity):
             state = _anew(state, now)  # taken on before anybody was told, and worse than what was taken on
         after[key] = state
     for key, state in states.items():
@@ -94,6 +94,10 @@ def updated(states: Mapping[str, State], source: str, said: Judged, now: datetim
             else:
                 after[key] = replace(state, sentence=f"{HELD}{state.sentence.removeprefix(HELD)}"[:LONGEST])
     return after
+
+
+def _worse(severity: str, than: str) -> bool:
+    return SEVERITIES.index(severity) > SEVERITIES.index(than)
 
 
 def _anew(state: State, now: datetime) -> State:
@@ -111,7 +115,7 @@ def _due(state: State, told: Told | None, now: datetime) -> str:
         return ""
     if state.ended_at is not None:
         return "over" if told and state.settles_at is not None and now >= state.settles_at else ""
-    if told and SEVERITIES.index(state.severity) > SEVERITIES.index(told.severity):
+    if told and _worse(state.severity, told.severity):
         return "worse"
     if state.acknowledged_at is not None:
         return ""

@@ -183,9 +183,8 @@ def _fitting(names: Sequence[str], left: float) -> list[str]:
 def preview(rows: Sequence[Mapping[str, Any]], apart: Sequence[str], numbers: Sequence[str]) -> dg.MetadataValue[Any]:
     """Rows as what tells each from the others, in words, and as many of its numbers as fit beside that."""
     told = [" · ".join(filter(None, (_told(name, row.get(name)) for name in apart))) or "(not set)" for row in rows]
-    longest = max(
-        (len(word) for words in told for word in re.split("[ -]", words)), default=0
-    )  # a line breaks at these
+    # A line breaks at these.
+    longest = max((len(word) for words in told for word in re.split("[ -]", words)), default=0)
     kept = _fitting(numbers, _WIDE - longest * _OF_A_LETTER - _OF_A_CELL)
     lines = [{"row": words, **{name: row.get(name) for name in kept}} for words, row in zip(told, rows, strict=True)]
     return tabular(lines, ["row", *kept])

@@ -189,9 +189,8 @@ def earned(database: "Database", table: Table, results: Sequence["DayResult"]) -
     """Day → its actual commission in each of the currencies with the most, 0 on a day without: numbers, of which the UI draws a line."""
     with database.begin() as connection:
         rows = glance.money_per_day(connection, table, [result.day for result in results])
-        known = rows or glance.money_per_day(
-            connection, table
-        )  # on days without a click, the currencies of those before
+        # On days without a click, the currencies of those before.
+        known = rows or glance.money_per_day(connection, table)
     sums: dict[str, float] = defaultdict(float)
     for row in known:
         sums[row["series"]] += row["value"]

@@ -191,21 +191,23 @@ class Calculation:
             with db.psycopg() as pg:
                 return read, digests(pg, self._results)
 
-    def tried(self, edges: set[Edge], seen: set[Edge], looks: int = 3) -> set[Edge]:
+    def tried(self, edges: set[Edge], seen: set[Edge]) -> set[Edge]:
         undeclared: set[Edge] = set()
         for source in sorted({source for source, _ in edges}):
-            left = {edge for edge in edges if edge[0] == source}
-            for change in self._changes(source)[:looks]:
+            left, looked = {edge for edge in edges if edge[0] == source}, False
+            for change in self._changes(source):
                 if left <= seen:
                     break
                 try:
                     read, after = self._result([change])
                 except (psycopg.errors.DataError, psycopg.errors.IntegrityError):
-                    continue
+                    continue  # no value that it may have
+                looked = True
                 moved = {place for place in after if after[place] != self._before[place] and place[0] != source[0]}
                 seen |= {(source, to) for to in moved} & left
                 also = {place for place in read if read[place] != self._same[place]}
                 undeclared |= {(source, to) for to in moved - rests_on(source, *also)}
+            assert looked, source
         return undeclared
 
     def _changes(self, source: Place) -> list[sql.Composable | str]:

@@ -355,15 +355,8 @@ def test_hints_of_what_make_starts_can_be_pasted_too() -> None:
     command.write_text('#!/bin/sh\necho "$0"\n')
     command.chmod(0o755)
     for target in ("demo", "dev"):
-        make = [
-            "make",
-            "--no-print-directory",
-            "-f",
-            ROOT / "Makefile",
-            "-o",
-            ".venv/run",
-            target,
-        ]  # also under make test
+        # Under `make test`, too, it is to print nothing of its own.
+        make = ["make", "--no-print-directory", "-f", ROOT / "Makefile", "-o", ".venv/run", target]
         done = subprocess.run(make, capture_output=True, text=True)
         assert done.stdout == f"{command}\n", done.stderr  # what pasteable() makes of an argv[0]
 
